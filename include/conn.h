@@ -1,0 +1,66 @@
+/* ISC licence, see LICENSE. */
+#ifndef CONN_H
+#define CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+
+/*
+ * A conversation of lines and replies, from either side, over one socket or two pipes, blocking or not.
+ * Replies collect in out and are written when, and only when, the reader must wait (so pipelined replies leave in one
+ * write), or by conn_flush. Every wait has a deadline.
+ */
+enum {
+	CONN_IN_MAX = 16384, /* octets read at once; no line can be longer */
+	LINE_COMMAND_MAX = 512, /* RFC 5321 4.5.3.1.4, with CRLF; each extension adds to it */
+	LINE_REPLY_MAX = 512,   /* RFC 5321 4.5.3.1.5, with CRLF */
+	LINE_AUTH_MAX = 12288,  /* RFC 4954 4: with CRLF */
+};
+
+enum line_result {
+	LINE_OK,
+	LINE_EOF,     /* the peer is gone; what it left of a line is dropped */
+	LINE_LONG,    /* over the limit; the whole line was read and dropped, the next one can be read */
+	LINE_BAD,     /* a bare CR, a bare LF or a NUL; dropped up to its CRLF, or, where none has come yet, to the end
+	               * of what has: nothing that arrived together with such a line is ever taken for a command */
+	LINE_TIMEOUT,
+	LINE_ERROR,   /* errno says what */
+};
+
+struct conn {
+	int in;
+	int out_fd;
+	bool in_socket, out_socket; /* conn_open asks */
+	bool exact;           /* never read beyond the line returned: the rest belongs to the next stage */
+	int64_t deadline_ms;  /* monotonic; ends every wait; 0: none */
+	struct buf out;       /* replies not yet written */
+	size_t pos, len;      /* in_buf[pos..len) was read and not used */
+	char in_buf[CONN_IN_MAX];
+};
+
+/* Make c ready for descriptors in and out, which stay the caller's. */
+void conn_open(struct conn *c, int in, int out);
+void conn_close(struct conn *c); /* frees what c owns; closes nothing */
+
+/*
+ * The next line, complete within wait_ms. At most max octets with its CRLF (max <= CONN_IN_MAX). *line points into c,
+ * without CRLF, NUL behind it, valid until the next call with c; *len is its length.
+ */
+enum line_result conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len);
+
+/*
+ * At least one octet more of raw input within wait_ms: LINE_OK, and c->in_buf[c->pos..c->len) is not empty.
+ * The caller advances pos. Not with exact.
+ */
+enum line_result conn_fill(struct conn *c, int wait_ms);
+
+/* Write all of out within wait_ms. 0, or -1 with errno (ETIMEDOUT at the deadline). */
+int conn_flush(struct conn *c, int wait_ms);
+
+/* Write n octets of data behind out (which is flushed first) without copying them. As conn_flush. */
+int conn_write(struct conn *c, const void *data, size_t n, int wait_ms);
+
+#endif

@@ -1,0 +1,67 @@
+/* ISC licence, see LICENSE. */
+#ifndef FACTS_H
+#define FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The facts of a call, chain(7) ENVIRONMENT: what the stages before this one found out, as NAME=value.
+ * It holds the whole environment that the next program gets, so it is shaped like environ: v[0..n) are
+ * owned strings, v[n] is NULL. Zero-initialised it is empty. The process's own environ is only read.
+ */
+struct facts {
+	char **v;
+	size_t n;
+	size_t cap;
+};
+
+/*
+ * Who sets a variable. A stage first drops what it or a later stage sets (facts_claim), so that nothing forged
+ * passes it; what comes from earlier is believed because somebody put it there.
+ */
+enum facts_owner {
+	FACTS_NOBODY,   /* not in chain(7) */
+	FACTS_OPERATOR, /* the operator, the super-server and its rules, or the first stage */
+	FACTS_TLSD,
+	FACTS_AUTHD,
+	FACTS_SUBMITD,
+};
+
+/* 0, or -1 with errno ENOMEM. f must be empty. */
+int facts_from_environ(struct facts *f);
+
+/* The value, borrowed until f changes; NULL: not set. */
+const char *facts_get(const struct facts *f, const char *name);
+
+/* 0, or -1 with errno ENOMEM and f unchanged. */
+int facts_set(struct facts *f, const char *name, const char *value);
+
+/*
+ * Set a text that a peer chose: at most CHAIN_TEXT_MAX octets of letters, digits, ". : _ - [ ] @ + = /" and space;
+ * any other octet becomes "?". Result as facts_set.
+ */
+int facts_set_text(struct facts *f, const char *name, const char *text, size_t len);
+
+void facts_unset(struct facts *f, const char *name);
+
+/* Unset every variable that owner or a later stage sets. */
+void facts_claim(struct facts *f, enum facts_owner owner);
+
+/* Who sets name; MSA_X_* is the operator's. Only names with an owner pass from one resident to another. */
+enum facts_owner facts_owner(const char *name);
+
+/* For the process that is about to exec: environ becomes f->v. */
+void facts_to_environ(struct facts *f);
+
+void facts_free(struct facts *f);
+
+/* Facts that need a rule to be read. */
+bool facts_is_tls(const struct facts *f);           /* SSL_PROTOCOL is set */
+bool facts_is_authenticated(const struct facts *f); /* SMTPAUTHUSER is set and not empty */
+bool facts_is_lmtp(const struct facts *f);          /* MSA_LMTP is set */
+
+/* A number from a variable: the default where it is unset, empty or no decimal number of at most 15 digits. */
+long long facts_number(const struct facts *f, const char *name, long long otherwise);
+
+#endif

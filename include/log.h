@@ -1,0 +1,34 @@
+/* ISC licence, see LICENSE. */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+
+/*
+ * Log lines, chain(7) LOG: "stage: SESSION[/MESSAGE] event key=value ...", at most LOG_LINE_MAX octets,
+ * to fd 2, or to syslog where fd 2 is the peer or /dev/null (which the first stage puts in the peer's place, so that
+ * no later stage or script writes to it). A value with other octets than graphic ASCII, or with a
+ * quote or backslash, is written in quotes with \xHH for each of them.
+ */
+enum { LOG_LINE_MAX = 1000 };
+
+struct log {
+	const char *stage;
+	const char *session; /* MSA_SESSION, or NULL; borrowed */
+	const char *message; /* MSA_MESSAGE, or NULL; borrowed */
+	bool syslog;         /* not fd 2 */
+};
+
+/* Make l ready for stage (a string constant); asks what fd 2 is. peer_fd -1: there is no peer. */
+void log_open(struct log *l, const char *stage, int peer_fd);
+
+/*
+ * One line. After event come pairs of key and value, both const char *, ended by a NULL key; a pair whose value is
+ * NULL is left out. Never pass a credential: nothing here can know one.
+ */
+void log_event(const struct log *l, const char *event, ...) __attribute__((sentinel));
+
+/* The same with one pair more: reason=, formatted, and ": strerror(errno)" behind it where fmt ends with a colon. */
+void log_error(const struct log *l, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

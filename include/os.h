@@ -1,0 +1,38 @@
+/* ISC licence, see LICENSE. */
+#ifndef OS_H
+#define OS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * What differs between systems, and nothing else. lib/os.c has a plain POSIX way for each.
+ * All descriptors made here are close-on-exec. 0, or -1 with errno, unless said otherwise.
+ */
+
+/* An anonymous regular file in memory where the system has such files, else unlinked in TMPDIR. Read-write. */
+int os_memory_file(const char *name);
+
+/* An anonymous regular file in TMPDIR (/tmp): *rd is opened read-only, *wr write-only, the name is gone. */
+int os_disk_file(int *rd, int *wr);
+
+/* Nobody can write to a file of os_memory_file any more; a no-op where it is a file in TMPDIR. */
+int os_seal(int fd);
+
+/* Append n octets of in, from offset off on (its own offset is left alone), to out. -1 with EIO: in is shorter. */
+int os_copy(int out, int in, off_t off, off_t n);
+
+/* n octets of randomness that an adversary cannot guess. */
+int os_random(void *buf, size_t n);
+
+/* Other processes of the same uid cannot trace or dump this one. */
+int os_undumpable(void);
+
+/* Close every descriptor from lowest on. */
+void os_close_from(int lowest);
+
+/* The uid at the other end of a connected Unix socket. */
+int os_peer_uid(int fd, uid_t *uid);
+
+#endif

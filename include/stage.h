@@ -1,0 +1,67 @@
+/* ISC licence, see LICENSE. */
+#ifndef STAGE_H
+#define STAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "facts.h"
+#include "log.h"
+#include "reply.h"
+#include "verdict.h"
+
+/*
+ * A stage, chain(7): one program in a chain, and a call, the one session or message that it has in hand. A call's state
+ * is this struct and nothing else; it starts empty each time.
+ */
+struct call {
+	int in;       /* session: from the peer; message: the message, a regular file */
+	int out;      /* session: to the peer (may be in); message: the verdict goes here */
+	int envelope; /* message: the envelope, a regular file; -1 where there is none */
+	struct facts facts;
+	struct log log;
+};
+
+enum stage_kind { STAGE_SESSION, STAGE_MESSAGE };
+
+struct stage {
+	const char *name;
+	enum stage_kind kind;
+	enum facts_owner owner; /* whose variables it drops first: its own and later stages'; FACTS_NOBODY: none */
+	/*
+	 * Serve one call: speak, or write the verdict, or hand over with stage_next as the last thing. The result is a
+	 * chain_exit code, used where the stage was exec'd.
+	 */
+	int (*serve)(struct call *call, void *conf);
+};
+
+/*
+ * Serve the one call that fds 0 to 3 and the environment are. Returns the exit code. In a message stage
+ * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. user: NULL, or whose uid and gids to take first.
+ */
+int stage_run(const struct stage *stage, void *conf, const char *user);
+
+/* Take the uid and all gids of user ("name" or "name:group"). 0, or -1 with errno (ENOENT: no such user). */
+int stage_drop(const char *user);
+
+/*
+ * Give the call to the next program: become it, with the call's descriptors as 0, 1 and 3, its facts as the environment,
+ * signals at default. Returns only where that failed; it has then logged why and told the peer or the
+ * starter, and the result is the exit code to end with.
+ */
+int stage_next(struct call *call, char *const argv[]);
+
+/*
+ * Run argv for one message as the message chain does: msg is fd 0, envelope fd 3, its output the verdict for n
+ * recipients, until deadline_ms. A process group of its own, that is killed at the deadline. The caller keeps its descriptors.
+ * Always gives a verdict. 0, or -1 with errno ENOMEM.
+ */
+int stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
+    struct verdict *v);
+
+/* End a message call: write r as the verdict for all recipients (a single reply). The result is the exit code. */
+int stage_verdict(struct call *call, enum reply r, const char *detail);
+
+#endif

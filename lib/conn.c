@@ -1,0 +1,228 @@
+/* ISC licence, see LICENSE. */
+#include "conn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+enum { PIPE_PART = 512 }; /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
+
+static bool
+is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+void
+conn_open(struct conn *c, int in, int out)
+{
+	c->in = in;
+	c->out_fd = out;
+	c->in_socket = is_socket(in);
+	c->out_socket = out == in ? c->in_socket : is_socket(out);
+	c->exact = false;
+	c->deadline_ms = 0;
+	c->out = (struct buf){ 0 };
+	c->pos = c->len = 0;
+}
+
+void
+conn_close(struct conn *c)
+{
+	buf_free(&c->out);
+	c->pos = c->len = 0;
+}
+
+static int64_t
+end_of_wait(const struct conn *c, int wait_ms)
+{
+	int64_t end = clock_ms() + wait_ms;
+
+	return c->deadline_ms && c->deadline_ms < end ? c->deadline_ms : end;
+}
+
+/* 1: events, or an error that the next call will tell; 0: the deadline has passed. */
+static int
+wait_for(int fd, short events, int64_t end)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int r;
+
+	do
+		r = poll(&p, 1, clock_left(end));
+	while (r < 0 && errno == EINTR);
+	return r != 0;
+}
+
+static int
+write_all(const struct conn *c, const char *data, size_t n, int64_t end)
+{
+	while (n > 0) {
+		ssize_t r;
+
+		if (c->out_socket)
+			r = send(c->out_fd, data, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		else if (wait_for(c->out_fd, POLLOUT, end))
+			r = write(c->out_fd, data, n < PIPE_PART ? n : PIPE_PART);
+		else {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		if (r >= 0) {
+			data += r;
+			n -= (size_t)r;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			if (!wait_for(c->out_fd, POLLOUT, end)) {
+				errno = ETIMEDOUT;
+				return -1;
+			}
+		} else if (errno != EINTR)
+			return -1;
+	}
+	return 0;
+}
+
+int
+conn_flush(struct conn *c, int wait_ms)
+{
+	int r;
+
+	if (c->out.len == 0)
+		return 0;
+	r = write_all(c, c->out.p, c->out.len, end_of_wait(c, wait_ms));
+	buf_clear(&c->out);
+	return r;
+}
+
+int
+conn_write(struct conn *c, const void *data, size_t n, int wait_ms)
+{
+	if (conn_flush(c, wait_ms) < 0)
+		return -1;
+	return write_all(c, data, n, end_of_wait(c, wait_ms));
+}
+
+/* How many octets of the n that wait in the socket may be taken: up to the end of the current line. */
+static size_t
+exact_part(const struct conn *c, const char *p, size_t n)
+{
+	const char *lf = memchr(p, '\n', n);
+	const char *crlf = lf;
+
+	while (crlf && !(crlf > p ? crlf[-1] == '\r' : c->len > c->pos && c->in_buf[c->len - 1] == '\r'))
+		crlf = memchr(crlf + 1, '\n', n - (size_t)(crlf + 1 - p));
+	if (crlf)
+		return (size_t)(crlf - p) + 1;
+	return n; /* no end yet, or a bare LF: then all that is there goes with it */
+}
+
+/* One read behind what is buffered. Flushes what is to be said first: we are about to wait for the answer. */
+static enum line_result
+more(struct conn *c, int64_t end)
+{
+	char *p;
+	size_t room;
+	ssize_t r;
+
+	if (c->pos > 0) {
+		memmove(c->in_buf, c->in_buf + c->pos, c->len - c->pos);
+		c->len -= c->pos;
+		c->pos = 0;
+	}
+	p = c->in_buf + c->len;
+	room = sizeof c->in_buf - c->len;
+	if (c->out.len > 0) {
+		int w = write_all(c, c->out.p, c->out.len, end);
+
+		buf_clear(&c->out);
+		if (w < 0)
+			return errno == ETIMEDOUT ? LINE_TIMEOUT : LINE_ERROR;
+	}
+	do {
+		if (!wait_for(c->in, POLLIN, end))
+			return LINE_TIMEOUT;
+		if (c->exact && c->in_socket) {
+			r = recv(c->in, p, room, MSG_PEEK);
+			if (r > 0)
+				r = recv(c->in, p, exact_part(c, p, (size_t)r), 0);
+		} else
+			r = read(c->in, p, c->exact ? 1 : room);
+	} while (r < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK));
+	if (r < 0)
+		return errno == ECONNRESET ? LINE_EOF : LINE_ERROR;
+	if (r == 0)
+		return LINE_EOF;
+	c->len += (size_t)r;
+	return LINE_OK;
+}
+
+enum line_result
+conn_fill(struct conn *c, int wait_ms)
+{
+	if (c->pos < c->len)
+		return LINE_OK;
+	return more(c, end_of_wait(c, wait_ms));
+}
+
+/* The LF of the first CRLF in s, or NULL. */
+static char *
+find_crlf(char *s, size_t n)
+{
+	char *lf = s;
+
+	while ((lf = memchr(lf, '\n', n - (size_t)(lf - s)))) {
+		if (lf > s && lf[-1] == '\r')
+			return lf;
+		lf++;
+	}
+	return NULL;
+}
+
+enum line_result
+conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len)
+{
+	int64_t end = end_of_wait(c, wait_ms);
+	bool too_long = false;
+
+	if (max > sizeof c->in_buf)
+		max = sizeof c->in_buf;
+	for (;;) {
+		char *s = c->in_buf + c->pos;
+		size_t have = c->len - c->pos, n;
+		char *lf = have ? memchr(s, '\n', have) : NULL;
+		enum line_result r;
+
+		if (lf) {
+			if (lf == s || lf[-1] != '\r') { /* a bare LF: up to the CRLF that has come, or all that has come */
+				lf = find_crlf(s, have);
+				c->pos = lf ? (size_t)(lf - c->in_buf) + 1 : c->len;
+				return LINE_BAD;
+			}
+			n = (size_t)(lf - s) + 1;
+			c->pos += n;
+			if (too_long || n > max)
+				return LINE_LONG;
+			n -= 2;
+			if (memchr(s, '\r', n) || memchr(s, '\0', n))
+				return LINE_BAD;
+			s[n] = '\0';
+			*line = s;
+			*len = n;
+			return LINE_OK;
+		}
+		if (have >= max) { /* drop, but not a CR at the end: its LF may be next */
+			too_long = true;
+			c->pos = c->len - (s[have - 1] == '\r');
+		}
+		r = more(c, end);
+		if (r != LINE_OK)
+			return r;
+	}
+}

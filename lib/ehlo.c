@@ -1,0 +1,152 @@
+/* ISC licence, see LICENSE. */
+#include "ehlo.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "chain.h"
+
+/* Keyword, bit, and where in struct ehlo its parameters are kept (0: it has none that count). */
+static const struct {
+	const char *keyword;
+	enum ehlo_cap cap;
+	size_t offset, cap_len;
+} table[] = {
+#define WITH(member) offsetof(struct ehlo, member), sizeof((struct ehlo *)0)->member
+	{ "PIPELINING", CAP_PIPELINING, 0, 0 },
+	{ "SIZE", CAP_SIZE, 0, 0 },
+	{ "8BITMIME", CAP_8BITMIME, 0, 0 },
+	{ "ENHANCEDSTATUSCODES", CAP_ENHANCEDSTATUSCODES, 0, 0 },
+	{ "CHUNKING", CAP_CHUNKING, 0, 0 },
+	{ "BINARYMIME", CAP_BINARYMIME, 0, 0 },
+	{ "DSN", CAP_DSN, 0, 0 },
+	{ "SMTPUTF8", CAP_SMTPUTF8, 0, 0 },
+	{ "DELIVERBY", CAP_DELIVERBY, WITH(deliverby) },
+	{ "MT-PRIORITY", CAP_MT_PRIORITY, WITH(mt_priority) },
+	{ "REQUIRETLS", CAP_REQUIRETLS, 0, 0 },
+	{ "LIMITS", CAP_LIMITS, 0, 0 },
+	{ "NO-SOLICITING", CAP_NO_SOLICITING, WITH(no_soliciting) },
+	{ "FUTURERELEASE", CAP_FUTURERELEASE, WITH(futurerelease) },
+	{ "MTRK", CAP_MTRK, 0, 0 },
+	{ "STARTTLS", CAP_STARTTLS, 0, 0 },
+	{ "AUTH", CAP_AUTH, WITH(auth) },
+#undef WITH
+};
+
+enum { TABLE = sizeof table / sizeof *table };
+
+/* What submitd does by itself, whatever the next hop offers. */
+static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_CHUNKING;
+
+/* What a chain may offer only because its next hop does: MSA_EHLO's part. */
+static const uint32_t needs_next_hop = CAP_8BITMIME | CAP_BINARYMIME | CAP_DSN | CAP_SMTPUTF8 | CAP_DELIVERBY |
+    CAP_MT_PRIORITY | CAP_REQUIRETLS | CAP_FUTURERELEASE | CAP_MTRK;
+
+void
+ehlo_take(struct ehlo *e, const char *text, size_t len)
+{
+	size_t key = 0, i;
+
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\r'))
+		len--;
+	while (key < len && text[key] != ' ')
+		key++;
+	for (i = 0; i < TABLE; i++)
+		if (strlen(table[i].keyword) == key && strncasecmp(table[i].keyword, text, key) == 0)
+			break;
+	if (i == TABLE)
+		return;
+	e->caps |= table[i].cap;
+	text += key;
+	len -= key;
+	while (len > 0 && *text == ' ') {
+		text++;
+		len--;
+	}
+	if (table[i].cap == CAP_SIZE) {
+		e->size = 0;
+		for (i = 0; i < len && i < 18 && text[i] >= '0' && text[i] <= '9'; i++)
+			e->size = e->size * 10 + (text[i] - '0');
+	} else if (table[i].cap_len > 0)
+		snprintf((char *)e + table[i].offset, table[i].cap_len, "%.*s", (int)len, text);
+}
+
+void
+ehlo_from_facts(struct ehlo *e, const struct facts *f)
+{
+	const char *s = facts_get(f, "MSA_EHLO");
+	long long limit = facts_number(f, "DATABYTES", 0);
+
+	*e = (struct ehlo){ 0 };
+	if (!s)
+		e->caps = CAP_8BITMIME;
+	while (s && *s) {
+		size_t n = strcspn(s, "\n,");
+
+		ehlo_take(e, s, n);
+		s += n + (s[n] != '\0');
+	}
+	e->caps = (e->caps & needs_next_hop) | ours;
+	if (limit > 0 && (e->size == 0 || limit < e->size))
+		e->size = limit;
+}
+
+const char *
+ehlo_host(const struct facts *f, char *buf, size_t cap)
+{
+	const char *host = facts_get(f, "MSA_HOST");
+
+	if (host && *host)
+		return host;
+	if (gethostname(buf, cap) < 0 || !*buf)
+		snprintf(buf, cap, "localhost");
+	buf[cap - 1] = '\0';
+	return buf;
+}
+
+/* One keyword with its parameters. */
+static int
+keyword(struct buf *out, const struct ehlo *e, size_t i)
+{
+	const char *param = table[i].cap_len > 0 ? (const char *)e + table[i].offset : "";
+
+	if (table[i].cap == CAP_SIZE && e->size > 0)
+		return buf_printf(out, "SIZE %lld", e->size);
+	if (table[i].cap == CAP_LIMITS)
+		return buf_printf(out, "LIMITS RCPTMAX=%d", CHAIN_RCPT_MAX);
+	return buf_printf(out, "%s%s%s", table[i].keyword, *param ? " " : "", param);
+}
+
+int
+ehlo_reply(struct buf *out, const struct ehlo *e, const char *host)
+{
+	uint32_t left = e->caps;
+	size_t i, was = out->len;
+
+	if (buf_printf(out, "250%c%s\r\n", left ? '-' : ' ', host) < 0)
+		goto fail;
+	for (i = 0; i < TABLE; i++) {
+		if (!(left & table[i].cap))
+			continue;
+		left &= ~(uint32_t)table[i].cap;
+		if (buf_puts(out, left ? "250-" : "250 ") < 0 || keyword(out, e, i) < 0 || buf_puts(out, "\r\n") < 0)
+			goto fail;
+	}
+	return 0;
+fail:
+	out->len = was;
+	return -1;
+}
+
+int
+ehlo_keywords(struct buf *out, const struct ehlo *e)
+{
+	size_t i;
+
+	for (i = 0; i < TABLE; i++)
+		if (e->caps & table[i].cap && (keyword(out, e, i) < 0 || buf_puts(out, "\n") < 0))
+			return -1;
+	return 0;
+}

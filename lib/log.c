@@ -1,0 +1,142 @@
+/* ISC licence, see LICENSE. */
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+struct line {
+	char text[LOG_LINE_MAX + 1];
+	size_t len;
+};
+
+static void
+put(struct line *l, const char *s, size_t n)
+{
+	size_t room = LOG_LINE_MAX - 1 - l->len; /* one octet is the LF's */
+
+	if (n > room)
+		n = room;
+	memcpy(l->text + l->len, s, n);
+	l->len += n;
+}
+
+static void
+put_str(struct line *l, const char *s)
+{
+	put(l, s, strlen(s));
+}
+
+static void
+put_value(struct line *l, const char *s)
+{
+	const char *p;
+	int plain = *s != '\0';
+
+	for (p = s; *p; p++)
+		if (*p <= ' ' || *p > '~' || *p == '"' || *p == '\\')
+			plain = 0;
+	if (plain) {
+		put_str(l, s);
+		return;
+	}
+	put(l, "\"", 1);
+	for (p = s; *p; p++)
+		if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\') {
+			char hex[5];
+
+			snprintf(hex, sizeof hex, "\\x%02x", (unsigned char)*p);
+			put(l, hex, 4);
+		} else
+			put(l, p, 1);
+	put(l, "\"", 1);
+}
+
+static void
+begin(struct line *l, const struct log *log, const char *event)
+{
+	l->len = 0;
+	put_str(l, log->stage);
+	put_str(l, ": ");
+	put_str(l, log->session ? log->session : "-");
+	if (log->message) {
+		put(l, "/", 1);
+		put_str(l, log->message);
+	}
+	put(l, " ", 1);
+	put_str(l, event);
+}
+
+static void
+end(struct line *l, const struct log *log)
+{
+	ssize_t r;
+
+	if (log->syslog) {
+		size_t skip = strlen(log->stage) + 2; /* syslog writes the name itself */
+
+		l->text[l->len] = '\0';
+		syslog(LOG_MAIL | LOG_INFO, "%s", l->text + skip);
+		return;
+	}
+	l->text[l->len++] = '\n';
+	r = write(STDERR_FILENO, l->text, l->len); /* one write, so lines of several processes stay whole */
+	(void)r;                                   /* there is nowhere to report it */
+}
+
+void
+log_open(struct log *l, const char *stage, int peer_fd)
+{
+	struct stat a, b;
+
+	*l = (struct log){ .stage = stage };
+	if (fstat(peer_fd, &a) == 0 && fstat(STDERR_FILENO, &b) == 0)
+		l->syslog = S_ISSOCK(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	if (stat("/dev/null", &a) == 0 && fstat(STDERR_FILENO, &b) == 0 && S_ISCHR(b.st_mode))
+		l->syslog |= a.st_rdev == b.st_rdev;
+	if (l->syslog)
+		openlog(stage, LOG_PID, LOG_MAIL);
+}
+
+void
+log_event(const struct log *log, const char *event, ...)
+{
+	struct line l;
+	const char *key, *value;
+	va_list ap;
+
+	begin(&l, log, event);
+	va_start(ap, event);
+	while ((key = va_arg(ap, const char *))) {
+		value = va_arg(ap, const char *);
+		if (!value)
+			continue;
+		put(&l, " ", 1);
+		put_str(&l, key);
+		put(&l, "=", 1);
+		put_value(&l, value);
+	}
+	va_end(ap);
+	end(&l, log);
+}
+
+void
+log_error(const struct log *log, const char *event, const char *fmt, ...)
+{
+	char reason[LOG_LINE_MAX];
+	size_t len = strlen(fmt), used;
+	int e = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof reason, fmt, ap);
+	va_end(ap);
+	used = strlen(reason);
+	if (len && fmt[len - 1] == ':')
+		snprintf(reason + used, sizeof reason - used, " %s", strerror(e));
+	log_event(log, event, "reason", reason, (char *)NULL);
+}

@@ -1,0 +1,180 @@
+/* ISC licence, see LICENSE. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memfd_create, closefrom, struct ucred */
+#endif
+#include "os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#endif
+
+enum { OS_COPY_CHUNK = 65536 };
+
+int
+os_disk_file(int *rd, int *wr)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[1024];
+	int w, r, e;
+
+	if (!dir || !*dir)
+		dir = "/tmp";
+	if (snprintf(path, sizeof path, "%s/msa.XXXXXX", dir) >= (int)sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	w = mkostemp(path, O_CLOEXEC);
+	if (w < 0)
+		return -1;
+	r = open(path, O_RDONLY | O_CLOEXEC);
+	e = errno;
+	unlink(path);
+	if (r < 0) {
+		close(w);
+		errno = e;
+		return -1;
+	}
+	*rd = r;
+	*wr = w;
+	return 0;
+}
+
+int
+os_memory_file(const char *name)
+{
+#ifdef MFD_ALLOW_SEALING
+	return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+#else
+	int rd, wr;
+
+	(void)name;
+	if (os_disk_file(&rd, &wr) < 0)
+		return -1;
+	close(rd);
+	return wr;
+#endif
+}
+
+int
+os_seal(int fd)
+{
+#ifdef F_ADD_SEALS
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+#else
+	(void)fd;
+	return 0;
+#endif
+}
+
+/* The portable way: through user space. */
+static int
+copy_plain(int out, int in, off_t off, off_t n)
+{
+	char chunk[OS_COPY_CHUNK];
+
+	while (n > 0) {
+		ssize_t got = pread(in, chunk, n < OS_COPY_CHUNK ? (size_t)n : OS_COPY_CHUNK, off);
+		ssize_t done = 0;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got == 0)
+			errno = EIO;
+		if (got <= 0)
+			return -1;
+		while (done < got) {
+			ssize_t put = write(out, chunk + done, (size_t)(got - done));
+
+			if (put < 0 && errno == EINTR)
+				continue;
+			if (put < 0)
+				return -1;
+			done += put;
+		}
+		off += got;
+		n -= got;
+	}
+	return 0;
+}
+
+int
+os_copy(int out, int in, off_t off, off_t n)
+{
+#ifdef __linux__
+	while (n > 0) {
+		ssize_t put = sendfile(out, in, &off, (size_t)(n < 0x7ffff000 ? n : 0x7ffff000));
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0 && (errno == EINVAL || errno == ENOSYS))
+			break; /* a kind of descriptor that sendfile does not take */
+		if (put == 0)
+			errno = EIO;
+		if (put <= 0)
+			return -1;
+		n -= put;
+	}
+#endif
+	return copy_plain(out, in, off, n);
+}
+
+int
+os_random(void *buf, size_t n)
+{
+	unsigned char *p = buf;
+
+	while (n > 0) {
+		size_t part = n < 256 ? n : 256; /* getentropy's limit */
+
+		if (getentropy(p, part) < 0)
+			return -1;
+		p += part;
+		n -= part;
+	}
+	return 0;
+}
+
+int
+os_undumpable(void)
+{
+#ifdef __linux__
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#else
+	return 0;
+#endif
+}
+
+void
+os_close_from(int lowest)
+{
+	closefrom(lowest);
+}
+
+int
+os_peer_uid(int fd, uid_t *uid)
+{
+#ifdef SO_PEERCRED
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return -1;
+	*uid = cred.uid;
+	return 0;
+#else
+	gid_t gid;
+
+	return getpeereid(fd, uid, &gid);
+#endif
+}

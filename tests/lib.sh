@@ -1,0 +1,34 @@
+# shellcheck shell=sh
+# What every test file begins with: . tests/lib.sh, then its tests, then . "$SHUNIT2".
+# Assert only in the test's own shell: an assert inside ( ) or behind a pipe is lost.
+# ISC licence, see LICENSE.
+
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:$PATH
+SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
+T=$(mktemp -d "${TMPDIR:-/tmp}/msa-test.XXXXXX")
+export ROOT PATH T SHUNIT2
+# Nothing of the caller's environment may be a fact.
+unset RELAYCLIENT SMTPAUTHUSER SMTPAUTHMETHOD MSA_SESSION MSA_VERB MSA_HELO MSA_MESSAGE MSA_RCPTS MSA_DEADLINE \
+	MSA_PARTIAL MSA_HOST MSA_LMTP MSA_EHLO DATABYTES SSL_PROTOCOL SSL_CIPHER TCPREMOTEIP TCPREMOTEPORT TCPREMOTEHOST \
+	TCPLOCALIP TCPLOCALPORT PROTO
+trap 'rm -rf "$T"' EXIT
+
+# Compare a file (or "-": standard input) to the expected text, with a diff on failure.
+# usage: assert_same message expected-file actual-file
+assert_same() {
+	if diff -u "$2" "$3" >"$T/diff" 2>&1; then
+		assertTrue "$1" 0
+	else
+		cat "$T/diff" >&2
+		fail "$1"
+	fi
+}
+
+# Count and say a skip. usage: skip reason
+skip() {
+	echo "SKIP: $1"
+	startSkipping
+	assertTrue "$1" 0
+	endSkipping
+}
