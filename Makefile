@@ -16,10 +16,11 @@ LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt
 LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 
-LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
-	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
+	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/submission.o lib/transaction.o \
+	lib/verb.o lib/verdict.o
 
-BIN =
+BIN = bin/submitd
 
 all: $(BIN)
 
@@ -31,6 +32,9 @@ $(LIB): include/*.h
 libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
+
+bin/submitd: cmd/submitd/submitd.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 
 demo:
 	sh scripts/setup demo
