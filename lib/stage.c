@@ -133,6 +133,7 @@ fail(struct call *call)
 	return CHAIN_LATER;
 }
 
+<<<<<<< HEAD
 /* A regular file that the starter gave us; what main opened (a table that took the free number 3) is close-on-exec. */
 static bool
 is_given_file(int fd)
@@ -140,6 +141,20 @@ is_given_file(int fd)
 	int flags = fcntl(fd, F_GETFD);
 
 	return flags >= 0 && !(flags & FD_CLOEXEC) && message_size(fd) >= 0;
+=======
+int
+stage_misuse(const char *usage)
+{
+	struct buf b = { 0 };
+
+	fprintf(stderr, "%s\n", usage);
+	if (!getenv("MSA_MESSAGE"))
+		return CHAIN_MISUSE;
+	if (reply_add(&b, REPLY_LOCAL_ERROR) == 0)
+		verdict_write(CHAIN_FD_OUT, &b);
+	buf_free(&b);
+	return CHAIN_LATER;
+>>>>>>> a156156 (stage: stage_become and stage_misuse for stages that run a program of their own)
 }
 
 int
