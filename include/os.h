@@ -38,6 +38,20 @@ void os_close_from(int lowest);
  */
 void os_close_inherited(int lowest);
 
+/*
+ * SIGTERM, SIGINT, SIGHUP and SIGCHLD as input of a descriptor, which is readable when one has come; they interrupt
+ * nothing any more. os_signal gives the next one, 0: none. A child that is no pool undoes it with os_signals_restore.
+ */
+int os_signals(void);
+int os_signal(int fd);
+void os_signals_restore(void);
+
+/*
+ * Tell the supervisor that we are ready: a newline on fd, which is then closed (s6; -1: none), and READY=1 to the
+ * socket in NOTIFY_SOCKET (systemd), which is then unset.
+ */
+int os_ready(int fd);
+
 /* The uid at the other end of a connected Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);
 

@@ -6,11 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -18,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
 #endif
 
 enum {
@@ -195,6 +199,79 @@ os_close_inherited(int lowest)
 		max = OS_FD_MAX;
 	for (fd = lowest; fd < max; fd++)
 		close_if_inherited(fd);
+
+signal_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGCHLD);
+}
+
+int
+os_signals(void)
+{
+#ifdef __linux__
+	sigset_t set;
+
+	signal_set(&set);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+#else
+	errno = ENOSYS; /* kqueue's EVFILT_SIGNAL is the way */
+	return -1;
+#endif
+}
+
+int
+os_signal(int fd)
+{
+#ifdef __linux__
+	struct signalfd_siginfo info;
+
+	return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+#else
+	(void)fd;
+	return 0;
+#endif
+}
+
+void
+os_signals_restore(void)
+{
+	sigset_t set;
+
+	signal_set(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int
+os_ready(int fd)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	socklen_t len;
+	int s, r = 0;
+
+	if (fd >= 0) {
+		r = write(fd, "\n", 1) == 1 ? 0 : -1;
+		close(fd);
+	}
+	if (!path || !*path || strlen(path) >= sizeof sun.sun_path)
+		return r;
+	memcpy(sun.sun_path, path, strlen(path));
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	if (*path == '@')
+		sun.sun_path[0] = '\0'; /* Linux's abstract namespace */
+	s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (s < 0 || sendto(s, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&sun, len) != 7)
+		r = -1;
+	if (s >= 0)
+		close(s);
+	unsetenv("NOTIFY_SOCKET");
+	return r;
 }
 
 int

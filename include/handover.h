@@ -1,0 +1,47 @@
+/* ISC licence, see LICENSE. */
+#ifndef HANDOVER_H
+#define HANDOVER_H
+
+#include <stdint.h>
+
+#include "stage.h"
+
+/*
+ * Giving a call to a resident stage, chain(7) RESIDENT: one SOCK_STREAM connection to its socket a call. On it, in
+ * the byte order of the machine: the length of the facts (32 bits), the kind of call and the number of descriptors
+ * (16 bits each), then the facts as NAME=value NUL. The descriptors (0, 1, and 3 for a message) ride on the first
+ * octet. A session call is acknowledged with one octet as soon as a worker has it; a message call is answered by its
+ * verdict alone.
+ */
+enum {
+	HANDOVER_FACTS_MAX = 65536, /* octets */
+	HANDOVER_NAMES_MAX = 100,   /* facts */
+	HANDOVER_WAIT_MS = 5000,    /* for the receiver to take a call, and for the caller to say it */
+};
+
+/*
+ * A connection to the resident at path, which runs as root, as ourselves, or as the owner of the socket. wait_ms
+ * bounds the wait in its queue. The descriptor, or -1 with errno (EPERM: listened by somebody else).
+ */
+int handover_connect(const char *path, int wait_ms);
+
+/* Send call. Only facts of chain(7) go. 0, or -1 with errno (E2BIG: over a limit). The caller keeps its descriptors. */
+int handover_send(int fd, const struct call *call, enum stage_kind kind);
+
+/*
+ * Receive a call of the given kind into call, which is empty but for its log. Facts that chain(7) does not name are
+ * passed over: what is not the peer's business (PATH, LD_PRELOAD, SASL_PATH ...) is the receiver's own. call->facts becomes
+ * this process's environment, less all that chain(7) names, and what came. The descriptors are call's.
+ * 0, or -1 with errno (EPROTO: not a call; EPERM: the caller is neither root, nor ourselves, nor one of allow).
+ */
+struct handover_allow {
+	const uid_t *uid;
+	size_t n;
+};
+int handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow);
+
+/* Acknowledge a session call; wait for it. 0, or -1 with errno (ETIMEDOUT). */
+int handover_acknowledge(int fd);
+int handover_acknowledged(int fd, int wait_ms);
+
+#endif

@@ -1,0 +1,37 @@
+/* ISC licence, see LICENSE. */
+#ifndef POOL_H
+#define POOL_H
+
+#include "handover.h"
+#include "stage.h"
+
+/*
+ * A resident stage: a parent that listens, and workers that serve one call at a time in plain blocking code, then take the
+ * next. The parent forks a worker whenever none is idle, up to max; replaces one that dies; lets idle ones beyond min go.
+ * Where all are busy, message calls wait in the socket's queue and session calls get 421 4.3.2.
+ *
+ * SIGTERM: no new calls; messages are finished, sessions end with 421 4.3.2 at the next command boundary (call.stop).
+ * SIGHUP: stage->reload, and workers with what was loaded before end after their call.
+ */
+struct pool_conf {
+	const char *path;  /* of the socket to make; NULL: the listening socket is fd */
+	int fd;
+	int min, max;      /* workers */
+	int calls;         /* after which a worker is replaced */
+	const char *user;  /* NULL, or whose uid the workers take; the parent keeps its own for reload */
+	struct handover_allow allow; /* who may call, besides root and ourselves */
+	int notify_fd;     /* -1, or: a newline is written there once calls are taken (s6) */
+};
+
+enum {
+	POOL_MIN = 1,
+	POOL_MAX = 500,
+	POOL_CALLS = 1000,
+	POOL_IDLE_S = 30,  /* an idle worker beyond min is looked at this often */
+	POOL_STOP_S = 120, /* after SIGTERM: longer than CHAIN_ANSWER_S, so that a message in hand can be finished */
+};
+
+/* Serve until SIGTERM. The result is a chain_exit code. */
+int pool_run(const struct stage *stage, void *conf, const struct pool_conf *pool);
+
+#endif
