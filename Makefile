@@ -16,8 +16,8 @@ LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt
 LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 
-LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
-	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/submission.o lib/transaction.o \
+LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o lib/envelope.o lib/facts.o lib/handover.o lib/id.o lib/log.o \
+	lib/message.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/reply.o lib/stage.o lib/submission.o lib/transaction.o \
 	lib/verb.o lib/verdict.o
 
 BIN = bin/submitd

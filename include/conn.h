@@ -27,6 +27,7 @@ enum line_result {
 	LINE_BAD,     /* a bare CR, a bare LF or a NUL; dropped up to its CRLF, or, where none has come yet, to the end
 	               * of what has: nothing that arrived together with such a line is ever taken for a command */
 	LINE_TIMEOUT,
+	LINE_STOP,    /* stop is readable, and no line is waiting */
 	LINE_ERROR,   /* errno says what */
 };
 
@@ -34,6 +35,7 @@ struct conn {
 	int in;
 	int out_fd;
 	bool in_socket, out_socket; /* conn_open asks */
+	int stop;             /* -1, or: when this is readable, nothing more is waited for */
 	bool exact;           /* never read beyond the line returned: the rest belongs to the next stage */
 	int64_t deadline_ms;  /* monotonic; ends every wait; 0: none */
 	struct buf out;       /* replies not yet written */

@@ -20,6 +20,8 @@ struct call {
 	int in;       /* session: from the peer; message: the message, a regular file */
 	int out;      /* session: to the peer (may be in); message: the verdict goes here */
 	int envelope; /* message: the envelope, a regular file; -1 where there is none */
+	int stop;     /* resident: readable once the stage is to end; -1 where nobody tells */
+	bool resident; /* the process serves further calls after this one */
 	struct facts facts;
 	struct log log;
 };
@@ -35,22 +37,55 @@ struct stage {
 	 * chain_exit code, used where the stage was exec'd.
 	 */
 	int (*serve)(struct call *call, void *conf);
+	/* Open anew what main opened (tables, keys): SIGHUP. NULL: nothing. 0, or -1 (logged): what there was is kept. */
+	int (*reload)(void *conf, const struct log *log);
 };
 
 /*
- * Serve the one call that fds 0 to 3 and the environment are. Returns the exit code. In a message stage
- * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. user: NULL, or whose uid and gids to take first. Descriptors
+ * The options that every stage has, chain(7). In the getopt string they are STAGE_OPTIONS; stage_option takes one (0),
+ * or says what is wrong with its value on standard error (-1).
+ *   -U user[:group]   take that uid; resident: the workers do
+ *   -l path           be resident, listen there; "0": the socket is fd 0 or given by LISTEN_FDS
+ *   -n min:max        workers kept at least, and at most
+ *   -N calls          calls until a worker is replaced
+ *   -A user           this user's processes may call too
+ *   -R fd             write a newline there when ready (s6's notification-fd)
+ */
+#define STAGE_OPTIONS "A:l:n:N:R:U:"
+#define STAGE_USAGE "[-l path [-A user] [-n min:max] [-N calls] [-R fd]] [-U user]"
+enum { STAGE_ALLOW_MAX = 16 };
+struct stage_options {
+	const char *user;
+	const char *path; /* NULL: exec'd */
+	int min, max, calls, notify_fd;
+	uid_t allow[STAGE_ALLOW_MAX];
+	size_t nallow;
+};
+void stage_options(struct stage_options *o); /* the defaults */
+int stage_option(struct stage_options *o, const char *name, int letter, const char *value);
+
+/*
+ * Exec'd: serve the one call that fds 0 to 3 and the environment are. Returns the exit code. In a message stage
+ * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. Resident (-l): be the pool of workers until SIGTERM. Descriptors
  * that main opened stay open if they are close-on-exec, and must be; all others are closed.
  */
-int stage_run(const struct stage *stage, void *conf, const char *user);
+int stage_run(const struct stage *stage, void *conf, const struct stage_options *options);
 
 /* Take the uid and all gids of user ("name" or "name:group"). 0, or -1 with errno (ENOENT: no such user). */
 int stage_drop(const char *user);
+
+/* Put fd, a new message, in the place of the one in hand, which is closed. */
+void stage_message(struct call *call, int fd);
+
+/* Close what the call still holds and forget its facts. */
+void stage_end(struct call *call);
 
 /*
  * Give the call to the next program: become it, with the call's descriptors as 0, 1 and 3, its facts as the environment,
  * signals at default. Returns only where that failed; it has then logged why and told the peer or the
  * starter, and the result is the exit code to end with.
+ * The words "call" and a path hand over to the resident stage that listens there. A resident stage does not become the
+ * program but runs it, and gives its verdict on by the same rules.
  */
 int stage_next(struct call *call, char *const argv[]);
 

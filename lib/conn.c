@@ -27,6 +27,7 @@ conn_open(struct conn *c, int in, int out)
 	c->out_fd = out;
 	c->in_socket = is_socket(in);
 	c->out_socket = out == in ? c->in_socket : is_socket(out);
+	c->stop = -1;
 	c->exact = false;
 	c->deadline_ms = 0;
 	c->out = (struct buf){ 0 };
@@ -59,6 +60,21 @@ wait_for(int fd, short events, int64_t end)
 		r = poll(&p, 1, clock_left(end));
 	while (r < 0 && errno == EINTR);
 	return r != 0;
+}
+
+/* The same for input, which the stop descriptor ends too. */
+static enum line_result
+wait_in(const struct conn *c, int64_t end)
+{
+	struct pollfd p[2] = { { .fd = c->in, .events = POLLIN }, { .fd = c->stop, .events = POLLIN } };
+	int r;
+
+	do
+		r = poll(p, c->stop < 0 ? 1 : 2, clock_left(end));
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return LINE_TIMEOUT;
+	return p[0].revents ? LINE_OK : LINE_STOP;
 }
 
 static int
@@ -146,8 +162,10 @@ more(struct conn *c, int64_t end)
 			return errno == ETIMEDOUT ? LINE_TIMEOUT : LINE_ERROR;
 	}
 	do {
-		if (!wait_for(c->in, POLLIN, end))
-			return LINE_TIMEOUT;
+		enum line_result w = wait_in(c, end);
+
+		if (w != LINE_OK)
+			return w;
 		if (c->exact && c->in_socket) {
 			r = recv(c->in, p, room, MSG_PEEK);
 			if (r > 0)

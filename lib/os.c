@@ -199,7 +199,9 @@ os_close_inherited(int lowest)
 		max = OS_FD_MAX;
 	for (fd = lowest; fd < max; fd++)
 		close_if_inherited(fd);
+}
 
+static void
 signal_set(sigset_t *set)
 {
 	sigemptyset(set);

@@ -19,10 +19,12 @@
 #include "buf.h"
 #include "chain.h"
 #include "clock.h"
+#include "handover.h"
 #include "id.h"
 #include "message.h"
 #include "os.h"
 #include "peer.h"
+#include "pool.h"
 
 enum {
 	FIRST_FREE_FD = 10,   /* where descriptors wait while 0 to 3 are put in place */
@@ -114,16 +116,16 @@ stage_verdict(struct call *call, enum reply r, const char *detail)
 	return reply_code(r) < 300 ? CHAIN_DONE : reply_code(r) < 500 ? CHAIN_LATER : CHAIN_REFUSED;
 }
 
-/* Tell the peer, or who started us, that this call goes nowhere. */
+/* Tell the peer (a session: session_reply), or who started us, that this call goes nowhere. */
 static int
-fail(struct call *call)
+fail_with(struct call *call, enum reply session_reply)
 {
 	struct buf b = { 0 };
 	ssize_t r;
 
 	if (facts_get(&call->facts, "MSA_MESSAGE"))
 		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-	if (reply_add(&b, REPLY_TROUBLE) == 0) {
+	if (reply_add(&b, session_reply) == 0) {
 		r = send(call->out, b.p, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (r < 0 && errno == ENOTSOCK)
 			r = write(call->out, b.p, b.len);
@@ -133,7 +135,12 @@ fail(struct call *call)
 	return CHAIN_LATER;
 }
 
-<<<<<<< HEAD
+static int
+fail(struct call *call)
+{
+	return fail_with(call, REPLY_TROUBLE);
+}
+
 /* A regular file that the starter gave us; what main opened (a table that took the free number 3) is close-on-exec. */
 static bool
 is_given_file(int fd)
@@ -141,20 +148,6 @@ is_given_file(int fd)
 	int flags = fcntl(fd, F_GETFD);
 
 	return flags >= 0 && !(flags & FD_CLOEXEC) && message_size(fd) >= 0;
-=======
-int
-stage_misuse(const char *usage)
-{
-	struct buf b = { 0 };
-
-	fprintf(stderr, "%s\n", usage);
-	if (!getenv("MSA_MESSAGE"))
-		return CHAIN_MISUSE;
-	if (reply_add(&b, REPLY_LOCAL_ERROR) == 0)
-		verdict_write(CHAIN_FD_OUT, &b);
-	buf_free(&b);
-	return CHAIN_LATER;
->>>>>>> a156156 (stage: stage_become and stage_misuse for stages that run a program of their own)
 }
 
 int
@@ -211,20 +204,13 @@ learn(const struct stage *stage, struct call *call)
 	return 0;
 }
 
-int
-stage_run(const struct stage *stage, void *conf, const char *user)
+/* The exec'd call: fds 0 to 3 and the environment. */
+static int
+run_once(const struct stage *stage, void *conf, const char *user)
 {
-	struct call call = { .in = CHAIN_FD_IN, .out = CHAIN_FD_OUT, .envelope = -1 };
-	struct stat st;
+	struct call call = { .in = CHAIN_FD_IN, .out = CHAIN_FD_OUT, .envelope = -1, .stop = -1 };
 	int null, r;
 
-	signals_default();
-	signal(SIGPIPE, SIG_IGN);
-	while (fstat(CHAIN_FD_LOG, &st) < 0) { /* a closed 0, 1 or 2 would be the next file opened */
-		null = open("/dev/null", O_RDWR);
-		if (null < 0 || null > CHAIN_FD_LOG)
-			return CHAIN_LATER;
-	}
 	log_open(&call.log, stage->name, stage->kind == STAGE_SESSION ? CHAIN_FD_IN : -1);
 	if (call.log.syslog && (null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0) {
 		dup2(null, CHAIN_FD_LOG); /* so no later stage or script writes to the peer: log_open knows this sign */
@@ -242,17 +228,276 @@ stage_run(const struct stage *stage, void *conf, const char *user)
 		os_close_inherited(call.envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
 		r = stage->serve(&call, conf);
 	}
-	facts_free(&call.facts);
+	stage_end(&call);
 	return r;
+}
+
+/* The listening socket that a super-server gives: LISTEN_FDS (systemd), else fd 0. */
+static int
+given_listener(void)
+{
+	struct facts f = { 0 };
+	int fd = CHAIN_FD_IN;
+
+	if (facts_from_environ(&f) == 0 && facts_number(&f, "LISTEN_FDS", 0) > 0 &&
+	    facts_number(&f, "LISTEN_PID", 0) == getpid())
+		fd = CHAIN_FD_ENVELOPE; /* systemd's first is 3 */
+	facts_free(&f);
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDNAMES");
+	return fd;
+}
+
+static int
+run_pool(const struct stage *stage, void *conf, const struct stage_options *o)
+{
+	struct pool_conf pool = {
+		.path = strcmp(o->path, "0") == 0 ? NULL : o->path,
+		.fd = -1,
+		.min = o->min,
+		.max = o->max,
+		.calls = o->calls,
+		.user = o->user,
+		.allow = { o->allow, o->nallow },
+		.notify_fd = o->notify_fd,
+	};
+
+	if (!pool.path)
+		pool.fd = given_listener();
+	return pool_run(stage, conf, &pool);
+}
+
+int
+stage_run(const struct stage *stage, void *conf, const struct stage_options *options)
+{
+	struct stat st;
+	int null;
+
+	signals_default();
+	signal(SIGPIPE, SIG_IGN);
+	while (fstat(CHAIN_FD_LOG, &st) < 0) { /* a closed 0, 1 or 2 would be the next file opened */
+		null = open("/dev/null", O_RDWR);
+		if (null < 0 || null > CHAIN_FD_LOG)
+			return CHAIN_LATER;
+	}
+	if (options->path)
+		return run_pool(stage, conf, options);
+	return run_once(stage, conf, options->user);
+}
+
+void
+stage_options(struct stage_options *o)
+{
+	*o = (struct stage_options){ .min = POOL_MIN, .max = POOL_MAX, .calls = POOL_CALLS, .notify_fd = -1 };
+}
+
+/* A whole number from least to most at s, ended by end or the string's end. -1: it is none. */
+static int
+number(const char *s, char end, int least, int most, const char **rest)
+{
+	char *p;
+	long n;
+
+	errno = 0;
+	n = strtol(s, &p, 10);
+	if (*s < '0' || *s > '9' || errno || (*p != end && *p != '\0') || n < least || n > most)
+		return -1;
+	*rest = p;
+	return (int)n;
+}
+
+int
+stage_option(struct stage_options *o, const char *name, int letter, const char *value)
+{
+	struct passwd *pw;
+	const char *p = "";
+	int bad = 0;
+
+	switch (letter) {
+	case 'A':
+		pw = getpwnam(value);
+		bad = !pw || o->nallow == STAGE_ALLOW_MAX;
+		if (!bad)
+			o->allow[o->nallow++] = pw->pw_uid;
+		break;
+	case 'l':
+		o->path = value;
+		break;
+	case 'n':
+		o->min = number(value, ':', 1, 10000, &p);
+		o->max = *p == ':' ? number(p + 1, '\0', 1, 10000, &p) : o->min;
+		bad = o->min < 0 || o->max < o->min;
+		break;
+	case 'N':
+		o->calls = number(value, '\0', 1, 1000000000, &p);
+		bad = o->calls < 0;
+		break;
+	case 'R':
+		o->notify_fd = number(value, '\0', 0, 1000000, &p);
+		bad = o->notify_fd < 0;
+		break;
+	case 'U':
+		o->user = value;
+		break;
+	default:
+		return -1;
+	}
+	if (bad)
+		fprintf(stderr, "%s: -%c %s: %s\n", name, letter, value,
+		    letter == 'A' ? "no such user, or too many" : "not a number that can be used");
+	return bad ? -1 : 0;
+}
+
+/* Close what is not one of the descriptors that were inherited as 0 to 3. */
+static void
+let_go(int *fd)
+{
+	if (*fd > CHAIN_FD_ENVELOPE)
+		close(*fd);
+	*fd = -1;
+}
+
+void
+stage_message(struct call *call, int fd)
+{
+	let_go(&call->in);
+	call->in = fd;
+}
+
+void
+stage_end(struct call *call)
+{
+	if (call->resident) {
+		if (call->out == call->in)
+			call->out = -1;
+		let_go(&call->in);
+		let_go(&call->out);
+		let_go(&call->envelope);
+	}
+	facts_free(&call->facts);
+}
+
+/* A verdict as the answer to a message call. */
+static int
+pass_verdict(struct call *call, const struct verdict *v)
+{
+	struct buf b = { 0 };
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < v->n; i++)
+		r = reply_add_foreign(&b, &v->reply[i]);
+	if (r == 0)
+		r = verdict_write(call->out, &b);
+	buf_free(&b);
+	return r == 0 ? CHAIN_DONE : CHAIN_LATER;
+}
+
+/* Run the next program, or call the next stage, for the message in hand, and give its verdict on. */
+static int
+next_message(struct call *call, char *const argv[])
+{
+	int64_t late = facts_number(&call->facts, "MSA_DEADLINE", 0) - (int64_t)time(NULL);
+	long long n = facts_number(&call->facts, "MSA_RCPTS", 0);
+	struct verdict v = { 0 };
+	int r;
+
+	if (n < 1 || n > CHAIN_RCPT_MAX) {
+		log_error(&call->log, "misuse", "MSA_RCPTS is not set to a number of recipients");
+		return fail(call);
+	}
+	if (late <= 0 || late > CHAIN_SESSION_S)
+		late = CHAIN_ANSWER_S;
+	if (stage_deliver(call, argv, call->in, call->envelope, (size_t)n, clock_ms() + late * 1000, &v) < 0)
+		return fail(call);
+	r = pass_verdict(call, &v);
+	verdict_free(&v);
+	return r;
+}
+
+/* Hand a session to the resident stage at path. */
+static int
+call_session(struct call *call, const char *path)
+{
+	int fd = handover_connect(path, HANDOVER_WAIT_MS), r;
+
+	r = fd < 0 || handover_send(fd, call, STAGE_SESSION) < 0 ? -1 : handover_acknowledged(fd, HANDOVER_WAIT_MS);
+	if (r < 0)
+		log_error(&call->log, "failed", "call %s:", path);
+	if (fd >= 0)
+		close(fd);
+	return r < 0 ? fail_with(call, REPLY_SHUTDOWN) : CHAIN_DONE;
+}
+
+/* Hand a message to the resident stage at path, which answers for itself. */
+static int
+call_message(struct call *call, const char *path)
+{
+	int fd = handover_connect(path, HANDOVER_WAIT_MS), r;
+
+	r = fd < 0 ? -1 : handover_send(fd, call, STAGE_MESSAGE);
+	if (r < 0)
+		log_error(&call->log, "failed", "call %s:", path);
+	if (fd >= 0)
+		close(fd);
+	return r < 0 ? fail(call) : CHAIN_DONE;
+}
+
+/* Run a program for the session in hand, and wait until it has ended. */
+static int
+run_session(struct call *call, char *const argv[])
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (place(call->in, call->out, -1) == 0) {
+			os_close_from(CHAIN_FD_ENVELOPE);
+			signals_default();
+			facts_to_environ(&call->facts);
+			execvp(argv[0], argv);
+			call->in = CHAIN_FD_IN;
+			call->out = CHAIN_FD_OUT;
+		}
+		log_error(&call->log, "failed", "next program %s:", argv[0]);
+		_exit(fail(call));
+	}
+	if (pid < 0) {
+		log_error(&call->log, "failed", "fork:");
+		return fail(call);
+	}
+	let_go(&call->in);
+	let_go(&call->out);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return CHAIN_DONE;
+}
+
+/* The words "call PATH". */
+static bool
+is_call(char *const argv[])
+{
+	return strcmp(argv[0], "call") == 0 && argv[1] && !argv[2];
 }
 
 int
 stage_next(struct call *call, char *const argv[])
 {
+	bool message = facts_get(&call->facts, "MSA_MESSAGE") != NULL;
+
 	if (!argv || !argv[0]) {
 		log_error(&call->log, "misuse", "no next program");
 		return fail(call);
 	}
+	if (is_call(argv) && !message)
+		return call_session(call, argv[1]);
+	if (is_call(argv) && call->resident)
+		return call_message(call, argv[1]);
+	if (is_call(argv)) /* exec'd: who started us takes our end for the verdict's, so stay and pass it on */
+		return next_message(call, argv);
+	if (call->resident)
+		return message ? next_message(call, argv) : run_session(call, argv);
 	if (place(call->in, call->out, call->envelope) < 0) {
 		log_error(&call->log, "failed", "descriptors of the next program:");
 		return fail(call);
@@ -358,6 +603,8 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text, int *status)
 		if (n < 0)
 			continue;
 		if (n == 0) {
+			if (pid == 0)
+				continue; /* a resident stage: its end is the end of the output */
 			if (ended)
 				break; /* all that it had written was read; a child of its own holds the pipe */
 			ended = reap(pid, status, 0);
@@ -369,6 +616,8 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text, int *status)
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0) {
+			if (pid == 0)
+				return VERDICT_CUT;
 			if (!ended && !reap(pid, status, deadline_ms))
 				return VERDICT_LATE;
 			break;
@@ -394,10 +643,11 @@ int
 stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
     struct verdict *v)
 {
+	struct call next = { .in = msg, .envelope = envelope, .facts = call->facts };
 	struct buf text = { 0 };
 	enum verdict_end end = VERDICT_CUT;
-	int fd[2], status = 0, r;
-	pid_t pid;
+	int fd[2], status = 0, r, to = -1;
+	pid_t pid = 0;
 
 	while (waitpid(-1, NULL, WNOHANG) > 0) /* whoever closed its verdict with a dot and ended later */
 		;
@@ -405,14 +655,26 @@ stage_deliver(const struct call *call, char *const argv[], int msg, int envelope
 		return verdict_judge(v, "", 0, VERDICT_CUT, 0, n);
 	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
 	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
-	pid = fork();
-	if (pid == 0)
-		stage_become(call, argv, msg, fd[1], envelope);
+	if (is_call(argv)) {
+		next.out = fd[1];
+		to = handover_connect(argv[1], clock_left(deadline_ms));
+		if (to < 0 || handover_send(to, &next, STAGE_MESSAGE) < 0) {
+			log_error(&call->log, "failed", "call %s:", argv[1]);
+			pid = -1;
+		}
+		if (to >= 0)
+			close(to);
+	} else {
+		pid = fork();
+		if (pid == 0)
+			stage_become(call, argv, msg, fd[1], envelope);
+		if (pid < 0)
+			log_error(&call->log, "failed", "fork:");
+		else
+			setpgid(pid, pid);
+	}
 	close(fd[1]);
-	if (pid < 0)
-		log_error(&call->log, "failed", "fork:");
-	else {
-		setpgid(pid, pid);
+	if (pid >= 0) {
 		end = collect(fd[0], pid, deadline_ms, &text, &status);
 	}
 	close(fd[0]);

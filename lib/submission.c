@@ -292,7 +292,9 @@ more_data(struct submission *s, int64_t since, long long done)
 
 	if (rate < session)
 		s->conn.deadline_ms = rate;
+	s->conn.stop = -1; /* a message that is coming in is taken to its end */
 	r = conn_fill(&s->conn, CHAIN_DATA_WAIT_S * 1000);
+	s->conn.stop = s->call->stop;
 	s->conn.deadline_ms = session;
 	if (r == LINE_OK)
 		return true;
@@ -521,6 +523,10 @@ turn(struct submission *s)
 		s->over = true;
 		r = REPLY_TIMEOUT;
 		break;
+	case LINE_STOP:
+		s->over = true;
+		r = REPLY_SHUTDOWN;
+		break;
 	case LINE_EOF:
 	case LINE_ERROR:
 		if (s->state & (MAIL | RCPT | CHUNKS))
@@ -548,6 +554,7 @@ submission_serve(struct call *call, void *conf)
 	char host[256];
 
 	conn_open(&s.conn, call->in, call->out);
+	s.conn.stop = call->stop;
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
 	s.lmtp = facts_is_lmtp(&call->facts);
 	ehlo_from_facts(&s.offered, &call->facts);

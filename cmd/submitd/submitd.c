@@ -9,7 +9,7 @@
 static int
 usage(void)
 {
-	fputs("usage: submitd [-e errors] [-S seconds] [-t seconds] [-U user] [-w seconds] prog [arg ...]\n", stderr);
+	fputs("usage: submitd [-e errors] [-S seconds] [-t seconds] [-w seconds] " STAGE_USAGE " prog [arg ...]\n", stderr);
 	return CHAIN_MISUSE;
 }
 
@@ -40,10 +40,11 @@ main(int argc, char *argv[])
 		.session_s = CHAIN_SESSION_S,
 		.errors_max = CHAIN_ERRORS_MAX,
 	};
-	const char *user = NULL;
+	struct stage_options options;
 	int c, bad = 0;
 
-	while ((c = getopt(argc, argv, "+e:S:t:U:w:")) != -1)
+	stage_options(&options);
+	while ((c = getopt(argc, argv, "+e:S:t:w:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'e':
 			bad |= number(optarg, 1000000, &conf.errors_max);
@@ -54,17 +55,15 @@ main(int argc, char *argv[])
 		case 't':
 			bad |= number(optarg, 86400, &conf.answer_s);
 			break;
-		case 'U':
-			user = optarg;
-			break;
 		case 'w':
 			bad |= number(optarg, 86400, &conf.command_wait_s);
 			break;
 		default:
-			return usage();
+			if (c == '?' || stage_option(&options, "submitd", c, optarg) < 0)
+				return usage();
 		}
 	if (bad || optind == argc)
 		return usage();
 	conf.next = argv + optind;
-	return stage_run(&stage, &conf, user);
+	return stage_run(&stage, &conf, &options);
 }
