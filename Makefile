@@ -20,7 +20,7 @@ LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o lib/enve
 	lib/message.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/reply.o lib/stage.o lib/submission.o lib/transaction.o \
 	lib/verb.o lib/verdict.o
 
-BIN = bin/submitd
+BIN = bin/call bin/submitd
 
 all: $(BIN)
 
@@ -32,6 +32,9 @@ $(LIB): include/*.h
 libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
+
+bin/call: cmd/call/call.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/call/call.o libmsa.a
 
 bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
