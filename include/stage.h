@@ -39,7 +39,8 @@ struct stage {
 
 /*
  * Serve the one call that fds 0 to 3 and the environment are. Returns the exit code. In a message stage
- * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. user: NULL, or whose uid and gids to take first.
+ * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. user: NULL, or whose uid and gids to take first. Descriptors
+ * that main opened stay open if they are close-on-exec, and must be; all others are closed.
  */
 int stage_run(const struct stage *stage, void *conf, const char *user);
 

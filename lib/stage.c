@@ -133,15 +133,24 @@ fail(struct call *call)
 	return CHAIN_LATER;
 }
 
+/* A regular file that the starter gave us; what main opened (a table that took the free number 3) is close-on-exec. */
+static bool
+is_given_file(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC) && message_size(fd) >= 0;
+}
+
 /* A message call's descriptors are what chain(7) says. */
 static int
 check_message(struct call *call)
 {
-	if (message_size(CHAIN_FD_IN) < 0) {
+	if (!is_given_file(CHAIN_FD_IN)) {
 		log_error(&call->log, "misuse", "fd 0, the message, is no regular file");
 		return -1;
 	}
-	if (message_size(CHAIN_FD_ENVELOPE) < 0) {
+	if (!is_given_file(CHAIN_FD_ENVELOPE)) {
 		log_error(&call->log, "misuse", "fd 3, the envelope, is no regular file");
 		return -1;
 	}
@@ -201,7 +210,7 @@ stage_run(const struct stage *stage, void *conf, const char *user)
 		log_error(&call.log, "failed", "user %s:", user);
 		r = fail(&call);
 	} else {
-		os_close_from(call.envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
+		os_close_inherited(call.envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
 		r = stage->serve(&call, conf);
 	}
 	facts_free(&call.facts);
