@@ -156,6 +156,8 @@ conn_peek(struct conn *c, char *p, size_t n, int wait_ms, size_t *got)
 
 		if (ready == 0)
 			return LINE_TIMEOUT;
+		if (ready < 0 && errno != EINTR)
+			return LINE_ERROR;
 		if (ready < 0)
 			continue;
 		r = recv(c->in, p, n, MSG_PEEK | MSG_DONTWAIT);
