@@ -16,10 +16,11 @@ LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt
 LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 
-LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
-	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/base64.o lib/buf.o lib/clock.o lib/conn.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
+	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/sasl.o lib/stage.o lib/userdb.o lib/verb.o \
+	lib/verdict.o
 
-BIN =
+BIN = bin/authd bin/msa-passwd
 
 all: $(BIN)
 
@@ -31,6 +32,18 @@ $(LIB): include/*.h
 libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
+
+AUTHD = cmd/authd/authd.o cmd/authd/dialogue.o
+
+$(AUTHD): include/*.h cmd/authd/dialogue.h
+
+bin/authd: $(AUTHD) libmsa.a
+	$(CC) $(LDFLAGS) -o $@ $(AUTHD) libmsa.a $(LIBS_authd)
+
+cmd/msa-passwd/msa-passwd.o: include/*.h
+
+bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
 
 demo:
 	sh scripts/setup demo
