@@ -1,4 +1,4 @@
-# ucspi-msa. Targets: all demo check lint install clean. CFLAGS and LDFLAGS are yours.
+# ucspi-msa. Targets: all demo check lint fuzz install clean. CFLAGS and LDFLAGS are yours.
 .POSIX:
 .SUFFIXES:
 .SUFFIXES: .c .o
@@ -15,24 +15,34 @@ LIBS_tlsd = -ltls
 LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt
 LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
+LIBS_unit = -lcdb
 
-LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
-	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/submission.o lib/transaction.o \
-	lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/base64.o lib/buf.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o lib/envelope.o lib/facts.o \
+	lib/id.o lib/log.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/sasl.o lib/stage.o \
+	lib/submission.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
-BIN = bin/submitd
+BIN = bin/authd bin/authd bin/msa-passwd bin/submitd
+
+OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/authd/authd.o cmd/authd/dialogue.o cmd/msa-passwd/msa-passwd.o \
+	cmd/submitd/submitd.o
 
 all: $(BIN)
 
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB): include/*.h
+$(LIB) $(OBJ): include/*.h cmd/authd/dialogue.h
 
 libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
 
+bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
+bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
+bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
 bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 
@@ -55,6 +65,6 @@ install: all
 	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o bin/*
+	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o bin/*
 
 .PHONY: all demo check lint install clean
