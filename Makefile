@@ -16,10 +16,11 @@ LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt
 LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 
-LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
-	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o \
+	lib/log.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/starter.o lib/tlsconf.o \
+	lib/tlspump.o lib/verb.o lib/verdict.o
 
-BIN =
+BIN = bin/tlsd
 
 all: $(BIN)
 
@@ -31,6 +32,11 @@ $(LIB): include/*.h
 libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
+
+cmd/tlsd/tlsd.o: include/*.h
+
+bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
 
 demo:
 	sh scripts/setup demo
