@@ -29,8 +29,8 @@
  *              and take our last words with it
  *
  * What its writing turned on: any tls_* call may want either direction; octets that libtls has decrypted do not wake
- * poll, so after making room tls_read comes before waiting; an end without close_notify is not a clean one, and not every
- * libtls tells at tls_read, so the callbacks watch for it themselves.
+ * poll, so after making room tls_read comes before waiting;
+ * an end without close_notify is not a clean one, but the next stage's output still goes out.
  *
  * It is all in the struct: a process may hold thousands. One that waits holds no buffers.
  */
@@ -82,6 +82,7 @@ struct tlspump {
 	size_t raw_pos, up_pos, down_pos;
 	short read_wants, write_wants; /* what tls_read and tls_write wait for: POLLIN, POLLOUT; 0: nothing */
 	bool net_eof;              /* the client's transport ended */
+	int net_errno;             /* with this; 0: as it should */
 	bool up_eof;               /* the client's input ended */
 	bool up_shut;              /* and the next stage was told */
 	bool app_deaf;             /* the next stage reads no more */

@@ -86,7 +86,11 @@ side_write(struct tlspump_side *s, const void *p, size_t n)
 	return r < 0 ? -1 : r;
 }
 
-/* libtls reads a record in two calls; one of ours fetches all that is there. */
+/*
+ * libtls reads a record in two calls; one of ours fetches all that is there. It is never told of the end: it would take an
+ * end without close_notify for a fatal error (or for a clean one, depending on whose libtls it is), and what the next
+ * stage still says could not be sent. Whoever calls libtls looks at net_eof where it wants more.
+ */
 static ssize_t
 read_cb(struct tls *ctx, void *data, size_t n, void *arg)
 {
@@ -97,18 +101,18 @@ read_cb(struct tls *ctx, void *data, size_t n, void *arg)
 	if (p->raw_pos == p->raw.len) {
 		buf_clear(&p->raw);
 		p->raw_pos = 0;
-		if (p->net_eof)
-			return 0;
-		if (!p->net.readable)
+		if (p->net_eof || !p->net.readable)
 			return TLS_WANT_POLLIN;
 		if (buf_room(&p->raw, CHUNK) < 0)
 			return -1;
 		r = side_read(&p->net, p->raw.p, CHUNK);
 		if (r == SIDE_WAIT)
 			return TLS_WANT_POLLIN;
-		p->net_eof = r == 0;
-		if (r <= 0)
-			return r;
+		if (r <= 0) {
+			p->net_errno = r < 0 ? errno : 0;
+			p->net_eof = true;
+			return TLS_WANT_POLLIN;
+		}
 		p->raw.len = (size_t)r;
 	}
 	if (n > p->raw.len - p->raw_pos)
@@ -125,7 +129,16 @@ write_cb(struct tls *ctx, const void *data, size_t n, void *arg)
 	ssize_t r = side_write(&p->net, data, n);
 
 	(void)ctx;
+	if (r == -1)
+		p->net_errno = errno;
 	return r == SIDE_WAIT ? TLS_WANT_POLLOUT : r;
+}
+
+/* Why the connection is no good any more. */
+static const char *
+reason(const struct tlspump *p)
+{
+	return p->net_errno ? strerror(p->net_errno) : p->net_eof ? "connection ended" : tls_error(p->tls);
 }
 
 /* What a tls_* call wants to wait for; 0: nothing, it has come to a result. */
@@ -297,20 +310,20 @@ read_up(struct tlspump *p)
 	}
 	r = tls_read(p->tls, p->up.p + p->up.len, CHUNK);
 	p->read_wants = wants(r);
-	if (p->read_wants)
+	if (p->read_wants && !p->net_eof)
 		return 0;
 	if (r > 0) {
 		p->up.len += (size_t)r;
 		p->in_octets += (size_t)r;
 		return 1;
 	}
-	if (p->net_eof) {
-		if (!said_goodbye(p)) /* after that many clients do not trouble to */
-			log_error(p->log, "truncated", "the client's connection ended without close_notify");
-	} else if (r < 0) {
-		if (!said_goodbye(p))
-			log_error(p->log, "broken", "%s", tls_error(p->tls));
-		give_up(p, "broken");
+	if (r != 0) {
+		bool cut = p->net_eof && !p->net_errno;
+
+		if (!said_goodbye(p)) /* after that many clients do not trouble to say theirs */
+			log_error(p->log, cut ? "truncated" : "broken", "%s", cut ? "no close_notify" : reason(p));
+		if (!cut)
+			give_up(p, "broken");
 	}
 	p->up_eof = true;
 	return 1;
@@ -393,10 +406,10 @@ handshake(struct tlspump *p)
 	int r = tls_handshake(p->tls);
 
 	p->read_wants = wants(r);
-	if (p->read_wants)
+	if (p->read_wants && !p->net_eof)
 		return 0;
 	if (r < 0) {
-		log_event(p->log, "handshake", "peer", p->peer, "reason", tls_error(p->tls), (char *)NULL);
+		log_event(p->log, "handshake", "peer", p->peer, "reason", reason(p), (char *)NULL);
 		linger(p, "handshake");
 		return 1;
 	}
@@ -544,7 +557,7 @@ pump_down(struct tlspump *p)
 		r = send_down(p);
 		if (r < 0) {
 			if (!said_goodbye(p))
-				log_error(p->log, "broken", "%s", tls_error(p->tls));
+				log_error(p->log, "broken", "%s", reason(p));
 			give_up(p, "gone");
 		}
 		return r != 0;
