@@ -17,21 +17,27 @@ LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 LIBS_unit = -lcdb
 
-LIB = lib/addr.o lib/base64.o lib/buf.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o lib/envelope.o lib/facts.o \
-	lib/id.o lib/log.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/sasl.o lib/stage.o \
-	lib/submission.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o \
+	lib/envelope.o lib/facts.o lib/id.o lib/log.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o \
+	lib/sasl.o lib/stage.o lib/starter.o lib/submission.o lib/tlsconf.o lib/tlspump.o lib/transaction.o \
+	lib/userdb.o lib/verb.o lib/verdict.o
 
-BIN = bin/authd bin/authd bin/msa-passwd bin/submitd
+BIN = bin/authd bin/authd bin/msa-passwd bin/submitd bin/tlsd
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/authd/authd.o cmd/authd/dialogue.o cmd/msa-passwd/msa-passwd.o \
-	cmd/submitd/submitd.o
+	cmd/submitd/submitd.o cmd/tlsd/tlsd.o
+
+# Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
+CHECK_BIN = bin/pumps
+UNIT = 
+TOOL = tests/tools/pumps.o
 
 all: $(BIN)
 
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB) $(OBJ): include/*.h cmd/authd/dialogue.h
+$(LIB) $(OBJ) $(TOOL): include/*.h cmd/authd/dialogue.h
 
 libmsa.a: $(LIB)
 	rm -f $@
@@ -45,6 +51,13 @@ bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
 bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
+bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
+
+check-bin: $(CHECK_BIN)
+
+bin/pumps: tests/tools/pumps.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ tests/tools/pumps.o libmsa.a
 
 demo:
 	sh scripts/setup demo
@@ -67,4 +80,4 @@ install: all
 clean:
 	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o bin/*
 
-.PHONY: all demo check lint install clean
+.PHONY: all check-bin demo check lint install clean

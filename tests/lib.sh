@@ -4,6 +4,7 @@
 # ISC licence, see LICENSE.
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
+[ -d "$ROOT/include" ] || ROOT=$(cd "$ROOT/.." && pwd) # tests/interop
 PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:$PATH
 SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
 T=$(mktemp -d "${TMPDIR:-/tmp}/msa-test.XXXXXX")
