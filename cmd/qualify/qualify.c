@@ -176,29 +176,19 @@ serve(struct call *call, void *arg)
 	return r;
 }
 
-/* Nothing here may refuse mail for good: in a chain our mistakes are 451. */
 static int
-misuse(const char *what, const char *reason, int code)
+misuse(const char *what, const char *reason)
 {
-	struct buf verdict = { 0 };
+	char line[1024];
 
-	if (reason)
-		fprintf(stderr, "qualify: %s: %s\n", what, reason);
-	else
-		fprintf(stderr, "%s\n", what);
-	if (!getenv("MSA_MESSAGE"))
-		return code;
-	if (reply_add(&verdict, REPLY_LOCAL_ERROR) == 0)
-		verdict_write(CHAIN_FD_OUT, &verdict);
-	buf_free(&verdict);
-	return CHAIN_LATER;
+	snprintf(line, sizeof line, "qualify: %s: %s", what, reason);
+	return stage_misuse(line);
 }
 
 static int
 usage(void)
 {
-	return misuse("usage: qualify [-d domain] [-u table|all] [-D suffix -t table] [-U user] [prog [arg ...]]", NULL,
-	    CHAIN_MISUSE);
+	return stage_misuse("usage: qualify [-d domain] [-u table|all] [-D suffix -t table] [-U user] [prog [arg ...]]");
 }
 
 static bool
@@ -240,20 +230,20 @@ main(int argc, char **argv)
 	if (!rules->suffix != !labels_path || (locals_path && !rules->domain))
 		return usage();
 	if (rules->domain && !is_qualified(rules->domain))
-		return misuse("-d", "not a fully qualified domain", CHAIN_MISUSE);
+		return misuse("-d", "not a fully qualified domain");
 	if (rules->suffix && !is_qualified(rules->suffix))
-		return misuse("-D", "not a fully qualified domain", CHAIN_MISUSE);
+		return misuse("-D", "not a fully qualified domain");
 	if (!getenv("MSA_MESSAGE") && optind < argc)
-		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain", CHAIN_MISUSE);
+		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
 	rules->any_local = locals_path && strcmp(locals_path, "all") == 0;
 	if (locals_path && !rules->any_local) {
 		if (table_open(&locals, locals_path) < 0)
-			return misuse(locals_path, strerror(errno), CHAIN_LATER);
+			return misuse(locals_path, strerror(errno));
 		rules->locals = &locals;
 	}
 	if (labels_path) {
 		if (table_open(&labels, labels_path) < 0)
-			return misuse(labels_path, strerror(errno), CHAIN_LATER);
+			return misuse(labels_path, strerror(errno));
 		rules->labels = &labels;
 	}
 	conf.next = argv + optind;
