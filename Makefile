@@ -17,27 +17,28 @@ LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 LIBS_unit = -lcdb
 
-LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o \
-	lib/envelope.o lib/facts.o lib/id.o lib/log.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o \
-	lib/sasl.o lib/stage.o lib/starter.o lib/submission.o lib/tlsconf.o lib/tlspump.o lib/transaction.o \
-	lib/userdb.o lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/edit.o lib/ehlo.o \
+	lib/envelope.o lib/facts.o lib/header.o lib/id.o lib/log.o lib/mailaddr.o lib/message.o lib/os.o lib/param.o \
+	lib/peer.o lib/reply.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o \
+	lib/tlspump.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
-BIN = bin/authd bin/authd bin/msa-passwd bin/submitd bin/tlsd
+BIN = bin/authd bin/authd bin/msa-passwd bin/qualify bin/qualify bin/submitd bin/tlsd
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/authd/authd.o cmd/authd/dialogue.o cmd/msa-passwd/msa-passwd.o \
+	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/qualify/complete.o cmd/qualify/qualify.o \
 	cmd/submitd/submitd.o cmd/tlsd/tlsd.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
-CHECK_BIN = bin/pumps
+CHECK_BIN = bin/pumps bin/test-header bin/test-table
 UNIT = 
-TOOL = tests/tools/pumps.o
+TOOL = tests/tools/pumps.o tests/tools/test-header.o tests/tools/test-table.o
 
 all: $(BIN)
 
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB) $(OBJ) $(TOOL): include/*.h cmd/authd/dialogue.h
+$(LIB) $(OBJ) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h
 
 libmsa.a: $(LIB)
 	rm -f $@
@@ -49,6 +50,10 @@ bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
 bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
+bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
+bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
 bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
@@ -58,6 +63,10 @@ check-bin: $(CHECK_BIN)
 
 bin/pumps: tests/tools/pumps.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/pumps.o libmsa.a
+bin/test-header: tests/tools/test-header.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ tests/tools/test-header.o libmsa.a
+bin/test-table: tests/tools/test-table.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ tests/tools/test-table.o libmsa.a $(LIBS_cdb)
 
 demo:
 	sh scripts/setup demo
