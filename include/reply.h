@@ -58,6 +58,7 @@
 	X(REPLY_NO_RIGHT,        550, "5.7.1", "Not allowed") \
 	X(REPLY_POLICY,          550, "5.7.0", "Refused by site policy") \
 	X(REPLY_NON_ASCII,       550, "5.6.7", "Non-ASCII address, but SMTPUTF8 was not given or is not available") \
+	X(REPLY_NO_REQUIRETLS,   550, "5.7.30", "Next server does not support REQUIRETLS") \
 	X(REPLY_TOO_BIG,         552, "5.3.4", "Message too big") \
 	X(REPLY_REFUSED,         554, "5.7.1", "Refused") \
 	X(REPLY_CERTIFICATE,     554, "5.7.0", "A client certificate is required") \
@@ -108,6 +109,13 @@ bool reply_line(const char *line, size_t len, int *code, bool *last, const char 
  * cut off, the first kept). 0, or -1: ENOMEM, or EINVAL where the code differs from the first line's.
  */
 int reply_take(struct reply_foreign *r, int code, const char *text, size_t textlen);
+
+/*
+ * Make *to (what it held is not freed) one of ours, with its own text or another, or a copy of from. 0, or -1 with errno
+ * ENOMEM: then it lacks its text and is a reply all the same.
+ */
+int reply_set(struct reply_foreign *to, enum reply r, const char *text);
+int reply_copy(struct reply_foreign *to, const struct reply_foreign *from);
 
 /*
  * Append r as SMTP, multi-line where it has lines, an enhanced code on each (class.0.0 where it had none), each line
