@@ -16,22 +16,28 @@ LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt
 LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 
-LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/data.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
-	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/submission.o lib/transaction.o \
+LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o lib/ehlo.o lib/envelope.o lib/facts.o \
+	lib/id.o lib/lmtp.o lib/log.o lib/maildir.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/submission.o lib/transaction.o \
 	lib/verb.o lib/verdict.o
 
-BIN = bin/submitd
+BIN = bin/lmtp-inject bin/maildir-inject bin/submitd
 
 all: $(BIN)
 
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB): include/*.h
+$(LIB) cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o: include/*.h
 
 libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
+
+bin/lmtp-inject: cmd/lmtp-inject/lmtp-inject.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/lmtp-inject/lmtp-inject.o libmsa.a
+
+bin/maildir-inject: cmd/maildir-inject/maildir-inject.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/maildir-inject/maildir-inject.o libmsa.a
 
 bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
