@@ -17,16 +17,18 @@ LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 LIBS_unit = -lcdb
 
-LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/edit.o lib/ehlo.o \
-	lib/envelope.o lib/facts.o lib/header.o lib/id.o lib/log.o lib/mailaddr.o lib/message.o lib/os.o lib/param.o \
-	lib/peer.o lib/reply.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o \
-	lib/tlspump.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
+	lib/edit.o lib/ehlo.o lib/envelope.o lib/facts.o lib/header.o lib/id.o lib/lmtp.o lib/log.o lib/mailaddr.o \
+	lib/maildir.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/sasl.o lib/stage.o lib/starter.o \
+	lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/transaction.o lib/userdb.o lib/verb.o \
+	lib/verdict.o
 
-BIN = bin/authd bin/authd bin/msa-passwd bin/qualify bin/qualify bin/submitd bin/tlsd
+BIN = bin/authd bin/authd bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify bin/qualify bin/submitd \
+	bin/tlsd
 
-OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/authd/authd.o cmd/authd/dialogue.o cmd/msa-passwd/msa-passwd.o \
-	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/qualify/complete.o cmd/qualify/qualify.o \
-	cmd/submitd/submitd.o cmd/tlsd/tlsd.o
+OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/authd/authd.o cmd/authd/dialogue.o cmd/lmtp-inject/lmtp-inject.o \
+	cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o \
+	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/pumps bin/test-header bin/test-table
@@ -48,6 +50,10 @@ bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
 bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
+bin/lmtp-inject: cmd/lmtp-inject/lmtp-inject.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/lmtp-inject/lmtp-inject.o libmsa.a
+bin/maildir-inject: cmd/maildir-inject/maildir-inject.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/maildir-inject/maildir-inject.o libmsa.a
 bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
 bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
