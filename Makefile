@@ -17,9 +17,9 @@ LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 
 LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
-	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/verb.o lib/verdict.o
+	lib/message.o lib/os.o lib/param.o lib/peer.o lib/received.o lib/reply.o lib/stage.o lib/verb.o lib/verdict.o
 
-BIN =
+BIN = bin/envelope bin/filter bin/rewind bin/stamp
 
 all: $(BIN)
 
@@ -27,6 +27,22 @@ all: $(BIN)
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
 $(LIB): include/*.h
+
+CMD = cmd/envelope/envelope.o cmd/filter/filter.o cmd/rewind/rewind.o cmd/stamp/stamp.o
+
+$(CMD): include/*.h
+
+bin/envelope: cmd/envelope/envelope.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/envelope/envelope.o libmsa.a
+
+bin/filter: cmd/filter/filter.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/filter/filter.o libmsa.a
+
+bin/rewind: cmd/rewind/rewind.o
+	$(CC) $(LDFLAGS) -o $@ cmd/rewind/rewind.o
+
+bin/stamp: cmd/stamp/stamp.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
 
 libmsa.a: $(LIB)
 	rm -f $@
