@@ -131,11 +131,11 @@ line(struct fold *f)
 	f->fresh = true;
 }
 
-/* n columns more, with the space in front and a ";" or ")" behind, stay on the line. */
+/* n columns more, with the space in front and ");" behind, stay on the line. */
 static bool
 fits(const struct fold *f, size_t n)
 {
-	return f->column + n + 2 <= RECEIVED_COLUMNS;
+	return f->column + n + 3 <= RECEIVED_COLUMNS;
 }
 
 /* White space, or a new line for a word of n octets. */
@@ -155,11 +155,14 @@ word(struct fold *f, const char *s)
 	put(f, s, strlen(s));
 }
 
-/* A name and its value, on one line where they have room. */
+/* A name and its value, on one line where they have room on any. */
 static void
 clause(struct fold *f, const char *name, const char *value)
 {
-	if (!fits(f, strlen(name) + 1 + strlen(value)))
+	struct fold next = { .column = TAB };
+	size_t n = strlen(name) + 1 + strlen(value);
+
+	if (!fits(f, n) && fits(&next, n))
 		line(f);
 	word(f, name);
 	word(f, value);
