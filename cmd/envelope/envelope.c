@@ -100,9 +100,10 @@ ask(const char *file, bool numbers, int argc, char **argv)
 	if (file && (fd = open(file, O_RDONLY | O_CLOEXEC)) < 0)
 		err(CHAIN_LATER, "%s", file);
 	if (envelope_read(&e, fd, &why) < 0) {
-		if (errno == EINVAL)
-			errx(CHAIN_LATER, "%s", why);
-		err(CHAIN_LATER, "%s", file ? file : "fd 3");
+		if (errno != EINVAL)
+			err(CHAIN_LATER, "%s", file ? file : "fd 3");
+		fprintf(stderr, "%s\n", why); /* it begins with our name */
+		return CHAIN_LATER;
 	}
 	if (n > e.nrcpt)
 		errx(CHAIN_LATER, "there is no recipient %zu", n);
