@@ -19,16 +19,17 @@ LIBS_unit = -lcdb
 
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
 	lib/edit.o lib/ehlo.o lib/envelope.o lib/facts.o lib/header.o lib/id.o lib/lmtp.o lib/log.o lib/mailaddr.o \
-	lib/maildir.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/sasl.o lib/stage.o lib/starter.o \
-	lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/transaction.o lib/userdb.o lib/verb.o \
-	lib/verdict.o
+	lib/maildir.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/received.o lib/reply.o lib/sasl.o \
+	lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/transaction.o \
+	lib/userdb.o lib/verb.o lib/verdict.o
 
-BIN = bin/authd bin/authd bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify bin/qualify bin/submitd \
-	bin/tlsd
+BIN = bin/authd bin/authd bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
+	bin/qualify bin/rewind bin/stamp bin/submitd bin/tlsd
 
-OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/authd/authd.o cmd/authd/dialogue.o cmd/lmtp-inject/lmtp-inject.o \
-	cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o \
-	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o
+OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/authd/authd.o cmd/authd/dialogue.o cmd/envelope/envelope.o \
+	cmd/filter/filter.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa- \
+	passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/qualify/complete.o cmd/qualify/qualify.o \
+	cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/pumps bin/test-header bin/test-table
@@ -50,6 +51,10 @@ bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
 bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
+bin/envelope: cmd/envelope/envelope.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/envelope/envelope.o libmsa.a
+bin/filter: cmd/filter/filter.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/filter/filter.o libmsa.a
 bin/lmtp-inject: cmd/lmtp-inject/lmtp-inject.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/lmtp-inject/lmtp-inject.o libmsa.a
 bin/maildir-inject: cmd/maildir-inject/maildir-inject.o libmsa.a
@@ -60,6 +65,10 @@ bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
 bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
+bin/rewind: cmd/rewind/rewind.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
+bin/stamp: cmd/stamp/stamp.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
