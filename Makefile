@@ -21,16 +21,30 @@ LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/ehlo.o lib/envelope.o lib/
 
 BIN =
 
+# Only for the tests: one driver for every module, tests/unit/NAME.c.
+CHECK_BIN = bin/test-unit
+UNIT = tests/unit/main.o tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o tests/unit/ehlo.o \
+	tests/unit/envelope.o tests/unit/facts.o tests/unit/id.o tests/unit/log.o tests/unit/message.o tests/unit/os.o \
+	tests/unit/param.o tests/unit/peer.o tests/unit/reply.o tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
+
 all: $(BIN)
+
+check-bin: $(CHECK_BIN)
 
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
 $(LIB): include/*.h
 
+$(UNIT): include/*.h tests/unit/unit.h
+
 libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
+
+bin/test-unit: $(UNIT) libmsa.a
+	mkdir -p bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(UNIT) libmsa.a
 
 demo:
 	sh scripts/setup demo
@@ -51,6 +65,6 @@ install: all
 	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o bin/*
+	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o bin/*
 
-.PHONY: all demo check lint install clean
+.PHONY: all check-bin demo check lint install clean
