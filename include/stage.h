@@ -46,13 +46,13 @@ struct stage {
  * or says what is wrong with its value on standard error (-1).
  *   -U user[:group]   take that uid; resident: the workers do
  *   -l path           be resident, listen there; "0": the socket is fd 0 or given by LISTEN_FDS
- *   -n min:max        workers kept at least, and at most
- *   -N calls          calls until a worker is replaced
  *   -A user           this user's processes may call too
+ *   -C calls          calls until a worker is replaced
+ *   -P min:max        workers kept at least, and at most
  *   -R fd             write a newline there when ready (s6's notification-fd)
  */
-#define STAGE_OPTIONS "A:l:n:N:R:U:"
-#define STAGE_USAGE "[-l path [-A user] [-n min:max] [-N calls] [-R fd]] [-U user]"
+#define STAGE_OPTIONS "A:C:l:P:R:U:"
+#define STAGE_USAGE "[-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user]"
 enum { STAGE_ALLOW_MAX = 16 };
 struct stage_options {
 	const char *user;

@@ -166,8 +166,8 @@ conn_peek(struct conn *c, char *p, size_t n, int wait_ms, size_t *got)
 	gone |= POLLRDHUP;
 #endif
 	while (w == LINE_OK) {
-		struct pollfd f = { .fd = c->in, .events = POLLIN | gone };
-		int ready = poll(&f, 1, clock_left(end));
+		struct pollfd f[2] = { { .fd = c->in, .events = POLLIN | gone }, { .fd = c->stop, .events = POLLIN } };
+		int ready = poll(f, c->stop < 0 ? 1 : 2, clock_left(end));
 		ssize_t r;
 
 		if (ready == 0)
@@ -176,12 +176,14 @@ conn_peek(struct conn *c, char *p, size_t n, int wait_ms, size_t *got)
 			return LINE_ERROR;
 		if (ready < 0)
 			continue;
+		if (!f[0].revents)
+			return LINE_STOP;
 		r = recv(c->in, p, n, MSG_PEEK | MSG_DONTWAIT);
 		if (r < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
 			return errno == ECONNRESET ? LINE_EOF : LINE_ERROR;
 		if (r == 0)
 			return LINE_EOF;
-		if (r > 0 && ((size_t)r == n || memchr(p, '\n', (size_t)r) || f.revents & gone)) {
+		if (r > 0 && ((size_t)r == n || memchr(p, '\n', (size_t)r) || f[0].revents & gone)) {
 			*got = (size_t)r;
 			return LINE_OK;
 		}
@@ -213,8 +215,7 @@ more(struct conn *c, int64_t end)
 	if (w != LINE_OK)
 		return w;
 	do {
-		enum line_result w = wait_in(c, end);
-
+		w = wait_in(c, end);
 		if (w != LINE_OK)
 			return w;
 		if (c->exact && c->in_socket) {

@@ -324,12 +324,12 @@ stage_option(struct stage_options *o, const char *name, int letter, const char *
 	case 'l':
 		o->path = value;
 		break;
-	case 'n':
+	case 'P':
 		o->min = number(value, ':', 1, 10000, &p);
 		o->max = *p == ':' ? number(p + 1, '\0', 1, 10000, &p) : o->min;
 		bad = o->min < 0 || o->max < o->min;
 		break;
-	case 'N':
+	case 'C':
 		o->calls = number(value, '\0', 1, 1000000000, &p);
 		bad = o->calls < 0;
 		break;

@@ -19,7 +19,7 @@ enum {
 static int
 usage(void)
 {
-	fputs("usage: authd [-p] [-a attempts] [-m mechanisms] [-t seconds] [-U user] -u users.cdb | -s service "
+	fputs("usage: authd [-p] [-a attempts] [-m mechanisms] [-t seconds] " STAGE_USAGE " -u users.cdb | -s service "
 	    "prog [arg ...]\n", stderr);
 	return CHAIN_MISUSE;
 }
@@ -54,14 +54,16 @@ prepare(struct authd *a, struct userdb *db, const char *store, const char *confi
 int
 main(int argc, char *argv[])
 {
-	static const struct stage stage = { "authd", STAGE_SESSION, FACTS_AUTHD, authd_serve };
+	static const struct stage stage = { "authd", STAGE_SESSION, FACTS_AUTHD, authd_serve, NULL };
 	struct authd a = { .attempts = ATTEMPTS, .wait_ms = CHAIN_COMMAND_WAIT_S * 1000 };
-	const char *store = NULL, *config = NULL, *mechs = NULL, *user = NULL;
+	const char *store = NULL, *config = NULL, *mechs = NULL;
+	struct stage_options options;
 	struct userdb db;
 	char trouble[512];
 	int c;
 
-	while ((c = getopt(argc, argv, "+a:m:ps:t:U:u:")) != -1) {
+	stage_options(&options);
+	while ((c = getopt(argc, argv, "+a:m:ps:t:u:" STAGE_OPTIONS)) != -1) {
 		switch (c) {
 		case 'a':
 			a.attempts = number(optarg, ATTEMPTS_MAX);
@@ -78,19 +80,17 @@ main(int argc, char *argv[])
 		case 't':
 			a.wait_ms = number(optarg, WAIT_MAX_S) * 1000;
 			break;
-		case 'U':
-			user = optarg;
-			break;
 		case 'u':
 			store = optarg;
 			break;
 		default:
-			return usage();
+			if (c == '?' || stage_option(&options, "authd", c, optarg) < 0)
+				return usage();
 		}
 	}
 	a.next = argv + optind;
 	if (!*a.next || !store == !config || !a.attempts || !a.wait_ms)
 		return usage();
 	prepare(&a, &db, store, config, mechs, trouble, sizeof trouble);
-	return stage_run(&stage, &a, user);
+	return stage_run(&stage, &a, &options);
 }

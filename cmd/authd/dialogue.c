@@ -63,6 +63,8 @@ no_line(struct session *s, enum line_result r)
 		return answer(s, REPLY_LINE_BAD);
 	case LINE_TIMEOUT:
 		return part(s, REPLY_TIMEOUT, "timeout");
+	case LINE_STOP:
+		return part(s, REPLY_SHUTDOWN, NULL);
 	default:
 		return STEP_END;
 	}
@@ -338,6 +340,7 @@ authd_serve(struct call *call, void *conf)
 	enum step step = STEP_END;
 
 	conn_open(&s.c, call->in, call->out);
+	s.c.stop = call->stop;
 	s.c.exact = true;
 	s.c.deadline_ms = clock_ms() + (int64_t)CHAIN_SESSION_S * 1000;
 	if (a->trouble) {

@@ -194,9 +194,11 @@ is_refusal(const char *s)
 static int
 change(int argc, char **argv)
 {
-	static const struct stage stage = { "envelope", STAGE_MESSAGE, FACTS_NOBODY, serve };
+	static const struct stage stage = { "envelope", STAGE_MESSAGE, FACTS_NOBODY, serve, NULL };
 	struct edit edit = { 0 };
+	struct stage_options options;
 
+	stage_options(&options);
 	if (strcmp(argv[0], "refuse") == 0) {
 		if (argc < 4 || (edit.number = number(argv[1])) == 0 || !is_refusal(argv[2]))
 			return -1;
@@ -209,7 +211,7 @@ change(int argc, char **argv)
 	}
 	if (!getenv("MSA_MESSAGE"))
 		return misuse("envelope: MSA_MESSAGE is not set: refuse and copy work in a message chain, see chain(7)");
-	return stage_run(&stage, &edit, NULL);
+	return stage_run(&stage, &edit, &options);
 }
 
 int

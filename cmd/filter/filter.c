@@ -18,7 +18,7 @@
 #include "message.h"
 #include "stage.h"
 
-static const char usage[] = "usage: filter [-l] [-t seconds] [-U user[:group]] command prog [arg ...]";
+static const char usage[] = "usage: filter [-t seconds] [-u] " STAGE_USAGE " command prog [arg ...]";
 
 enum {
 	WAIT_S = 60,            /* for the command, where -t says nothing else */
@@ -408,15 +408,16 @@ serve(struct call *call, void *arg)
 int
 main(int argc, char **argv)
 {
-	static const struct stage stage = { "filter", STAGE_MESSAGE, FACTS_NOBODY, serve };
+	static const struct stage stage = { "filter", STAGE_MESSAGE, FACTS_NOBODY, serve, NULL };
 	struct conf conf = { .seconds = WAIT_S };
-	const char *user = NULL;
+	struct stage_options options;
 	char *end;
 	int c;
 
-	while ((c = getopt(argc, argv, "+lt:U:")) != -1)
+	stage_options(&options);
+	while ((c = getopt(argc, argv, "+t:u" STAGE_OPTIONS)) != -1)
 		switch (c) {
-		case 'l':
+		case 'u':
 			conf.lines = true;
 			break;
 		case 't':
@@ -424,15 +425,13 @@ main(int argc, char **argv)
 			if (*end || conf.seconds < 1 || conf.seconds > WAIT_MAX_S)
 				return stage_misuse(usage);
 			break;
-		case 'U':
-			user = optarg;
-			break;
 		default:
-			return stage_misuse(usage);
+			if (c == '?' || stage_option(&options, "filter", c, optarg) < 0)
+				return stage_misuse(usage);
 		}
 	if (argc - optind < 2)
 		return stage_misuse(usage);
 	conf.command = argv[optind];
 	conf.next = argv + optind + 1;
-	return stage_run(&stage, &conf, user);
+	return stage_run(&stage, &conf, &options);
 }

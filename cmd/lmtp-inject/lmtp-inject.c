@@ -28,7 +28,7 @@ usage(void)
 {
 	struct call call = { .out = CHAIN_FD_OUT };
 
-	fputs("usage: lmtp-inject [-k] [-f sender] [-r recipient] [-t seconds] [-U user] address\n", stderr);
+	fputs("usage: lmtp-inject [-k] [-f sender] [-r recipient] [-t seconds] " STAGE_USAGE " address\n", stderr);
 	if (!getenv("MSA_MESSAGE"))
 		return CHAIN_MISUSE;
 	return stage_verdict(&call, REPLY_LOCAL_ERROR, NULL); /* our mistakes refuse no mail for good */
@@ -106,12 +106,14 @@ main(int argc, char *argv[])
 	};
 	struct conf conf = { .wait_s = WAIT_S };
 	char **rcpt = calloc((size_t)argc, sizeof *rcpt);
-	const char *user = NULL, *sender = NULL, *bad = NULL;
+	struct stage_options options;
+	const char *sender = NULL, *bad = NULL;
 	bool keywords = false;
 	size_t n = 0;
 	int c, result;
 
-	while (rcpt && (c = getopt(argc, argv, "+f:kr:t:U:")) != -1)
+	stage_options(&options);
+	while (rcpt && (c = getopt(argc, argv, "+f:kr:t:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'f':
 			sender = optarg;
@@ -125,10 +127,9 @@ main(int argc, char *argv[])
 		case 't':
 			conf.wait_s = seconds(optarg);
 			break;
-		case 'U':
-			user = optarg;
-			break;
 		default:
+			if (c != '?' && stage_option(&options, "lmtp-inject", c, optarg) == 0)
+				break;
 			free(rcpt);
 			return usage();
 		}
@@ -141,9 +142,9 @@ main(int argc, char *argv[])
 		fprintf(stderr, "lmtp-inject: %s%s\n", bad ? "not an address: " : "out of memory", bad ? bad : "");
 		result = usage();
 	} else if (!keywords)
-		result = stage_run(&stage, &conf, user);
-	else if (user && stage_drop(user) < 0) {
-		perror(user);
+		result = stage_run(&stage, &conf, &options);
+	else if (options.user && stage_drop(options.user) < 0) {
+		perror(options.user);
 		result = CHAIN_LATER;
 	} else
 		result = print_keywords(&conf);

@@ -21,7 +21,7 @@ usage(void)
 {
 	struct call call = { .out = CHAIN_FD_OUT };
 
-	fputs("usage: maildir-inject [-f sender] [-r recipient] [-U user] directory\n", stderr);
+	fputs("usage: maildir-inject [-f sender] [-r recipient] " STAGE_USAGE " directory\n", stderr);
 	if (!getenv("MSA_MESSAGE"))
 		return CHAIN_MISUSE;
 	return stage_verdict(&call, REPLY_LOCAL_ERROR, NULL); /* our mistakes refuse no mail for good */
@@ -57,11 +57,13 @@ main(int argc, char *argv[])
 	};
 	struct conf conf = { 0 };
 	char **rcpt = calloc((size_t)argc, sizeof *rcpt);
-	const char *user = NULL, *sender = NULL, *bad = NULL;
+	struct stage_options options;
+	const char *sender = NULL, *bad = NULL;
 	size_t n = 0;
 	int c, result;
 
-	while (rcpt && (c = getopt(argc, argv, "+f:r:U:")) != -1)
+	stage_options(&options);
+	while (rcpt && (c = getopt(argc, argv, "+f:r:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'f':
 			sender = optarg;
@@ -69,10 +71,9 @@ main(int argc, char *argv[])
 		case 'r':
 			rcpt[n++] = optarg;
 			break;
-		case 'U':
-			user = optarg;
-			break;
 		default:
+			if (c != '?' && stage_option(&options, "maildir-inject", c, optarg) == 0)
+				break;
 			free(rcpt);
 			return usage();
 		}
@@ -83,7 +84,7 @@ main(int argc, char *argv[])
 		result = usage();
 	} else {
 		conf.directory = argv[optind];
-		result = stage_run(&stage, &conf, user);
+		result = stage_run(&stage, &conf, &options);
 	}
 	buf_free(&conf.envelope);
 	free(rcpt);

@@ -188,7 +188,7 @@ misuse(const char *what, const char *reason)
 static int
 usage(void)
 {
-	return stage_misuse("usage: qualify [-d domain] [-u table|all] [-D suffix -t table] [-U user] [prog [arg ...]]");
+	return stage_misuse("usage: qualify [-d domain] [-u table|all] [-D suffix -t table] " STAGE_USAGE " [prog [arg ...]]");
 }
 
 static bool
@@ -200,14 +200,16 @@ is_qualified(const char *domain)
 int
 main(int argc, char **argv)
 {
-	static const struct stage stage = { "qualify", STAGE_MESSAGE, FACTS_NOBODY, serve };
-	const char *locals_path = NULL, *labels_path = NULL, *user = NULL;
+	static const struct stage stage = { "qualify", STAGE_MESSAGE, FACTS_NOBODY, serve, NULL };
+	const char *locals_path = NULL, *labels_path = NULL;
+	struct stage_options options;
 	struct table locals, labels;
 	struct conf conf = { .next = NULL };
 	struct rules *rules = &conf.rules;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+d:u:D:t:U:")) != -1)
+	stage_options(&options);
+	while ((opt = getopt(argc, argv, "+d:u:D:t:" STAGE_OPTIONS)) != -1)
 		switch (opt) {
 		case 'd':
 			rules->domain = optarg;
@@ -221,11 +223,9 @@ main(int argc, char **argv)
 		case 't':
 			labels_path = optarg;
 			break;
-		case 'U':
-			user = optarg;
-			break;
 		default:
-			return usage();
+			if (opt == '?' || stage_option(&options, "qualify", opt, optarg) < 0)
+				return usage();
 		}
 	if (!rules->suffix != !labels_path || (locals_path && !rules->domain))
 		return usage();
@@ -233,7 +233,7 @@ main(int argc, char **argv)
 		return misuse("-d", "not a fully qualified domain");
 	if (rules->suffix && !is_qualified(rules->suffix))
 		return misuse("-D", "not a fully qualified domain");
-	if (!getenv("MSA_MESSAGE") && optind < argc)
+	if (!getenv("MSA_MESSAGE") && !options.path && optind < argc)
 		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
 	rules->any_local = locals_path && strcmp(locals_path, "all") == 0;
 	if (locals_path && !rules->any_local) {
@@ -247,5 +247,5 @@ main(int argc, char **argv)
 		rules->labels = &labels;
 	}
 	conf.next = argv + optind;
-	return stage_run(&stage, &conf, user);
+	return stage_run(&stage, &conf, &options);
 }

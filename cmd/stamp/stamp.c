@@ -15,7 +15,7 @@
 #include "received.h"
 #include "stage.h"
 
-static const char usage[] = "usage: stamp [-ps] [-U user[:group]] [prog [arg ...]]";
+static const char usage[] = "usage: stamp [-ps] " STAGE_USAGE " [prog [arg ...]]";
 
 struct conf {
 	int options; /* RECEIVED_* */
@@ -152,12 +152,13 @@ serve(struct call *call, void *arg)
 int
 main(int argc, char **argv)
 {
-	static const struct stage stage = { "stamp", STAGE_MESSAGE, FACTS_NOBODY, serve };
+	static const struct stage stage = { "stamp", STAGE_MESSAGE, FACTS_NOBODY, serve, NULL };
 	struct conf conf = { 0 };
-	const char *user = NULL;
+	struct stage_options options;
 	int c;
 
-	while ((c = getopt(argc, argv, "+psU:")) != -1)
+	stage_options(&options);
+	while ((c = getopt(argc, argv, "+ps" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'p':
 			conf.options |= RECEIVED_PRIVATE;
@@ -165,12 +166,10 @@ main(int argc, char **argv)
 		case 's':
 			conf.options |= RECEIVED_SUBJECT;
 			break;
-		case 'U':
-			user = optarg;
-			break;
 		default:
-			return stage_misuse(usage);
+			if (c == '?' || stage_option(&options, "stamp", c, optarg) < 0)
+				return stage_misuse(usage);
 		}
 	conf.next = argv + optind;
-	return stage_run(&stage, &conf, user);
+	return stage_run(&stage, &conf, &options);
 }

@@ -153,13 +153,15 @@ serve(struct call *call, void *arg)
 int
 main(int argc, char *argv[])
 {
-	static const struct stage stage = { "tlsd", STAGE_SESSION, FACTS_TLSD, serve };
+	static const struct stage stage = { "tlsd", STAGE_SESSION, FACTS_TLSD, serve, NULL };
 	struct conf conf = { .pump = { .command_ms = CHAIN_COMMAND_WAIT_S * 1000, .handshake_ms = HANDSHAKE_S * 1000,
 		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS } };
+	struct stage_options options;
 	long seconds;
 	char *end;
 	int c;
 
+	stage_options(&options);
 	while ((c = getopt(argc, argv, "+c:ik:t:U:")) != -1)
 		switch (c) {
 		case 'c':
@@ -186,5 +188,5 @@ main(int argc, char *argv[])
 	if (!conf.cert || !conf.key || optind == argc)
 		usage();
 	conf.argv = argv + optind;
-	return stage_run(&stage, &conf, NULL);
+	return stage_run(&stage, &conf, &options);
 }
