@@ -23,13 +23,12 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o l
 	lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/transaction.o \
 	lib/userdb.o lib/verb.o lib/verdict.o
 
-BIN = bin/authd bin/authd bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
-	bin/qualify bin/rewind bin/stamp bin/submitd bin/tlsd
+BIN = bin/authd bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify bin/rewind \
+	bin/stamp bin/submitd bin/tlsd
 
-OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/authd/authd.o cmd/authd/dialogue.o cmd/envelope/envelope.o \
-	cmd/filter/filter.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa- \
-	passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/qualify/complete.o cmd/qualify/qualify.o \
-	cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o
+OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/envelope/envelope.o cmd/filter/filter.o cmd/lmtp-inject/lmtp- \
+	inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o \
+	cmd/qualify/qualify.o cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/test-unit bin/pumps bin/test-header bin/test-table
@@ -52,8 +51,6 @@ libmsa.a: $(LIB)
 
 bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
-bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
 bin/envelope: cmd/envelope/envelope.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/envelope/envelope.o libmsa.a
 bin/filter: cmd/filter/filter.o libmsa.a
@@ -64,8 +61,6 @@ bin/maildir-inject: cmd/maildir-inject/maildir-inject.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/maildir-inject/maildir-inject.o libmsa.a
 bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
-bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
 bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
 bin/rewind: cmd/rewind/rewind.o libmsa.a
