@@ -12,7 +12,10 @@ export ROOT PATH T SHUNIT2
 unset RELAYCLIENT SMTPAUTHUSER SMTPAUTHMETHOD MSA_SESSION MSA_VERB MSA_HELO MSA_MESSAGE MSA_RCPTS MSA_DEADLINE \
 	MSA_PARTIAL MSA_HOST MSA_LMTP MSA_EHLO DATABYTES SSL_PROTOCOL SSL_CIPHER TCPREMOTEIP TCPREMOTEPORT TCPREMOTEHOST \
 	TCPLOCALIP TCPLOCALPORT PROTO
-trap 'rm -rf "$T"' EXIT
+# shunit2 sets an EXIT trap of its own and so removes one from here. A file with its own oneTimeTearDown removes $T too.
+oneTimeTearDown() {
+	rm -rf "$T"
+}
 
 # Compare a file (or "-": standard input) to the expected text, with a diff on failure.
 # usage: assert_same message expected-file actual-file
