@@ -79,7 +79,7 @@ bin/test-unit: $(UNIT) libmsa.a
 bin/lmtp-keep: tests/tools/lmtp-keep.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/lmtp-keep.o libmsa.a
 bin/pumps: tests/tools/pumps.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ tests/tools/pumps.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ tests/tools/pumps.o libmsa.a $(LIBS_tlsd)
 bin/test-header: tests/tools/test-header.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/test-header.o libmsa.a
 bin/test-table: tests/tools/test-table.o libmsa.a
