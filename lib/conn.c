@@ -195,11 +195,10 @@ conn_peek(struct conn *c, char *p, size_t n, int wait_ms, size_t *got)
 	return w;
 }
 
-/* One read behind what is buffered. Flushes what is to be said first: we are about to wait for the answer. */
+/* One read behind what is buffered. */
 static enum line_result
-more(struct conn *c, int64_t end)
+take(struct conn *c, int64_t end)
 {
-	enum line_result w;
 	char *p;
 	size_t room;
 	ssize_t r;
@@ -211,9 +210,6 @@ more(struct conn *c, int64_t end)
 	}
 	p = c->in_buf + c->len;
 	room = sizeof c->in_buf - c->len;
-	w = say(c, end);
-	if (w != LINE_OK)
-		return w;
 	do {
 		w = wait_in(c, end);
 		if (w != LINE_OK)
@@ -231,6 +227,20 @@ more(struct conn *c, int64_t end)
 		return LINE_EOF;
 	c->len += (size_t)r;
 	return LINE_OK;
+}
+
+/* The same where it may have to wait: flushes what is to be said first, the peer may be waiting for it. */
+static enum line_result
+more(struct conn *c, int64_t end)
+{
+	enum line_result w = say(c, end);
+
+	if (w != LINE_OK)
+		return w;
+	/* a peer that always has more to read never makes us wait: its session must end all the same */
+	if (c->deadline_ms && clock_left(c->deadline_ms) == 0)
+		return LINE_TIMEOUT;
+	return take(c, end);
 }
 
 enum line_result
@@ -264,6 +274,27 @@ find_crlf(char *s, size_t n)
 	return NULL;
 }
 
+/* Drop a line with a bare LF: up to the CRLF that has come, or all that has come, however many reads that takes. */
+static void
+drop_bad(struct conn *c, int64_t end)
+{
+	for (;;) {
+		char *s = c->in_buf + c->pos;
+		size_t have = c->len - c->pos;
+		char *lf = have ? find_crlf(s, have) : NULL;
+
+		if (lf) {
+			c->pos = (size_t)(lf - c->in_buf) + 1;
+			return;
+		}
+		c->pos = c->len - (have > 0 && s[have - 1] == '\r'); /* its LF may be next */
+		if (clock_left(end) == 0 || !wait_for(c->in, POLLIN, 0) || take(c, end) != LINE_OK) {
+			c->pos = c->len;
+			return;
+		}
+	}
+}
+
 enum line_result
 conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len)
 {
@@ -279,9 +310,8 @@ conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len)
 		enum line_result r;
 
 		if (lf) {
-			if (lf == s || lf[-1] != '\r') { /* a bare LF: up to the CRLF that has come, or all that has come */
-				lf = find_crlf(s, have);
-				c->pos = lf ? (size_t)(lf - c->in_buf) + 1 : c->len;
+			if (lf == s || lf[-1] != '\r') {
+				drop_bad(c, end);
 				return LINE_BAD;
 			}
 			n = (size_t)(lf - s) + 1;
@@ -307,5 +337,7 @@ conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len)
 		r = more(c, end);
 		if (r != LINE_OK)
 			return r;
+		if (clock_left(end) == 0 && !memchr(c->in_buf + c->pos, '\n', c->len - c->pos))
+			return LINE_TIMEOUT; /* there always was something to read, so no wait told */
 	}
 }

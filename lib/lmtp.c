@@ -524,12 +524,14 @@ say_envelope(struct lmtp *s, struct delivery *d, const struct text *t)
 {
 	const size_t window = s->offer.caps & CAP_PIPELINING ? LMTP_WINDOW : 1;
 	struct reply_foreign r = { 0 };
-	size_t said = next_pending(d, 0), heard = said, open = 1; /* open: commands without reply; the first is MAIL */
-	bool mail = true, wanted = true;
+	size_t said = next_pending(d, 0), heard = said, i;
+	size_t open = 1;                   /* commands whose reply has not come; the first of all is MAIL */
+	bool mail = true;                  /* its reply is the next */
+	bool more = true, refused = false; /* name more recipients; there is no transaction: their replies are not theirs */
 	int failed = say_mail(s, d, t);
 
-	while (s->open && (open > 0 || (wanted && said < d->lines))) {
-		for (; !failed && wanted && open < window && said < d->lines; said = next_pending(d, said + 1), open++)
+	while (s->open && (open > 0 || (more && said < d->lines))) {
+		for (; !failed && more && open < window && said < d->lines; said = next_pending(d, said + 1), open++)
 			failed = buf_printf(&s->conn.out, "RCPT TO:%s\r\n", d->envelope.rcpt[said].text + strlen("RCPT TO:"));
 		if (failed) {
 			fail_memory(s, "RCPT", &r);
@@ -541,21 +543,19 @@ say_envelope(struct lmtp *s, struct delivery *d, const struct text *t)
 			open--;
 			if (mail) {
 				mail = false;
-				if (r.code >= 300) {
+				refused = r.code >= 300;
+				more = !refused;
+				if (refused)
 					delivery_answer_all(d, &r);
-					wanted = false;
-				}
-			} else if (wanted) {
-				size_t i = heard;
-
+			} else if (!refused) {
+				i = heard;
 				heard = next_pending(d, heard + 1);
-				if (r.code >= 300)
+				if (r.code >= 300) {
 					delivery_answer(d, i, &r);
+					more = more && (d->partial || i >= d->envelope.nrcpt); /* else nothing will be sent */
+				}
 			}
 		} while (open > window / 2);
-		/* Nothing will be sent: name no more recipients, but hear what was asked. */
-		if (s->open && wanted && delivery_is_over(d))
-			wanted = false;
 	}
 	if (!s->open)
 		delivery_answer_all(d, &r);

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
 #include <sasl/saslplug.h>
 
 #include "ehlo.h"
@@ -198,7 +199,10 @@ plugin_init(const sasl_utils_t *utils, int max, int *version, sasl_auxprop_plug_
  * The service.
  */
 
-/* sasl_server_init, blind to what the environment says about plugins and configuration; later stages get it as it was. */
+/*
+ * sasl_server_init, blind to what the environment says about plugins and configuration; later stages get it as it was.
+ * The same for libcrypto: OPENSSL_CONF could name providers, and to read its configuration costs half a millisecond.
+ */
 static int
 init_blind(const sasl_callback_t *callbacks, const char *app)
 {
@@ -213,6 +217,8 @@ init_blind(const sasl_callback_t *callbacks, const char *app)
 			r = SASL_NOMEM;
 		unsetenv(names[i]);
 	}
+	if (r == SASL_OK && OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		r = SASL_NOMEM;
 	if (r == SASL_OK)
 		r = sasl_server_init(callbacks, app);
 	for (i = 0; i < 2; i++) {
@@ -282,7 +288,8 @@ choose_from_cyrus(struct sasl_service *s, const char *wanted)
 {
 	sasl_conn_t *conn = NULL;
 	const char *list = "";
-	int r = sasl_server_new(service_name, NULL, NULL, NULL, NULL, NULL, 0, &conn);
+	/* A name, lest Cyrus ask the resolver for ours. */
+	int r = sasl_server_new(service_name, "localhost", NULL, NULL, NULL, NULL, 0, &conn);
 
 	if (r == SASL_OK)
 		r = set_properties(conn, NULL);

@@ -215,6 +215,21 @@ edit(const char *path, enum action what, const char *user, const char *label, co
 	return r;
 }
 
+/* The iterations that the store was made with, so that -i need be said once; a store with one number hides who is in it. */
+static unsigned
+iterations_of(const char *path)
+{
+	struct userdb db;
+	const char *why;
+	unsigned n = USERDB_ITERATIONS;
+
+	if (userdb_open(&db, path, &why) == 0) {
+		n = db.iterations;
+		userdb_close(&db);
+	}
+	return n;
+}
+
 /* The credential that is to be stored. 0 or an exit code; wipe in any case. */
 static int
 make(enum action what, struct buf *credential, char *password, unsigned iterations)
@@ -271,7 +286,8 @@ main(int argc, char *argv[])
 		return complain(CHAIN_MISUSE, "a user's name is 1 to %d octets of UTF-8, no control characters, no space at the ends",
 		    USERDB_NAME_MAX);
 	if (what == SET || what == IMPORT || what == GENERATE)
-		r = make(what, &credential, password, iterations ? (unsigned)iterations : USERDB_ITERATIONS);
+		r = make(what, &credential, password, iterations ? (unsigned)iterations :
+		    iterations_of(argv[optind]));
 	if (r == 0)
 		r = edit(argv[optind], what, name, label, credential.p, (unsigned)iterations);
 	if (r == 0 && what == GENERATE && (puts(password) < 0 || fflush(stdout) != 0))
