@@ -211,7 +211,8 @@ take(struct conn *c, int64_t end)
 	p = c->in_buf + c->len;
 	room = sizeof c->in_buf - c->len;
 	do {
-		w = wait_in(c, end);
+		enum line_result w = wait_in(c, end);
+
 		if (w != LINE_OK)
 			return w;
 		if (c->exact && c->in_socket) {

@@ -81,11 +81,13 @@ serve_verdict(struct call *call, void *conf)
 int
 unit_stage(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "", *user = NULL;
+	const char *what = argc > 1 ? argv[1] : "";
 	struct conf c = { .n = 1, .wait_ms = 5000, .times = 1, .message = "/dev/null", .envelope = "/dev/null" };
 	struct stage stage = { .name = "unit", .kind = STAGE_SESSION, .owner = FACTS_NOBODY, .serve = serve_next };
+	struct stage_options options;
 	int opt;
 
+	stage_options(&options);
 	if (argc < 2)
 		return 100;
 	argc--;
@@ -97,7 +99,7 @@ unit_stage(int argc, char **argv)
 		case 't': c.times = atoi(optarg); break;
 		case 'm': c.message = optarg; break;
 		case 'e': c.envelope = optarg; break;
-		case 'u': user = optarg; break;
+		case 'u': options.user = optarg; break;
 		case 'o': stage.owner = FACTS_AUTHD; break;
 		default: return 100;
 		}
@@ -111,5 +113,5 @@ unit_stage(int argc, char **argv)
 		stage.serve = serve_deliver;
 	else if (strcmp(what, "session") != 0)
 		return 100;
-	return stage_run(&stage, &c, user);
+	return stage_run(&stage, &c, &options);
 }
