@@ -10,7 +10,7 @@ BYE='421 4.3.0 Local trouble, closing the connection'
 oneTimeSetUp() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$T/key.pem" \
 		-out "$T/cert.pem" -days 2 -subj /CN=mail.example.net 2>/dev/null
-	# shellcheck disable=SC2046
+	# shellcheck disable=SC2046,SC2086
 	${CC:-cc} -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Werror -O1 -g ${SANITIZE:-} -I"$ROOT/include" -o "$T/pumps" \
 		"$ROOT/tests/tools/pumps.c" $(for m in $MODULES; do ls "$ROOT/lib/$m.c" 2>/dev/null; done) -ltls
 	mkfifo "$T/stop"
