@@ -699,6 +699,11 @@ test_the_stages_last_words_reach_a_client_that_still_sends() {
 	assert_out hasty <<-'END'
 		221 enough
 	END
+	assert_got 'no reset' <<-'END'
+		handshake TLSv1.3
+		end close_notify
+		exit 0
+	END
 }
 
 test_an_end_without_close_notify_is_truncation() {
