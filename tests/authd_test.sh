@@ -582,7 +582,7 @@ SASL_CONF_PATH=/nonexistent
 SASL_PATH=/nonexistent
 SMTPAUTHMETHOD=PLAIN
 SMTPAUTHUSER=bob
-EOF' authd -p -u "$T/users.cdb" sh -c 'env | grep -E "^(MSA_|SMTPAUTH|OTHER|SASL)" | grep -v MSA_SESSION | sort |
+EOF' authd -p -u "$T/users.cdb" sh -c 'env | grep -E "^(MSA_|SMTPAUTH|OTHER|SASL)" | grep -v -e MSA_SESSION -e MSA_BIN | sort |
 		sed "s/\$/\r/"' <<-X
 		> AUTH PLAIN AGJvYgBwZW5jaWw=
 		<
@@ -636,6 +636,12 @@ EOF' <<-X
 		>>  FROM:<a@
 		<
 		>> example.net>\r\n
+		shut
+		<<
+	X
+	# A client that goes in the middle of a word is gone at once, not at the timeout.
+	after_ehlo EOF -t 5 authd -p -u "$T/users.cdb" "$T/next" <<-X
+		>> MA
 		shut
 		<<
 	X
