@@ -56,8 +56,8 @@ void conn_close(struct conn *c); /* frees what c owns; closes nothing */
 enum line_result conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len);
 
 /*
- * Copy the next n octets into p and leave them where they are, for the next line may be the next stage's: LINE_OK, and *got
- * of them (fewer than n where a line ends before that, or the input does). Only with exact, on a socket.
+ * Copy the next n octets into p and leave them where they are, for the next line may be the next stage's: LINE_OK,
+ * and *got of them (fewer than n where a line ends before that, or the input does). Only with exact, on a socket.
  */
 enum line_result conn_peek(struct conn *c, char *p, size_t n, int wait_ms, size_t *got);
 

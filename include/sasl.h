@@ -13,7 +13,8 @@
 
 /*
  * SASL exchanges, server side, over Cyrus SASL, against the embedded user store or whatever Cyrus is configured for.
- * No security layer and no anonymous user, ever. PLAIN and SCRAM are Cyrus's; LOGIN is ours, since Cyrus is dropping it.
+ * No security layer and no anonymous user, ever. PLAIN and SCRAM are Cyrus's; LOGIN is ours, since Cyrus is dropping
+ * it.
  */
 enum {
 	SASL_MECHS_MAX = 255, /* characters of a list of mechanisms: what an EHLO line and struct ehlo hold */
@@ -30,11 +31,11 @@ struct sasl_service {
 };
 
 /*
- * Start Cyrus's library, without a look at the environment: SASL_PATH and SASL_CONF_PATH would let the caller choose what
- * code checks passwords. db: the store; its mechanisms are PLAIN, LOGIN and SCRAM-SHA-256, nothing that the system is
- * configured for counts. db NULL: Cyrus's configuration, named config ("smtpd": smtpd.conf where Cyrus looks for such; or the
- * file's path, with a slash, ending in .conf). mechs: NULL, or only these, in this order. s must not move afterwards.
- * 0, or -1 with *why, which lives as long as s.
+ * Start Cyrus's library, without a look at the environment: SASL_PATH and SASL_CONF_PATH would let the caller choose
+ * what code checks passwords. db: the store; its mechanisms are PLAIN, LOGIN and SCRAM-SHA-256, nothing that the
+ * system is configured for counts. db NULL: Cyrus's configuration, named config ("smtpd": smtpd.conf where Cyrus
+ * looks for such; or the file's path, with a slash, ending in .conf). mechs: NULL, or only these, in this order. s
+ * must not move afterwards. 0, or -1 with *why, which lives as long as s.
  */
 int sasl_service_open(struct sasl_service *s, struct userdb *db, const char *config, const char *mechs,
     const char **why);
@@ -71,8 +72,9 @@ struct exchange {
 };
 
 /*
- * Begin an exchange with mech (one that the service offers). response NULL: no initial response; else a NUL stands behind
- * it. facts: our name, and whether there is TLS. x must not move until exchange_end, which is due whatever the result.
+ * Begin an exchange with mech (one that the service offers). response NULL: no initial response; else a NUL stands
+ * behind it. facts: our name, and whether there is TLS. x must not move until exchange_end, which is due whatever the
+ * result.
  */
 enum exchange_result exchange_begin(struct exchange *x, struct sasl_service *s, const struct facts *facts,
     const struct log *log, const char *mech, size_t mech_len, const char *response, size_t len);

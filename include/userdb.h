@@ -9,16 +9,17 @@
 #include "buf.h"
 
 /*
- * The embedded user store: a cdb of users and their credentials, never a plaintext password. Made by msa-passwd(8), read by authd.
+ * The embedded user store: a cdb of users and their credentials, never a plaintext password. Made by msa-passwd(8),
+ * read by authd.
  *
- * Key: the user's name as userdb_name makes it. Value: lines (LF), each one credential, "label:credential", and "!" for a
- * user who may not log in. A credential is one of
+ * Key: the user's name as userdb_name makes it. Value: lines (LF), each one credential, "label:credential", and "!"
+ * for a user who may not log in. A credential is one of
  *     SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey   RFC 5803; salt and keys in base64
  *     SSHA256$salt$hash   SHA-256 of salt and password: only for passwords that were generated with 128 bits of
  *                         entropy, to which stretching would add nothing
  *     $...                crypt(3)
- * Key "": "1:iterations:secret": the format; the iterations and the secret (base64) from which an unknown user gets a salt
- * that looks like anybody's. A cdb without it is something else's.
+ * Key "": "1:iterations:secret": the format; the iterations and the secret (base64) from which an unknown user gets a
+ * salt that looks like anybody's. A cdb without it is something else's.
  */
 enum {
 	USERDB_NAME_MAX = 255,     /* octets */
@@ -43,9 +44,9 @@ int userdb_open(struct userdb *db, const char *path, const char **why);
 void userdb_close(struct userdb *db);
 
 /*
- * The name under which a user is kept: well-formed UTF-8 without control characters, 1 to USERDB_NAME_MAX octets, no space
- * at either end; what follows the last "@" in lower case (ASCII), for domains have no case, all else as given. name has room
- * for USERDB_NAME_MAX + 1. 0, or -1: there can be no such user.
+ * The name under which a user is kept: well-formed UTF-8 without control characters, 1 to USERDB_NAME_MAX octets, no
+ * space at either end; what follows the last "@" in lower case (ASCII), for domains have no case, all else as given.
+ * name has room for USERDB_NAME_MAX + 1. 0, or -1: there can be no such user.
  */
 int userdb_name(char *name, const char *given, size_t len);
 
@@ -64,9 +65,9 @@ enum userdb_result {
 enum userdb_result userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label);
 
 /*
- * Append the verifier for SCRAM-SHA-256, the first of the user's that is one. Where there is none (USERDB_UNKNOWN, LOCKED,
- * or WRONG: other credentials only) it is one that no password fits, the same for the same user each time. Result else
- * USERDB_RIGHT or USERDB_ERROR.
+ * Append the verifier for SCRAM-SHA-256, the first of the user's that is one. Where there is none (USERDB_UNKNOWN,
+ * LOCKED, or WRONG: other credentials only) it is one that no password fits, the same for the same user each time.
+ * Result else USERDB_RIGHT or USERDB_ERROR.
  */
 enum userdb_result userdb_scram(struct userdb *db, const char *name, struct buf *verifier, char *label);
 
@@ -99,8 +100,8 @@ int userdb_change_get(struct userdb_change *c, const char *name, struct buf *val
 int userdb_change_next(struct userdb_change *c, unsigned *pos, struct buf *name, struct buf *value);
 
 /*
- * Write the store with value for name (NULL: without it), iterations for those that are unknown (0: as before). On disk when
- * it returns 0; at -1 with errno all is as before.
+ * Write the store with value for name (NULL: without it), iterations for those that are unknown (0: as before). On
+ * disk when it returns 0; at -1 with errno all is as before.
  */
 int userdb_change_commit(struct userdb_change *c, const char *name, const struct buf *value, unsigned iterations);
 

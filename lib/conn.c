@@ -1,4 +1,7 @@
 /* ISC licence, see LICENSE. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* POLLRDHUP */
+#endif
 #include "conn.h"
 
 #include <errno.h>

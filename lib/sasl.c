@@ -52,7 +52,7 @@ get_option(void *context, const char *plugin, const char *option, const char **r
 	return SASL_FAIL;
 }
 
-/* With the store, two plugins are enough: each dlopen costs, and each is code that an unauthenticated peer can talk to. */
+/* With the store, two plugins are enough: each dlopen costs, and each is code that a stranger can talk to. */
 static int
 verify_file(void *context, const char *file, sasl_verify_type_t type)
 {
@@ -96,8 +96,8 @@ log_trouble(void *context, int level, const char *message)
 
 /* Without this Cyrus knows no difference between example.net and Example.NET. */
 static int
-canon_user(sasl_conn_t *conn, void *context, const char *in, unsigned inlen, unsigned flags, const char *realm, char *out,
-    unsigned max, unsigned *len)
+canon_user(sasl_conn_t *conn, void *context, const char *in, unsigned inlen, unsigned flags, const char *realm,
+    char *out, unsigned max, unsigned *len)
 {
 	char name[USERDB_NAME_MAX + 1];
 
@@ -120,7 +120,8 @@ sasl_code(enum userdb_result r)
 
 /* PLAIN, LOGIN: the password against the store. */
 static int
-check_password(sasl_conn_t *conn, void *context, const char *user, const char *pass, unsigned len, struct propctx *props)
+check_password(sasl_conn_t *conn, void *context, const char *user, const char *pass, unsigned len,
+    struct propctx *props)
 {
 	struct exchange *x = context;
 
@@ -242,7 +243,7 @@ list_has(const char *list, const char *name, size_t len)
 	return false;
 }
 
-/* What is offered: those wanted (NULL: all) of those that there are. LOGIN is where PLAIN is. 0, or -1 and s->trouble. */
+/* What is offered: those wanted (NULL: all) of those there are. LOGIN is where PLAIN is. 0, or -1 and s->trouble. */
 static int
 choose(struct sasl_service *s, const char *wanted, const char *there)
 {

@@ -343,7 +343,8 @@ userdb_is_credential(const char *s)
 		return random_parse(s, salt, &n, hash) == 0;
 	if (*s != '$' || strpbrk(s, " \t\n:;*!\\"))
 		return false;
-	return crypt_checksalt(s) == CRYPT_SALT_OK && strlen(s) >= 20; /* a setting alone is shorter */
+	/* Old methods too, for who moves here with them. A setting without hash is shorter. */
+	return (crypt_checksalt(s) == CRYPT_SALT_OK || crypt_checksalt(s) == CRYPT_SALT_METHOD_LEGACY) && strlen(s) >= 20;
 }
 
 static void

@@ -34,7 +34,7 @@ number(const char *s, int max)
 	return *s >= '0' && *s <= '9' && *end == '\0' && n <= max ? (int)n : 0;
 }
 
-/* Open the store and start Cyrus; what goes wrong is said to the peer and in the log, in that order, by the dialogue. */
+/* Open the store and start Cyrus. What goes wrong is told by the dialogue: to the log, and to the peer. */
 static void
 prepare(struct authd *a, struct userdb *db, const char *store, const char *config, const char *mechs, char *text,
     size_t cap)

@@ -135,8 +135,9 @@ mail(struct session *s, enum verb v, char *arg, size_t len)
 }
 
 /*
- * May the name that failed to log in stand in the log? Only if it surely is a name, for people type passwords there: it is
- * one in the store, or it has the looks of an ordinary mail address, as what a password generator makes has not.
+ * May the name that failed to log in stand in the log? Only if it surely is a name, for people type passwords there:
+ * it is one in the store, or it has the looks of an ordinary mail address, as what a password generator makes has
+ * not.
  */
 static bool
 is_loggable(const struct exchange *x)

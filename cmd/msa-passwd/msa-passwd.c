@@ -41,7 +41,7 @@ complain(int code, const char *fmt, ...)
 	return code;
 }
 
-/* A line of standard input without its end, wherever that is; an octet at a time, for nothing may stay in a stdio buffer. */
+/* A line of standard input without its end; an octet at a time, for no password may stay in a buffer of stdio. */
 static int
 read_line(char *line, size_t cap)
 {
@@ -188,7 +188,8 @@ change(enum action what, const struct buf *old, struct buf *value, const char *l
 
 /* Read what there is, change one user, write it all. An exit code. */
 static int
-edit(const char *path, enum action what, const char *user, const char *label, const char *credential, unsigned iterations)
+edit(const char *path, enum action what, const char *user, const char *label, const char *credential,
+    unsigned iterations)
 {
 	struct userdb_change c;
 	struct buf old = { 0 }, value = { 0 };
@@ -215,7 +216,7 @@ edit(const char *path, enum action what, const char *user, const char *label, co
 	return r;
 }
 
-/* The iterations that the store was made with, so that -i need be said once; a store with one number hides who is in it. */
+/* The store's iterations, so that -i need be said once, and unknown users look like known ones. */
 static unsigned
 iterations_of(const char *path)
 {
