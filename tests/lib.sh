@@ -3,7 +3,8 @@
 # Assert only in the test's own shell: an assert inside ( ) or behind a pipe is lost.
 # ISC licence, see LICENSE.
 
-ROOT=$(cd "$(dirname "$0")/.." && pwd)
+ROOT=$(cd "$(dirname "$0")" && pwd)
+ROOT=${ROOT%/tests*} # tests may lie in folders below tests
 PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:$PATH
 SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
 T=$(mktemp -d "${TMPDIR:-/tmp}/msa-test.XXXXXX")
