@@ -85,8 +85,8 @@ test_crlf_at_block_edges() {
 }
 
 test_names_that_would_leave_the_directory_are_refused() {
-	for name in 'a/b@example.org' '../x@example.org' '"/etc/x"@example.org' '".."@example.org' '"../../x"@example.org' \
-		'"a/../../b"@example.org'; do
+	for name in 'a/b@example.org' '../x@example.org' '"/etc/x"@example.org' '"../../x"@example.org' \
+		'"a/../../b"@example.org' .. . '' .x / x/; do
 		envelope '<alice@example.net>' "RCPT TO:<$name>"
 		call maildir-inject "$T/mail"
 		case $(cat "$T/verdict") in
@@ -110,8 +110,8 @@ test_odd_names_stay_one_name() {
 		'RCPT TO:<".."@example.org>'
 	call maildir-inject "$T/mail"
 	assertEquals 'accepted' 7 "$(grep -c '^250 2.0.0 Delivered$' "$T/verdict")"
-	assert_files 'files' '1 ".."@example.org/new' '1 "@"@example.org/new' '1 "a b"@example.org/new' '1 "a:b"@example.org/new' '1 -x@example.org/new' \
-		'1 a%b!c@example.org/new' '1 a@[192.0.2.1]/new'
+	assert_files 'files' '1 ".."@example.org/new' '1 "@"@example.org/new' '1 "a b"@example.org/new' \
+		'1 "a:b"@example.org/new' '1 -x@example.org/new' '1 a%b!c@example.org/new' '1 a@[192.0.2.1]/new'
 }
 
 test_the_longest_address_fits() {
