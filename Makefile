@@ -49,7 +49,7 @@ demo:
 
 check:
 	sh scripts/setup check
-	sh tests/run
+	sh scripts/check
 
 lint:
 	sh scripts/lint

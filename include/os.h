@@ -32,6 +32,12 @@ int os_undumpable(void);
 /* Close every descriptor from lowest on. */
 void os_close_from(int lowest);
 
+/*
+ * Close every descriptor from lowest on that is not close-on-exec. One that was inherited never is, one that this
+ * process opened always is (chain(7)), so what main opened stays.
+ */
+void os_close_inherited(int lowest);
+
 /* The uid at the other end of a connected Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);
 

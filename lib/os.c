@@ -14,12 +14,16 @@
 #include <unistd.h>
 
 #ifdef __linux__
+#include <dirent.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #endif
 
-enum { OS_COPY_CHUNK = 65536 };
+enum {
+	OS_COPY_CHUNK = 65536,
+	OS_FD_MAX = 65536, /* where nothing lists the open descriptors, this many numbers are tried */
+};
 
 int
 os_disk_file(int *rd, int *wr)
@@ -159,6 +163,38 @@ void
 os_close_from(int lowest)
 {
 	closefrom(lowest);
+}
+
+static void
+close_if_inherited(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	if (flags >= 0 && !(flags & FD_CLOEXEC))
+		close(fd);
+}
+
+void
+os_close_inherited(int lowest)
+{
+	long max = sysconf(_SC_OPEN_MAX);
+	int fd;
+#ifdef __linux__
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	if (dir) { /* the limit may be a million, the descriptors are few; dir's own is close-on-exec */
+		while ((entry = readdir(dir)))
+			if (entry->d_name[0] != '.' && (fd = atoi(entry->d_name)) >= lowest)
+				close_if_inherited(fd);
+		closedir(dir);
+		return;
+	}
+#endif
+	if (max < 0 || max > OS_FD_MAX)
+		max = OS_FD_MAX;
+	for (fd = lowest; fd < max; fd++)
+		close_if_inherited(fd);
 }
 
 int

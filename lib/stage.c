@@ -133,15 +133,38 @@ fail(struct call *call)
 	return CHAIN_LATER;
 }
 
+/* A regular file that the starter gave us; what main opened (a table that took the free number 3) is close-on-exec. */
+static bool
+is_given_file(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC) && message_size(fd) >= 0;
+}
+
+int
+stage_misuse(const char *usage)
+{
+	struct buf b = { 0 };
+
+	fprintf(stderr, "%s\n", usage);
+	if (!getenv("MSA_MESSAGE"))
+		return CHAIN_MISUSE;
+	if (reply_add(&b, REPLY_LOCAL_ERROR) == 0)
+		verdict_write(CHAIN_FD_OUT, &b);
+	buf_free(&b);
+	return CHAIN_LATER;
+}
+
 /* A message call's descriptors are what chain(7) says. */
 static int
 check_message(struct call *call)
 {
-	if (message_size(CHAIN_FD_IN) < 0) {
+	if (!is_given_file(CHAIN_FD_IN)) {
 		log_error(&call->log, "misuse", "fd 0, the message, is no regular file");
 		return -1;
 	}
-	if (message_size(CHAIN_FD_ENVELOPE) < 0) {
+	if (!is_given_file(CHAIN_FD_ENVELOPE)) {
 		log_error(&call->log, "misuse", "fd 3, the envelope, is no regular file");
 		return -1;
 	}
@@ -201,7 +224,7 @@ stage_run(const struct stage *stage, void *conf, const char *user)
 		log_error(&call.log, "failed", "user %s:", user);
 		r = fail(&call);
 	} else {
-		os_close_from(call.envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
+		os_close_inherited(call.envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
 		r = stage->serve(&call, conf);
 	}
 	facts_free(&call.facts);
@@ -229,9 +252,8 @@ stage_next(struct call *call, char *const argv[])
 	return fail(call);
 }
 
-/* The child of stage_deliver. */
-static void
-become(const struct call *call, char *const argv[], int msg, int out, int envelope)
+void
+stage_become(const struct call *call, char *const argv[], int msg, int out, int envelope)
 {
 	struct call next = { .facts = call->facts };
 
@@ -370,7 +392,7 @@ stage_deliver(const struct call *call, char *const argv[], int msg, int envelope
 	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
 	pid = fork();
 	if (pid == 0)
-		become(call, argv, msg, fd[1], envelope);
+		stage_become(call, argv, msg, fd[1], envelope);
 	close(fd[1]);
 	if (pid < 0)
 		log_error(&call->log, "failed", "fork:");
