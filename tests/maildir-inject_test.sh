@@ -49,8 +49,8 @@ test_a_message_is_delivered() {
 }
 
 test_each_recipient_has_a_file_of_its_own() {
-	envelope '<>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<postmaster>' 'RCPT TO:<BOB@example.org>' \
-		'COPY TO:<archive@example.net>'
+	envelope '<>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<postmaster>' \
+		'RCPT TO:<BOB@example.org>' 'COPY TO:<archive@example.net>'
 	call maildir-inject "$T/mail"
 	assert_verdict 'verdict' '250 2.0.0 Delivered' '250 2.0.0 Delivered' '250 2.0.0 Delivered' '250 2.0.0 Delivered'
 	assert_files 'files; letter case makes no mailbox' '1 archive@example.net/new' '2 bob@example.org/new' \
@@ -69,7 +69,7 @@ test_only_crlf_becomes_lf() {
 test_crlf_at_block_edges() {
 	for n in 65533 65534 65535 65536 131071; do
 		rm -rf "$T/mail/bob@example.org"
-		python3 -c 'import sys; n = int(sys.argv[1]); print("x" * n + "\r\n" + "\r" * 5 + "y" * 70000, end="\r\n")' "$n" >"$T/msg"
+		python3 -c 'print("x" * '"$n"' + "\r\n" + "\r" * 5 + "y" * 70000, end="\r\n")' >"$T/msg"
 		call maildir-inject "$T/mail"
 		{
 			echo 'Return-Path: <alice@example.net>'
@@ -167,7 +167,8 @@ test_a_full_disk_is_452_and_leaves_nothing() {
 	python3 -c 'print(("x" * 78 + "\r\n") * 2000, end="")' >"$T/msg"
 	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
 	call maildir-inject "$T/mail"
-	assert_verdict 'verdict' '452 4.3.1 Insufficient storage, try again later' '452 4.3.1 Insufficient storage, try again later'
+	assert_verdict 'verdict' '452 4.3.1 Insufficient storage, try again later' \
+		'452 4.3.1 Insufficient storage, try again later'
 	assert_files 'nothing is left'
 	call MSA_PARTIAL=1 maildir-inject "$T/mail"
 	assert_verdict 'with MSA_PARTIAL' '250 2.0.0 Delivered' '452 4.3.1 Insufficient storage, try again later'
@@ -275,8 +276,8 @@ test_the_file_is_on_the_disk_before_the_verdict() {
 	}
 	call strace -f -e trace=fsync,rename,renameat,renameat2,write -o "$T/trace" maildir-inject "$T/mail"
 	assert_verdict 'verdict' '250 2.0.0 Delivered'
-	sed -n -e 's/.*fsync(.*= 0$/fsync/p' -e 's/.*\(rename\)[a-z0-9]*(.*= 0$/\1/p' -e 's/.*write(1, .*/verdict/p' "$T/trace" |
-		tail -n 4 | tr '\n' ' ' >"$T/order"
+	sed -n -e 's/.*fsync(.*= 0$/fsync/p' -e 's/.*\(rename\)[a-z0-9]*(.*= 0$/\1/p' \
+		-e 's/.*write(1, .*/verdict/p' "$T/trace" | tail -n 4 | tr '\n' ' ' >"$T/order"
 	assertEquals 'order' 'fsync rename fsync verdict ' "$(cat "$T/order")"
 }
 

@@ -72,8 +72,8 @@ test_k() {
 
 test_each_recipient_its_own_reply() {
 	is_ready || return 0
-	envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<full@example.net>' 'RCPT TO:<nobody@example.net>' \
-		'RCPT TO:<bob@example.net>'
+	envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<full@example.net>' \
+		'RCPT TO:<nobody@example.net>' 'RCPT TO:<bob@example.net>'
 	call MSA_PARTIAL=1 lmtp-inject "$socket"
 	assert_replies 'verdict' '250 2.0.0 <alice@example.net> ID Saved' \
 		'552 5.2.2 <full@example.net> Quota exceeded (mailbox for user is full)' \
@@ -114,8 +114,10 @@ test_data_and_bdat_carry_every_text() {
 
 test_a_large_message() {
 	is_ready || return 0
-	python3 -c 'print("Subject: large\r\n\r\n" + "".join("." * (i % 4) + "x" * (i % 900) + "\r\n" for i in range(20000)), end="")' \
-		>"$T/msg"
+	python3 - >"$T/msg" <<-'P'
+		lines = ('.' * (i % 4) + 'x' * (i % 900) + '\r\n' for i in range(20000))
+		print('Subject: large\r\n\r\n' + ''.join(lines), end='')
+	P
 	call lmtp-inject "$socket"
 	assert_replies 'verdict' '250 2.0.0 <bob@example.net> ID Saved'
 	assert_got bob
@@ -137,7 +139,8 @@ test_many_recipients() {
 test_dovecot_has_nothing_to_complain_of() {
 	is_ready || return 0
 	call lmtp-inject "$socket"
-	grep -E -i -v 'Info: .*(Quota exceeded|starting up)' "$T/d/log" | grep -E -i 'error|warning|fatal|unexpected|Connection closed' >"$T/complaints"
+	grep -E -i -v 'Info: .*(Quota exceeded|starting up)' "$T/d/log" |
+		grep -E -i 'error|warning|fatal|unexpected|Connection closed' >"$T/complaints"
 	assertEquals 'log' '' "$(cat "$T/complaints")"
 }
 
