@@ -37,6 +37,7 @@
 	X(REPLY_NO_TLS_NOW,      454, "4.7.0", "TLS not available due to a temporary reason") \
 	X(REPLY_NO_AUTH_NOW,     454, "4.7.0", "Temporary authentication failure") \
 	X(REPLY_UNKNOWN_VERB,    500, "5.5.2", "Command not recognized") \
+	X(REPLY_WRONG_HELLO,     500, "5.5.1", "Not the greeting of this protocol") \
 	X(REPLY_LINE_LONG,       500, "5.5.2", "Line too long") \
 	X(REPLY_LINE_BAD,        500, "5.5.2", "Bare CR, bare LF or NUL in a command") \
 	X(REPLY_AUTH_LONG,       500, "5.5.6", "Authentication exchange line is too long") \

@@ -60,13 +60,14 @@ addr_is_utf8(const char *text, size_t n)
 static size_t
 domain_len(const char *s, size_t n)
 {
-	size_t i = 0, label;
+	size_t i = 0, label, chars;
 
 	for (;;) {
 		label = i;
-		while (i < n && (is_alnum(s[i]) || s[i] == '-' || (unsigned char)s[i] > 127))
-			i++;
-		if (i == label || i - label > ADDR_LABEL_MAX || s[label] == '-' || s[i - 1] == '-')
+		/* the limit is the A-label's; a U-label may have more octets, but not more characters (RFC 5890 4.2) */
+		for (chars = 0; i < n && (is_alnum(s[i]) || s[i] == '-' || (unsigned char)s[i] > 127); i++)
+			chars += (s[i] & 0xc0) != 0x80;
+		if (i == label || chars > ADDR_LABEL_MAX || s[label] == '-' || s[i - 1] == '-')
 			return 0;
 		if (i == n || s[i] != '.')
 			return i;
@@ -88,7 +89,7 @@ is_literal(const char *s, size_t n)
 	unsigned char addr[16];
 	size_t i, tag;
 
-	if (n == 0 || n >= ADDR_DOMAIN_MAX)
+	if (n == 0 || n >= ADDR_DOMAIN_MAX || memchr(s, '\0', n)) /* inet_pton would stop at a NUL */
 		return false;
 	if (n < sizeof text) {
 		memcpy(text, s, n);
@@ -265,7 +266,7 @@ source_route(const char *s, size_t n, size_t *used)
 		i++;
 	}
 	*used = i + 1;
-	return 0;
+	return addr_is_utf8(s, i) ? 0 : -1;
 }
 
 int

@@ -10,7 +10,10 @@
 
 #include "clock.h"
 
-enum { PIPE_PART = 512 }; /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
+enum {
+	PIPE_PART = 512,   /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
+	PEEK_PAUSE_MS = 20, /* before the next look at a line that has only begun */
+};
 
 static bool
 is_socket(int fd)
@@ -29,6 +32,7 @@ conn_open(struct conn *c, int in, int out)
 	c->out_socket = out == in ? c->in_socket : is_socket(out);
 	c->exact = false;
 	c->deadline_ms = 0;
+	c->head[0] = '\0';
 	c->out = (struct buf){ 0 };
 	c->pos = c->len = 0;
 }
@@ -123,9 +127,59 @@ exact_part(const struct conn *c, const char *p, size_t n)
 	return n; /* no end yet, or a bare LF: then all that is there goes with it */
 }
 
-/* One read behind what is buffered. Flushes what is to be said first: we are about to wait for the answer. */
+/* Write out, before a wait for the answer. */
 static enum line_result
-more(struct conn *c, int64_t end)
+say(struct conn *c, int64_t end)
+{
+	int r = c->out.len > 0 ? write_all(c, c->out.p, c->out.len, end) : 0;
+
+	buf_clear(&c->out);
+	if (r < 0)
+		return errno == ETIMEDOUT ? LINE_TIMEOUT : LINE_ERROR;
+	return LINE_OK;
+}
+
+enum line_result
+conn_peek(struct conn *c, char *p, size_t n, int wait_ms, size_t *got)
+{
+	int64_t end = end_of_wait(c, wait_ms);
+	enum line_result w = say(c, end);
+	short gone = POLLHUP | POLLERR;
+
+#ifdef POLLRDHUP
+	gone |= POLLRDHUP;
+#endif
+	while (w == LINE_OK) {
+		struct pollfd f = { .fd = c->in, .events = POLLIN | gone };
+		int ready = poll(&f, 1, clock_left(end));
+		ssize_t r;
+
+		if (ready == 0)
+			return LINE_TIMEOUT;
+		if (ready < 0 && errno != EINTR)
+			return LINE_ERROR;
+		if (ready < 0)
+			continue;
+		r = recv(c->in, p, n, MSG_PEEK | MSG_DONTWAIT);
+		if (r < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
+			return errno == ECONNRESET ? LINE_EOF : LINE_ERROR;
+		if (r == 0)
+			return LINE_EOF;
+		if (r > 0 && ((size_t)r == n || memchr(p, '\n', (size_t)r) || f.revents & gone)) {
+			*got = (size_t)r;
+			return LINE_OK;
+		}
+		/* What has come keeps poll from waiting for more. Lines come whole, but for one in a million. */
+		poll(NULL, 0, clock_left(end) < PEEK_PAUSE_MS ? clock_left(end) : PEEK_PAUSE_MS);
+		if (clock_left(end) == 0)
+			return LINE_TIMEOUT;
+	}
+	return w;
+}
+
+/* One read behind what is buffered. */
+static enum line_result
+take(struct conn *c, int64_t end)
 {
 	char *p;
 	size_t room;
@@ -138,13 +192,6 @@ more(struct conn *c, int64_t end)
 	}
 	p = c->in_buf + c->len;
 	room = sizeof c->in_buf - c->len;
-	if (c->out.len > 0) {
-		int w = write_all(c, c->out.p, c->out.len, end);
-
-		buf_clear(&c->out);
-		if (w < 0)
-			return errno == ETIMEDOUT ? LINE_TIMEOUT : LINE_ERROR;
-	}
 	do {
 		if (!wait_for(c->in, POLLIN, end))
 			return LINE_TIMEOUT;
@@ -163,12 +210,35 @@ more(struct conn *c, int64_t end)
 	return LINE_OK;
 }
 
+/* The same where it may have to wait: flushes what is to be said first, the peer may be waiting for it. */
+static enum line_result
+more(struct conn *c, int64_t end)
+{
+	enum line_result w = say(c, end);
+
+	if (w != LINE_OK)
+		return w;
+	/* a peer that always has more to read never makes us wait: its session must end all the same */
+	if (c->deadline_ms && clock_left(c->deadline_ms) == 0)
+		return LINE_TIMEOUT;
+	return take(c, end);
+}
+
 enum line_result
 conn_fill(struct conn *c, int wait_ms)
 {
 	if (c->pos < c->len)
 		return LINE_OK;
 	return more(c, end_of_wait(c, wait_ms));
+}
+
+static void
+keep_head(struct conn *c, const char *s, size_t n)
+{
+	if (n > CONN_HEAD)
+		n = CONN_HEAD;
+	memcpy(c->head, s, n);
+	c->head[n] = '\0';
 }
 
 /* The LF of the first CRLF in s, or NULL. */
@@ -183,6 +253,27 @@ find_crlf(char *s, size_t n)
 		lf++;
 	}
 	return NULL;
+}
+
+/* Drop a line with a bare LF: up to the CRLF that has come, or all that has come, however many reads that takes. */
+static void
+drop_bad(struct conn *c, int64_t end)
+{
+	for (;;) {
+		char *s = c->in_buf + c->pos;
+		size_t have = c->len - c->pos;
+		char *lf = have ? find_crlf(s, have) : NULL;
+
+		if (lf) {
+			c->pos = (size_t)(lf - c->in_buf) + 1;
+			return;
+		}
+		c->pos = c->len - (have > 0 && s[have - 1] == '\r'); /* its LF may be next */
+		if (clock_left(end) == 0 || !wait_for(c->in, POLLIN, 0) || take(c, end) != LINE_OK) {
+			c->pos = c->len;
+			return;
+		}
+	}
 }
 
 enum line_result
@@ -200,13 +291,14 @@ conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len)
 		enum line_result r;
 
 		if (lf) {
-			if (lf == s || lf[-1] != '\r') { /* a bare LF: up to the CRLF that has come, or all that has come */
-				lf = find_crlf(s, have);
-				c->pos = lf ? (size_t)(lf - c->in_buf) + 1 : c->len;
+			if (lf == s || lf[-1] != '\r') {
+				drop_bad(c, end);
 				return LINE_BAD;
 			}
 			n = (size_t)(lf - s) + 1;
 			c->pos += n;
+			if (!too_long && n > max)
+				keep_head(c, s, n);
 			if (too_long || n > max)
 				return LINE_LONG;
 			n -= 2;
@@ -218,11 +310,15 @@ conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len)
 			return LINE_OK;
 		}
 		if (have >= max) { /* drop, but not a CR at the end: its LF may be next */
+			if (!too_long)
+				keep_head(c, s, have);
 			too_long = true;
 			c->pos = c->len - (s[have - 1] == '\r');
 		}
 		r = more(c, end);
 		if (r != LINE_OK)
 			return r;
+		if (clock_left(end) == 0 && !memchr(c->in_buf + c->pos, '\n', c->len - c->pos))
+			return LINE_TIMEOUT; /* there always was something to read, so no wait told */
 	}
 }

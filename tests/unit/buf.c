@@ -1,0 +1,56 @@
+/* ISC licence, see LICENSE. */
+#include "buf.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit.h"
+
+/* "add text", "printf text", "consume n", "clear", "fill n c", "huge", "wipe": each shows the buf behind it. */
+int
+unit_buf(int argc, char **argv)
+{
+	struct buf b = { 0 };
+	char *s, *arg;
+	size_t n, i;
+
+	(void)argc;
+	(void)argv;
+	while ((s = unit_line(&n, NULL))) {
+		int r = 0;
+
+		arg = strchr(s, ' ');
+		if (arg)
+			*arg++ = '\0';
+		else
+			arg = s + strlen(s);
+		if (strcmp(s, "add") == 0)
+			r = buf_add(&b, arg, n - (size_t)(arg - s));
+		else if (strcmp(s, "printf") == 0)
+			r = buf_printf(&b, "[%s]", arg);
+		else if (strcmp(s, "consume") == 0)
+			buf_consume(&b, strtoul(arg, NULL, 10));
+		else if (strcmp(s, "clear") == 0)
+			buf_clear(&b);
+		else if (strcmp(s, "wipe") == 0)
+			buf_wipe(&b);
+		else if (strcmp(s, "fill") == 0)
+			for (i = strtoul(arg, NULL, 10); i > 0 && r == 0; i--)
+				r = buf_puts(&b, "x");
+		else if (strcmp(s, "huge") == 0) {
+			errno = 0;
+			r = buf_room(&b, SIZE_MAX - 1);
+			printf("errno %s, ", errno == ENOMEM ? "ENOMEM" : "other");
+		}
+		printf("%d: %zu ", r, b.len);
+		if (b.len <= 60)
+			unit_show(b.p, b.len);
+		printf("%s\n", b.p && b.p[b.len] != '\0' ? " NO NUL" : b.len > 0 && b.len >= b.cap ? " FULL" : "");
+		free(s);
+	}
+	buf_free(&b);
+	return 0;
+}

@@ -1,0 +1,113 @@
+/* ISC licence, see LICENSE. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} units[] = {
+	{ "addr", unit_addr },
+	{ "buf", unit_buf },
+	{ "clock", unit_clock },
+	{ "conn", unit_conn },
+	{ "ehlo", unit_ehlo },
+	{ "envelope", unit_envelope },
+	{ "facts", unit_facts },
+	{ "id", unit_id },
+	{ "log", unit_log },
+	{ "message", unit_message },
+	{ "os", unit_os },
+	{ "param", unit_param },
+	{ "peer", unit_peer },
+	{ "reply", unit_reply },
+	{ "stage", unit_stage },
+	{ "verb", unit_verb },
+	{ "verdict", unit_verdict },
+};
+
+static int
+hex(char c)
+{
+	const char *digits = "0123456789abcdef", *p = c ? strchr(digits, c) : NULL;
+
+	return p ? (int)(p - digits) : -1;
+}
+
+size_t
+unit_unescape(char *text)
+{
+	static const char names[] = "rnt0\\", values[] = "\r\n\t\0\\";
+	const char *s = text, *p;
+	size_t len = 0;
+
+	while (*s) {
+		if (*s == '\\' && s[1] == 'x' && hex(s[2]) >= 0 && hex(s[3]) >= 0) {
+			text[len++] = (char)(hex(s[2]) * 16 + hex(s[3]));
+			s += 4;
+		} else if (*s == '\\' && s[1] && (p = strchr(names, s[1]))) {
+			text[len++] = values[p - names];
+			s += 2;
+		} else
+			text[len++] = *s++;
+	}
+	text[len] = '\0';
+	return len;
+}
+
+char *
+unit_line(size_t *len, char **raw)
+{
+	char *line = NULL, *exact;
+	size_t cap = 0;
+	ssize_t n = getline(&line, &cap, stdin);
+
+	if (n < 0) {
+		free(line);
+		return NULL;
+	}
+	if (n > 0 && line[n - 1] == '\n')
+		line[n - 1] = '\0';
+	if (raw)
+		*raw = strdup(line);
+	*len = unit_unescape(line);
+	exact = malloc(*len + 1);
+	if (exact)
+		memcpy(exact, line, *len + 1);
+	free(line);
+	return exact;
+}
+
+void
+unit_show(const void *data, size_t n)
+{
+	const unsigned char *s = data;
+
+	for (; n > 0; s++, n--) {
+		if (*s == '\r')
+			fputs("\\r", stdout);
+		else if (*s == '\n')
+			fputs("\\n", stdout);
+		else if (*s == '\\')
+			fputs("\\\\", stdout);
+		else if (*s < ' ' || *s > '~')
+			printf("\\x%02x", *s);
+		else
+			putchar(*s);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t i;
+
+	for (i = 0; argc > 1 && i < sizeof units / sizeof *units; i++)
+		if (strcmp(units[i].name, argv[1]) == 0)
+			return units[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "usage: test-unit module [arg ...]\n");
+	return 100;
+}

@@ -1,0 +1,115 @@
+/* ISC licence, see LICENSE. */
+#include "stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "chain.h"
+#include "clock.h"
+#include "unit.h"
+
+struct conf {
+	char **argv; /* the next program */
+	size_t n;
+	int wait_ms;
+	int times;
+	const char *message, *envelope;
+};
+
+static int
+deliver(struct call *call, const struct conf *c)
+{
+	int msg = open(c->message, O_RDONLY | O_CLOEXEC), envelope = open(c->envelope, O_RDONLY | O_CLOEXEC), i;
+
+	if (msg < 0 || envelope < 0)
+		return CHAIN_LATER;
+	for (i = 0; i < c->times; i++) {
+		struct verdict v;
+		struct buf out = { 0 };
+		int64_t start = clock_ms();
+		size_t k;
+
+		if (stage_deliver(call, c->argv, msg, envelope, c->n, start + c->wait_ms, &v) < 0)
+			return CHAIN_LATER;
+		for (k = 0; k < v.n; k++)
+			if (reply_add_foreign(&out, &v.reply[k]) < 0)
+				return CHAIN_LATER;
+		printf("%s(%s)%s\n", out.p, v.why ? v.why : "as it stands",
+		    clock_ms() - start > c->wait_ms + 1500 ? " too late" : "");
+		fflush(stdout);
+		buf_free(&out);
+		verdict_free(&v);
+	}
+	if (fcntl(msg, F_GETFD) < 0 || fcntl(envelope, F_GETFD) < 0)
+		printf("descriptors were closed\n");
+	close(msg);
+	close(envelope);
+	return 0;
+}
+
+static int
+serve_deliver(struct call *call, void *conf)
+{
+	return deliver(call, conf);
+}
+
+static int
+serve_next(struct call *call, void *conf)
+{
+	const struct conf *c = conf;
+
+	return stage_next(call, c->argv);
+}
+
+static int
+serve_verdict(struct call *call, void *conf)
+{
+	(void)conf;
+	return stage_verdict(call, REPLY_POLICY, "Not outside");
+}
+
+/*
+ * deliver [-n recipients] [-w wait_ms] [-t times] [-m message] [-e envelope] prog ...: run the chain, show the verdict.
+ * session | message [-u user] [-o] prog ...: a stage that becomes prog (-o: it owns what authd and later stages set).
+ * verdict: a message stage that refuses.
+ */
+int
+unit_stage(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "", *user = NULL;
+	struct conf c = { .n = 1, .wait_ms = 5000, .times = 1, .message = "/dev/null", .envelope = "/dev/null" };
+	struct stage stage = { .name = "unit", .kind = STAGE_SESSION, .owner = FACTS_NOBODY, .serve = serve_next };
+	int opt;
+
+	if (argc < 2)
+		return 100;
+	argc--;
+	argv++;
+	while ((opt = getopt(argc, argv, "+n:w:t:m:e:u:o")) != -1)
+		switch (opt) {
+		case 'n': c.n = strtoul(optarg, NULL, 10); break;
+		case 'w': c.wait_ms = atoi(optarg); break;
+		case 't': c.times = atoi(optarg); break;
+		case 'm': c.message = optarg; break;
+		case 'e': c.envelope = optarg; break;
+		case 'u': user = optarg; break;
+		case 'o': stage.owner = FACTS_AUTHD; break;
+		default: return 100;
+		}
+	c.argv = argv + optind;
+	if (strcmp(what, "message") == 0)
+		stage.kind = STAGE_MESSAGE;
+	else if (strcmp(what, "verdict") == 0) {
+		stage.kind = STAGE_MESSAGE;
+		stage.serve = serve_verdict;
+	} else if (strcmp(what, "deliver") == 0)
+		stage.serve = serve_deliver;
+	else if (strcmp(what, "session") != 0)
+		return 100;
+	return stage_run(&stage, &c, user);
+}

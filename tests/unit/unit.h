@@ -1,0 +1,43 @@
+/* ISC licence, see LICENSE. */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <stddef.h>
+
+/*
+ * bin/test-unit NAME [arg ...]: a module's functions, driven by lines of standard input, so that a test is a table in
+ * shell. One program for all modules; each tests/unit/NAME.c has the function below that main calls.
+ */
+
+/*
+ * The next line of standard input without its LF, the escapes \r \n \t \0 \\ \xHH undone. Owned by the caller, *len octets
+ * and a NUL in storage of exactly that size, so that a sanitizer sees each octet read too many. NULL at the end.
+ * raw, where not NULL, gets the line as it stood (owned by the caller).
+ */
+char *unit_line(size_t *len, char **raw);
+
+/* Undo the escapes of s in place; the length. */
+size_t unit_unescape(char *s);
+
+/* n octets on standard output, with escapes for what is not graphic ASCII or a space. */
+void unit_show(const void *data, size_t n);
+
+int unit_addr(int argc, char **argv);
+int unit_buf(int argc, char **argv);
+int unit_clock(int argc, char **argv);
+int unit_conn(int argc, char **argv);
+int unit_ehlo(int argc, char **argv);
+int unit_envelope(int argc, char **argv);
+int unit_facts(int argc, char **argv);
+int unit_id(int argc, char **argv);
+int unit_log(int argc, char **argv);
+int unit_message(int argc, char **argv);
+int unit_os(int argc, char **argv);
+int unit_param(int argc, char **argv);
+int unit_peer(int argc, char **argv);
+int unit_reply(int argc, char **argv);
+int unit_stage(int argc, char **argv);
+int unit_verb(int argc, char **argv);
+int unit_verdict(int argc, char **argv);
+
+#endif
