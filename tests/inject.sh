@@ -45,7 +45,8 @@ envelope() {
 	done
 }
 
-# Run a stage on them as the message chain does: $T/verdict (CR cut off), $T/log, $code. usage: call [NAME=value ...] stage ...
+# Run a stage on them as the message chain does: $T/verdict (CR cut off), $T/log, $code.
+# usage: call [NAME=value ...] stage ...
 call() {
 	env MSA_HOST=test.example MSA_SESSION=S MSA_MESSAGE=M MSA_RCPTS="$rcpts" "$@" <"$T/msg" 3<"$T/env" \
 		>"$T/verdict.crlf" 2>"$T/log"

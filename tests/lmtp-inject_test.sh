@@ -16,8 +16,8 @@ local_error='451 4.3.0 Local error, try again later'
 usage='usage: lmtp-inject [-k] [-f sender] [-r recipient] [-t seconds] [-U user] address'
 
 test_misuse_by_hand_is_100_and_in_a_chain_451() {
-	for args in '' '-x /s' '-t 0 /s' '-t 1x /s' '-t 86401 /s' '/s cat' 'host' 'host:' ':24' 'host:0' 'host:65536' 'host:lmtp' \
-		'::1:24' '[::1:24' '[]:24' '-f a@b.c /s' '-r a@b.c /s' '-f a -r a@b.c /s' '-f a@b.c -r b /s'; do
+	for args in '' '-x /s' '-t 0 /s' '-t 1x /s' '-t 86401 /s' '/s cat' 'host' 'host:' ':24' 'host:0' 'host:65536' \
+		'host:lmtp' '::1:24' '[::1:24' '[]:24' '-f a@b.c /s' '-r a@b.c /s' '-f a -r a@b.c /s' '-f a@b.c -r b /s'; do
 		# shellcheck disable=SC2086
 		lmtp-inject $args </dev/null >"$T/out" 2>"$T/err"
 		assertEquals "exit code of $args" 100 $?
@@ -159,11 +159,13 @@ test_parameters_are_passed_where_offered() {
 	assertEquals 'MAIL FROM:<alice@example.net> BODY=8BITMIME RET=HDRS ENVID=x+2By SMTPUTF8 REQUIRETLS AUTH=<> SIZE=24' \
 		"$(mail_line "$all" '<alice@example.net> RET=HDRS BODY=8BITMIME ENVID=x+2By SMTPUTF8 REQUIRETLS AUTH=<>')"
 	assertEquals 'MAIL FROM:<> BY=120;N MT-PRIORITY=-3 SIZE=24' "$(mail_line "$all" '<> BY=120;N MT-PRIORITY=-3')"
-	envelope '<>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@example.org' 'COPY TO:<x@example.net> NOTIFY=NEVER'
+	envelope '<>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@example.org' \
+		'COPY TO:<x@example.net> NOTIFY=NEVER'
 	serve -e "$all"
 	call lmtp-inject "$T/s"
 	served
-	assertEquals 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@example.org' "$(sed -n 3p "$T/rec" | tr -d '\r')"
+	assertEquals 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@example.org' \
+		"$(sed -n 3p "$T/rec" | tr -d '\r')"
 	assertEquals 'RCPT TO:<x@example.net> NOTIFY=NEVER' "$(sed -n 4p "$T/rec" | tr -d '\r')"
 }
 
@@ -202,13 +204,15 @@ test_a_recipients_parameters_are_its_own_matter() {
 	serve
 	call lmtp-inject "$T/s"
 	served
-	assert_verdict 'all or nothing' '554 5.3.3 Next server does not support NOTIFY' '554 5.3.3 Next server does not support NOTIFY'
+	assert_verdict 'all or nothing' '554 5.3.3 Next server does not support NOTIFY' \
+		'554 5.3.3 Next server does not support NOTIFY'
 	assert_heard 'all or nothing' 'LHLO test.example' QUIT
 }
 
 test_8_bit_data() {
 	message 'Subject: test\r\n\r\n\303\251\r\n'
-	assertEquals 'declared by us' 'MAIL FROM:<alice@example.net> BODY=8BITMIME' "$(mail_line 8BITMIME '<alice@example.net>')"
+	assertEquals 'declared by us' 'MAIL FROM:<alice@example.net> BODY=8BITMIME' \
+		"$(mail_line 8BITMIME '<alice@example.net>')"
 	assertEquals 'declared' 'MAIL FROM:<alice@example.net> BODY=8BITMIME' \
 		"$(mail_line 8BITMIME '<alice@example.net> BODY=8BITMIME')"
 	assertEquals 'declared wrongly' 'MAIL FROM:<alice@example.net> BODY=8BITMIME' \
@@ -258,15 +262,16 @@ test_k_prints_what_the_server_offers() {
 	assertEquals 'exit code of a refusal' 111 $?
 	served
 	assertEquals 'output of a refusal' '' "$(cat "$T/out")"
-	assertEquals 'message' "lmtp-inject: - failed to=$T/s at=LHLO reason=refused code=450 text=\"Not now\"" "$(cat "$T/err")"
+	assertEquals 'message' "lmtp-inject: - failed to=$T/s at=LHLO reason=refused code=450 text=\"Not now\"" \
+		"$(cat "$T/err")"
 	lmtp-inject -k "$T/none" >"$T/out" 2>"$T/err"
 	assertEquals 'exit code where nobody listens' 111 $?
 }
 
 test_by_hand_lines_get_crlf_and_replies_are_printed() {
 	serve 'RCPT:carol=550 5.1.1 No Carol'
-	printf 'Subject: test\n\n.dot\r\nlast' | MSA_HOST=test.example lmtp-inject -f '' -r bob@Example.ORG -r carol@example.org \
-		"$T/s" >"$T/out" 2>"$T/log"
+	printf 'Subject: test\n\n.dot\r\nlast' |
+		MSA_HOST=test.example lmtp-inject -f '' -r bob@Example.ORG -r carol@example.org "$T/s" >"$T/out" 2>"$T/log"
 	assertEquals 'exit code' 100 $?
 	served
 	printf '%s\n' '250 2.0.0 Saved' '550 5.1.1 No Carol' >"$T/expected"

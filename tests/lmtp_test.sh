@@ -64,8 +64,7 @@ test_dots_are_stuffed() {
 test_dots_at_block_edges() {
 	# The blocks that are read are 65,536 octets: put the line's start on both sides of that.
 	for n in 65532 65533 65534 65535 65536; do
-		python3 -c 'import sys; n = int(sys.argv[1]); sys.stdout.write("x" * (n - 2) + "\r\n.\r\n..\r\n" + "y" * 70000 + "\r\n")' \
-			"$n" >"$T/msg"
+		python3 -c 'print("x" * ('"$n"' - 2) + "\r\n.\r\n..\r\n" + "y" * 70000 + "\r\n", end="")' >"$T/msg"
 		serve
 		call lmtp-inject "$T/s"
 		served
@@ -232,7 +231,8 @@ test_endless_replies_end_the_session() {
 }
 
 test_refused_before_the_data_nothing_is_sent() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'COPY TO:<archive@example.net>'
+	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' \
+		'COPY TO:<archive@example.net>'
 	serve 'RCPT:carol=550 5.1.1 No Carol'
 	call lmtp-inject "$T/s"
 	served
@@ -269,7 +269,8 @@ test_partial_each_recipient_has_its_own_reply() {
 	assert_verdict 'verdict' '250 2.0.0 Saved' '450 4.2.1 Later' '550 5.7.1 Not to Carol' '552 5.2.2 Full'
 	assertEquals 'exit code: the verdict stands' 0 "$code"
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<a@example.org>' \
-		'RCPT TO:<b@example.org>' 'RCPT TO:<d@example.org>' 'RCPT TO:<archive@example.net>' DATA 'Subject: test' '' Hello . QUIT
+		'RCPT TO:<b@example.org>' 'RCPT TO:<d@example.org>' 'RCPT TO:<archive@example.net>' \
+		DATA 'Subject: test' '' Hello . QUIT
 	assert_logged 'refused rcpt=b@example.org reply="450 4.2.1 Later"'
 	assert_logged 'refused reply="550 5.7.1 Not to Carol"'
 	assert_logged 'copy rcpt=archive@example.net reply="554 5.6.0 No copy"'
@@ -403,8 +404,12 @@ test_a_session_can_be_kept() {
 		skip 'no libmsa.a'
 		return
 	}
-	"${CC:-cc}" -std=c11 -D_DEFAULT_SOURCE -I"$ROOT/include" -o "$T/keep" "$ROOT/tests/tools/lmtp-keep.c" "$ROOT/libmsa.a" ||
+	# shellcheck disable=SC2086
+	${CC:-cc} -std=c11 -D_DEFAULT_SOURCE -I"$ROOT/include" ${CFLAGS:-} ${LDFLAGS:-} -o "$T/keep" \
+		"$ROOT/tests/tools/lmtp-keep.c" "$ROOT/libmsa.a" || {
 		fail 'lmtp-keep does not compile'
+		return
+	}
 	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 	serve 'RCPT#1=550 5.1.1 Not yet'
 	call "$T/keep" "$T/s" 3

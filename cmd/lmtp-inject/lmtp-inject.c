@@ -26,12 +26,7 @@ struct conf {
 static int
 usage(void)
 {
-	struct call call = { .out = CHAIN_FD_OUT };
-
-	fputs("usage: lmtp-inject [-k] [-f sender] [-r recipient] [-t seconds] " STAGE_USAGE " address\n", stderr);
-	if (!getenv("MSA_MESSAGE"))
-		return CHAIN_MISUSE;
-	return stage_verdict(&call, REPLY_LOCAL_ERROR, NULL); /* our mistakes refuse no mail for good */
+	return stage_misuse("usage: lmtp-inject [-k] [-f sender] [-r recipient] [-t seconds] " STAGE_USAGE " address");
 }
 
 static int

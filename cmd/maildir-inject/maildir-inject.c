@@ -19,12 +19,7 @@ struct conf {
 static int
 usage(void)
 {
-	struct call call = { .out = CHAIN_FD_OUT };
-
-	fputs("usage: maildir-inject [-f sender] [-r recipient] " STAGE_USAGE " directory\n", stderr);
-	if (!getenv("MSA_MESSAGE"))
-		return CHAIN_MISUSE;
-	return stage_verdict(&call, REPLY_LOCAL_ERROR, NULL); /* our mistakes refuse no mail for good */
+	return stage_misuse("usage: maildir-inject [-f sender] [-r recipient] " STAGE_USAGE " directory");
 }
 
 static int

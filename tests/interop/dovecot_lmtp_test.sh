@@ -1,0 +1,148 @@
+#!/bin/sh
+# lmtp-inject delivers to Dovecot's LMTP server.
+# ISC licence, see LICENSE.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/inject.sh
+. "$ROOT/tests/inject.sh"
+
+oneTimeSetUp() {
+	chmod 755 "$T" # Dovecot's processes are not root
+	ready=
+	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/lmtp ] || return 0
+	dovecot-lmtp start "$T/d" >"$T/addresses" || return 0
+	ready=1
+	socket=$(sed -n 1p "$T/addresses")
+	tcp=$(sed -n 2p "$T/addresses")
+}
+
+oneTimeTearDown() {
+	[ -z "$ready" ] || dovecot-lmtp stop "$T/d"
+	ready=
+}
+
+setUp() {
+	rm -rf "$T/d/mail/"*
+	message 'From: alice@example.net\r\nSubject: test\r\n\r\nHello\r\n'
+	envelope '<alice@example.net>' 'RCPT TO:<bob@example.net>'
+}
+
+is_ready() {
+	[ -n "$ready" ] || skip 'no dovecot-lmtpd, or not root'
+	[ -n "$ready" ]
+}
+
+# What the user got is the message with LF ends, below what Dovecot puts on top. usage: assert_got user
+assert_got() {
+	python3 - "$T/msg" "$T/d/mail/$1@example.net/Maildir/new/"* <<-'P'
+		import sys
+		msg = open(sys.argv[1], 'rb').read().replace(b'\r\n', b'\n')
+		msg += b'' if msg.endswith(b'\n') else b'\n'
+		assert len(sys.argv) == 3, sys.argv
+		got = open(sys.argv[2], 'rb').read()
+		assert got.startswith(b'Return-Path: <alice@example.net>\n') and got.endswith(b'\n' + msg), got[-300:]
+	P
+	assertTrue "what $1 got" $?
+}
+
+# The verdict, with Dovecot's queue ids masked. usage: assert_replies what reply ...
+assert_replies() {
+	sed -i 's/> [A-Za-z0-9+/:]* Saved/> ID Saved/' "$T/verdict"
+	assert_verdict "$@"
+}
+
+test_over_a_unix_socket_and_tcp() {
+	is_ready || return 0
+	for to in "$socket" "$tcp"; do
+		setUp
+		call lmtp-inject "$to"
+		assertEquals 'exit code' 0 "$code"
+		assert_replies 'verdict' '250 2.0.0 <bob@example.net> ID Saved'
+		assert_got bob
+	done
+}
+
+test_k() {
+	is_ready || return 0
+	lmtp-inject -k "$socket" >"$T/out" 2>"$T/err"
+	assertEquals 'exit code' 0 $?
+	printf '%s\n' PIPELINING 8BITMIME ENHANCEDSTATUSCODES CHUNKING >"$T/expected"
+	assert_same 'keywords' "$T/expected" "$T/out"
+}
+
+test_each_recipient_its_own_reply() {
+	is_ready || return 0
+	envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<full@example.net>' \
+		'RCPT TO:<nobody@example.net>' 'RCPT TO:<bob@example.net>'
+	call MSA_PARTIAL=1 lmtp-inject "$socket"
+	assert_replies 'verdict' '250 2.0.0 <alice@example.net> ID Saved' \
+		'552 5.2.2 <full@example.net> Quota exceeded (mailbox for user is full)' \
+		"550 5.1.1 <nobody@example.net> User doesn't exist: nobody@example.net" '250 2.0.0 <bob@example.net> ID Saved'
+	assert_got alice
+	assert_got bob
+}
+
+test_all_or_nothing() {
+	is_ready || return 0
+	envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<nobody@example.net>'
+	call lmtp-inject "$socket"
+	refusal="550 5.1.1 <nobody@example.net> User doesn't exist: nobody@example.net"
+	assert_replies 'verdict' "$refusal" "$refusal"
+	assertEquals 'nothing is delivered' '' "$(find "$T/d/mail" -path '*/new/*')"
+}
+
+test_data_and_bdat_carry_every_text() {
+	is_ready || return 0
+	for text in '\r\n.\r\n..\r\n.a\r\nb.\r\n' '\r\n\303\251\377\r\n' '\r\nno end' '\r\n\r\n\r\n'; do
+		for how in DATA BDAT; do
+			rm -rf "$T/d/mail/"*
+			message "Subject: $how\\r\\n$text"
+			to=$socket
+			if [ "$how" = DATA ]; then
+				lmtp-less CHUNKING "$socket" "$T/less" >"$T/ready" &
+				await "$T/ready"
+				rm "$T/ready"
+				to=$T/less
+			fi
+			call lmtp-inject "$to"
+			assert_replies "$how $text" '250 2.0.0 <bob@example.net> ID Saved'
+			assert_got bob
+			wait
+		done
+	done
+}
+
+test_a_large_message() {
+	is_ready || return 0
+	python3 - >"$T/msg" <<-'P'
+		lines = ('.' * (i % 4) + 'x' * (i % 900) + '\r\n' for i in range(20000))
+		print('Subject: large\r\n\r\n' + ''.join(lines), end='')
+	P
+	call lmtp-inject "$socket"
+	assert_replies 'verdict' '250 2.0.0 <bob@example.net> ID Saved'
+	assert_got bob
+}
+
+test_many_recipients() {
+	is_ready || return 0
+	set --
+	while [ $# -lt 300 ]; do
+		set -- "$@" 'RCPT TO:<bob@example.net>' "RCPT TO:<nobody$#@example.net>" 'RCPT TO:<alice@example.net>'
+	done
+	envelope '<alice@example.net>' "$@"
+	call MSA_PARTIAL=1 lmtp-inject "$socket"
+	assertEquals 'replies' 300 "$(grep -c '^[25]' "$T/verdict")"
+	assertEquals 'delivered' 200 "$(grep -c '^250 2.0.0 <.*> .* Saved$' "$T/verdict")"
+	assertEquals 'refused' 100 "$(grep -c '^550 5.1.1 <nobody' "$T/verdict")"
+}
+
+test_dovecot_has_nothing_to_complain_of() {
+	is_ready || return 0
+	call lmtp-inject "$socket"
+	grep -E -i -v 'Info: .*(Quota exceeded|starting up)' "$T/d/log" |
+		grep -E -i 'error|warning|fatal|unexpected|Connection closed' >"$T/complaints"
+	assertEquals 'log' '' "$(cat "$T/complaints")"
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"
