@@ -1,4 +1,4 @@
-# ucspi-msa. Targets: all demo check lint install clean. CFLAGS and LDFLAGS are yours.
+# ucspi-msa. Targets: all demo check lint fuzz install clean. CFLAGS and LDFLAGS are yours.
 .POSIX:
 .SUFFIXES:
 .SUFFIXES: .c .o
@@ -15,36 +15,75 @@ LIBS_tlsd = -ltls
 LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt
 LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
+LIBS_unit = -lcdb
 
-LIB = lib/addr.o lib/buf.o lib/clock.o lib/conn.o lib/ehlo.o lib/envelope.o lib/facts.o lib/id.o lib/log.o \
-	lib/message.o lib/os.o lib/param.o lib/peer.o lib/reply.o lib/stage.o lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
+	lib/edit.o lib/ehlo.o lib/envelope.o lib/facts.o lib/header.o lib/id.o lib/lmtp.o lib/log.o lib/mailaddr.o \
+	lib/maildir.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/received.o lib/reply.o lib/sasl.o \
+	lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/transaction.o \
+	lib/userdb.o lib/verb.o lib/verdict.o
 
-BIN =
+BIN = bin/authd bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify bin/rewind \
+	bin/stamp bin/submitd bin/tlsd
 
-# Only for the tests: one driver for every module, tests/unit/NAME.c.
-CHECK_BIN = bin/test-unit
-UNIT = tests/unit/main.o tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o tests/unit/ehlo.o \
-	tests/unit/envelope.o tests/unit/facts.o tests/unit/id.o tests/unit/log.o tests/unit/message.o tests/unit/os.o \
-	tests/unit/param.o tests/unit/peer.o tests/unit/reply.o tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
+OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/envelope/envelope.o cmd/filter/filter.o cmd/lmtp-inject/lmtp- \
+	inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o \
+	cmd/qualify/qualify.o cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o
+
+# Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
+CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-header bin/test-table
+UNIT = tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o tests/unit/ehlo.o \
+	tests/unit/envelope.o tests/unit/facts.o tests/unit/id.o tests/unit/log.o tests/unit/main.o \
+	tests/unit/message.o tests/unit/os.o tests/unit/param.o tests/unit/peer.o tests/unit/reply.o \
+	tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
+TOOL = tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-header.o tests/tools/test-table.o
 
 all: $(BIN)
-
-check-bin: $(CHECK_BIN)
 
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB): include/*.h
-
-$(UNIT): include/*.h tests/unit/unit.h
+$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h tests/unit/unit.h
 
 libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
 
+bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
+bin/envelope: cmd/envelope/envelope.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/envelope/envelope.o libmsa.a
+bin/filter: cmd/filter/filter.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/filter/filter.o libmsa.a
+bin/lmtp-inject: cmd/lmtp-inject/lmtp-inject.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/lmtp-inject/lmtp-inject.o libmsa.a
+bin/maildir-inject: cmd/maildir-inject/maildir-inject.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/maildir-inject/maildir-inject.o libmsa.a
+bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
+bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
+bin/rewind: cmd/rewind/rewind.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
+bin/stamp: cmd/stamp/stamp.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
+bin/submitd: cmd/submitd/submitd.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
+bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
+
+check-bin: $(CHECK_BIN)
+
 bin/test-unit: $(UNIT) libmsa.a
-	mkdir -p bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(UNIT) libmsa.a
+	$(CC) $(LDFLAGS) -o $@ $(UNIT) libmsa.a $(LIBS_unit)
+bin/lmtp-keep: tests/tools/lmtp-keep.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ tests/tools/lmtp-keep.o libmsa.a
+bin/pumps: tests/tools/pumps.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ tests/tools/pumps.o libmsa.a $(LIBS_tlsd)
+bin/test-header: tests/tools/test-header.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ tests/tools/test-header.o libmsa.a
+bin/test-table: tests/tools/test-table.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ tests/tools/test-table.o libmsa.a $(LIBS_cdb)
 
 demo:
 	sh scripts/setup demo
@@ -53,7 +92,7 @@ demo:
 
 check:
 	sh scripts/setup check
-	sh tests/run
+	sh scripts/check
 
 lint:
 	sh scripts/lint
@@ -65,6 +104,6 @@ install: all
 	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o bin/*
+	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o bin/*
 
 .PHONY: all check-bin demo check lint install clean

@@ -34,6 +34,7 @@ enum {
 	CHAIN_VERDICT_MAX = 1048576,     /* octets of a verdict */
 	CHAIN_ENVELOPE_MAX = 8388608,    /* octets of an envelope */
 	CHAIN_RCPT_MAX = 1000,           /* recipients of a message; RFC 5321 4.5.3.1.8 wants at least 100 */
+	CHAIN_ERRORS_MAX = 20,           /* refused commands until a session is ended */
 	CHAIN_TEXT_MAX = 255,            /* octets of a text that a peer chose, as it enters the environment */
 };
 

@@ -15,6 +15,7 @@
  */
 enum {
 	CONN_IN_MAX = 16384, /* octets read at once; no line can be longer */
+	CONN_HEAD = 8,       /* octets kept of a line that was dropped: enough for a verb */
 	LINE_COMMAND_MAX = 512, /* RFC 5321 4.5.3.1.4, with CRLF; each extension adds to it */
 	LINE_REPLY_MAX = 512,   /* RFC 5321 4.5.3.1.5, with CRLF */
 	LINE_AUTH_MAX = 12288,  /* RFC 4954 4: with CRLF */
@@ -23,7 +24,7 @@ enum {
 enum line_result {
 	LINE_OK,
 	LINE_EOF,     /* the peer is gone; what it left of a line is dropped */
-	LINE_LONG,    /* over the limit; the whole line was read and dropped, the next one can be read */
+	LINE_LONG,    /* over the limit; the whole line was read and dropped, its start is in head, the next one can be read */
 	LINE_BAD,     /* a bare CR, a bare LF or a NUL; dropped up to its CRLF, or, where none has come yet, to the end
 	               * of what has: nothing that arrived together with such a line is ever taken for a command */
 	LINE_TIMEOUT,
@@ -38,6 +39,7 @@ struct conn {
 	int64_t deadline_ms;  /* monotonic; ends every wait; 0: none */
 	struct buf out;       /* replies not yet written */
 	size_t pos, len;      /* in_buf[pos..len) was read and not used */
+	char head[CONN_HEAD + 1]; /* how the last line that was LINE_LONG began, NUL-ended */
 	char in_buf[CONN_IN_MAX];
 };
 
@@ -50,6 +52,12 @@ void conn_close(struct conn *c); /* frees what c owns; closes nothing */
  * without CRLF, NUL behind it, valid until the next call with c; *len is its length.
  */
 enum line_result conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len);
+
+/*
+ * Copy the next n octets into p and leave them where they are, for the next line may be the next stage's: LINE_OK, and *got
+ * of them (fewer than n where a line ends before that, or the input does). Only with exact, on a socket.
+ */
+enum line_result conn_peek(struct conn *c, char *p, size_t n, int wait_ms, size_t *got);
 
 /*
  * At least one octet more of raw input within wait_ms: LINE_OK, and c->in_buf[c->pos..c->len) is not empty.

@@ -22,6 +22,9 @@ enum param param_find(const char *keyword, size_t len, int of);
 const char *param_keyword(enum param p); /* in upper case */
 uint32_t param_cap(enum param p);        /* the CAP_* that offers it */
 
+/* The octets by which a MAIL or RCPT line may exceed LINE_COMMAND_MAX where caps are offered. */
+size_t param_adds(uint32_t caps, int of);
+
 /* value (NULL: none was given) is right for p. 0 or -1. */
 int param_check(enum param p, const char *value, size_t len);
 

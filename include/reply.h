@@ -15,6 +15,7 @@
 	X(REPLY_OK,              250, "2.0.0", "Ok") \
 	X(REPLY_SENDER_OK,       250, "2.1.0", "Sender ok") \
 	X(REPLY_RCPT_OK,         250, "2.1.5", "Recipient ok") \
+	X(REPLY_DELIVERED,       250, "2.0.0", "Delivered") \
 	X(REPLY_BYE,             221, "2.0.0", "Bye") \
 	X(REPLY_HELP,            214, "2.0.0", "See RFC 6409 and RFC 5321") \
 	X(REPLY_AUTHENTICATED,   235, "2.7.0", "Authentication succeeded") \
@@ -36,6 +37,7 @@
 	X(REPLY_NO_TLS_NOW,      454, "4.7.0", "TLS not available due to a temporary reason") \
 	X(REPLY_NO_AUTH_NOW,     454, "4.7.0", "Temporary authentication failure") \
 	X(REPLY_UNKNOWN_VERB,    500, "5.5.2", "Command not recognized") \
+	X(REPLY_WRONG_HELLO,     500, "5.5.1", "Not the greeting of this protocol") \
 	X(REPLY_LINE_LONG,       500, "5.5.2", "Line too long") \
 	X(REPLY_LINE_BAD,        500, "5.5.2", "Bare CR, bare LF or NUL in a command") \
 	X(REPLY_AUTH_LONG,       500, "5.5.6", "Authentication exchange line is too long") \
@@ -54,10 +56,12 @@
 	X(REPLY_AUTH_FIRST,      530, "5.7.0", "Authentication required") \
 	X(REPLY_AUTH_FAILED,     535, "5.7.8", "Authentication credentials invalid") \
 	X(REPLY_AUTH_NEEDS_TLS,  538, "5.7.11", "Encryption required for authentication") \
+	X(REPLY_NO_MAILBOX,      550, "5.1.1", "No such mailbox here") \
 	X(REPLY_NO_RETURN_PATH,  550, "5.1.8", "No return path") \
 	X(REPLY_NO_RIGHT,        550, "5.7.1", "Not allowed") \
 	X(REPLY_POLICY,          550, "5.7.0", "Refused by site policy") \
 	X(REPLY_NON_ASCII,       550, "5.6.7", "Non-ASCII address, but SMTPUTF8 was not given or is not available") \
+	X(REPLY_NO_REQUIRETLS,   550, "5.7.30", "Next server does not support REQUIRETLS") \
 	X(REPLY_TOO_BIG,         552, "5.3.4", "Message too big") \
 	X(REPLY_REFUSED,         554, "5.7.1", "Refused") \
 	X(REPLY_CERTIFICATE,     554, "5.7.0", "A client certificate is required") \
@@ -108,6 +112,13 @@ bool reply_line(const char *line, size_t len, int *code, bool *last, const char 
  * cut off, the first kept). 0, or -1: ENOMEM, or EINVAL where the code differs from the first line's.
  */
 int reply_take(struct reply_foreign *r, int code, const char *text, size_t textlen);
+
+/*
+ * Make *to (what it held is not freed) one of ours, with its own text or another, or a copy of from. 0, or -1 with errno
+ * ENOMEM: then it lacks its text and is a reply all the same.
+ */
+int reply_set(struct reply_foreign *to, enum reply r, const char *text);
+int reply_copy(struct reply_foreign *to, const struct reply_foreign *from);
 
 /*
  * Append r as SMTP, multi-line where it has lines, an enhanced code on each (class.0.0 where it had none), each line

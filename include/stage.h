@@ -62,6 +62,19 @@ int stage_next(struct call *call, char *const argv[]);
 int stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
     struct verdict *v);
 
+/*
+ * In a child that was forked for it: become argv as stage_deliver's child does, a process group of its own, with msg,
+ * out and envelope (-1: none) as 0, 1 and 3. Never returns: where that fails it has logged why, and the exit code is
+ * 126 or 127.
+ */
+_Noreturn void stage_become(const struct call *call, char *const argv[], int msg, int out, int envelope);
+
+/*
+ * The main of a message stage was called wrongly: tell usage (a line) on fd 2, and in a chain 451 as the verdict, since our
+ * mistakes never refuse mail. The result is the exit code.
+ */
+int stage_misuse(const char *usage);
+
 /* End a message call: write r as the verdict for all recipients (a single reply). The result is the exit code. */
 int stage_verdict(struct call *call, enum reply r, const char *detail);
 

@@ -10,7 +10,10 @@
 
 #include "clock.h"
 
-enum { PIPE_PART = 512 }; /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
+enum {
+	PIPE_PART = 512,   /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
+	PEEK_PAUSE_MS = 20, /* before the next look at a line that has only begun */
+};
 
 static bool
 is_socket(int fd)
@@ -29,6 +32,7 @@ conn_open(struct conn *c, int in, int out)
 	c->out_socket = out == in ? c->in_socket : is_socket(out);
 	c->exact = false;
 	c->deadline_ms = 0;
+	c->head[0] = '\0';
 	c->out = (struct buf){ 0 };
 	c->pos = c->len = 0;
 }
@@ -123,6 +127,56 @@ exact_part(const struct conn *c, const char *p, size_t n)
 	return n; /* no end yet, or a bare LF: then all that is there goes with it */
 }
 
+/* Write out, before a wait for the answer. */
+static enum line_result
+say(struct conn *c, int64_t end)
+{
+	int r = c->out.len > 0 ? write_all(c, c->out.p, c->out.len, end) : 0;
+
+	buf_clear(&c->out);
+	if (r < 0)
+		return errno == ETIMEDOUT ? LINE_TIMEOUT : LINE_ERROR;
+	return LINE_OK;
+}
+
+enum line_result
+conn_peek(struct conn *c, char *p, size_t n, int wait_ms, size_t *got)
+{
+	int64_t end = end_of_wait(c, wait_ms);
+	enum line_result w = say(c, end);
+	short gone = POLLHUP | POLLERR;
+
+#ifdef POLLRDHUP
+	gone |= POLLRDHUP;
+#endif
+	while (w == LINE_OK) {
+		struct pollfd f = { .fd = c->in, .events = POLLIN | gone };
+		int ready = poll(&f, 1, clock_left(end));
+		ssize_t r;
+
+		if (ready == 0)
+			return LINE_TIMEOUT;
+		if (ready < 0 && errno != EINTR)
+			return LINE_ERROR;
+		if (ready < 0)
+			continue;
+		r = recv(c->in, p, n, MSG_PEEK | MSG_DONTWAIT);
+		if (r < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
+			return errno == ECONNRESET ? LINE_EOF : LINE_ERROR;
+		if (r == 0)
+			return LINE_EOF;
+		if (r > 0 && ((size_t)r == n || memchr(p, '\n', (size_t)r) || f.revents & gone)) {
+			*got = (size_t)r;
+			return LINE_OK;
+		}
+		/* What has come keeps poll from waiting for more. Lines come whole, but for one in a million. */
+		poll(NULL, 0, clock_left(end) < PEEK_PAUSE_MS ? clock_left(end) : PEEK_PAUSE_MS);
+		if (clock_left(end) == 0)
+			return LINE_TIMEOUT;
+	}
+	return w;
+}
+
 /* One read behind what is buffered. */
 static enum line_result
 take(struct conn *c, int64_t end)
@@ -160,13 +214,10 @@ take(struct conn *c, int64_t end)
 static enum line_result
 more(struct conn *c, int64_t end)
 {
-	if (c->out.len > 0) {
-		int w = write_all(c, c->out.p, c->out.len, end);
+	enum line_result w = say(c, end);
 
-		buf_clear(&c->out);
-		if (w < 0)
-			return errno == ETIMEDOUT ? LINE_TIMEOUT : LINE_ERROR;
-	}
+	if (w != LINE_OK)
+		return w;
 	/* a peer that always has more to read never makes us wait: its session must end all the same */
 	if (c->deadline_ms && clock_left(c->deadline_ms) == 0)
 		return LINE_TIMEOUT;
@@ -179,6 +230,15 @@ conn_fill(struct conn *c, int wait_ms)
 	if (c->pos < c->len)
 		return LINE_OK;
 	return more(c, end_of_wait(c, wait_ms));
+}
+
+static void
+keep_head(struct conn *c, const char *s, size_t n)
+{
+	if (n > CONN_HEAD)
+		n = CONN_HEAD;
+	memcpy(c->head, s, n);
+	c->head[n] = '\0';
 }
 
 /* The LF of the first CRLF in s, or NULL. */
@@ -237,6 +297,8 @@ conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len)
 			}
 			n = (size_t)(lf - s) + 1;
 			c->pos += n;
+			if (!too_long && n > max)
+				keep_head(c, s, n);
 			if (too_long || n > max)
 				return LINE_LONG;
 			n -= 2;
@@ -248,6 +310,8 @@ conn_line(struct conn *c, size_t max, int wait_ms, char **line, size_t *len)
 			return LINE_OK;
 		}
 		if (have >= max) { /* drop, but not a CR at the end: its LF may be next */
+			if (!too_long)
+				keep_head(c, s, have);
 			too_long = true;
 			c->pos = c->len - (s[have - 1] == '\r');
 		}

@@ -26,6 +26,8 @@ path_line(struct envelope_line *l, const char *text, const char *prefix)
 	p = text + skip + used;
 	if (p < end && *p++ != ' ')
 		return -1;
+	if (text[len - 1] == ' ' || strstr(p, "  ")) /* canonical: single spaces; no value holds one */
+		return -1;
 	*l = (struct envelope_line){ .text = text, .path = text + skip + 1, .path_len = a.len, .params = p };
 	while ((r = param_next(&p, end, &key, &keylen, &value, &valuelen)) > 0)
 		;

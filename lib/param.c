@@ -212,23 +212,24 @@ static const struct {
 	uint32_t cap;
 	enum { NO_VALUE, VALUE, MAY_HAVE_VALUE } value;
 	bool (*check)(const char *value, size_t len);
+	size_t adds; /* octets that it may make a command line longer, by its RFC or by its longest value */
 } table[PARAM_COUNT] = {
-	[PARAM_UNKNOWN] = { "?", 0, 0, MAY_HAVE_VALUE, NULL },
-	[PARAM_SIZE] = { "SIZE", PARAM_OF_MAIL, CAP_SIZE, VALUE, check_size },
-	[PARAM_BODY] = { "BODY", PARAM_OF_MAIL, CAP_8BITMIME, VALUE, check_body },
-	[PARAM_SMTPUTF8] = { "SMTPUTF8", PARAM_OF_MAIL, CAP_SMTPUTF8, NO_VALUE, NULL },
-	[PARAM_AUTH] = { "AUTH", PARAM_OF_MAIL, CAP_AUTH, VALUE, check_auth },
-	[PARAM_RET] = { "RET", PARAM_OF_MAIL, CAP_DSN, VALUE, check_ret },
-	[PARAM_ENVID] = { "ENVID", PARAM_OF_MAIL, CAP_DSN, VALUE, check_envid },
-	[PARAM_BY] = { "BY", PARAM_OF_MAIL, CAP_DELIVERBY, VALUE, check_by },
-	[PARAM_MT_PRIORITY] = { "MT-PRIORITY", PARAM_OF_MAIL, CAP_MT_PRIORITY, VALUE, check_mt_priority },
-	[PARAM_REQUIRETLS] = { "REQUIRETLS", PARAM_OF_MAIL, CAP_REQUIRETLS, NO_VALUE, NULL },
-	[PARAM_SOLICIT] = { "SOLICIT", PARAM_OF_MAIL, CAP_NO_SOLICITING, VALUE, check_solicit },
-	[PARAM_HOLDFOR] = { "HOLDFOR", PARAM_OF_MAIL, CAP_FUTURERELEASE, VALUE, check_holdfor },
-	[PARAM_HOLDUNTIL] = { "HOLDUNTIL", PARAM_OF_MAIL, CAP_FUTURERELEASE, VALUE, check_holduntil },
-	[PARAM_MTRK] = { "MTRK", PARAM_OF_MAIL, CAP_MTRK, VALUE, check_mtrk },
-	[PARAM_NOTIFY] = { "NOTIFY", PARAM_OF_RCPT, CAP_DSN, VALUE, check_notify },
-	[PARAM_ORCPT] = { "ORCPT", PARAM_OF_RCPT, CAP_DSN, VALUE, check_orcpt },
+	[PARAM_UNKNOWN] = { "?", 0, 0, MAY_HAVE_VALUE, NULL, 0 },
+	[PARAM_SIZE] = { "SIZE", PARAM_OF_MAIL, CAP_SIZE, VALUE, check_size, 26 },
+	[PARAM_BODY] = { "BODY", PARAM_OF_MAIL, CAP_8BITMIME, VALUE, check_body, 17 },
+	[PARAM_SMTPUTF8] = { "SMTPUTF8", PARAM_OF_MAIL, CAP_SMTPUTF8, NO_VALUE, NULL, 10 },
+	[PARAM_AUTH] = { "AUTH", PARAM_OF_MAIL, CAP_AUTH, VALUE, check_auth, 500 },
+	[PARAM_RET] = { "RET", PARAM_OF_MAIL, CAP_DSN, VALUE, check_ret, 9 },
+	[PARAM_ENVID] = { "ENVID", PARAM_OF_MAIL, CAP_DSN, VALUE, check_envid, 107 },
+	[PARAM_BY] = { "BY", PARAM_OF_MAIL, CAP_DELIVERBY, VALUE, check_by, 17 },
+	[PARAM_MT_PRIORITY] = { "MT-PRIORITY", PARAM_OF_MAIL, CAP_MT_PRIORITY, VALUE, check_mt_priority, 15 },
+	[PARAM_REQUIRETLS] = { "REQUIRETLS", PARAM_OF_MAIL, CAP_REQUIRETLS, NO_VALUE, NULL, 11 },
+	[PARAM_SOLICIT] = { "SOLICIT", PARAM_OF_MAIL, CAP_NO_SOLICITING, VALUE, check_solicit, 1009 },
+	[PARAM_HOLDFOR] = { "HOLDFOR", PARAM_OF_MAIL, CAP_FUTURERELEASE, VALUE, check_holdfor, 34 },
+	[PARAM_HOLDUNTIL] = { "HOLDUNTIL", PARAM_OF_MAIL, CAP_FUTURERELEASE, VALUE, check_holduntil, 34 },
+	[PARAM_MTRK] = { "MTRK", PARAM_OF_MAIL, CAP_MTRK, VALUE, check_mtrk, 78 },
+	[PARAM_NOTIFY] = { "NOTIFY", PARAM_OF_RCPT, CAP_DSN, VALUE, check_notify, 29 },
+	[PARAM_ORCPT] = { "ORCPT", PARAM_OF_RCPT, CAP_DSN, VALUE, check_orcpt, 507 },
 };
 
 enum param
@@ -252,6 +253,18 @@ uint32_t
 param_cap(enum param p)
 {
 	return table[p].cap;
+}
+
+size_t
+param_adds(uint32_t caps, int of)
+{
+	size_t n = 0;
+	int p;
+
+	for (p = PARAM_UNKNOWN + 1; p < PARAM_COUNT; p++)
+		if (table[p].of & of && table[p].cap & caps)
+			n += table[p].adds;
+	return n;
 }
 
 int

@@ -167,6 +167,23 @@ reply_add_foreign(struct buf *out, const struct reply_foreign *r)
 	return 0;
 }
 
+int
+reply_set(struct reply_foreign *to, enum reply r, const char *text)
+{
+	*to = (struct reply_foreign){ .code = table[r].code };
+	snprintf(to->enhanced, sizeof to->enhanced, "%s", table[r].enhanced);
+	to->text = strdup(text ? text : table[r].text);
+	return to->text ? 0 : -1;
+}
+
+int
+reply_copy(struct reply_foreign *to, const struct reply_foreign *from)
+{
+	*to = *from;
+	to->text = strdup(from->text ? from->text : "");
+	return to->text ? 0 : -1;
+}
+
 /* r with another code, its old self quoted in the text. */
 static int
 quote(struct reply_foreign *r, int code, const char *enhanced)

@@ -142,6 +142,20 @@ is_given_file(int fd)
 	return flags >= 0 && !(flags & FD_CLOEXEC) && message_size(fd) >= 0;
 }
 
+int
+stage_misuse(const char *usage)
+{
+	struct buf b = { 0 };
+
+	fprintf(stderr, "%s\n", usage);
+	if (!getenv("MSA_MESSAGE"))
+		return CHAIN_MISUSE;
+	if (reply_add(&b, REPLY_LOCAL_ERROR) == 0)
+		verdict_write(CHAIN_FD_OUT, &b);
+	buf_free(&b);
+	return CHAIN_LATER;
+}
+
 /* A message call's descriptors are what chain(7) says. */
 static int
 check_message(struct call *call)
@@ -238,9 +252,8 @@ stage_next(struct call *call, char *const argv[])
 	return fail(call);
 }
 
-/* The child of stage_deliver. */
-static void
-become(const struct call *call, char *const argv[], int msg, int out, int envelope)
+void
+stage_become(const struct call *call, char *const argv[], int msg, int out, int envelope)
 {
 	struct call next = { .facts = call->facts };
 
@@ -379,7 +392,7 @@ stage_deliver(const struct call *call, char *const argv[], int msg, int envelope
 	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
 	pid = fork();
 	if (pid == 0)
-		become(call, argv, msg, fd[1], envelope);
+		stage_become(call, argv, msg, fd[1], envelope);
 	close(fd[1]);
 	if (pid < 0)
 		log_error(&call->log, "failed", "fork:");

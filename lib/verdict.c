@@ -91,23 +91,6 @@ parse(struct parsed *p, const char *text, size_t len, size_t max)
 	return 0;
 }
 
-static int
-copy(struct reply_foreign *to, const struct reply_foreign *from)
-{
-	*to = *from;
-	to->text = strdup(from->text ? from->text : "");
-	return to->text ? 0 : -1;
-}
-
-static int
-from_table(struct reply_foreign *to, enum reply r)
-{
-	*to = (struct reply_foreign){ .code = reply_code(r) };
-	memcpy(to->enhanced, reply_enhanced(r), strlen(reply_enhanced(r)) + 1);
-	to->text = strdup(reply_text(r));
-	return to->text ? 0 : -1;
-}
-
 /* All n get the same. */
 static int
 fill(struct verdict *v, enum reply r)
@@ -115,7 +98,7 @@ fill(struct verdict *v, enum reply r)
 	size_t i;
 
 	for (i = 0; i < v->n; i++)
-		if (from_table(&v->reply[i], r) < 0)
+		if (reply_set(&v->reply[i], r, NULL) < 0)
 			return -1;
 	return 0;
 }
@@ -127,7 +110,7 @@ take(struct verdict *v, const struct parsed *p)
 	size_t i;
 
 	for (i = 0; i < v->n; i++)
-		if (copy(&v->reply[i], &p->reply[p->n == 1 ? 0 : i]) < 0 || reply_translate(&v->reply[i]) < 0)
+		if (reply_copy(&v->reply[i], &p->reply[p->n == 1 ? 0 : i]) < 0 || reply_translate(&v->reply[i]) < 0)
 			return -1;
 	return 0;
 }
@@ -147,7 +130,7 @@ refuse(struct verdict *v, struct parsed *p, enum reply otherwise)
 		if (p->reply[i].code < 300) {
 			v->why = "exit code refuses what a reply accepts";
 			reply_foreign_free(&p->reply[i]);
-			if (from_table(&p->reply[i], REPLY_LOCAL_ERROR) < 0)
+			if (reply_set(&p->reply[i], REPLY_LOCAL_ERROR, NULL) < 0)
 				return -1;
 		}
 	if (p->n != 1 && p->n != v->n) {

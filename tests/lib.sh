@@ -4,15 +4,24 @@
 # ISC licence, see LICENSE.
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
+[ -d "$ROOT/include" ] || ROOT=$(cd "$ROOT/.." && pwd) # tests/interop
 PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:$PATH
 SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
-T=$(mktemp -d "${TMPDIR:-/tmp}/msa-test.XXXXXX")
+# The file runs as a child, because shunit2 sets an EXIT trap of its own in place of ours.
+if [ -z "${MSA_TEST_DIR:-}" ]; then
+	T=$(mktemp -d "${TMPDIR:-/tmp}/msa-test.XXXXXX") || exit 1
+	trap 'rm -rf "$T"' EXIT
+	trap 'exit 1' INT TERM
+	MSA_TEST_DIR=$T sh "$0" "$@"
+	exit
+fi
+T=$MSA_TEST_DIR
+unset MSA_TEST_DIR
 export ROOT PATH T SHUNIT2
 # Nothing of the caller's environment may be a fact.
 unset RELAYCLIENT SMTPAUTHUSER SMTPAUTHMETHOD MSA_SESSION MSA_VERB MSA_HELO MSA_MESSAGE MSA_RCPTS MSA_DEADLINE \
 	MSA_PARTIAL MSA_HOST MSA_LMTP MSA_EHLO DATABYTES SSL_PROTOCOL SSL_CIPHER TCPREMOTEIP TCPREMOTEPORT TCPREMOTEHOST \
 	TCPLOCALIP TCPLOCALPORT PROTO
-trap 'rm -rf "$T"' EXIT
 
 # Compare a file (or "-": standard input) to the expected text, with a diff on failure.
 # usage: assert_same message expected-file actual-file

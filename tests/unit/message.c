@@ -61,7 +61,7 @@ unit_message(int argc, char **argv)
 
 		if (strncmp(a, "add:", 4) == 0)
 			for (; n > 0 && r == 0; n -= 16, at += 16) {
-				snprintf(data, sizeof data, "%014lld\n", (long long)at);
+				snprintf(data, sizeof data, "%014u\n", (unsigned)at);
 				data[15] = '\n';
 				r = message_add(&m, data, n < 16 ? (size_t)n : 16);
 			}

@@ -1,0 +1,357 @@
+/*
+ * ISC licence, see LICENSE.
+ *
+ * The dialogue of authd: RFC 4954 within RFC 5321. It takes exactly the lines that it answers and knows nothing of
+ * mail: senders, recipients and data are submitd's, STARTTLS is tlsd's.
+ */
+#include "dialogue.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base64.h"
+#include "chain.h"
+#include "clock.h"
+#include "conn.h"
+#include "ehlo.h"
+#include "reply.h"
+#include "verb.h"
+
+enum {
+	ERRORS_MAX = 20, /* replies of 4yz and 5yz in a session */
+	HOST_MAX = 256,
+	PEEK = 5, /* "MAIL" and what follows */
+};
+
+struct session {
+	struct call *call;
+	const struct authd *conf;
+	struct conn c;
+	enum verb hello; /* the greeting that counts; VERB_UNKNOWN: none yet */
+	int errors, failures;
+	bool auth; /* AUTH may be offered */
+};
+
+enum step { STEP_ON, STEP_NEXT, STEP_END };
+
+static enum step
+answer(struct session *s, enum reply r)
+{
+	if (reply_code(r) >= 400)
+		s->errors++;
+	return reply_add(&s->c.out, r) < 0 ? STEP_END : STEP_ON;
+}
+
+/* The session's last words. */
+static enum step
+part(struct session *s, enum reply r, const char *event)
+{
+	if (event)
+		log_event(&s->call->log, event, "ip", facts_get(&s->call->facts, "TCPREMOTEIP"), (char *)NULL);
+	reply_add(&s->c.out, r);
+	return STEP_END;
+}
+
+/* What to do where conn has no line for us. */
+static enum step
+no_line(struct session *s, enum line_result r)
+{
+	switch (r) {
+	case LINE_LONG:
+		return answer(s, strncasecmp(s->c.head, "AUTH ", 5) == 0 ? REPLY_AUTH_LONG : REPLY_LINE_LONG);
+	case LINE_BAD:
+		return answer(s, REPLY_LINE_BAD);
+	case LINE_TIMEOUT:
+		return part(s, REPLY_TIMEOUT, "timeout");
+	default:
+		return STEP_END;
+	}
+}
+
+static enum step
+hello(struct session *s, enum verb v, char *arg, size_t len)
+{
+	struct facts *f = &s->call->facts;
+	char buf[HOST_MAX];
+	const char *host = ehlo_host(f, buf, sizeof buf);
+	struct ehlo e;
+
+	if ((v == VERB_LHLO) != facts_is_lmtp(f))
+		return answer(s, v == VERB_LHLO ? REPLY_AUTH_FIRST : REPLY_WRONG_HELLO);
+	if (len == 0)
+		return answer(s, REPLY_NO_ARGUMENT);
+	if (facts_set(f, "MSA_VERB", verb_name(v)) < 0 || facts_set_text(f, "MSA_HELO", arg, len) < 0)
+		return part(s, REPLY_TROUBLE, "failed");
+	s->hello = v;
+	if (v == VERB_HELO)
+		return buf_printf(&s->c.out, "250 %s\r\n", host) < 0 ? STEP_END : STEP_ON;
+	ehlo_from_facts(&e, f);
+	if (s->auth) {
+		e.caps |= CAP_AUTH;
+		memcpy(e.auth, s->conf->service.mechs, sizeof e.auth);
+	}
+	return ehlo_reply(&s->c.out, &e, host) < 0 ? STEP_END : STEP_ON;
+}
+
+static enum step
+noop(struct session *s, enum verb v, char *arg, size_t len)
+{
+	(void)v;
+	(void)arg;
+	(void)len;
+	return answer(s, REPLY_OK);
+}
+
+static enum step
+quit(struct session *s, enum verb v, char *arg, size_t len)
+{
+	(void)v;
+	(void)arg;
+	(void)len;
+	return part(s, REPLY_BYE, NULL);
+}
+
+/* RFC 3207 4.2 after TLS; before, it is one of the commands of RFC 4954 6: TLS, if there is any, is not ours. */
+static enum step
+starttls(struct session *s, enum verb v, char *arg, size_t len)
+{
+	(void)v;
+	(void)arg;
+	(void)len;
+	return answer(s, facts_is_tls(&s->call->facts) ? REPLY_ORDER : REPLY_AUTH_FIRST);
+}
+
+/* MAIL before a greeting, from a client that needs no AUTH: the next stage would not know what to take for granted. */
+static enum step
+mail(struct session *s, enum verb v, char *arg, size_t len)
+{
+	(void)v;
+	(void)arg;
+	(void)len;
+	return answer(s, facts_get(&s->call->facts, "RELAYCLIENT") && s->hello == VERB_UNKNOWN ? REPLY_ORDER :
+	    REPLY_AUTH_FIRST);
+}
+
+/*
+ * May the name that failed to log in stand in the log? Only if it surely is a name, for people type passwords there: it is
+ * one in the store, or it has the looks of an ordinary mail address, as what a password generator makes has not.
+ */
+static bool
+is_loggable(const struct exchange *x)
+{
+	static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+	size_t local = strspn(x->user, word);
+	const char *domain = x->user + local + 1;
+
+	if (exchange_is_known(x))
+		return true;
+	return local > 0 && x->user[local] == '@' && strchr(domain, '.') && domain[strspn(domain, word)] == '\0';
+}
+
+static void
+log_attempt(struct session *s, const struct exchange *x, const char *event, const char *user)
+{
+	const struct facts *f = &s->call->facts;
+
+	log_event(&s->call->log, event, "user", user, "mech", x->mech, "label", *x->label && !x->reason ? x->label : NULL,
+	    "reason", x->reason, "ip", facts_get(f, "TCPREMOTEIP"), "tls", facts_get(f, "SSL_PROTOCOL"), (char *)NULL);
+}
+
+static enum step
+finish(struct session *s, struct exchange *x, enum exchange_result r)
+{
+	struct facts *f = &s->call->facts;
+
+	if (r == EXCHANGE_DONE && (facts_set(f, "SMTPAUTHUSER", x->user) < 0 ||
+	    facts_set(f, "SMTPAUTHMETHOD", x->mech) < 0)) {
+		facts_unset(f, "SMTPAUTHUSER");
+		x->reason = "out of memory";
+		r = EXCHANGE_LATER;
+	}
+	switch (r) {
+	case EXCHANGE_DONE:
+		log_attempt(s, x, "authenticated", x->user);
+		return answer(s, REPLY_AUTHENTICATED) == STEP_ON ? STEP_NEXT : STEP_END;
+	case EXCHANGE_REFUSED:
+		s->failures++;
+		log_attempt(s, x, "refused", is_loggable(x) ? x->user : NULL);
+		return answer(s, REPLY_AUTH_FAILED);
+	case EXCHANGE_SERVER_FIRST:
+		s->errors++;
+		return reply_addf(&s->c.out, REPLY_AUTH_CANCELLED, "The server speaks first in this mechanism") < 0 ?
+		    STEP_END : STEP_ON;
+	default:
+		log_attempt(s, x, "failed", NULL);
+		return answer(s, REPLY_NO_AUTH_NOW);
+	}
+}
+
+/* Send the challenge, take the response: one round. *r is the exchange's result where there is STEP_ON and *go_on. */
+static enum step
+challenge(struct session *s, struct exchange *x, enum exchange_result *r, bool *go_on)
+{
+	enum line_result got;
+	enum step step;
+	char *line;
+	size_t len;
+	ssize_t n;
+
+	*go_on = false;
+	if (buf_puts(&s->c.out, "334 ") < 0 || base64_encode(&s->c.out, x->challenge, x->challenge_len) < 0 ||
+	    buf_puts(&s->c.out, "\r\n") < 0)
+		return STEP_END;
+	got = conn_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
+	if (got == LINE_LONG)
+		return answer(s, REPLY_AUTH_LONG);
+	if (got != LINE_OK)
+		return no_line(s, got);
+	if (len == 1 && *line == '*')
+		return answer(s, REPLY_AUTH_CANCELLED);
+	n = base64_decode(line, line, len);
+	if (n < 0)
+		step = answer(s, REPLY_AUTH_BASE64);
+	else {
+		line[n] = '\0';
+		*r = exchange_step(x, line, (size_t)n);
+		*go_on = true;
+		step = STEP_ON;
+	}
+	explicit_bzero(line, len);
+	return step;
+}
+
+static enum step
+auth(struct session *s, enum verb v, char *arg, size_t len)
+{
+	size_t mech = strcspn(arg, " \t"), at = mech + strspn(arg + mech, " \t");
+	char *initial = at > mech ? arg + at : NULL;
+	ssize_t n = 0;
+	struct exchange x;
+	enum exchange_result r;
+	enum step step = STEP_ON;
+	bool go_on = true;
+
+	(void)v;
+	if (s->hello != VERB_EHLO && s->hello != VERB_LHLO)
+		return answer(s, REPLY_ORDER);
+	if (len == 0)
+		return answer(s, REPLY_NO_ARGUMENT);
+	if (!s->auth)
+		return answer(s, REPLY_AUTH_NEEDS_TLS);
+	if (!sasl_service_offers(&s->conf->service, arg, mech))
+		return answer(s, REPLY_NO_MECHANISM);
+	if (initial && strcmp(initial, "=") != 0)
+		n = base64_decode(initial, initial, len - at);
+	if (n < 0)
+		return answer(s, REPLY_AUTH_BASE64);
+	if (initial)
+		initial[n] = '\0';
+	r = exchange_begin(&x, (struct sasl_service *)&s->conf->service, &s->call->facts, &s->call->log, arg, mech,
+	    initial, (size_t)n);
+	explicit_bzero(arg, len);
+	while (go_on && r == EXCHANGE_CHALLENGE)
+		step = challenge(s, &x, &r, &go_on);
+	if (go_on)
+		step = finish(s, &x, r);
+	exchange_end(&x);
+	return step;
+}
+
+/* What is not here needs authentication. */
+static enum step (*const handlers[VERB_COUNT])(struct session *, enum verb, char *, size_t) = {
+	[VERB_EHLO] = hello,
+	[VERB_HELO] = hello,
+	[VERB_LHLO] = hello,
+	[VERB_NOOP] = noop,
+	[VERB_RSET] = noop,
+	[VERB_QUIT] = quit,
+	[VERB_STARTTLS] = starttls,
+	[VERB_MAIL] = mail,
+	[VERB_AUTH] = auth,
+};
+
+static enum step
+command(struct session *s, char *line, size_t len)
+{
+	enum verb v;
+	char *arg;
+	size_t arglen;
+
+	v = verb_parse(line, len, &arg, &arglen);
+	if (len + 2 > LINE_COMMAND_MAX && v != VERB_AUTH)
+		return answer(s, REPLY_LINE_LONG);
+	if (!handlers[v])
+		return answer(s, REPLY_AUTH_FIRST);
+	if (verb_arg(v) == VERB_ARG_NONE && arglen > 0 && v != VERB_STARTTLS)
+		return answer(s, REPLY_SOME_ARGUMENT);
+	return handlers[v](s, v, arg, arglen);
+}
+
+/* The next line is MAIL, from a client that need not authenticate: it is the next stage's. */
+static enum line_result
+look_for_mail(struct session *s, bool *found)
+{
+	char p[PEEK];
+	size_t got = 0;
+	enum line_result r;
+
+	*found = false;
+	if (s->hello == VERB_UNKNOWN || !facts_get(&s->call->facts, "RELAYCLIENT"))
+		return LINE_OK;
+	r = conn_peek(&s->c, p, sizeof p, s->conf->wait_ms, &got);
+	*found = r == LINE_OK && got == PEEK && strncasecmp(p, "MAIL", 4) == 0 && (p[4] == ' ' || p[4] == '\t');
+	return r;
+}
+
+static enum step
+converse(struct session *s)
+{
+	char buf[HOST_MAX];
+	enum step step = STEP_ON;
+
+	if (buf_printf(&s->c.out, "220 %s %s\r\n", ehlo_host(&s->call->facts, buf, sizeof buf),
+	    facts_is_lmtp(&s->call->facts) ? "LMTP" : "ESMTP") < 0)
+		return STEP_END;
+	while (step == STEP_ON) {
+		enum line_result r;
+		char *line;
+		size_t len;
+		bool found;
+
+		if (s->failures >= s->conf->attempts || s->errors >= ERRORS_MAX)
+			return part(s, REPLY_TOO_MANY_ERRORS, "too-many-errors");
+		r = look_for_mail(s, &found);
+		if (found)
+			return STEP_NEXT;
+		if (r == LINE_OK)
+			r = conn_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
+		step = r == LINE_OK ? command(s, line, len) : no_line(s, r);
+	}
+	return step;
+}
+
+int
+authd_serve(struct call *call, void *conf)
+{
+	const struct authd *a = conf;
+	struct session s = { .call = call, .conf = a, .auth = a->clear || facts_is_tls(&call->facts) };
+	enum step step = STEP_END;
+
+	conn_open(&s.c, call->in, call->out);
+	s.c.exact = true;
+	s.c.deadline_ms = clock_ms() + (int64_t)CHAIN_SESSION_S * 1000;
+	if (a->trouble) {
+		log_error(&call->log, "misuse", "%s", a->trouble);
+		reply_add(&s.c.out, REPLY_TROUBLE);
+	} else if (facts_get(&call->facts, "RELAYCLIENT") && !s.c.in_socket)
+		step = STEP_NEXT; /* MAIL, once read from a pipe, could not be given to the next stage: it greets */
+	else
+		step = converse(&s);
+	if (conn_flush(&s.c, a->wait_ms) < 0)
+		step = STEP_END;
+	explicit_bzero(s.c.in_buf, sizeof s.c.in_buf);
+	conn_close(&s.c);
+	if (step == STEP_NEXT)
+		return stage_next(call, a->next);
+	return a->trouble ? a->trouble_exit : CHAIN_DONE;
+}

@@ -1,0 +1,241 @@
+/* ISC licence, see LICENSE. */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "buf.h"
+#include "chain.h"
+#include "conn.h"
+#include "envelope.h"
+#include "message.h"
+#include "stage.h"
+
+static const char usage[] = "usage: envelope [-n] [-f file] from | to | param key [number] | refuse number reply prog "
+    "[arg ...] | copy address prog [arg ...]";
+
+enum { ABSENT = 1 }; /* exit code of param, as grep has it */
+
+/* An edit of the envelope, then the next program. */
+struct edit {
+	size_t number;      /* of the recipient to refuse; 0: none */
+	const char *reply;
+	struct addr copy;
+	char *const *next;
+};
+
+/* What is wrong is told on fd 2 alone: fd 1 is what a script reads, and 111 is 451 by itself. */
+static int
+misuse(const char *why)
+{
+	fprintf(stderr, "%s\n", why);
+	return getenv("MSA_MESSAGE") ? CHAIN_LATER : CHAIN_MISUSE;
+}
+
+/* A decimal number from 1 on; 0: it is none. */
+static size_t
+number(const char *s)
+{
+	char *end;
+	long n = *s >= '1' && *s <= '9' ? strtol(s, &end, 10) : 0;
+
+	return n > 0 && !*end && n <= CHAIN_ENVELOPE_MAX ? (size_t)n : 0;
+}
+
+static int
+from(const struct envelope *e)
+{
+	return printf("%.*s\n", (int)e->mail.path_len, e->mail.path) < 0 ? -1 : 0;
+}
+
+/* The recipients that nobody has refused yet; their numbers count the refused ones too, as refuse does. */
+static int
+to(const struct envelope *e, bool numbers)
+{
+	size_t i;
+
+	for (i = 0; i < e->nrcpt; i++) {
+		if (e->rcpt[i].kind != ENVELOPE_RCPT)
+			continue;
+		if ((numbers && printf("%zu ", i + 1) < 0) ||
+		    printf("%.*s\n", (int)e->rcpt[i].path_len, e->rcpt[i].path) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The value of a parameter of line; ABSENT where it is not there. A parameter that we do not know is found as well. */
+static int
+param(const struct envelope_line *line, const char *wanted)
+{
+	const char *s = line->params, *end, *key, *value;
+	size_t keylen, valuelen;
+
+	if (!s)
+		return ABSENT;
+	end = s + strlen(s);
+	while (param_next(&s, end, &key, &keylen, &value, &valuelen) > 0)
+		if (keylen == strlen(wanted) && strncasecmp(key, wanted, keylen) == 0)
+			return printf("%.*s\n", (int)valuelen, value ? value : "") < 0 ? -1 : 0;
+	return ABSENT;
+}
+
+/* Read something out of the envelope of file (NULL: fd 3). The exit code, or -1: misuse. */
+static int
+ask(const char *file, bool numbers, int argc, char **argv)
+{
+	struct envelope e = { 0 };
+	const char *why;
+	size_t n = argc == 3 ? number(argv[2]) : 0;
+	int fd = CHAIN_FD_ENVELOPE, r;
+
+	if (strcmp(argv[0], "from") == 0 || strcmp(argv[0], "to") == 0 ? argc != 1 : argc != 2 && (argc != 3 || n == 0))
+		return -1;
+	if (file && (fd = open(file, O_RDONLY | O_CLOEXEC)) < 0)
+		err(CHAIN_LATER, "%s", file);
+	if (envelope_read(&e, fd, &why) < 0) {
+		if (errno != EINVAL)
+			err(CHAIN_LATER, "%s", file ? file : "fd 3");
+		fprintf(stderr, "%s\n", why); /* it begins with our name */
+		return CHAIN_LATER;
+	}
+	if (n > e.nrcpt)
+		errx(CHAIN_LATER, "there is no recipient %zu", n);
+	if (strcmp(argv[0], "param") == 0)
+		r = param(n ? &e.rcpt[n - 1] : &e.mail, argv[1]);
+	else
+		r = strcmp(argv[0], "from") == 0 ? from(&e) : to(&e, numbers);
+	if (r < 0 || fflush(stdout) == EOF)
+		err(CHAIN_LATER, "fd 1");
+	envelope_free(&e);
+	return r;
+}
+
+/* The edited envelope as a file. The descriptor, or -1 with errno. */
+static int
+compose(const struct envelope *e, const struct edit *edit)
+{
+	struct buf b = { 0 };
+	struct message m = { 0 };
+	size_t i;
+	int fd = -1, r = buf_printf(&b, "%s\n", e->mail.text);
+
+	for (i = 0; r == 0 && i < e->nrcpt + e->ncopy; i++) {
+		/* who was refused by an earlier stage stays refused with that stage's words */
+		bool here = i + 1 == edit->number && e->rcpt[i].kind == ENVELOPE_RCPT;
+
+		r = buf_printf(&b, "%s\n", here ? edit->reply : e->rcpt[i].text);
+	}
+	if (r == 0 && edit->number == 0)
+		r = buf_printf(&b, "COPY TO:<%s>\n", edit->copy.text);
+	if (r == 0 && b.len > CHAIN_ENVELOPE_MAX) {
+		errno = EFBIG;
+		r = -1;
+	}
+	if (r == 0 && message_add(&m, b.p, b.len) == 0)
+		fd = message_finish(&m);
+	buf_free(&b);
+	message_free(&m);
+	return fd;
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	const struct edit *edit = arg;
+	struct envelope e = { 0 };
+	const char *why;
+	int fd, was = call->envelope, r;
+
+	if (envelope_read(&e, call->envelope, &why) < 0) {
+		log_error(&call->log, "failed", "%s", why);
+		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	}
+	if (edit->number > e.nrcpt) {
+		log_error(&call->log, "misuse", "there is no recipient %zu", edit->number);
+		envelope_free(&e);
+		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	}
+	fd = compose(&e, edit);
+	envelope_free(&e);
+	if (fd < 0) {
+		log_error(&call->log, "failed", "envelope:");
+		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	}
+	call->envelope = fd;
+	r = stage_next(call, edit->next);
+	call->envelope = was;
+	close(fd);
+	return r;
+}
+
+/* One line, 4yz or 5yz, of graphic ASCII and spaces, that a reply line has room for. */
+static bool
+is_refusal(const char *s)
+{
+	const char *text, *p;
+	size_t len;
+	int code;
+	bool last;
+
+	for (p = s; *p; p++)
+		if (*p < ' ' || *p > '~')
+			return false;
+	return strlen(s) <= LINE_REPLY_MAX - 2 && reply_line(s, strlen(s), &code, &last, &text, &len) && last && code >= 400;
+}
+
+/* Edit, then become the next program. The exit code, or -1: misuse. */
+static int
+change(int argc, char **argv)
+{
+	static const struct stage stage = { "envelope", STAGE_MESSAGE, FACTS_NOBODY, serve };
+	struct edit edit = { 0 };
+
+	if (strcmp(argv[0], "refuse") == 0) {
+		if (argc < 4 || (edit.number = number(argv[1])) == 0 || !is_refusal(argv[2]))
+			return -1;
+		edit.reply = argv[2];
+		edit.next = argv + 3;
+	} else {
+		if (argc < 3 || addr_mailbox(argv[1], strlen(argv[1]), &edit.copy) < 0)
+			return -1;
+		edit.next = argv + 2;
+	}
+	if (!getenv("MSA_MESSAGE"))
+		return misuse("envelope: MSA_MESSAGE is not set: refuse and copy work in a message chain, see chain(7)");
+	return stage_run(&stage, &edit, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *file = NULL, *verb;
+	bool numbers = false;
+	int c, r = -1;
+
+	while ((c = getopt(argc, argv, "+nf:")) != -1)
+		switch (c) {
+		case 'n':
+			numbers = true;
+			break;
+		case 'f':
+			file = optarg;
+			break;
+		default:
+			return misuse(usage);
+		}
+	argc -= optind;
+	argv += optind;
+	verb = argc > 0 ? argv[0] : "";
+	if (strcmp(verb, "from") == 0 || strcmp(verb, "to") == 0 || strcmp(verb, "param") == 0)
+		r = ask(file, numbers, argc, argv);
+	else if (!file && (strcmp(verb, "refuse") == 0 || strcmp(verb, "copy") == 0))
+		r = change(argc, argv);
+	return r < 0 ? misuse(usage) : r;
+}

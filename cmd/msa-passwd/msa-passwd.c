@@ -1,0 +1,298 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "chain.h"
+#include "os.h"
+#include "userdb.h"
+
+enum { LINE_MAX_LEN = 4096, GENERATED = 26 }; /* 26 letters of 5 bits: 130 bits of entropy */
+
+enum action { SET, GENERATE, IMPORT, DELETE, LIST, LOCK, UNLOCK };
+
+static int
+usage(void)
+{
+	fputs("usage: msa-passwd [-d | -e | -g | -L | -R] [-i iterations] [-n label] users.cdb user | -l users.cdb\n", stderr);
+	return CHAIN_MISUSE;
+}
+
+/* "msa-passwd: what", and the error where what ends with a colon. The result is code. */
+static int __attribute__((format(printf, 2, 3)))
+complain(int code, const char *fmt, ...)
+{
+	int e = errno;
+	va_list ap;
+
+	fputs("msa-passwd: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	if (fmt[strlen(fmt) - 1] == ':')
+		fprintf(stderr, " %s", strerror(e));
+	fputc('\n', stderr);
+	return code;
+}
+
+/* A line of standard input without its end, wherever that is; an octet at a time, for nothing may stay in a stdio buffer. */
+static int
+read_line(char *line, size_t cap)
+{
+	size_t n = 0;
+	ssize_t r;
+	char c;
+
+	while ((r = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n' && c != '\0' && n < cap - 1)
+		line[n++] = c;
+	line[n] = '\0';
+	if (n > 0 && line[n - 1] == '\r')
+		line[--n] = '\0';
+	return r < 0 || (r == 1 && c != '\n') || (r == 0 && n == 0) ? -1 : 0;
+}
+
+/* Ask on the terminal, without echo; signals wait, so that none leaves it silent. */
+static int
+ask(const char *prompt, char *line, size_t cap)
+{
+	struct termios was, silent;
+	sigset_t all, old;
+	int r;
+
+	if (tcgetattr(STDIN_FILENO, &was) < 0)
+		return -1;
+	silent = was;
+	silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	fputs(prompt, stderr);
+	r = read_line(line, cap);
+	fputc('\n', stderr);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+/* The password, or what -e takes. 0, or an exit code. */
+static int
+get_secret(enum action what, char *line, size_t cap)
+{
+	char again[LINE_MAX_LEN];
+	size_t i, len;
+	int differ = 0;
+
+	if (what == SET && isatty(STDIN_FILENO)) {
+		if (ask("Password: ", line, cap) < 0 || ask("Again: ", again, sizeof again) < 0)
+			return complain(CHAIN_MISUSE, "no password");
+		differ = strcmp(line, again) != 0;
+		explicit_bzero(again, sizeof again);
+		if (differ)
+			return complain(CHAIN_MISUSE, "the two differ");
+	} else if (read_line(line, cap) < 0)
+		return complain(CHAIN_MISUSE, "no line on standard input");
+	len = strlen(line);
+	if (what == IMPORT)
+		return userdb_is_credential(line) ? 0 : complain(CHAIN_MISUSE, "not a credential: see msa-passwd(8)");
+	if (len < 1 || len > USERDB_PASSWORD_MAX)
+		return complain(CHAIN_MISUSE, "a password has 1 to %d octets", USERDB_PASSWORD_MAX);
+	for (i = 0; i < len; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 127) /* RFC 4013 2.3: no SCRAM client could send it */
+			return complain(CHAIN_MISUSE, "a control character in the password");
+	return 0;
+}
+
+static int
+generate(char *password)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+	unsigned char random[GENERATED];
+	int i;
+
+	if (os_random(random, sizeof random) < 0)
+		return -1;
+	for (i = 0; i < GENERATED; i++)
+		password[i] = letters[random[i] & 31];
+	password[GENERATED] = '\0';
+	explicit_bzero(random, sizeof random);
+	return 0;
+}
+
+/* Append value less the lines of label and the lock; *found: there were some of label. */
+static int
+copy_without(struct buf *out, const struct buf *value, const char *label, bool *found)
+{
+	size_t at = 0, l = strlen(label);
+
+	while (at < value->len) {
+		const char *p = value->p + at, *lf = memchr(p, '\n', value->len - at);
+		size_t n = lf ? (size_t)(lf - p) + 1 : value->len - at;
+		bool hit = n > l && strncmp(p, label, l) == 0 && p[l] == ':';
+
+		*found |= hit;
+		if (!hit && *p != '!' && buf_add(out, p, n) < 0)
+			return -1;
+		at += n;
+	}
+	return 0;
+}
+
+/* "user label ..." a line each: never a hash. */
+static int
+list(struct userdb_change *c)
+{
+	struct buf name = { 0 }, value = { 0 };
+	unsigned pos = 0;
+	int r;
+
+	while ((r = userdb_change_next(c, &pos, &name, &value)) == 1) {
+		const char *p = value.p;
+
+		fputs(name.p, stdout);
+		for (; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+			if (*p == '!')
+				fputs("\t!locked", stdout);
+			else
+				printf("\t%.*s", (int)strcspn(p, ":\n"), p);
+		putchar('\n');
+	}
+	buf_wipe(&name);
+	buf_wipe(&value);
+	return r < 0 || fflush(stdout) != 0 ? -1 : 0;
+}
+
+/* The user's new value: the lock, the main password, which is SCRAM's, then the others. 0 or an exit code. */
+static int
+change(enum action what, const struct buf *old, struct buf *value, const char *label, const char *credential)
+{
+	bool locked = old->len > 0 && old->p[0] == '!', main_label = strcmp(label, "main") == 0, found = false;
+
+	locked = what == LOCK || (locked && what != UNLOCK);
+	if ((locked && buf_puts(value, "!\n") < 0) ||
+	    (credential && main_label && buf_printf(value, "%s:%s\n", label, credential) < 0) ||
+	    copy_without(value, old, what == LOCK || what == UNLOCK ? "" : label, &found) < 0 ||
+	    (credential && !main_label && buf_printf(value, "%s:%s\n", label, credential) < 0))
+		return complain(CHAIN_LATER, "no memory");
+	if (what == DELETE && !found)
+		return complain(CHAIN_MISUSE, "no such label");
+	if (value->len > USERDB_VALUE_MAX)
+		return complain(CHAIN_MISUSE, "too many passwords for one user");
+	return 0;
+}
+
+/* Read what there is, change one user, write it all. An exit code. */
+static int
+edit(const char *path, enum action what, const char *user, const char *label, const char *credential, unsigned iterations)
+{
+	struct userdb_change c;
+	struct buf old = { 0 }, value = { 0 };
+	const char *why;
+	int r, found = 0;
+
+	if (userdb_change_begin(&c, path, &why) < 0)
+		return why ? complain(CHAIN_MISUSE, "%s: %s", path, why) : complain(CHAIN_LATER, "%s:", path);
+	if (what == LIST)
+		r = !c.exists ? complain(CHAIN_MISUSE, "%s: no such store", path) : list(&c) < 0 ?
+		    complain(CHAIN_LATER, "%s:", path) : CHAIN_DONE;
+	else if ((found = userdb_change_get(&c, user, &old)) < 0)
+		r = complain(CHAIN_LATER, "%s:", path);
+	else if (!found && !credential)
+		r = complain(CHAIN_MISUSE, "no such user");
+	else
+		r = what == DELETE && !label ? CHAIN_DONE : change(what, &old, &value, label ? label : "main", credential);
+	if (what != LIST && r == CHAIN_DONE &&
+	    userdb_change_commit(&c, user, what == DELETE && !label ? NULL : &value, iterations) < 0)
+		r = complain(CHAIN_LATER, "%s:", path);
+	buf_wipe(&old);
+	buf_wipe(&value);
+	userdb_change_end(&c);
+	return r;
+}
+
+/* The iterations that the store was made with, so that -i need be said once; a store with one number hides who is in it. */
+static unsigned
+iterations_of(const char *path)
+{
+	struct userdb db;
+	const char *why;
+	unsigned n = USERDB_ITERATIONS;
+
+	if (userdb_open(&db, path, &why) == 0) {
+		n = db.iterations;
+		userdb_close(&db);
+	}
+	return n;
+}
+
+/* The credential that is to be stored. 0 or an exit code; wipe in any case. */
+static int
+make(enum action what, struct buf *credential, char *password, unsigned iterations)
+{
+	char line[LINE_MAX_LEN];
+	int r = 0;
+
+	if (what == GENERATE) {
+		if (generate(password) < 0 || userdb_make_random(credential, password, strlen(password)) < 0)
+			r = complain(CHAIN_LATER, "password:");
+		return r;
+	}
+	r = get_secret(what, line, sizeof line);
+	if (r == 0 && (what == IMPORT ? buf_puts(credential, line) :
+	    userdb_make_scram(credential, line, strlen(line), iterations)) < 0)
+		r = complain(CHAIN_LATER, "password:");
+	explicit_bzero(line, sizeof line);
+	return r;
+}
+
+int
+main(int argc, char *argv[])
+{
+	enum action what = SET;
+	const char *label = NULL;
+	char name[USERDB_NAME_MAX + 1] = "", password[GENERATED + 1];
+	struct buf credential = { 0 };
+	unsigned long iterations = 0;
+	int c, actions = 0, r = 0;
+
+	while ((c = getopt(argc, argv, "+degi:lLn:R")) != -1) {
+		switch (c) {
+		case 'i':
+			iterations = strtoul(optarg, NULL, 10);
+			if (iterations < USERDB_ITERATIONS_MIN || iterations > USERDB_ITERATIONS_MAX)
+				return complain(CHAIN_MISUSE, "-i: %d to %d", USERDB_ITERATIONS_MIN, USERDB_ITERATIONS_MAX);
+			break;
+		case 'n':
+			label = optarg;
+			if (!userdb_is_label(label))
+				return complain(CHAIN_MISUSE, "a label is 1 to %d letters, digits, . _ -", USERDB_LABEL_MAX);
+			break;
+		case '?':
+			return usage();
+		default:
+			actions++;
+			what = c == 'd' ? DELETE : c == 'e' ? IMPORT : c == 'g' ? GENERATE : c == 'l' ? LIST : c == 'L' ? LOCK : UNLOCK;
+		}
+	}
+	if (actions > 1 || argc - optind != (what == LIST ? 1 : 2) || (label && (what == LIST || what == LOCK ||
+	    what == UNLOCK)) || (what == GENERATE && !label))
+		return usage();
+	if (what != LIST && userdb_name(name, argv[optind + 1], strlen(argv[optind + 1])) < 0)
+		return complain(CHAIN_MISUSE, "a user's name is 1 to %d octets of UTF-8, no control characters, no space at the ends",
+		    USERDB_NAME_MAX);
+	if (what == SET || what == IMPORT || what == GENERATE)
+		r = make(what, &credential, password, iterations ? (unsigned)iterations :
+		    iterations_of(argv[optind]));
+	if (r == 0)
+		r = edit(argv[optind], what, name, label, credential.p, (unsigned)iterations);
+	if (r == 0 && what == GENERATE && (puts(password) < 0 || fflush(stdout) != 0))
+		r = complain(CHAIN_LATER, "standard output:");
+	buf_wipe(&credential);
+	explicit_bzero(password, sizeof password);
+	return r;
+}

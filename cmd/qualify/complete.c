@@ -1,0 +1,273 @@
+/* ISC licence, see LICENSE. */
+#include "complete.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "addr.h"
+#include "clock.h"
+#include "ehlo.h"
+#include "id.h"
+#include "mailaddr.h"
+
+/*
+ * Fields are added at the end of the header: RFC 5322 3.6 wants trace and Resent- blocks first, so a Date on top could
+ * stand before a Received field, and nothing that stands there already moves or changes its meaning. A Resent- block is
+ * completed only where it is the client's own: the first one, and above all trace fields. What lies
+ * below was sent before and is history.
+ */
+struct work {
+	struct completion *c;
+	const struct rules *rules;
+	const struct facts *facts;
+	const char *text;
+	size_t n;
+	const char *eol;
+	uint32_t seen;       /* fields that stand, or were added */
+	bool open_line;      /* the last field stands and has no line end */
+	bool trace;          /* a trace field was seen */
+	enum { BLOCK_NONE, BLOCK_OPEN, BLOCK_CLOSED } block; /* the client's Resent- block */
+	uint32_t block_seen;
+};
+
+static uint32_t
+bit(enum field_id id)
+{
+	return UINT32_C(1) << id;
+}
+
+static enum complete_result
+refuse(struct completion *c, const char *name, size_t number, const char *what)
+{
+	int r = number ? buf_printf(&c->why, "%s: address %zu %s", name, number, what) :
+	    buf_printf(&c->why, "%s: %s", name, what);
+
+	return r < 0 ? COMPLETE_ERROR : COMPLETE_REFUSED;
+}
+
+/* Put "name: before middle after" in at off. */
+static int
+add_field(struct work *w, size_t off, enum field_id id, const char *before, const char *middle, const char *after)
+{
+	struct buf b = { 0 };
+	const char *first = w->open_line && off == w->n ? w->eol : "";
+	int r;
+
+	r = buf_printf(&b, "%s%s: %s%s%s%s", first, field_name(id), before, middle, after, w->eol);
+	if (r == 0)
+		r = edits_add(&w->c->edits, off, 0, b.p, b.len);
+	buf_free(&b);
+	if (*first)
+		w->open_line = false;
+	w->c->added |= bit(id);
+	return r;
+}
+
+static int
+add_date(struct work *w, size_t off, enum field_id id)
+{
+	char date[CLOCK_DATE_MAX];
+
+	clock_date(date, sizeof date, time(NULL));
+	return add_field(w, off, id, date, "", "");
+}
+
+/* The message's id is unique and leads from the header to the log; "r" tells the resending's from the message's. */
+static int
+add_message_id(struct work *w, size_t off, enum field_id id)
+{
+	static const char good[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+	const char *message = facts_get(w->facts, "MSA_MESSAGE"), *domain = w->rules->domain;
+	char own[ID_MAX], host[ADDR_DOMAIN_MAX + 1], right[ADDR_DOMAIN_MAX + 8];
+
+	if (!message || !*message || strlen(message) > ADDR_LOCAL_MAX || message[strspn(message, good)]) {
+		id_make(own);
+		message = own;
+	}
+	if (!domain)
+		domain = ehlo_host(w->facts, host, sizeof host);
+	snprintf(right, sizeof right, "%s@%.*s>", id == FIELD_RESENT_MESSAGE_ID ? ".r" : "", ADDR_DOMAIN_MAX, domain);
+	return add_field(w, off, id, "<", message, right);
+}
+
+/* From is who submits, where that is a mailbox (RFC 6409 8.1 on Sender: the address must be valid). */
+static enum complete_result
+add_from(struct work *w, size_t off, enum field_id id)
+{
+	const char *user = facts_get(w->facts, "SMTPAUTHUSER");
+	struct addr a;
+
+	if (!user || addr_mailbox(user, strlen(user), &a) < 0 || !addr_is_qualified(&a) || a.is_utf8)
+		return refuse(w->c, field_name(id), 0, "field is missing");
+	return add_field(w, off, id, "<", a.text, ">") < 0 ? COMPLETE_ERROR : COMPLETE_OK;
+}
+
+/* RFC 5322 3.6.6: what every Resent- block has. */
+static enum complete_result
+close_block(struct work *w, size_t off)
+{
+	enum complete_result r = COMPLETE_OK;
+
+	w->block = BLOCK_CLOSED;
+	if (!(w->block_seen & bit(FIELD_RESENT_FROM)))
+		r = add_from(w, off, FIELD_RESENT_FROM);
+	if (r == COMPLETE_OK && !(w->block_seen & bit(FIELD_RESENT_DATE)) && add_date(w, off, FIELD_RESENT_DATE) < 0)
+		r = COMPLETE_ERROR;
+	if (r == COMPLETE_OK && !(w->block_seen & bit(FIELD_RESENT_MESSAGE_ID)) &&
+	    add_message_id(w, off, FIELD_RESENT_MESSAGE_ID) < 0)
+		r = COMPLETE_ERROR;
+	return r;
+}
+
+/* The local part is one of the domain's own: 1, 0, or -1. RFC 6409 8 wants it verified. */
+static int
+is_known(const struct rules *rules, const char *text, const struct mailaddr *m)
+{
+	struct addr a;
+	int r;
+
+	if (!rules->domain || mailaddr_addr(text, m, &a) < 0)
+		return 0;
+	if (addr_is_postmaster(&a))
+		return 1;
+	if (rules->any_local) /* but no piece of an encoded word that RFC 2047 5 (3) does not allow in a phrase */
+		return strncmp(a.text, "=?", 2) != 0;
+	if (!rules->locals)
+		return 0;
+	r = table_get(rules->locals, a.text, a.len, NULL, NULL);
+	return r != 0 ? r : table_get_lower(rules->locals, a.text, a.len, NULL, NULL);
+}
+
+/* Put a dot or an at sign and a domain in at off; not where the field goes anyway. */
+static int
+add_domain(struct work *w, const struct field *f, size_t off, const char *mark, const char *domain)
+{
+	if (field_syntax(f->id) == FIELD_BLIND)
+		return 0;
+	w->c->qualified |= bit(f->id);
+	return edits_add(&w->c->edits, off, 0, mark, 1) < 0 ? -1 :
+	    edits_add(&w->c->edits, off, 0, domain, strlen(domain));
+}
+
+/* *what stays NULL, or says what is wrong with the address; -1 with errno. */
+static int
+qualify(struct work *w, const struct field *f, const struct mailaddr *m, const char **what)
+{
+	const struct rules *rules = w->rules;
+	int known = 0;
+
+	if (m->labels == 0) {
+		known = is_known(rules, w->text, m);
+		if (known == 0)
+			*what = "has no domain";
+		return known <= 0 ? known : add_domain(w, f, m->local_end, "@", rules->domain);
+	}
+	if (m->is_literal)
+		return 0;
+	if (rules->labels)
+		known = table_get_lower(rules->labels, w->text + m->label, m->domain_end - m->label, NULL, NULL);
+	if (known < 0)
+		return -1;
+	if (m->labels == 1 && known)
+		return add_domain(w, f, m->domain_end, ".", rules->suffix);
+	if (m->labels == 1 || known) /* RFC 6409 4.2: a@squeaky.sales is incomplete, and nobody knows how */
+		*what = "has no fully qualified domain";
+	return 0;
+}
+
+/* Every address of a field is legal, and qualified if need be. RFC 6409 5.1. */
+static enum complete_result
+check_addresses(struct work *w, const struct field *f)
+{
+	const char *name = field_name(f->id), *what = NULL;
+	enum field_syntax syntax = field_syntax(f->id);
+	enum mailaddr_result r;
+	struct mailaddr_list list;
+	struct mailaddr m;
+	size_t number = 0;
+
+	mailaddr_begin(&list, w->text, f->value, f->end);
+	while ((r = mailaddr_next(&list, &m)) == MAILADDR_BOX) {
+		number++;
+		if (qualify(w, f, &m, &what) < 0)
+			return COMPLETE_ERROR;
+		if (what)
+			return refuse(w->c, name, number, what);
+	}
+	if (r == MAILADDR_BAD)
+		return refuse(w->c, name, number + 1, "is not valid");
+	if (list.addresses == 0 && syntax != FIELD_BLIND)
+		return refuse(w->c, name, 0, "there is no address");
+	if (list.addresses > 1 && syntax == FIELD_ADDRESS)
+		return refuse(w->c, name, 0, "there is more than one address");
+	return COMPLETE_OK;
+}
+
+static enum complete_result
+take(struct work *w, const struct field *f)
+{
+	enum field_syntax syntax = field_syntax(f->id);
+	enum complete_result r = COMPLETE_OK;
+
+	if (w->block == BLOCK_OPEN && (!field_is_resent(f->id) || w->block_seen & bit(f->id)))
+		r = close_block(w, f->name);
+	if (r != COMPLETE_OK)
+		return r;
+	if (field_is_resent(f->id) && w->block == BLOCK_NONE && !w->trace)
+		w->block = BLOCK_OPEN;
+	w->trace |= f->id == FIELD_RECEIVED || f->id == FIELD_RETURN_PATH;
+	w->open_line = false;
+	/* Bcc is checked and goes; an address field with nothing in it says nothing and is no legal field. */
+	if (syntax != FIELD_OPAQUE && !mailaddr_is_blank(w->text, f->value, f->end))
+		r = check_addresses(w, f);
+	else if (syntax != FIELD_OPAQUE)
+		syntax = FIELD_BLIND;
+	if (r != COMPLETE_OK)
+		return r;
+	if (syntax == FIELD_BLIND) {
+		w->c->removed |= bit(f->id);
+		return edits_add(&w->c->edits, f->name, f->next - f->name, "", 0) < 0 ? COMPLETE_ERROR : COMPLETE_OK;
+	}
+	w->open_line = w->text[f->next - 1] != '\n';
+	w->seen |= bit(f->id);
+	if (w->block == BLOCK_OPEN)
+		w->block_seen |= bit(f->id);
+	return COMPLETE_OK;
+}
+
+enum complete_result
+complete(struct completion *c, const struct rules *rules, const struct header *h, const struct facts *f, const char *eol)
+{
+	struct work w = { .c = c, .rules = rules, .facts = f, .text = h->text.p, .n = h->text.len, .eol = eol };
+	enum complete_result r = COMPLETE_OK;
+	struct field field;
+	size_t pos = 0;
+	int more;
+
+	while (r == COMPLETE_OK && (more = header_next(w.text, w.n, &pos, &field)) != 0) {
+		if (more > 0)
+			r = take(&w, &field);
+		else if (buf_printf(&c->why, "Line %zu is no header field", header_line(w.text, field.name)) < 0)
+			r = COMPLETE_ERROR;
+		else
+			r = COMPLETE_REFUSED;
+	}
+	if (r == COMPLETE_OK && w.block == BLOCK_OPEN)
+		r = close_block(&w, w.n);
+	if (r == COMPLETE_OK && !(w.seen & bit(FIELD_FROM)))
+		r = add_from(&w, w.n, FIELD_FROM);
+	if (r == COMPLETE_OK && !(w.seen & bit(FIELD_DATE)) && add_date(&w, w.n, FIELD_DATE) < 0)
+		r = COMPLETE_ERROR;
+	if (r == COMPLETE_OK && !(w.seen & bit(FIELD_MESSAGE_ID)) && add_message_id(&w, w.n, FIELD_MESSAGE_ID) < 0)
+		r = COMPLETE_ERROR;
+	return r;
+}
+
+void
+completion_free(struct completion *c)
+{
+	edits_free(&c->edits);
+	buf_free(&c->why);
+	*c = (struct completion){ 0 };
+}

@@ -1,0 +1,251 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "chain.h"
+#include "clock.h"
+#include "complete.h"
+#include "message.h"
+#include "os.h"
+#include "stage.h"
+
+struct conf {
+	struct rules rules;
+	char *const *next;
+};
+
+/* The names of a set of fields, with commas; NULL: none, or no memory for a log line's part. */
+static const char *
+names(struct buf *b, uint32_t set)
+{
+	int id;
+
+	for (id = FIELD_OTHER + 1; id < FIELD_COUNT; id++)
+		if (set >> id & 1 && buf_printf(b, "%s%s", b->len ? "," : "", field_name((enum field_id)id)) < 0)
+			return NULL;
+	return b->p;
+}
+
+static void
+log_done(const struct call *call, const struct completion *c, int64_t start_ms)
+{
+	struct buf added = { 0 }, qualified = { 0 }, removed = { 0 };
+	char ms[24];
+
+	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
+	log_event(&call->log, "done", "user", facts_get(&call->facts, "SMTPAUTHUSER"),
+	    "added", names(&added, c->added), "qualified", names(&qualified, c->qualified), "removed",
+	    names(&removed, c->removed), "ms", ms, (char *)NULL);
+	buf_free(&added);
+	buf_free(&qualified);
+	buf_free(&removed);
+}
+
+/* Refuse for good: the verdict, or in a filter, whose log a person reads, a word to that person. */
+static int
+refuse(struct call *call, enum reply reply, const char *why)
+{
+	if (call->envelope < 0) {
+		fprintf(stderr, "qualify: %s\n", why);
+		return CHAIN_REFUSED;
+	}
+	log_event(&call->log, "refused", "user", facts_get(&call->facts, "SMTPAUTHUSER"), "why", why, (char *)NULL);
+	return stage_verdict(call, reply, why);
+}
+
+static int
+failed(struct call *call, const char *what)
+{
+	enum reply reply = errno == ENOMEM ? REPLY_NO_MEMORY :
+	    errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+
+	if (call->envelope < 0) {
+		fprintf(stderr, "qualify: %s: %s\n", what, strerror(errno));
+		return CHAIN_LATER;
+	}
+	log_error(&call->log, "failed", "%s:", what);
+	return stage_verdict(call, reply, NULL);
+}
+
+/* The edited message as a new file, or -1. */
+static int
+rewrite(const struct call *call, const struct header *h, const struct edits *edits)
+{
+	off_t size = message_size(call->in);
+	struct message m = { 0 };
+	int fd = -1, e;
+
+	if (size >= 0 && edits_write(edits, h->text.p, h->text.len, &m) == 0 &&
+	    message_add_file(&m, call->in, (off_t)h->text.len, size - (off_t)h->text.len) == 0)
+		fd = message_finish(&m);
+	e = errno;
+	message_free(&m);
+	errno = e;
+	return fd;
+}
+
+/* A filter's input from where it stands to its end, as a file that pread can read. -1 with errno. */
+static int
+collect(int in)
+{
+	struct message m = { 0 };
+	char chunk[16384];
+	ssize_t r;
+	int e;
+
+	while ((r = read(in, chunk, sizeof chunk)) != 0)
+		if ((r < 0 && errno != EINTR) || (r > 0 && message_add(&m, chunk, (size_t)r) < 0)) {
+			e = errno;
+			message_free(&m);
+			errno = e;
+			return -1;
+		}
+	return message_finish(&m);
+}
+
+/* Hand call->in on: to the next program, or to a filter's output. */
+static int
+pass(struct call *call, const struct conf *conf)
+{
+	if (call->envelope >= 0)
+		return stage_next(call, conf->next);
+	if (os_copy(call->out, call->in, 0, message_size(call->in)) < 0)
+		return failed(call, "write");
+	return CHAIN_DONE;
+}
+
+/* call->in has the message, as a file. */
+static int
+serve_file(struct call *call, const struct conf *conf, struct header *h, struct completion *c)
+{
+	bool filter = call->envelope < 0;
+	int64_t start_ms = clock_ms();
+	enum complete_result result;
+	int in = call->in, fd = -1, r;
+
+	switch (header_read(h, call->in, HEADER_MAX)) {
+	case HEADER_LONG:
+		return refuse(call, REPLY_BAD_MESSAGE, "Header is too long");
+	case HEADER_ERROR:
+		return failed(call, "header");
+	case HEADER_OK:
+		break;
+	}
+	if (h->bare && !filter)
+		return refuse(call, REPLY_BARE, "Bare CR or bare LF in the header");
+	result = complete(c, &conf->rules, h, &call->facts, filter && !h->crlf ? "\n" : "\r\n");
+	if (result != COMPLETE_OK)
+		return result == COMPLETE_REFUSED ? refuse(call, REPLY_BAD_MESSAGE, c->why.p) : failed(call, "header");
+	if (c->edits.n > 0) {
+		fd = rewrite(call, h, &c->edits);
+		if (fd < 0)
+			return failed(call, "message");
+		call->in = fd;
+	}
+	if (!filter)
+		log_done(call, c, start_ms);
+	r = pass(call, conf);
+	if (fd >= 0)
+		close(fd);
+	call->in = in;
+	return r;
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	struct header h = { 0 };
+	struct completion c = { 0 };
+	int own = -1, r;
+
+	if (call->envelope < 0) {
+		own = collect(call->in);
+		if (own < 0)
+			return failed(call, "read");
+		call->in = own;
+	}
+	r = serve_file(call, arg, &h, &c);
+	header_free(&h);
+	completion_free(&c);
+	if (own >= 0)
+		close(own);
+	return r;
+}
+
+static int
+misuse(const char *what, const char *reason)
+{
+	char line[1024];
+
+	snprintf(line, sizeof line, "qualify: %s: %s", what, reason);
+	return stage_misuse(line);
+}
+
+static int
+usage(void)
+{
+	return stage_misuse("usage: qualify [-d domain] [-u table|all] [-D suffix -t table] [-U user] [prog [arg ...]]");
+}
+
+static bool
+is_qualified(const char *domain)
+{
+	return addr_is_domain(domain, strlen(domain)) && strchr(domain, '.');
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct stage stage = { "qualify", STAGE_MESSAGE, FACTS_NOBODY, serve };
+	const char *locals_path = NULL, *labels_path = NULL, *user = NULL;
+	struct table locals, labels;
+	struct conf conf = { .next = NULL };
+	struct rules *rules = &conf.rules;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "+d:u:D:t:U:")) != -1)
+		switch (opt) {
+		case 'd':
+			rules->domain = optarg;
+			break;
+		case 'u':
+			locals_path = optarg;
+			break;
+		case 'D':
+			rules->suffix = optarg[0] == '.' ? optarg + 1 : optarg;
+			break;
+		case 't':
+			labels_path = optarg;
+			break;
+		case 'U':
+			user = optarg;
+			break;
+		default:
+			return usage();
+		}
+	if (!rules->suffix != !labels_path || (locals_path && !rules->domain))
+		return usage();
+	if (rules->domain && !is_qualified(rules->domain))
+		return misuse("-d", "not a fully qualified domain");
+	if (rules->suffix && !is_qualified(rules->suffix))
+		return misuse("-D", "not a fully qualified domain");
+	if (!getenv("MSA_MESSAGE") && optind < argc)
+		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
+	rules->any_local = locals_path && strcmp(locals_path, "all") == 0;
+	if (locals_path && !rules->any_local) {
+		if (table_open(&locals, locals_path) < 0)
+			return misuse(locals_path, strerror(errno));
+		rules->locals = &locals;
+	}
+	if (labels_path) {
+		if (table_open(&labels, labels_path) < 0)
+			return misuse(labels_path, strerror(errno));
+		rules->labels = &labels;
+	}
+	conf.next = argv + optind;
+	return stage_run(&stage, &conf, user);
+}

@@ -1,0 +1,24 @@
+/* ISC licence, see LICENSE. */
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "chain.h"
+
+int
+main(int argc, char **argv)
+{
+	if (getopt(argc, argv, "+") != -1) {
+		fputs("usage: rewind [prog [arg ...]]\n", stderr);
+		/* A script may end with this code, and our mistakes never refuse mail. */
+		return getenv("MSA_MESSAGE") ? CHAIN_LATER : CHAIN_MISUSE;
+	}
+	argv += optind;
+	if (lseek(CHAIN_FD_IN, 0, SEEK_SET) < 0)
+		err(CHAIN_LATER, "fd 0");
+	if (!*argv)
+		return CHAIN_DONE;
+	execvp(*argv, argv);
+	err(CHAIN_LATER, "%s", *argv);
+}

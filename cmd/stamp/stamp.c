@@ -1,0 +1,176 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "chain.h"
+#include "clock.h"
+#include "envelope.h"
+#include "message.h"
+#include "os.h"
+#include "received.h"
+#include "stage.h"
+
+static const char usage[] = "usage: stamp [-ps] [-U user[:group]] [prog [arg ...]]";
+
+struct conf {
+	int options; /* RECEIVED_* */
+	char *const *next;
+};
+
+/* What errno of a failed write or read becomes. */
+static int
+failed(struct call *call, const char *what)
+{
+	enum reply r = errno == ENOMEM ? REPLY_NO_MEMORY : errno == ENOSPC ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+
+	log_error(&call->log, "failed", "%s:", what);
+	return call->log.message ? stage_verdict(call, r, NULL) : CHAIN_LATER;
+}
+
+/* As a filter: all of fd, from where it stands, as a file that can be looked at twice. */
+static int
+collect(int fd)
+{
+	struct message m = { 0 };
+	char chunk[16384];
+	ssize_t r;
+
+	while ((r = read(fd, chunk, sizeof chunk)) != 0) {
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0 || message_add(&m, chunk, (size_t)r) < 0) {
+			message_free(&m);
+			return -1;
+		}
+	}
+	return message_finish(&m);
+}
+
+/* The line ends of a file, by its first line. */
+static const char *
+line_end(int fd)
+{
+	char chunk[4096];
+	off_t off = 0;
+	ssize_t r, i;
+	char last = '\0';
+
+	for (; (r = pread(fd, chunk, sizeof chunk, off)) > 0; off += r)
+		for (i = 0; i < r; last = chunk[i++])
+			if (chunk[i] == '\n')
+				return last == '\r' ? "\r\n" : "\n";
+	return "\n";
+}
+
+/* A new message: the field, then the old message byte for byte. The descriptor, or -1 with errno. */
+static int
+compose(const struct call *call, int in, const struct envelope *e, int options, const char *eol)
+{
+	struct message m = { 0 };
+	struct buf field = { 0 };
+	int out = -1;
+	off_t size = message_size(in);
+
+	if (size >= 0 && received_add(&field, &call->facts, e, time(NULL), options, eol) == 0 &&
+	    message_add(&m, field.p, field.len) == 0 && message_add_file(&m, in, 0, size) == 0)
+		out = message_finish(&m);
+	buf_free(&field);
+	message_free(&m);
+	return out;
+}
+
+/* Hand on what compose made: to the next program, or as a filter to fd 1. */
+static int
+hand_on(struct call *call, int fd, char *const next[])
+{
+	int in = call->in, r;
+
+	if (!call->log.message && !*next)
+		return os_copy(call->out, fd, 0, message_size(fd)) < 0 ? failed(call, "output") : CHAIN_DONE;
+	call->in = fd;
+	r = stage_next(call, next);
+	call->in = in;
+	return r;
+}
+
+static int
+stamp(struct call *call, int in, const struct envelope *e, const struct conf *conf, const char *eol)
+{
+	int64_t start = clock_ms();
+	long count = received_count(in);
+	char ms[24];
+	int fd, r;
+
+	if (count < 0)
+		return failed(call, "message");
+	if (count >= RECEIVED_LOOP) {
+		log_event(&call->log, "done", "verdict", "554", "why", "mail loop", (char *)NULL);
+		return call->log.message ? stage_verdict(call, REPLY_LOOP, NULL) : CHAIN_REFUSED;
+	}
+	fd = compose(call, in, e, conf->options, eol);
+	if (fd < 0)
+		return failed(call, "message");
+	if (call->log.message) {
+		snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start));
+		log_event(&call->log, "done", "with", received_keyword(&call->facts, e), "ms", ms, (char *)NULL);
+	}
+	r = hand_on(call, fd, conf->next);
+	close(fd);
+	return r;
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	const struct conf *conf = arg;
+	struct envelope e = { 0 };
+	const char *why;
+	int in, r;
+
+	if (call->log.message) {
+		if (envelope_read(&e, call->envelope, &why) < 0) {
+			log_error(&call->log, "failed", "%s", why);
+			return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+		}
+		r = stamp(call, call->in, &e, conf, "\r\n");
+		envelope_free(&e);
+		return r;
+	}
+	in = collect(call->in);
+	if (in < 0)
+		return failed(call, "input");
+	r = stamp(call, in, NULL, conf, line_end(in));
+	close(in);
+	return r;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct stage stage = { "stamp", STAGE_MESSAGE, FACTS_NOBODY, serve };
+	struct conf conf = { 0 };
+	const char *user = NULL;
+	int c;
+
+	while ((c = getopt(argc, argv, "+psU:")) != -1)
+		switch (c) {
+		case 'p':
+			conf.options |= RECEIVED_PRIVATE;
+			break;
+		case 's':
+			conf.options |= RECEIVED_SUBJECT;
+			break;
+		case 'U':
+			user = optarg;
+			break;
+		default:
+			return stage_misuse(usage);
+		}
+	conf.next = argv + optind;
+	return stage_run(&stage, &conf, user);
+}

@@ -1,0 +1,190 @@
+/* ISC licence, see LICENSE. */
+#include <err.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <tls.h>
+#include <unistd.h>
+
+#include "chain.h"
+#include "clock.h"
+#include "ehlo.h"
+#include "os.h"
+#include "stage.h"
+#include "starter.h"
+#include "tlsconf.h"
+#include "tlspump.h"
+
+enum {
+	HANDSHAKE_S = 60,
+	HANDSHAKE_MAX_S = 3600,
+	GREETING_MS = 120000, /* less than the 5 minutes that clients wait for an answer to EHLO */
+	STALL_MS = 300000,
+	LINGER_MS = 2000,
+};
+
+struct conf {
+	const char *cert, *key, *user;
+	char *const *argv;
+	struct tlspump_conf pump;
+};
+
+static void
+usage(void)
+{
+	fputs("usage: tlsd [-i] [-t seconds] [-U user] -c cert -k key prog [arg ...]\n", stderr);
+	exit(CHAIN_MISUSE);
+}
+
+/* The last words to a client that is still in the clear; one that expects TLS cannot hear any. */
+static int
+refuse(struct call *call, const struct conf *conf, int code)
+{
+	struct buf b = { 0 };
+	ssize_t r;
+
+	if (!conf->pump.implicit && reply_add(&b, REPLY_TROUBLE) == 0) {
+		r = send(call->out, b.p, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (r < 0 && errno == ENOTSOCK)
+			r = write(call->out, b.p, b.len);
+		(void)r; /* a client that does not listen is gone anyway */
+	}
+	buf_free(&b);
+	return code;
+}
+
+/* Is there somebody to become the next stage? Later, with another uid, nobody suitable can be forked any more. */
+static bool
+prepare(struct starter *s, struct call *call, const struct conf *conf, bool may_fork)
+{
+	if (s->pid == 0 && may_fork && starter_fork(s, call, conf->argv) < 0)
+		log_error(&call->log, "failed", "next program %s:", conf->argv[0]);
+	return s->pid > 0;
+}
+
+static int
+start(struct starter *s, const struct tlspump *p, struct call *call)
+{
+	struct facts f = { 0 };
+	int fd = -1;
+
+	if (s->pid == 0 || tlspump_facts(p, &f) < 0 || (fd = starter_go(s, &f)) < 0)
+		log_error(&call->log, "failed", "the next stage cannot be started");
+	facts_free(&f);
+	return fd;
+}
+
+static void
+wait_for(struct tlspump *p)
+{
+	struct pollfd fds[TLSPUMP_FDS];
+	size_t n = tlspump_poll(p, fds), i;
+
+	if (poll(fds, n, p->deadline_ms ? clock_left(p->deadline_ms) : -1) > 0)
+		for (i = 0; i < n; i++)
+			if (fds[i].revents)
+				tlspump_event(p, fds[i].fd, fds[i].revents);
+}
+
+static void
+run(struct tlspump *p, struct starter *s, struct call *call, const struct conf *conf)
+{
+	for (;;)
+		switch (tlspump_step(p)) {
+		case TLSPUMP_WAIT:
+			wait_for(p);
+			break;
+		case TLSPUMP_AGAIN:
+			break;
+		case TLSPUMP_PREPARE:
+			tlspump_prepared(p, prepare(s, call, conf, !conf->user));
+			break;
+		case TLSPUMP_START:
+			tlspump_started(p, start(s, p, call));
+			break;
+		case TLSPUMP_DONE:
+			tlspump_close(p);
+			return;
+		}
+}
+
+/*
+ * This process stays between the client and the next stage, so that the super-server waits for the last octet. Its order
+ * is its security: the starter is forked, the key read, privileges dropped, and only then the client is spoken to.
+ */
+static int
+serve(struct call *call, void *arg)
+{
+	struct conf *conf = arg;
+	struct starter starter = { .fd = -1 };
+	struct tlspump pump;
+	struct buf why = { 0 };
+	char host[256];
+	int code = CHAIN_DONE;
+
+	conf->pump.host = ehlo_host(&call->facts, host, sizeof host);
+	conf->pump.lmtp = facts_is_lmtp(&call->facts);
+	prepare(&starter, call, conf, true);
+	conf->pump.tls = tlsconf_server(conf->cert, conf->key, &why);
+	if (!conf->pump.tls) {
+		code = errno == ENOMEM ? CHAIN_LATER : CHAIN_MISUSE;
+		log_error(&call->log, "misuse", "%s", why.p ? why.p : "");
+	} else if (conf->user && stage_drop(conf->user) < 0) {
+		code = errno == ENOENT ? CHAIN_MISUSE : CHAIN_LATER;
+		log_error(&call->log, "failed", "user %s:", conf->user);
+	} else if (os_undumpable() < 0 || tlspump_open(&pump, &conf->pump, call->in, call->out, &call->log,
+	                                       facts_get(&call->facts, "TCPREMOTEIP")) < 0) {
+		code = CHAIN_LATER;
+		log_error(&call->log, "failed", "start:");
+	} else
+		run(&pump, &starter, call, conf);
+	if (code != CHAIN_DONE)
+		refuse(call, conf, code);
+	buf_free(&why);
+	tls_free(conf->pump.tls);
+	close(call->in); /* the client need not wait for what may still run behind us */
+	close(call->out);
+	starter_wait(&starter);
+	return code;
+}
+
+int
+main(int argc, char *argv[])
+{
+	static const struct stage stage = { "tlsd", STAGE_SESSION, FACTS_TLSD, serve };
+	struct conf conf = { .pump = { .command_ms = CHAIN_COMMAND_WAIT_S * 1000, .handshake_ms = HANDSHAKE_S * 1000,
+		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS } };
+	long seconds;
+	char *end;
+	int c;
+
+	while ((c = getopt(argc, argv, "+c:ik:t:U:")) != -1)
+		switch (c) {
+		case 'c':
+			conf.cert = optarg;
+			break;
+		case 'i':
+			conf.pump.implicit = true;
+			break;
+		case 'k':
+			conf.key = optarg;
+			break;
+		case 't':
+			seconds = strtol(optarg, &end, 10);
+			if (end == optarg || *end || seconds < 1 || seconds > HANDSHAKE_MAX_S)
+				errx(CHAIN_MISUSE, "-t: %s: not a number from 1 to %d", optarg, HANDSHAKE_MAX_S);
+			conf.pump.handshake_ms = (int)seconds * 1000;
+			break;
+		case 'U':
+			conf.user = optarg;
+			break;
+		default:
+			usage();
+		}
+	if (!conf.cert || !conf.key || optind == argc)
+		usage();
+	conf.argv = argv + optind;
+	return stage_run(&stage, &conf, NULL);
+}

@@ -1,0 +1,32 @@
+/* ISC licence, see LICENSE. */
+#ifndef STARTER_H
+#define STARTER_H
+
+#include <sys/types.h>
+
+#include "facts.h"
+#include "stage.h"
+
+/*
+ * A child that waits to become the next stage. It is forked before its parent reads a key, drops privileges or talks to
+ * the network, so it has all that the next stage should have and nothing that it should not. It learns only what
+ * tlsd may set (FACTS_TLSD): a parent that the network has taken over cannot give it another environment.
+ */
+struct starter {
+	pid_t pid; /* 0: there is none */
+	int fd;    /* our end of the stream socket that the next stage gets as 0 and 1; -1: none */
+};
+
+/*
+ * Fork it, for call's facts and argv. The child keeps nothing of call->in and call->out. 0, or -1 with errno and *s empty;
+ * also where argv[0] is no program that can be started (looked up in the facts' PATH).
+ */
+int starter_fork(struct starter *s, const struct call *call, char *const argv[]);
+
+/* It becomes the next stage, with f besides its facts. Returns s->fd, which is the caller's from now on, or -1 with errno. */
+int starter_go(struct starter *s, const struct facts *f);
+
+/* End it where it has not gone, and wait for its end or the next stage's. s is empty afterwards. */
+void starter_wait(struct starter *s);
+
+#endif

@@ -1,0 +1,22 @@
+/* ISC licence, see LICENSE. */
+#ifndef SUBMISSION_H
+#define SUBMISSION_H
+
+#include "stage.h"
+
+/*
+ * The submission dialogue (RFC 6409 on RFC 5321, or RFC 2033 where MSA_LMTP is set) from EHLO to QUIT: what submitd does.
+ * It takes each message in whole, has the message chain deliver it, and answers with the chain's verdict.
+ */
+struct submission_conf {
+	char *const *next; /* the message chain, run once for each message */
+	int command_wait_s; /* for the client's next command */
+	int answer_s;       /* from the end of the data to the answer */
+	int session_s;      /* in all */
+	int errors_max;     /* refused commands until the session is ended */
+};
+
+/* Serve one session. conf: struct submission_conf. The result is a chain_exit code. */
+int submission_serve(struct call *call, void *conf);
+
+#endif

@@ -1,0 +1,34 @@
+/* ISC licence, see LICENSE. */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include <stddef.h>
+
+#include <cdb.h>
+
+enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never there */
+
+/*
+ * A read-only table: a cdb file, mapped once by main (before privileges are dropped) and looked up by key. No descriptor
+ * stays open. Whoever changes a table writes a new file and renames it; a process that has the old one keeps it.
+ * Link with LIBS_cdb.
+ */
+struct table {
+	struct cdb cdb;
+};
+
+/* 0: t is open. -1 with errno (EPROTO: not a cdb file). */
+int table_open(struct table *t, const char *path);
+
+/*
+ * The first value of a key. 1: found; *value (borrowed until table_close, no NUL behind it) and *len, where not NULL.
+ * 0: not there. -1: the file is damaged, errno EPROTO.
+ */
+int table_get(struct table *t, const char *key, size_t n, const char **value, size_t *len);
+
+/* The same with the letters A to Z of the key in lower case. */
+int table_get_lower(struct table *t, const char *key, size_t n, const char **value, size_t *len);
+
+void table_close(struct table *t);
+
+#endif

@@ -1,0 +1,127 @@
+/* ISC licence, see LICENSE. */
+#ifndef TLSPUMP_H
+#define TLSPUMP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "cleartext.h"
+#include "facts.h"
+#include "log.h"
+
+/*
+ * One connection of tlsd, from the dialogue in the clear to the last octet, as a state machine that never blocks:
+ *
+ *   CLEAR      the dialogue before TLS
+ *   PREPARING  STARTTLS was read: can there be a next stage?                    -> TLSPUMP_PREPARE
+ *   OFFERED    220 is being written
+ *   HANDSHAKE
+ *   STARTING   the next stage is to be started, with what TLS proved           -> TLSPUMP_START
+ *   GREETING   the client's input is held until the next stage's greeting is complete; 220 is swallowed (the client
+ *              had its 220 in the clear). With implicit TLS there is no such state: the greeting is the client's
+ *   ANSWER     another greeting: it waits to be the answer to the client's first command
+ *   PUMP       blind, both ways
+ *   CLOSING    the last words, then close_notify
+ *   LINGER     our direction is closed; what still comes is read, since closing over it would reset the connection
+ *              and take our last words with it
+ *
+ * What its writing turned on: any tls_* call may want either direction; octets that libtls has decrypted do not wake
+ * poll, so after making room tls_read comes before waiting;
+ * an end without close_notify is not a clean one, but the next stage's output still goes out.
+ *
+ * It is all in the struct: a process may hold thousands. One that waits holds no buffers.
+ */
+struct tlspump_conf { /* of all connections; outlives them */
+	struct tls *tls;  /* a configured server context */
+	const char *host; /* our name in greeting and EHLO */
+	bool implicit;    /* TLS first */
+	bool lmtp;
+	int command_ms;   /* the wait for a command in the clear, and for the one that gets a greeting other than 220 */
+	int handshake_ms; /* the whole handshake */
+	int greeting_ms;  /* for the next stage's greeting to be complete */
+	int stall_ms;     /* for a client that takes no output, or a next stage that does not end after its input did */
+	int linger_ms;
+};
+
+enum {
+	TLSPUMP_FDS = 3,
+	TLSPUMP_GREETING_MAX = 4096, /* octets of a greeting; RFC 5321 4.5.3.1.5 allows 512 a line */
+};
+
+enum tlspump_need {
+	TLSPUMP_WAIT,    /* for an event of tlspump_poll, or the deadline */
+	TLSPUMP_AGAIN,   /* there is more to move; others first */
+	TLSPUMP_PREPARE, /* call tlspump_prepared */
+	TLSPUMP_START,   /* call tlspump_started */
+	TLSPUMP_DONE,    /* call tlspump_close */
+};
+
+struct tlspump_side {
+	int in, out; /* -1: none. May be the same */
+	bool in_socket, out_socket;
+	bool readable, writable; /* no call since has said otherwise */
+	bool hup;                /* the other side is at its end: no further event will announce it */
+};
+
+struct tlspump {
+	int64_t deadline_ms; /* step again then, whatever happens; 0: none */
+
+	/* The rest is the module's own. */
+	const struct tlspump_conf *conf;
+	const struct log *log;
+	const char *peer;
+	int state;
+	struct tls *tls;
+	bool secure;               /* down leaves through tls */
+	struct cleartext clear;
+	struct tlspump_side net, app; /* the client; the next stage */
+	struct buf raw, up, down;  /* from the client, encrypted; to the next stage; to the client */
+	size_t raw_pos, up_pos, down_pos;
+	short read_wants, write_wants; /* what tls_read and tls_write wait for: POLLIN, POLLOUT; 0: nothing */
+	bool net_eof;              /* the client's transport ended */
+	int net_errno;             /* with this; 0: as it should */
+	bool up_eof;               /* the client's input ended */
+	bool up_shut;              /* and the next stage was told */
+	bool app_deaf;             /* the next stage reads no more */
+	bool app_eof;              /* the next stage's output ended */
+	bool pipelined;            /* input behind STARTTLS */
+	char head[4];              /* of the line of output in progress */
+	unsigned char head_len;    /* 0: at the beginning of a line */
+	char last[4];              /* the beginning of the last complete line of output */
+	int64_t start_ms;
+	uint64_t in_octets, out_octets;
+	const char *end;           /* why it ended, for the log; a constant */
+};
+
+/*
+ * Begin with the client at in and out (sockets or not, blocking or not; they stay the caller's). log, and peer (the client's
+ * address for the log, or NULL), are borrowed. 0, or -1 with errno ENOMEM and p closed.
+ */
+int tlspump_open(struct tlspump *p, const struct tlspump_conf *conf, int in, int out, const struct log *log,
+    const char *peer);
+
+/* Do all that can be done now. */
+enum tlspump_need tlspump_step(struct tlspump *p);
+
+/* What a step that said TLSPUMP_WAIT waits for. Fills fds and returns how many there are. */
+size_t tlspump_poll(const struct tlspump *p, struct pollfd fds[TLSPUMP_FDS]);
+
+/* Events (POLLIN, POLLOUT, POLLHUP ...) were seen on fd; edges are enough. Then step. */
+void tlspump_event(struct tlspump *p, int fd, short events);
+
+/* ok: a next stage can be had; else 454 4.7.0, and the dialogue goes on. The caller has logged why. */
+void tlspump_prepared(struct tlspump *p, bool ok);
+
+/* app: a stream socket to the next stage, p's from now on. -1: it cannot be had: 421 4.3.0. */
+void tlspump_started(struct tlspump *p, int app);
+
+/* Add what TLS proved: SSL_PROTOCOL and so on. 0, or -1 with errno ENOMEM. */
+int tlspump_facts(const struct tlspump *p, struct facts *f);
+
+/* Free what p owns; the next stage's socket is closed. */
+void tlspump_close(struct tlspump *p);
+
+#endif

@@ -1,0 +1,44 @@
+/* ISC licence, see LICENSE. */
+#ifndef TRANSACTION_H
+#define TRANSACTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "buf.h"
+#include "ehlo.h"
+#include "reply.h"
+
+/*
+ * A mail transaction (RFC 5321 3.3): what MAIL and RCPT have said, checked and in the canonical form of the envelope,
+ * chain(7). Zero-initialised there is none.
+ */
+enum transaction_body { BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME };
+
+struct transaction {
+	bool open;         /* MAIL was accepted */
+	struct addr from;
+	enum transaction_body body;
+	bool smtputf8;
+	struct buf envelope; /* MAIL line and recipient lines so far, LF ends */
+	size_t nrcpt;
+};
+
+/*
+ * MAIL's and RCPT's argument ("FROM:<...> KEY=value"). offered is what EHLO listed (no caps: after HELO, so no
+ * parameter is known). The reply is the answer, REPLY_SENDER_OK or REPLY_RCPT_OK where it was taken; out of memory
+ * is REPLY_NO_MEMORY. *detail: NULL, or the keyword the reply is about, in arg, *detail_len octets.
+ */
+enum reply transaction_mail(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len,
+    const char **detail, size_t *detail_len);
+enum reply transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len,
+    const char **detail, size_t *detail_len);
+
+/* The envelope as fd 3 wants it: a sealed file, the caller's. -1 with errno. */
+int transaction_envelope(const struct transaction *t);
+
+void transaction_reset(struct transaction *t);
+
+#endif

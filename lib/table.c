@@ -1,0 +1,60 @@
+/* ISC licence, see LICENSE. */
+#include "table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+int
+table_open(struct table *t, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r, e;
+
+	if (fd < 0)
+		return -1;
+	r = cdb_init(&t->cdb, fd);
+	e = errno;
+	close(fd); /* the mapping is all that a look-up needs */
+	errno = e;
+	return r < 0 ? -1 : 0;
+}
+
+int
+table_get(struct table *t, const char *key, size_t n, const char **value, size_t *len)
+{
+	const void *data;
+	int r;
+
+	if (n > TABLE_KEY_MAX)
+		return 0;
+	r = cdb_find(&t->cdb, key, (unsigned)n);
+	if (r <= 0)
+		return r < 0 ? -1 : 0;
+	data = cdb_getdata(&t->cdb);
+	if (!data)
+		return -1;
+	if (value)
+		*value = data;
+	if (len)
+		*len = cdb_datalen(&t->cdb);
+	return 1;
+}
+
+int
+table_get_lower(struct table *t, const char *key, size_t n, const char **value, size_t *len)
+{
+	char lower[TABLE_KEY_MAX];
+	size_t i;
+
+	if (n > sizeof lower)
+		return 0;
+	for (i = 0; i < n; i++)
+		lower[i] = key[i] >= 'A' && key[i] <= 'Z' ? (char)(key[i] + 32) : key[i];
+	return table_get(t, lower, n, value, len);
+}
+
+void
+table_close(struct table *t)
+{
+	cdb_free(&t->cdb);
+}

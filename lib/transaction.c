@@ -1,0 +1,194 @@
+/* ISC licence, see LICENSE. */
+#include "transaction.h"
+
+#include <string.h>
+#include <strings.h>
+#include <strings.h>
+
+#include "chain.h"
+#include "message.h"
+#include "param.h"
+
+/* Behind "FROM:" or "TO:" and, as many clients write, spaces. NULL: it is not there. */
+static const char *
+behind(const char *arg, size_t *len, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (*len < n || strncasecmp(arg, word, n) != 0)
+		return NULL;
+	arg += n;
+	*len -= n;
+	while (*len > 0 && *arg == ' ') {
+		arg++;
+		(*len)--;
+	}
+	return arg;
+}
+
+/* What a parameter means to us; the rest of them is for the next hop. SIZE and AUTH end here, chain(7). */
+static enum reply
+take(struct transaction *t, const struct ehlo *offered, enum param p, const char *value, size_t len)
+{
+	long long size = 0;
+	size_t i;
+
+	switch (p) {
+	case PARAM_SIZE:
+		for (i = 0; i < len && size < INT64_MAX / 100; i++)
+			size = size * 10 + (value[i] - '0');
+		if (offered->size > 0 && size > offered->size)
+			return REPLY_TOO_BIG;
+		return REPLY_OK;
+	case PARAM_BODY:
+		t->body = strncasecmp(value, "7BIT", len) == 0 ? BODY_7BIT :
+		    strncasecmp(value, "8BITMIME", len) == 0     ? BODY_8BITMIME :
+		                                                   BODY_BINARYMIME;
+		if (t->body == BODY_BINARYMIME && !(offered->caps & CAP_BINARYMIME))
+			return REPLY_BAD_PARAMETER;
+		return REPLY_OK;
+	case PARAM_SMTPUTF8:
+		t->smtputf8 = true;
+		return REPLY_OK;
+	default:
+		return REPLY_OK;
+	}
+}
+
+/* Append " KEY=VALUE" in canonical form: keyword in upper case, and the value too where its case means nothing. */
+static int
+append(struct buf *out, enum param p, const char *value, size_t len)
+{
+	size_t at;
+
+	if (buf_printf(out, " %s", param_keyword(p)) < 0)
+		return -1;
+	if (!value)
+		return 0;
+	if (buf_puts(out, "=") < 0)
+		return -1;
+	at = out->len;
+	if (buf_add(out, value, len) < 0)
+		return -1;
+	if (p == PARAM_BODY || p == PARAM_RET || p == PARAM_NOTIFY || p == PARAM_BY)
+		for (; at < out->len; at++)
+			if (out->p[at] >= 'a' && out->p[at] <= 'z')
+				out->p[at] = (char)(out->p[at] - 32);
+	return 0;
+}
+
+/* All parameters of a MAIL or RCPT, appended to line. good: all were taken. */
+static enum reply
+params(struct transaction *t, const struct ehlo *offered, enum param_of of, const char *s, const char *end, struct buf *line,
+    const char **detail, size_t *detail_len)
+{
+	const char *value;
+	size_t len;
+	uint32_t seen = 0;
+	enum reply r;
+	enum param p;
+	int more;
+
+	while ((more = param_next(&s, end, detail, detail_len, &value, &len)) > 0) {
+		p = param_find(*detail, *detail_len, of);
+		if (p == PARAM_UNKNOWN || !(param_cap(p) & offered->caps))
+			return REPLY_UNKNOWN_PARAMETER;
+		if (seen & UINT32_C(1) << p || param_check(p, value, len) < 0)
+			return REPLY_BAD_PARAMETER;
+		seen |= UINT32_C(1) << p;
+		r = take(t, offered, p, value, len);
+		if (r != REPLY_OK)
+			return r;
+		if (p != PARAM_SIZE && p != PARAM_AUTH && append(line, p, value, len) < 0)
+			return REPLY_NO_MEMORY;
+	}
+	*detail = NULL;
+	return more < 0 ? REPLY_BAD_ARGUMENT : REPLY_OK;
+}
+
+/* An argument's path and parameters; the canonical line is appended to t's envelope. */
+static enum reply
+command(struct transaction *t, const struct ehlo *offered, enum param_of of, const char *arg, size_t len, struct addr *a,
+    const char **detail, size_t *detail_len)
+{
+	bool mail = of == PARAM_OF_MAIL;
+	enum reply syntax = mail ? REPLY_BAD_SENDER : REPLY_BAD_RCPT, r;
+	struct buf line = { 0 };
+	size_t used;
+	const char *s, *end;
+
+	*detail = NULL;
+	s = behind(arg, &len, mail ? "FROM:" : "TO:");
+	if (!s)
+		return REPLY_BAD_ARGUMENT;
+	if (addr_path(s, len, a, &used) < 0 || (used < len && s[used] != ' '))
+		return syntax;
+	end = s + len;
+	for (s += used; s < end && *s == ' '; s++)
+		;
+	if (buf_printf(&line, "%s:<%s>", mail ? "MAIL FROM" : "RCPT TO", a->text) < 0)
+		return REPLY_NO_MEMORY;
+	r = params(t, offered, of, s, end, &line, detail, detail_len);
+	if (r == REPLY_OK && a->len > 0 && !a->has_domain && (mail || !addr_is_postmaster(a)))
+		r = syntax;
+	if (r == REPLY_OK && !mail && a->len == 0)
+		r = syntax;
+	if (r == REPLY_OK && a->has_domain && !addr_is_qualified(a))
+		r = mail ? REPLY_SENDER_UNQUALIFIED : REPLY_RCPT_UNQUALIFIED;
+	if (r == REPLY_OK && a->is_utf8 && !t->smtputf8)
+		r = REPLY_NON_ASCII;
+	if (r == REPLY_OK && (buf_puts(&line, "\n") < 0 || buf_add(&t->envelope, line.p, line.len) < 0))
+		r = REPLY_NO_MEMORY;
+	buf_free(&line);
+	return r;
+}
+
+enum reply
+transaction_mail(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len, const char **detail,
+    size_t *detail_len)
+{
+	enum reply r = command(t, offered, PARAM_OF_MAIL, arg, len, &t->from, detail, detail_len);
+
+	if (r != REPLY_OK) {
+		transaction_reset(t);
+		return r;
+	}
+	t->open = true;
+	return REPLY_SENDER_OK;
+}
+
+enum reply
+transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len, const char **detail,
+    size_t *detail_len)
+{
+	struct addr a;
+	enum reply r;
+
+	*detail = NULL;
+	if (t->nrcpt >= CHAIN_RCPT_MAX)
+		return REPLY_TOO_MANY_RCPTS;
+	r = command(t, offered, PARAM_OF_RCPT, arg, len, &a, detail, detail_len);
+	if (r != REPLY_OK)
+		return r;
+	t->nrcpt++;
+	return REPLY_RCPT_OK;
+}
+
+int
+transaction_envelope(const struct transaction *t)
+{
+	struct message m = { 0 };
+	int fd = -1;
+
+	if (message_add(&m, t->envelope.p, t->envelope.len) == 0)
+		fd = message_finish(&m);
+	message_free(&m);
+	return fd;
+}
+
+void
+transaction_reset(struct transaction *t)
+{
+	buf_free(&t->envelope);
+	*t = (struct transaction){ 0 };
+}

@@ -1,0 +1,172 @@
+#!/bin/sh
+# The whole chain as examples/quickstart/run starts it, spoken to by real clients: swaks, msmtp, curl.
+# ISC licence, see LICENSE.
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/interop/lib.sh"
+
+USER_NAME=alice@example.net PASSWORD=wonderland
+
+oneTimeSetUp() {
+	quickstart_start || fail "the quickstart service does not start"
+}
+
+oneTimeTearDown() {
+	quickstart_stop
+}
+
+setUp() {
+	rm -rf "$T/mail"
+	mkdir "$T/mail"
+}
+
+# usage: swaks_to port arg ...; the message is $T/message, the transcript $T/swaks
+swaks_to() {
+	port=$1
+	shift
+	swaks --server 127.0.0.1 --port "$port" --from "$USER_NAME" --to bob@example.org --auth-user "$USER_NAME" \
+		--auth-password "$PASSWORD" --data "@$T/message" "$@" >"$T/swaks" 2>&1
+}
+
+message() {
+	printf '%s\n' "From: Alice <$USER_NAME>" "To: bob@example.org" "Bcc: secret@example.org" "Subject: $1" "" "Body of $1" \
+		>"$T/message"
+}
+
+# The one delivered message is complete, and came in as keyword $1.
+assert_delivered() {
+	set -- "$1" "$T"/mail/bob@example.org/new/*
+	assertEquals "one file" 2 $#
+	assertTrue "a file" "[ -f '$2' ]"
+	cp "$2" "$T/got" 2>/dev/null
+	assertContains "$(cat "$T/got")" "with $1"
+	assertEquals "one Received field" 1 "$(grep -c '^Received:' "$T/got")"
+	assertEquals "one Date" 1 "$(grep -c '^Date: ' "$T/got")"
+	assertEquals "one Message-ID" 1 "$(grep -c -i '^Message-ID: <.*@.*>$' "$T/got")"
+	assertEquals "no Bcc" 0 "$(grep -c -i '^Bcc:' "$T/got")"
+	id=$(sed -n '/^Received:/,/^[^[:space:]]/s/.*[[:space:]]id \([0-9a-z]*\).*/\1/p' "$T/got" | head -n 1)
+	assertNotNull "an id in Received" "$id"
+	assertContains "the log knows the id" "$(grep "submitd: .*/$id accepted" "$T/log")" "user=$USER_NAME"
+}
+
+test_swaks_submits_over_starttls() {
+	for mech in PLAIN LOGIN; do
+		message "starttls $mech"
+		swaks_to "$SUBMISSION" -tls --auth "$mech"
+		assertEquals "$(cat "$T/swaks")" 0 $?
+		assert_delivered ESMTPSA
+		assertContains "$(cat "$T/swaks")" "$id"
+		rm -rf "$T/mail/bob@example.org"
+	done
+}
+
+test_swaks_submits_over_implicit_tls() {
+	message "implicit tls"
+	swaks_to "$SUBMISSIONS" -tlsc --auth PLAIN
+	assertEquals "$(cat "$T/swaks")" 0 $?
+	assert_delivered ESMTPSA
+}
+
+test_wrong_password_is_535() {
+	message "wrong"
+	swaks_to "$SUBMISSIONS" -tlsc --auth PLAIN --auth-password wrong-one
+	assertNotEquals 0 $?
+	assertContains "$(cat "$T/swaks")" " 535 5.7.8 "
+	assertFalse "nothing delivered" "[ -e '$T/mail/bob@example.org' ]"
+}
+
+test_no_auth_is_530() {
+	message "no auth"
+	swaks --server 127.0.0.1 --port "$SUBMISSIONS" -tlsc --from "$USER_NAME" --to bob@example.org --data "@$T/message" \
+		>"$T/swaks" 2>&1
+	assertNotEquals 0 $?
+	assertContains "$(cat "$T/swaks")" " 530 5.7.0 "
+}
+
+test_msmtp_submits_with_scram_sha_256() {
+	cat >"$T/msmtprc" <<-EOF
+		defaults
+		tls on
+		tls_certcheck off
+		auth scram-sha-256
+		host 127.0.0.1
+		user $USER_NAME
+		passwordeval "echo $PASSWORD"
+		from $USER_NAME
+		account starttls
+		port $SUBMISSION
+		tls_starttls on
+		account implicit
+		port $SUBMISSIONS
+		tls_starttls off
+	EOF
+	chmod 600 "$T/msmtprc"
+	for account in starttls implicit; do
+		message "msmtp $account"
+		msmtp -C "$T/msmtprc" -a "$account" bob@example.org <"$T/message" >"$T/out" 2>&1
+		assertEquals "$(cat "$T/out")" 0 $?
+		assert_delivered ESMTPSA
+		assertContains "$(grep "submitd: .*/$id accepted" "$T/log")" "mech=SCRAM-SHA-256"
+		rm -rf "$T/mail/bob@example.org"
+	done
+}
+
+test_curl_submits_over_both() {
+	message "curl"
+	curl -sS --insecure --ssl-reqd --url "smtp://127.0.0.1:$SUBMISSION" --user "$USER_NAME:$PASSWORD" \
+		--mail-from "$USER_NAME" --mail-rcpt bob@example.org --crlf --upload-file "$T/message" >"$T/out" 2>&1
+	assertEquals "$(cat "$T/out")" 0 $?
+	assert_delivered ESMTPSA
+	rm -rf "$T/mail/bob@example.org"
+	curl -sS --insecure --url "smtps://127.0.0.1:$SUBMISSIONS" --user "$USER_NAME:$PASSWORD" \
+		--mail-from "$USER_NAME" --mail-rcpt bob@example.org --crlf --upload-file "$T/message" >"$T/out" 2>&1
+	assertEquals "$(cat "$T/out")" 0 $?
+	assert_delivered ESMTPSA
+}
+
+test_a_client_that_leaves_before_the_final_dot_leaves_nothing() {
+	plain=$(printf '\0%s\0%s' "$USER_NAME" "$PASSWORD" | base64)
+	talk -c "127.0.0.1:$SUBMISSIONS" >"$T/out" <<-EOF
+		tls
+		<
+		> EHLO client
+		<
+		> AUTH PLAIN $plain
+		<
+		> MAIL FROM:<$USER_NAME>
+		<
+		> RCPT TO:<bob@example.org>
+		<
+		> DATA
+		<
+		> Subject: half
+		sleep 0.2
+		close
+	EOF
+	assertContains "$(cat "$T/out")" "354 "
+	i=0
+	while [ "$i" -lt 50 ] && ps -e -o args= | grep -q '^submitd '; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	assertFalse "nothing delivered" "[ -e '$T/mail/bob@example.org' ]"
+	assertContains "$(cat "$T/log")" "lost where=data"
+}
+
+# Last, since it looks at all that was logged.
+test_z_the_log_holds_no_credential() {
+	assertEquals 0 "$(grep -c -e "$PASSWORD" -e wrong-one "$T/log")"
+	assertEquals 0 "$(grep -c -e "$(printf '%s' "$PASSWORD" | base64)" \
+		-e "$(printf '\0%s\0%s' "$USER_NAME" "$PASSWORD" | base64)" "$T/log")"
+}
+
+test_zz_sigterm_ends_all_processes() {
+	pids=$(descendants "$QUICKSTART")
+	assertNotNull "$pids"
+	quickstart_stop
+	for pid in $QUICKSTART $pids; do
+		kill -0 "$pid" 2>/dev/null
+		assertNotEquals "pid $pid is gone" 0 $?
+	done
+}
+
+. "$SHUNIT2"

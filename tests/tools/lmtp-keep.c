@@ -1,0 +1,56 @@
+/* ISC licence, see LICENSE. */
+/*
+ * usage: lmtp-keep address times
+ * Deliver the message of this call so many times, over one LMTP session as long as it lasts.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "delivery.h"
+#include "ehlo.h"
+#include "lmtp.h"
+#include "stage.h"
+
+struct conf {
+	struct lmtp_address address;
+	int times;
+};
+
+static int
+serve(struct call *call, void *arg)
+{
+	struct conf *conf = arg;
+	struct reply_foreign refusal = { 0 };
+	struct lmtp session = { 0 };
+	struct delivery d;
+	char host[256];
+	int result = 0;
+
+	while (conf->times-- > 0) {
+		if (delivery_open(&d, call, NULL, 10, &result) < 0)
+			break;
+		if (lmtp_reset(&session, d.deadline_ms, &call->log) < 0 &&
+		    lmtp_open(&session, &conf->address, ehlo_host(&call->facts, host, sizeof host), d.deadline_ms, &call->log,
+		        &refusal) < 0)
+			delivery_answer_all(&d, &refusal);
+		else
+			lmtp_deliver(&session, &d);
+		result = delivery_close(&d, conf->address.text);
+	}
+	lmtp_quit(&session);
+	reply_foreign_free(&refusal);
+	return result;
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct stage stage = { .name = "lmtp-keep", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
+	struct conf conf;
+
+	if (argc != 3 || lmtp_address(&conf.address, argv[1]) < 0)
+		return 100;
+	conf.times = atoi(argv[2]);
+	return stage_run(&stage, &conf, NULL);
+}
