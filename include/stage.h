@@ -20,6 +20,7 @@ struct call {
 	int in;       /* session: from the peer; message: the message, a regular file */
 	int out;      /* session: to the peer (may be in); message: the verdict goes here */
 	int envelope; /* message: the envelope, a regular file; -1 where there is none */
+	bool filter;  /* a message stage: outside of any chain (no MSA_MESSAGE) fd 1 is for its output alone */
 	struct facts facts;
 	struct log log;
 };
