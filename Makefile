@@ -26,8 +26,8 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o l
 BIN = bin/authd bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify bin/rewind \
 	bin/stamp bin/submitd bin/tlsd
 
-OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/envelope/envelope.o cmd/filter/filter.o cmd/lmtp-inject/lmtp- \
-	inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o \
+OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/envelope/envelope.o cmd/filter/filter.o cmd/lmtp-inject/lmtp-inject.o \
+	cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o \
 	cmd/qualify/qualify.o cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
