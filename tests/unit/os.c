@@ -81,7 +81,7 @@ unit_os(int argc, char **argv)
 			same += a[i] == b[i];
 		printf("%s\n", same < 50 ? "differ" : "alike");
 	} else if (strcmp(what, "undumpable") == 0)
-		printf("%d %d\n", os_undumpable(), prctl(PR_GET_DUMPABLE));
+		printf("%d ", os_undumpable()), printf("%d\n", prctl(PR_GET_DUMPABLE));
 	else if (strcmp(what, "peer") == 0) {
 		int sv[2];
 		uid_t uid;
