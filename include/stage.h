@@ -22,6 +22,7 @@ struct call {
 	int envelope; /* message: the envelope, a regular file; -1 where there is none */
 	int stop;     /* resident: readable once the stage is to end; -1 where nobody tells */
 	bool resident; /* the process serves further calls after this one */
+	bool filter;  /* a message stage: outside of any chain (no MSA_MESSAGE) fd 1 is for its output alone */
 	struct facts facts;
 	struct log log;
 };

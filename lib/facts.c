@@ -59,6 +59,7 @@ room(struct facts *f)
 		return -1;
 	f->v = v;
 	f->cap = cap;
+	f->v[f->n] = NULL;
 	return 0;
 }
 
@@ -113,18 +114,17 @@ facts_get(const struct facts *f, const char *name)
 int
 facts_set(struct facts *f, const char *name, const char *value)
 {
-	size_t i, cap = strlen(name) + strlen(value) + 2;
+	size_t cap = strlen(name) + strlen(value) + 2;
 	char *entry = malloc(cap);
 
-	if (!entry)
+	if (!entry || room(f) < 0) {
+		free(entry);
+		errno = ENOMEM;
 		return -1;
+	}
 	snprintf(entry, cap, "%s=%s", name, value);
-	i = find(f, name);
-	if (i == f->n)
-		return append(f, entry);
-	free(f->v[i]);
-	f->v[i] = entry;
-	return 0;
+	facts_unset(f, name); /* all of that name: an environment may hold it twice, and who reads it may take the last */
+	return append(f, entry);
 }
 
 int

@@ -9,6 +9,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+enum { LOG_ID_MAX = 64 }; /* ours have 14 octets */
+
 struct line {
 	char text[LOG_LINE_MAX + 1];
 	size_t len;
@@ -29,6 +31,16 @@ static void
 put_str(struct line *l, const char *s)
 {
 	put(l, s, strlen(s));
+}
+
+/* An id as it came from the environment: nothing in it may end the line or look like more of it. */
+static void
+put_id(struct line *l, const char *s)
+{
+	size_t n;
+
+	for (n = 0; *s && n < LOG_ID_MAX; s++, n++)
+		put(l, *s > ' ' && *s <= '~' ? s : "?", 1);
 }
 
 static void
@@ -62,10 +74,10 @@ begin(struct line *l, const struct log *log, const char *event)
 	l->len = 0;
 	put_str(l, log->stage);
 	put_str(l, ": ");
-	put_str(l, log->session ? log->session : "-");
+	put_id(l, log->session ? log->session : "-");
 	if (log->message) {
 		put(l, "/", 1);
-		put_str(l, log->message);
+		put_id(l, log->message);
 	}
 	put(l, " ", 1);
 	put_str(l, event);

@@ -46,6 +46,10 @@ os_disk_file(int *rd, int *wr)
 	if (w < 0)
 		return -1;
 	r = open(path, O_RDONLY | O_CLOEXEC);
+	if (r >= 0 && fchmod(w, 0400) < 0) { /* who gets r cannot open it once more to write, but for root */
+		close(r);
+		r = -1;
+	}
 	e = errno;
 	unlink(path);
 	if (r < 0) {

@@ -33,6 +33,13 @@ is_number(const char *s, size_t n, size_t most)
 	return n > 0 && n <= most;
 }
 
+/* NUL, which strchr would find in any set, is in none. */
+static bool
+is_alnum_or(char c, const char *set)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr(set, c));
+}
+
 static bool
 is_word(const char *s, size_t n, const char *word)
 {
@@ -93,20 +100,22 @@ check_envid(const char *s, size_t n)
 }
 
 static bool
-check_by(const char *s, size_t n) /* RFC 2852 4: by-time ";" by-mode [by-trace] */
+check_by(const char *s, size_t n) /* RFC 2852 4: by-time ";" by-mode [by-trace]; R needs a time to come */
 {
 	size_t i = 0, start;
+	bool past = n > 0 && *s == '-', zero = true;
 
-	if (n > 0 && *s == '-')
+	if (n > 0 && (*s == '-' || *s == '+'))
 		i = 1;
-	start = i;
-	while (i < n && is_digit(s[i]))
-		i++;
+	for (start = i; i < n && is_digit(s[i]); i++)
+		zero = zero && s[i] == '0';
 	if (i == start || i - start > 9 || i == n || s[i++] != ';')
 		return false;
 	s += i;
 	n -= i;
-	return is_word(s, n, "N") || is_word(s, n, "NT") || is_word(s, n, "R") || is_word(s, n, "RT");
+	if (is_word(s, n, "R") || is_word(s, n, "RT"))
+		return !past && !zero;
+	return is_word(s, n, "N") || is_word(s, n, "NT");
 }
 
 static bool
@@ -121,8 +130,7 @@ check_solicit(const char *s, size_t n) /* RFC 3865 3.2: keywords, comma between 
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!(is_digit(s[i]) || (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
-		        strchr("-_.:,", s[i])))
+		if (!is_alnum_or(s[i], "-_.:,") || (s[i] == ',' && i > 0 && s[i - 1] == ','))
 			return false;
 	return n > 0 && n <= SOLICIT_MAX && *s != ',' && s[n - 1] != ',';
 }
@@ -142,9 +150,14 @@ check_holduntil(const char *s, size_t n) /* RFC 3339's Internet date-time, upper
 	for (i = 0; shape[i]; i++)
 		if (i >= n || (shape[i] == 'd' ? !is_digit(s[i]) : s[i] != shape[i]))
 			return false;
-	if (i < n && s[i] == '.')
-		for (i++; i < n && is_digit(s[i]); i++)
-			;
+	if (i < n && s[i] == '.') {
+		size_t start = ++i;
+
+		while (i < n && is_digit(s[i]))
+			i++;
+		if (i == start)
+			return false;
+	}
 	if (n - i == 1)
 		return s[i] == 'Z';
 	return n - i == 6 && (s[i] == '+' || s[i] == '-') && is_digit(s[i + 1]) && is_digit(s[i + 2]) &&
@@ -158,8 +171,7 @@ check_mtrk(const char *s, size_t n) /* RFC 3885 3.1: base64 [":" 1*9DIGIT] */
 	size_t len = colon ? (size_t)(colon - s) : n, i;
 
 	for (i = 0; i < len; i++)
-		if (!(is_digit(s[i]) || (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
-		        strchr("+/=", s[i])))
+		if (!is_alnum_or(s[i], "+/="))
 			return false;
 	return len > 0 && n <= MTRK_MAX && (!colon || is_number(colon + 1, n - len - 1, 9));
 }

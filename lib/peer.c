@@ -15,19 +15,35 @@ set(struct facts *f, const char *name, const char *value)
 	return facts_set_text(f, name, value, strlen(value));
 }
 
-/* Without the IPv4-mapped prefix, whatever its case. */
+/*
+ * ip as it is written in text: an IPv4-mapped IPv6 address, however it was written, as the IPv4 address; without the
+ * zone of a link-local one. NULL: it is no address.
+ */
 static const char *
-unmapped(const char *ip)
+plain(const char *ip, char text[INET6_ADDRSTRLEN])
 {
-	return strncasecmp(ip, "::ffff:", 7) == 0 && strchr(ip + 7, '.') ? ip + 7 : ip;
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	unsigned char addr[16];
+	size_t n = strcspn(ip, "%");
+
+	if (n >= INET6_ADDRSTRLEN)
+		return NULL;
+	memcpy(text, ip, n);
+	text[n] = '\0';
+	if (inet_pton(AF_INET6, text, addr) == 1)
+		return memcmp(addr, mapped, sizeof mapped) == 0 ? inet_ntop(AF_INET, addr + 12, text, INET6_ADDRSTRLEN) : text;
+	return inet_pton(AF_INET, text, addr) == 1 ? text : NULL;
 }
 
 static int
 set_pair(struct facts *f, const char *ip_name, const char *port_name, const char *ip, const char *port)
 {
+	char text[INET6_ADDRSTRLEN];
+
+	ip = ip ? plain(ip, text) : NULL;
 	if (!ip)
 		return 0;
-	return set(f, ip_name, unmapped(ip)) < 0 || set(f, port_name, port) < 0 ? -1 : 0;
+	return set(f, ip_name, ip) < 0 || set(f, port_name, port) < 0 ? -1 : 0;
 }
 
 /* ipsvd: "192.0.2.1:4711" in one variable. */
@@ -69,8 +85,11 @@ peer_learn(struct facts *f, int fd)
 	socklen_t len;
 	const char *ip = facts_get(f, "TCPREMOTEIP");
 
-	if (ip)
-		return *unmapped(ip) == *ip ? 0 : set_pair(f, "TCPREMOTEIP", "TCPREMOTEPORT", ip, NULL);
+	if (ip) { /* believed; only written in the one way */
+		if (set_pair(f, "TCPREMOTEIP", "TCPREMOTEPORT", ip, NULL) < 0)
+			return -1;
+		return set_pair(f, "TCPLOCALIP", "TCPLOCALPORT", facts_get(f, "TCPLOCALIP"), NULL);
+	}
 	if ((ip = facts_get(f, "TCP6REMOTEIP"))) {
 		if (set_pair(f, "TCPREMOTEIP", "TCPREMOTEPORT", ip, facts_get(f, "TCP6REMOTEPORT")) < 0)
 			return -1;

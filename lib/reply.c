@@ -115,6 +115,8 @@ reply_take(struct reply_foreign *r, int code, const char *text, size_t textlen)
 		errno = EINVAL;
 		return -1;
 	}
+	if (have + 1 >= REPLY_TEXT_MAX) /* full: a line more would add its LF for ever */
+		return 0;
 	skip = enhanced_len(text, textlen, code / 100);
 	if (skip > 0 && !*r->enhanced)
 		snprintf(r->enhanced, sizeof r->enhanced, "%.*s", (int)skip, text);
@@ -123,7 +125,7 @@ reply_take(struct reply_foreign *r, int code, const char *text, size_t textlen)
 	text += skip;
 	textlen -= skip;
 	if (have + textlen + 1 > REPLY_TEXT_MAX)
-		textlen = have + 1 < REPLY_TEXT_MAX ? REPLY_TEXT_MAX - have - 1 : 0;
+		textlen = REPLY_TEXT_MAX - have - 1;
 	p = realloc(r->text, have + textlen + 2);
 	if (!p)
 		return -1;

@@ -26,6 +26,8 @@
 #include "peer.h"
 #include "pool.h"
 
+extern char **environ;
+
 enum {
 	FIRST_FREE_FD = 10,   /* where descriptors wait while 0 to 3 are put in place */
 	EXIT_LOOK_MS = 100,   /* how often to ask whether the program ended while somebody else holds its output */
@@ -116,7 +118,7 @@ stage_verdict(struct call *call, enum reply r, const char *detail)
 	return reply_code(r) < 300 ? CHAIN_DONE : reply_code(r) < 500 ? CHAIN_LATER : CHAIN_REFUSED;
 }
 
-/* Tell the peer (a session: session_reply), or who started us, that this call goes nowhere. */
+/* Tell the peer (a session: session_reply), or who started us, that this call goes nowhere. A filter has nobody to tell. */
 static int
 fail_with(struct call *call, enum reply session_reply)
 {
@@ -125,6 +127,8 @@ fail_with(struct call *call, enum reply session_reply)
 
 	if (facts_get(&call->facts, "MSA_MESSAGE"))
 		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	if (call->filter)
+		return CHAIN_LATER;
 	if (reply_add(&b, session_reply) == 0) {
 		r = send(call->out, b.p, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (r < 0 && errno == ENOTSOCK)
@@ -216,6 +220,7 @@ run_once(const struct stage *stage, void *conf, const char *user)
 		dup2(null, CHAIN_FD_LOG); /* so no later stage or script writes to the peer: log_open knows this sign */
 		close(null);
 	}
+	call.filter = stage->kind == STAGE_MESSAGE; /* MSA_MESSAGE says that it is none */
 	if (learn(stage, &call) < 0) {
 		log_error(&call.log, "failed", "environment:");
 		r = fail(&call);
@@ -271,16 +276,13 @@ run_pool(const struct stage *stage, void *conf, const struct stage_options *o)
 int
 stage_run(const struct stage *stage, void *conf, const struct stage_options *options)
 {
-	struct stat st;
-	int null;
+	int fd;
 
 	signals_default();
 	signal(SIGPIPE, SIG_IGN);
-	while (fstat(CHAIN_FD_LOG, &st) < 0) { /* a closed 0, 1 or 2 would be the next file opened */
-		null = open("/dev/null", O_RDWR);
-		if (null < 0 || null > CHAIN_FD_LOG)
+	for (fd = CHAIN_FD_IN; fd <= CHAIN_FD_LOG; fd++) /* a closed one would be the next file opened */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			return CHAIN_LATER;
-	}
 	if (options->path)
 		return run_pool(stage, conf, options);
 	return run_once(stage, conf, options->user);
@@ -485,6 +487,7 @@ int
 stage_next(struct call *call, char *const argv[])
 {
 	bool message = facts_get(&call->facts, "MSA_MESSAGE") != NULL;
+	char **was = environ;
 
 	if (!argv || !argv[0]) {
 		log_error(&call->log, "misuse", "no next program");
@@ -502,9 +505,11 @@ stage_next(struct call *call, char *const argv[])
 		log_error(&call->log, "failed", "descriptors of the next program:");
 		return fail(call);
 	}
+	os_close_inherited(call->envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE); /* a library's */
 	signals_default();
 	facts_to_environ(&call->facts);
 	execvp(argv[0], argv);
+	environ = was; /* the facts will be freed */
 	signal(SIGPIPE, SIG_IGN);
 	call->in = CHAIN_FD_IN;
 	call->out = CHAIN_FD_OUT;
@@ -516,6 +521,7 @@ void
 stage_become(const struct call *call, char *const argv[], int msg, int out, int envelope)
 {
 	struct call next = { .facts = call->facts };
+	int e;
 
 	setpgid(0, 0);
 	if (place(msg, out, envelope) == 0) {
@@ -524,8 +530,9 @@ stage_become(const struct call *call, char *const argv[], int msg, int out, int 
 		facts_to_environ(&next.facts);
 		execvp(argv[0], argv);
 	}
+	e = errno;
 	log_error(&call->log, "failed", "next program %s:", argv[0]);
-	_exit(errno == ENOENT ? 127 : 126);
+	_exit(e == ENOENT ? 127 : 126);
 }
 
 /* Where in text the closing line "." begins; -1: not there (yet). from: how far it was looked through. */
@@ -548,21 +555,21 @@ find_dot(const struct buf *text, size_t from)
 	return -1;
 }
 
-/* Ended, with status: true. Waits until end, or not at all where that is over. */
+/*
+ * It has ended: true. Waits until end, or not at all where that is over. It stays a zombie, so that its pid, which is
+ * the name of its group too, cannot become somebody else's before kill_group.
+ */
 static bool
-reap(pid_t pid, int *status, int64_t end)
+has_ended(pid_t pid, int64_t end)
 {
 	struct timespec nap = { 0, 200000 };
 
 	for (;;) {
-		pid_t r = waitpid(pid, status, WNOHANG);
+		siginfo_t info = { .si_pid = 0 };
+		int r = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
 
-		if (r == pid)
+		if (r == 0 ? info.si_pid == pid : errno != EINTR)
 			return true;
-		if (r < 0 && errno != EINTR) {
-			*status = 0x7f00; /* somebody else reaped it: nothing is known, so nothing is accepted */
-			return true;
-		}
 		if (clock_left(end) == 0)
 			return false;
 		nanosleep(&nap, NULL);
@@ -571,22 +578,30 @@ reap(pid_t pid, int *status, int64_t end)
 	}
 }
 
+/* Its status. Where somebody else took it nothing is known, so nothing is accepted. */
+static int
+reap(pid_t pid)
+{
+	int status;
+	pid_t r;
+
+	do
+		r = waitpid(pid, &status, 0);
+	while (r < 0 && errno == EINTR);
+	return r == pid ? status : 0x7f00;
+}
+
 static void
 kill_group(pid_t pid)
 {
-	int status;
-
 	kill(-pid, SIGTERM);
-	if (!reap(pid, &status, clock_ms() + TERM_GRACE_MS)) {
-		kill(-pid, SIGKILL);
-		waitpid(pid, &status, 0);
-	} else
-		kill(-pid, SIGKILL); /* what it may have left behind */
+	has_ended(pid, clock_ms() + TERM_GRACE_MS);
+	kill(-pid, SIGKILL); /* it, or what it may have left behind */
 }
 
-/* Read fd to its end, or to the closing dot, or the program's end. */
+/* Read fd to its end, or to the closing dot, or the program's end (VERDICT_EXIT: it waits to be reaped). */
 static enum verdict_end
-collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text, int *status)
+collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	size_t line = 0; /* where the last unfinished line of text begins */
@@ -607,7 +622,7 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text, int *status)
 				continue; /* a resident stage: its end is the end of the output */
 			if (ended)
 				break; /* all that it had written was read; a child of its own holds the pipe */
-			ended = reap(pid, status, 0);
+			ended = has_ended(pid, 0);
 			continue;
 		}
 		if (text->len >= CHAIN_VERDICT_MAX || buf_room(text, 4096) < 0)
@@ -618,7 +633,7 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text, int *status)
 		if (r <= 0) {
 			if (pid == 0)
 				return VERDICT_CUT;
-			if (!ended && !reap(pid, status, deadline_ms))
+			if (!ended && !has_ended(pid, deadline_ms))
 				return VERDICT_LATE;
 			break;
 		}
@@ -632,11 +647,7 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text, int *status)
 		for (line = text->len; line > 0 && text->p[line - 1] != '\n'; line--)
 			;
 	}
-	if (WIFEXITED(*status)) {
-		*status = WEXITSTATUS(*status);
-		return VERDICT_EXIT;
-	}
-	return VERDICT_SIGNAL;
+	return VERDICT_EXIT;
 }
 
 int
@@ -651,8 +662,16 @@ stage_deliver(const struct call *call, char *const argv[], int msg, int envelope
 
 	while (waitpid(-1, NULL, WNOHANG) > 0) /* whoever closed its verdict with a dot and ended later */
 		;
-	if (pipe(fd) < 0)
-		return verdict_judge(v, "", 0, VERDICT_CUT, 0, n);
+	if (!argv[0] || pipe(fd) < 0) {
+		if (argv[0])
+			log_error(&call->log, "failed", "pipe:");
+		else
+			log_error(&call->log, "misuse", "no program to deliver with");
+		r = verdict_judge(v, "", 0, VERDICT_CUT, 0, n);
+		if (r == 0)
+			v->why = argv[0] ? "no pipe" : "no program to deliver with";
+		return r;
+	}
 	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
 	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
 	if (is_call(argv)) {
@@ -675,13 +694,16 @@ stage_deliver(const struct call *call, char *const argv[], int msg, int envelope
 	}
 	close(fd[1]);
 	if (pid >= 0) {
-		end = collect(fd[0], pid, deadline_ms, &text, &status);
+		end = collect(fd[0], pid, deadline_ms, &text);
 	}
 	close(fd[0]);
-	if (pid > 0 && end == VERDICT_DOT)
-		reap(pid, &status, 0);
-	else if (pid > 0 && (end == VERDICT_LATE || end == VERDICT_CUT))
+	if (pid > 0 && (end == VERDICT_LATE || end == VERDICT_CUT))
 		kill_group(pid);
+	if (pid > 0 && (end != VERDICT_DOT || has_ended(pid, 0)))
+		status = reap(pid);
+	if (end == VERDICT_EXIT && !WIFEXITED(status))
+		end = VERDICT_SIGNAL;
+	status = WEXITSTATUS(status);
 	r = verdict_judge(v, text.p ? text.p : "", text.len, end, status, n);
 	if (r == 0 && v->why) {
 		char code[16];

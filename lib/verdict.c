@@ -38,6 +38,7 @@ weigh(int status)
 /* Replies as they stand in the text: at most max + 1 are kept, so that too many can be told. */
 struct parsed {
 	struct reply_foreign *reply;
+	size_t cap;
 	size_t n;
 	bool bad; /* a line that is no reply, or an unfinished one */
 };
@@ -47,7 +48,7 @@ parsed_free(struct parsed *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->n; i++)
+	for (i = 0; p->reply && i < p->cap; i++) /* behind n may be one that did not come to its end */
 		reply_foreign_free(&p->reply[i]);
 	free(p->reply);
 }
@@ -57,7 +58,8 @@ parse(struct parsed *p, const char *text, size_t len, size_t max)
 {
 	bool open = false; /* in a multi-line reply */
 
-	p->reply = calloc(max + 1, sizeof *p->reply);
+	p->cap = max + 1;
+	p->reply = calloc(p->cap, sizeof *p->reply);
 	if (!p->reply)
 		return -1;
 	while (len > 0) {
@@ -85,10 +87,7 @@ parse(struct parsed *p, const char *text, size_t len, size_t max)
 		text += skip;
 		len -= skip;
 	}
-	if (open) {
-		reply_foreign_free(&p->reply[p->n]);
-		p->bad = true;
-	}
+	p->bad = open;
 	return 0;
 }
 
@@ -116,27 +115,16 @@ take(struct verdict *v, const struct parsed *p)
 	return 0;
 }
 
-/* The exit code says no: the first 4yz or 5yz for all where the replies are neither one nor n; 2yz becomes 451. */
+/* The exit code says no: 2yz becomes 451, and where the replies are neither one nor n, the first stands for all. */
 static int
 refuse(struct verdict *v, struct parsed *p, enum reply otherwise)
 {
-	size_t i, first;
+	size_t i;
 
-	for (first = 0; first < p->n && p->reply[first].code < 400; first++)
-		;
 	if (p->bad || p->n == 0) {
 		if (p->bad)
 			v->why = "exit code refuses, with text that is no reply";
 		return fill(v, otherwise);
-	}
-	if (p->n != 1 && p->n != v->n) {
-		v->why = "exit code refuses, with a wrong number of replies";
-		if (first >= p->n || first >= v->n)
-			return fill(v, otherwise);
-		for (i = 0; i < v->n; i++)
-			if (reply_copy(&v->reply[i], &p->reply[first]) < 0 || reply_translate(&v->reply[i]) < 0)
-				return -1;
-		return 0;
 	}
 	for (i = 0; i < p->n; i++)
 		if (p->reply[i].code < 300) {
@@ -145,6 +133,11 @@ refuse(struct verdict *v, struct parsed *p, enum reply otherwise)
 			if (reply_set(&p->reply[i], REPLY_LOCAL_ERROR, NULL) < 0)
 				return -1;
 		}
+	if (p->n != 1 && p->n != v->n) {
+		v->why = "exit code refuses, with a wrong number of replies";
+		while (p->n > 1)
+			reply_foreign_free(&p->reply[--p->n]);
+	}
 	return take(v, p);
 }
 
@@ -191,7 +184,7 @@ verdict_judge(struct verdict *v, const char *text, size_t len, enum verdict_end 
 	struct parsed p = { 0 };
 	int r;
 
-	*v = (struct verdict){ .reply = calloc(n, sizeof *v->reply), .n = n };
+	*v = (struct verdict){ .reply = calloc(n ? n : 1, sizeof *v->reply), .n = n };
 	r = v->reply && parse(&p, text, len, n) == 0 ? judge(v, &p, end, status) : -1;
 	parsed_free(&p);
 	if (r < 0) {

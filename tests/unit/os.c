@@ -46,7 +46,7 @@ inherited(void)
 	printf("ours %s\n", fcntl(b, F_GETFD) < 0 ? "closed" : "open");
 }
 
-/* disk | copy OFF N (of fd 0 to fd 1) | random | undumpable | inherited | peer */
+/* disk | fds (those that are open) | copy OFF N (of fd 0 to fd 1) | random | undumpable | inherited | peer */
 int
 unit_os(int argc, char **argv)
 {
@@ -56,6 +56,14 @@ unit_os(int argc, char **argv)
 		disk();
 	else if (strcmp(what, "inherited") == 0)
 		inherited();
+	else if (strcmp(what, "fds") == 0) {
+		int fd;
+
+		for (fd = 0; fd < 1024; fd++)
+			if (fcntl(fd, F_GETFD) >= 0)
+				printf("%d%s ", fd, fcntl(fd, F_GETFL) & O_NONBLOCK ? " non-blocking" : "");
+		putchar('\n');
+	}
 	else if (strcmp(what, "copy") == 0 && argc == 4) {
 		if (os_copy(1, 0, atol(argv[2]), atol(argv[3])) < 0) {
 			printf("%s\n", strerror(errno));
@@ -73,7 +81,7 @@ unit_os(int argc, char **argv)
 			same += a[i] == b[i];
 		printf("%s\n", same < 50 ? "differ" : "alike");
 	} else if (strcmp(what, "undumpable") == 0)
-		printf("%d %d\n", os_undumpable(), prctl(PR_GET_DUMPABLE));
+		printf("%d ", os_undumpable()), printf("%d\n", prctl(PR_GET_DUMPABLE));
 	else if (strcmp(what, "peer") == 0) {
 		int sv[2];
 		uid_t uid;
