@@ -77,8 +77,6 @@ greet(struct submission *s, enum verb verb, const char *arg, size_t len)
 	const char *host = ehlo_host(f, buf, sizeof buf);
 	int r;
 
-	if ((verb == VERB_LHLO) != s->lmtp)
-		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LHLO and nothing else in LMTP */
 	if (facts_set(f, "MSA_VERB", verb_name(verb)) < 0 || facts_set_text(f, "MSA_HELO", arg, len) < 0)
 		return REPLY_NO_MEMORY;
 	s->state = READY;
@@ -486,8 +484,8 @@ command(struct submission *s, char *line, size_t len)
 
 	if (was + 2 > LINE_COMMAND_MAX + adds)
 		return REPLY_LINE_LONG;
-	if (v == VERB_UNKNOWN)
-		return REPLY_UNKNOWN_VERB;
+	if (v == VERB_UNKNOWN || (s->lmtp ? v == VERB_EHLO || v == VERB_HELO : v == VERB_LHLO))
+		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LHLO in place of HELO and EHLO, and nowhere else */
 	if (!verbs[v].run)
 		return REPLY_NOT_OFFERED;
 	if (v != VERB_BDAT && verb_arg(v) == VERB_ARG_NONE && arglen > 0)

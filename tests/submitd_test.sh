@@ -131,6 +131,93 @@ test_the_facts_of_helo_are_clean_text() {
 	assert_same 'facts' "$T/want" "$T/facts"
 }
 
+# Each verb, with and without an argument, in each state. The table: command, then its reply in START, READY, MAIL, RCPT
+# and CHUNKS, by number: a column less than five repeats the last one.
+test_every_verb_in_every_state() {
+	cat >"$T/verbs" <<-'E2'
+		EHLO|501 5.5.4 Argument missing
+		HELO|501 5.5.4 Argument missing
+		LHLO|500 5.5.2 Command not recognized
+		LHLO x|500 5.5.2 Command not recognized
+		MAIL|501 5.5.4 Argument missing
+		MAIL FROM:<a@example.org>|503 5.5.1 Bad sequence of commands|250 2.1.0 Sender ok|503 5.5.1 Bad sequence of commands
+		MAIL x|503 5.5.1 Bad sequence of commands|501 5.5.4 Syntax error in argument|503 5.5.1 Bad sequence of commands
+		RCPT|501 5.5.4 Argument missing
+		RCPT TO:<b@example.net>|503 5.5.1 Bad sequence of commands|503 5.5.1 Bad sequence of commands|250 2.1.5 Recipient ok|250 2.1.5 Recipient ok|503 5.5.1 Bad sequence of commands
+		RCPT x|503 5.5.1 Bad sequence of commands|503 5.5.1 Bad sequence of commands|501 5.5.4 Syntax error in argument|501 5.5.4 Syntax error in argument|503 5.5.1 Bad sequence of commands
+		DATA|503 5.5.1 Bad sequence of commands|503 5.5.1 Bad sequence of commands|554 5.5.1 No valid recipients|skip|503 5.5.1 Bad sequence of commands
+		DATA x|501 5.5.4 No argument allowed
+		BDAT 0|503 5.5.1 Bad sequence of commands|503 5.5.1 Bad sequence of commands|554 5.5.1 No valid recipients|250 2.0.0 0 octets received|250 2.0.0 0 octets received
+		BDAT 0 LAST|503 5.5.1 Bad sequence of commands|503 5.5.1 Bad sequence of commands|554 5.5.1 No valid recipients|250 2.0.0 Ok, message ID
+		RSET|250 2.0.0 Ok
+		RSET x|501 5.5.4 No argument allowed
+		NOOP|250 2.0.0 Ok
+		NOOP x|250 2.0.0 Ok
+		VRFY|501 5.5.4 Argument missing
+		VRFY postmaster|252 2.5.0 Cannot verify, but will accept the message and attempt delivery
+		HELP|214 2.0.0 See RFC 6409 and RFC 5321
+		HELP MAIL|214 2.0.0 See RFC 6409 and RFC 5321
+		EXPN|502 5.5.1 Command not implemented
+		EXPN list|502 5.5.1 Command not implemented
+		ETRN|502 5.5.1 Command not implemented
+		ETRN x|502 5.5.1 Command not implemented
+		ATRN|502 5.5.1 Command not implemented
+		ATRN x|502 5.5.1 Command not implemented
+		TURN|502 5.5.1 Command not implemented
+		BURL x|502 5.5.1 Command not implemented
+		AUTH PLAIN|502 5.5.1 Command not implemented
+		AUTH|501 5.5.4 Argument missing
+		STARTTLS|502 5.5.1 Command not implemented
+		STARTTLS x|501 5.5.4 No argument allowed
+		QUIT x|501 5.5.4 No argument allowed
+		XYZZY|500 5.5.2 Command not recognized
+		XYZZY x|500 5.5.2 Command not recognized
+		NOOPX|500 5.5.2 Command not recognized
+		|500 5.5.2 Command not recognized
+	E2
+	state=0
+	for setup in '' R RM RMC RMCB; do
+		state=$((state + 1))
+		echo '<' >"$T/script"
+		echo '220 mx.test ESMTP' >"$T/want"
+		[ $state -eq 1 ] || {
+			echo '> HELO x' >>"$T/script"
+			echo '250 mx.test' >>"$T/want"
+		}
+		while IFS='|' read -r command r1 r2 r3 r4 r5; do
+			: "${r2:=$r1}" "${r3:=$r2}" "${r4:=$r3}" "${r5:=$r4}"
+			eval "reply=\$r$state"
+			[ "$reply" = skip ] && continue
+			case $setup in R*)
+				echo '> RSET' >>"$T/script"
+				echo '250 2.0.0 Ok' >>"$T/want"
+				;;
+			esac
+			case $setup in RM*)
+				echo '> MAIL FROM:<s@example.org>' >>"$T/script"
+				echo '250 2.1.0 Sender ok' >>"$T/want"
+				;;
+			esac
+			case $setup in RMC*)
+				echo '> RCPT TO:<r@example.net>' >>"$T/script"
+				echo '250 2.1.5 Recipient ok' >>"$T/want"
+				;;
+			esac
+			case $setup in RMCB)
+				printf '%s\n' '> BDAT 0' >>"$T/script"
+				echo '250 2.0.0 0 octets received' >>"$T/want"
+				;;
+			esac
+			echo "> $command" >>"$T/script"
+			echo "$reply" >>"$T/want"
+		done <"$T/verbs"
+		printf '%s\n' '> QUIT' '<<' >>"$T/script"
+		printf '%s\n' '221 2.0.0 Bye' EOF 'exit 0' >>"$T/want"
+		submission submitd -e 1000 "$SINK" <"$T/script"
+		assert_same "state $state ($setup)" "$T/want" "$T/out"
+	done
+}
+
 test_verbs_have_no_case_and_spaces_at_the_end_do_not_matter() {
 	submission submitd "$SINK" <<-'E2'
 		> hElO x
@@ -590,6 +677,41 @@ test_no_log_reaches_a_client_that_is_fd_2() {
 	E2
 	cp "$T/want" "$T/same"
 	expect 'replies only' <"$T/same"
+}
+
+test_lmtp_greets_by_lhlo_alone() {
+	MSA_LMTP='' submission submitd "$SINK" <<-'E2'
+		> EHLO x
+		> EHLO
+		> HELO x
+		> HELO
+		> MAIL FROM:<a@example.org>
+		> LHLO
+		> LHLO x
+		> MAIL FROM:<a@example.org>
+		> DATA
+		> BDAT 2 LAST
+		>> \r\n
+		> QUIT
+		<<
+	E2
+	sed -i '/^250-/d' "$T/out"
+	expect 'replies' <<-'E2'
+		220 mx.test LMTP
+		500 5.5.2 Command not recognized
+		500 5.5.2 Command not recognized
+		500 5.5.2 Command not recognized
+		500 5.5.2 Command not recognized
+		503 5.5.1 Bad sequence of commands
+		501 5.5.4 Argument missing
+		250 CHUNKING
+		250 2.1.0 Sender ok
+		503 5.5.1 Bad sequence of commands
+		503 5.5.1 Bad sequence of commands
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	E2
 }
 
 . "$SHUNIT2"
