@@ -23,7 +23,15 @@
  * Which verbs are legal when is in one table. Everything that arrives in one packet is answered in one write:
  * conn flushes only when it must wait.
  */
-enum state { START = 1 << 0, READY = 1 << 1, MAIL = 1 << 2, RCPT = 1 << 3, CHUNKS = 1 << 4, ANY = 31 };
+enum state {
+	START = 1 << 0,
+	READY = 1 << 1,
+	MAIL = 1 << 2,
+	RCPT = 1 << 3,
+	CHUNKS = 1 << 4,
+	FAILED = 1 << 5, /* the client has heard that a chunk failed; what it had sent behind it may still come */
+	ANY = (1 << 6) - 1,
+};
 
 #define SAID REPLY_COUNT /* no reply is missing: the handler has said it */
 
@@ -136,6 +144,7 @@ do_mail(struct submission *s, char *arg, size_t len)
 
 	if (!facts_is_authenticated(f) && !facts_get(f, "RELAYCLIENT"))
 		return REPLY_AUTH_FIRST; /* a chain without authd is closed: RFC 6409 4.3 */
+	forget(s); /* what FAILED left */
 	r = transaction_mail(&s->mail, &e, arg, len, &detail, &detail_len);
 	if (r == REPLY_SENDER_OK) {
 		s->state = MAIL;
@@ -200,6 +209,13 @@ answer(struct submission *s, const struct verdict *v, const char *id, off_t size
 	return reply_add_foreign(out, worst) == 0;
 }
 
+static void
+log_refusal(struct submission *s, enum reply r)
+{
+	log_event(&s->call->log, "refused", "user", facts_get(&s->call->facts, "SMTPAUTHUSER"), "ip",
+	    facts_get(&s->call->facts, "TCPREMOTEIP"), "from", s->mail.from.text, "reason", reply_text(r), (char *)NULL);
+}
+
 /* One reply for the message, or in LMTP one for each recipient. */
 static enum reply
 refuse(struct submission *s, enum reply r)
@@ -209,8 +225,8 @@ refuse(struct submission *s, enum reply r)
 	for (i = 1; s->lmtp && i < s->mail.nrcpt; i++)
 		if (reply_add(&s->conn.out, r) < 0)
 			s->over = true;
-	log_event(&s->call->log, "refused", "user", facts_get(&s->call->facts, "SMTPAUTHUSER"), "ip",
-	    facts_get(&s->call->facts, "TCPREMOTEIP"), "from", s->mail.from.text, "reason", reply_text(r), (char *)NULL);
+	if (s->state != FAILED) /* there it was logged */
+		log_refusal(s, r);
 	return r;
 }
 
@@ -348,10 +364,14 @@ chunk(const char *arg, size_t len, long long *size, bool *last)
 	return *last || i == len ? 0 : -1;
 }
 
+/*
+ * RFC 3030 2: a chunk that fails is the transaction's end, and chunks that are in the pipeline behind it are discarded.
+ * They are answered like it, the last one once for each recipient in LMTP (RFC 2033 4.3), so that replies stay in step.
+ */
 static enum reply
 do_bdat(struct submission *s, char *arg, size_t len)
 {
-	bool wanted = s->state == RCPT || s->state == CHUNKS, last;
+	bool wanted = (s->state & (RCPT | CHUNKS | FAILED)) != 0, last;
 	int64_t since = clock_ms();
 	long long size, left;
 	enum reply r;
@@ -378,14 +398,20 @@ do_bdat(struct submission *s, char *arg, size_t len)
 	}
 	if (!wanted)
 		return s->state == MAIL && !s->lmtp ? REPLY_NO_RCPTS : REPLY_ORDER;
-	s->state = CHUNKS;
-	if (!last && s->spoilt == REPLY_OK)
-		return reply_addf(&s->conn.out, REPLY_OK, "%lld octets received", size) < 0 ? REPLY_NO_MEMORY : SAID;
-	if (last)
+	if (last) {
 		data_octets(&s->data, "", 0, s->mail.body != BODY_BINARYMIME, true, NULL);
-	r = last ? deliver(s) : s->spoilt; /* RFC 3030 2: a failed chunk fails the transaction */
-	forget(s);
-	return r;
+		r = deliver(s);
+		forget(s);
+		return r;
+	}
+	if (s->spoilt == REPLY_OK) {
+		s->state = CHUNKS;
+		return reply_addf(&s->conn.out, REPLY_OK, "%lld octets received", size) < 0 ? REPLY_NO_MEMORY : SAID;
+	}
+	if (s->state != FAILED)
+		log_refusal(s, s->spoilt);
+	s->state = FAILED;
+	return s->spoilt;
 }
 
 static enum reply
@@ -459,7 +485,7 @@ static const struct {
 	[VERB_EHLO] = { ANY, do_ehlo },
 	[VERB_HELO] = { ANY, do_helo },
 	[VERB_LHLO] = { ANY, do_lhlo },
-	[VERB_MAIL] = { READY, do_mail },
+	[VERB_MAIL] = { READY | FAILED, do_mail },
 	[VERB_RCPT] = { MAIL | RCPT, do_rcpt },
 	[VERB_DATA] = { ANY, do_data },
 	[VERB_BDAT] = { ANY, do_bdat }, /* looks itself: its octets must be read in any state */

@@ -380,6 +380,77 @@ test_data_and_rcpt_after_bdat_are_503() {
 	E2
 }
 
+# RFC 3030 2: chunks in the pipeline behind the one that failed are discarded; the next MAIL begins anew.
+test_chunks_behind_a_failed_one_are_discarded() {
+	DATABYTES=5 submission submitd "$SINK" <<-'E2'
+		> EHLO x
+		>> MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\nBDAT 6\r\nQUIT\r\nBDAT 6\r\nNOOP\r\nBDAT 6 LAST\r\nRSET\r\nBDAT 6 LAST\r\nQUIT\r\n
+		> MAIL FROM:<a@example.org>
+		> RCPT TO:<b@example.net>
+		>> BDAT 6\r\nQUIT\r\nRSET\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\nBDAT 6\r\nQUIT\r\nDATA\r\n
+		> RCPT TO:<c@example.net>
+		> MAIL FROM:<d@example.org>
+		> RCPT TO:<e@example.net>
+		>> BDAT 3 LAST\r\nx\r\nQUIT\r\n
+		<<
+	E2
+	sed -i '1,/^250 CHUNKING/d' "$T/out"
+	expect 'replies' <<-'E2'
+		250 2.1.0 Sender ok
+		250 2.1.5 Recipient ok
+		552 5.3.4 Message too big
+		552 5.3.4 Message too big
+		552 5.3.4 Message too big
+		503 5.5.1 Bad sequence of commands
+		250 2.1.0 Sender ok
+		250 2.1.5 Recipient ok
+		552 5.3.4 Message too big
+		250 2.0.0 Ok
+		250 2.1.0 Sender ok
+		250 2.1.5 Recipient ok
+		552 5.3.4 Message too big
+		503 5.5.1 Bad sequence of commands
+		503 5.5.1 Bad sequence of commands
+		250 2.1.0 Sender ok
+		250 2.1.5 Recipient ok
+		250 2.0.0 Ok, message ID
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	E2
+	printf 'MAIL FROM:<d@example.org>\nRCPT TO:<e@example.net>\n' >"$T/want"
+	assert_same 'envelope' "$T/want" "$T/envelope"
+	printf 'x\r\n' >"$T/want"
+	assert_same 'message' "$T/want" "$T/message"
+	assertEquals 'one log line for each message' '3 refused 1 accepted' \
+		"$(grep -c ' refused ' "$T/log") refused $(grep -c ' accepted ' "$T/log") accepted"
+}
+
+# RFC 2033 4.3: one reply to a chunk, one for each recipient to the last, also behind a chunk that failed.
+test_lmtp_counts_its_replies_behind_a_failed_chunk() {
+	MSA_LMTP='' DATABYTES=5 submission submitd "$SINK" <<-'E2'
+		> LHLO x
+		> MAIL FROM:<a@example.org>
+		> RCPT TO:<b@example.net>
+		> RCPT TO:<c@example.net>
+		>> BDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nNOOP\r\nNOOP\r\nQUIT\r\n
+		<<
+	E2
+	sed -i '1,/^250 CHUNKING/d' "$T/out"
+	expect 'replies' <<-'E2'
+		250 2.1.0 Sender ok
+		250 2.1.5 Recipient ok
+		250 2.1.5 Recipient ok
+		552 5.3.4 Message too big
+		552 5.3.4 Message too big
+		552 5.3.4 Message too big
+		250 2.0.0 Ok
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	E2
+}
+
 test_lmtp_refuses_data_once_for_each_recipient() {
 	MSA_LMTP='' submission submitd "$SINK" <<-'E2'
 		> LHLO x
