@@ -377,8 +377,8 @@ do_bdat(struct submission *s, char *arg, size_t len)
 	enum reply r;
 
 	if (chunk(arg, len, &size, &last) < 0) {
-		s->over = true; /* how long the chunk is nobody knows: what follows cannot be told from commands */
-		return REPLY_BAD_ARGUMENT;
+		s->over = true; /* what follows cannot be told from commands; RFC 5321 3.8: nobody closes without a 421 */
+		return reply_add(&s->conn.out, REPLY_BAD_ARGUMENT) < 0 ? REPLY_NO_MEMORY : REPLY_CHUNK_LENGTH;
 	}
 	for (left = size; left > 0;) { /* the chunk is on its way, whatever we think of it */
 		size_t n = s->conn.len - s->conn.pos;

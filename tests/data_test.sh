@@ -481,4 +481,40 @@ test_lmtp_refuses_data_once_for_each_recipient() {
 	E2
 }
 
+# How long the chunk is nobody knows, so what follows cannot be told from commands.
+test_a_bdat_that_cannot_be_counted_ends_the_session() {
+	while read -r bad; do
+		submission submitd "$SINK" <<-E2
+			> HELO x
+			> MAIL FROM:<a@example.org>
+			> RCPT TO:<b@example.net>
+			>> BDAT $bad\r\nNOOP\r\nQUIT\r\n
+			<<
+		E2
+		expect "BDAT $bad" <<-'E2'
+			220 mx.test ESMTP
+			250 mx.test
+			250 2.1.0 Sender ok
+			250 2.1.5 Recipient ok
+			501 5.5.4 Syntax error in argument
+			421 4.5.4 Cannot tell the chunk's length, closing the connection
+			EOF
+			exit 0
+		E2
+	done <<-'E2'
+		
+		LAST
+		-1
+		+1
+		6 FIRST
+		6LAST
+		6  LAST
+		6 LAST LAST
+		0x6
+		6.
+		1000000000000000000
+		99999999999999999999999999999999
+	E2
+}
+
 . "$SHUNIT2"
