@@ -281,16 +281,18 @@ deliver(struct submission *s)
 	return r;
 }
 
-/* What became of adding to the message. */
+/* What became of adding to the message. Of one that is lost the rest is read and dropped, and its room is given back. */
 static void
 took(struct submission *s, int result)
 {
-	if (result < 0 && s->spoilt == REPLY_OK)
+	if (s->spoilt != REPLY_OK)
+		return;
+	if (result < 0)
 		s->spoilt = errno == ENOSPC || errno == EDQUOT ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
-	if (s->offered.size > 0 && s->text.size > s->offered.size && s->spoilt == REPLY_OK) {
-		s->spoilt = REPLY_TOO_BIG; /* the rest is read and dropped */
+	else if (s->offered.size > 0 && s->text.size > s->offered.size)
+		s->spoilt = REPLY_TOO_BIG;
+	if (s->spoilt != REPLY_OK)
 		message_free(&s->text);
-	}
 }
 
 /*

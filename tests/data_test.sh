@@ -292,6 +292,32 @@ test_no_tmpdir_is_local_trouble() {
 	done
 }
 
+# While the rest of a message is read for nothing, its beginning does not go on filling the disk.
+test_a_message_that_is_lost_gives_its_room_back() {
+	[ "$(id -u)" -eq 0 ] && mkdir -p "$T/small" && mount -t tmpfs -o size=300k none "$T/small" 2>/dev/null || {
+		skip 'a small tmpfs needs root'
+		return
+	}
+	big 1000
+	SUBMITD_TMPDIR=$T/small submission submitd "$SINK" <<-E2 &
+		> HELO x
+		> MAIL FROM:<a@example.org>
+		> RCPT TO:<b@example.net>
+		> DATA
+		file $T/big
+		sleep 1
+		> .
+		> QUIT
+		<<
+	E2
+	sleep 0.6
+	df --output=used "$T/small" | tail -n 1 | tr -d ' ' >"$T/used"
+	wait $!
+	umount "$T/small"
+	assertEquals 'room' 0 "$(cat "$T/used")"
+	assertEquals 'and the answer' '452 4.3.1 Insufficient storage, try again later' "$(sed -n 6p "$T/out")"
+}
+
 test_bdat_is_counted_exactly_and_may_come_in_pieces() {
 	submission submitd "$SINK" <<-'E2'
 		> EHLO x
