@@ -246,6 +246,13 @@ state_facts(struct submission *s, const char *id)
 	return 0;
 }
 
+/* Why a message could not be stored. */
+static enum reply
+storage(int error)
+{
+	return error == ENOSPC || error == EDQUOT ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+}
+
 /* The message is in: have it delivered, and answer. */
 static enum reply
 deliver(struct submission *s)
@@ -265,8 +272,9 @@ deliver(struct submission *s)
 	message = message_finish(&s->text);
 	envelope = message < 0 ? -1 : transaction_envelope(&s->mail);
 	if (envelope < 0) {
+		r = storage(errno);
 		log_error(&s->call->log, "failed", "message file:");
-		r = refuse(s, errno == ENOSPC || errno == EDQUOT ? REPLY_STORAGE : REPLY_LOCAL_ERROR);
+		refuse(s, r);
 	} else if (state_facts(s, id) < 0 ||
 	    stage_deliver(s->call, s->conf->next, message, envelope, s->mail.nrcpt, deadline, &v) < 0 ||
 	    !answer(s, &v, id, size, start))
@@ -288,7 +296,7 @@ took(struct submission *s, int result)
 	if (s->spoilt != REPLY_OK)
 		return;
 	if (result < 0)
-		s->spoilt = errno == ENOSPC || errno == EDQUOT ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+		s->spoilt = storage(errno);
 	else if (s->offered.size > 0 && s->text.size > s->offered.size)
 		s->spoilt = REPLY_TOO_BIG;
 	if (s->spoilt != REPLY_OK)

@@ -292,6 +292,40 @@ test_no_tmpdir_is_local_trouble() {
 	done
 }
 
+test_a_full_tmpdir_is_452() {
+	[ "$(id -u)" -eq 0 ] && mkdir -p "$T/small" && mount -t tmpfs -o size=300k none "$T/small" 2>/dev/null || {
+		skip 'a small tmpfs needs root'
+		return
+	}
+	# it fills up while the data comes, or at the end
+	for lines in 2000 320; do
+		big $lines
+		for how in DATA BDAT; do
+			SUBMITD_TMPDIR=$T/small submit_big $how
+			refused_and_in_step "$lines lines by $how" '452 4.3.1 Insufficient storage, try again later'
+			assertEquals 'no file' '' "$(ls -A "$T/small")"
+		done
+	done
+	# a log that cannot be written to must not hide the reason
+	mkfifo "$T/fifo"
+	: <"$T/fifo" &
+	exec 4>"$T/fifo"
+	wait $!
+	TMPDIR=$T/small RELAYCLIENT='' talk submitd "$SINK" >"$T/out" 2>&4 <<-E2
+		> HELO x
+		> MAIL FROM:<a@example.org>
+		> RCPT TO:<b@example.net>
+		> DATA
+		file $T/big
+		> .
+		> QUIT
+		<<
+	E2
+	exec 4>&-
+	umount "$T/small"
+	assertEquals 'without a log' '452 4.3.1 Insufficient storage, try again later' "$(sed -n 6p "$T/out")"
+}
+
 # While the rest of a message is read for nothing, its beginning does not go on filling the disk.
 test_a_message_that_is_lost_gives_its_room_back() {
 	[ "$(id -u)" -eq 0 ] && mkdir -p "$T/small" && mount -t tmpfs -o size=300k none "$T/small" 2>/dev/null || {
