@@ -37,6 +37,7 @@ signals_default(void)
 	sigset_t none;
 
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -182,6 +183,7 @@ stage_run(const struct stage *stage, void *conf, const char *user)
 
 	signals_default();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file over the operator's limit is EFBIG and an answer */
 	while (fstat(CHAIN_FD_LOG, &st) < 0) { /* a closed 0, 1 or 2 would be the next file opened */
 		null = open("/dev/null", O_RDWR);
 		if (null < 0 || null > CHAIN_FD_LOG)

@@ -250,7 +250,7 @@ state_facts(struct submission *s, const char *id)
 static enum reply
 storage(int error)
 {
-	return error == ENOSPC || error == EDQUOT ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+	return error == ENOSPC || error == EDQUOT || error == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
 }
 
 /* The message is in: have it delivered, and answer. */

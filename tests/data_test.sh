@@ -352,6 +352,17 @@ test_a_message_that_is_lost_gives_its_room_back() {
 	assertEquals 'and the answer' '452 4.3.1 Insufficient storage, try again later' "$(sed -n 6p "$T/out")"
 }
 
+test_a_limit_of_file_size_is_452_and_no_death() {
+	big 2000
+	for how in DATA BDAT; do
+		(
+			ulimit -f 600
+			submit_big $how
+		)
+		refused_and_in_step "$how" '452 4.3.1 Insufficient storage, try again later'
+	done
+}
+
 test_bdat_is_counted_exactly_and_may_come_in_pieces() {
 	submission submitd "$SINK" <<-'E2'
 		> EHLO x
