@@ -168,21 +168,24 @@ do_rcpt(struct submission *s, char *arg, size_t len)
 	return about(s, r, detail, detail_len);
 }
 
-/* The log line of a message; r is NULL where it was accepted. */
+/*
+ * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the chain
+ * was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the line.
+ */
 static void
-log_message(struct submission *s, const struct reply_foreign *r, off_t size, int64_t start_ms)
+log_message(struct submission *s, const char *event, int code, const char *reason, off_t size, int64_t start_ms)
 {
 	const struct facts *f = &s->call->facts;
-	char rcpts[24], octets[24], ms[24], code[8];
+	char rcpts[24], octets[24], ms[24], digits[12];
 
 	snprintf(rcpts, sizeof rcpts, "%zu", s->mail.nrcpt);
 	snprintf(octets, sizeof octets, "%lld", (long long)size);
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
-	snprintf(code, sizeof code, "%d", r ? r->code : 250);
-	log_event(&s->call->log, r ? "refused" : "accepted", "user", facts_get(f, "SMTPAUTHUSER"), "mech",
-	    facts_get(f, "SMTPAUTHMETHOD"), "ip", facts_get(f, "TCPREMOTEIP"), "tls", facts_get(f, "SSL_PROTOCOL"),
-	    "cipher", facts_get(f, "SSL_CIPHER"), "from", s->mail.from.text, "rcpts", rcpts, "size", octets, "code", code,
-	    "reason", r ? r->text : NULL, "ms", ms, (char *)NULL);
+	snprintf(digits, sizeof digits, "%d", code);
+	log_event(&s->call->log, event, "user", facts_get(f, "SMTPAUTHUSER"), "mech", facts_get(f, "SMTPAUTHMETHOD"), "ip",
+	    facts_get(f, "TCPREMOTEIP"), "tls", facts_get(f, "SSL_PROTOCOL"), "cipher", facts_get(f, "SSL_CIPHER"),
+	    "rcpts", rcpts, "size", start_ms ? octets : NULL, "code", digits, "ms", start_ms ? ms : NULL, "from",
+	    s->mail.from.text, "reason", reason, (char *)NULL);
 }
 
 /* Each recipient its own reply (RFC 2033 4.2), or the one reply of chain(7). false: out of memory. */
@@ -194,7 +197,11 @@ answer(struct submission *s, const struct verdict *v, const char *id, off_t size
 	struct buf *out = &s->conn.out;
 	size_t i;
 
-	log_message(s, worst, size, start_ms);
+	if (!worst)
+		log_message(s, "accepted", 250, NULL, size, start_ms);
+	else
+		log_message(s, mixed ? "mixed" : "refused", mixed && !s->lmtp ? reply_code(REPLY_MIXED) : worst->code,
+		    worst->text, size, start_ms);
 	if (s->lmtp) {
 		for (i = 0; i < v->n; i++)
 			if (v->reply[i].code < 300 ? reply_addf(out, REPLY_OK, "Ok, message %s", id) < 0 :
@@ -209,13 +216,6 @@ answer(struct submission *s, const struct verdict *v, const char *id, off_t size
 	return reply_add_foreign(out, worst) == 0;
 }
 
-static void
-log_refusal(struct submission *s, enum reply r)
-{
-	log_event(&s->call->log, "refused", "user", facts_get(&s->call->facts, "SMTPAUTHUSER"), "ip",
-	    facts_get(&s->call->facts, "TCPREMOTEIP"), "from", s->mail.from.text, "reason", reply_text(r), (char *)NULL);
-}
-
 /* One reply for the message, or in LMTP one for each recipient. */
 static enum reply
 refuse(struct submission *s, enum reply r)
@@ -226,7 +226,7 @@ refuse(struct submission *s, enum reply r)
 		if (reply_add(&s->conn.out, r) < 0)
 			s->over = true;
 	if (s->state != FAILED) /* there it was logged */
-		log_refusal(s, r);
+		log_message(s, "refused", reply_code(r), reply_text(r), 0, 0);
 	return r;
 }
 
@@ -303,6 +303,14 @@ took(struct submission *s, int result)
 		message_free(&s->text);
 }
 
+/* The log line of a transaction whose client is gone. */
+static void
+lost(struct submission *s, const char *where, const char *reason)
+{
+	if (s->state & (MAIL | RCPT | CHUNKS))
+		log_event(&s->call->log, "lost", "where", where, "reason", reason, (char *)NULL);
+}
+
 /*
  * More of the data, within RFC 5321 4.5.3.2.5's wait and at CHAIN_DATA_RATE over the whole, so that a client that
  * sends an octet a minute cannot stay. done: octets so far; since: when the data began.
@@ -320,7 +328,7 @@ more_data(struct submission *s, int64_t since, long long done)
 	s->conn.deadline_ms = session;
 	if (r == LINE_OK)
 		return true;
-	log_event(&s->call->log, "lost", "where", "data", "reason", r == LINE_TIMEOUT ? "timeout" : "closed", (char *)NULL);
+	lost(s, "data", r == LINE_TIMEOUT ? "timeout" : "closed");
 	if (r == LINE_TIMEOUT && reply_add(&s->conn.out, REPLY_TIMEOUT) == 0)
 		conn_flush(&s->conn, s->conf->command_wait_s * 1000);
 	s->over = true;
@@ -419,7 +427,7 @@ do_bdat(struct submission *s, char *arg, size_t len)
 		return reply_addf(&s->conn.out, REPLY_OK, "%lld octets received", size) < 0 ? REPLY_NO_MEMORY : SAID;
 	}
 	if (s->state != FAILED)
-		log_refusal(s, s->spoilt);
+		log_message(s, "refused", reply_code(s->spoilt), reply_text(s->spoilt), 0, 0);
 	s->state = FAILED;
 	return s->spoilt;
 }
@@ -552,13 +560,13 @@ turn(struct submission *s)
 		r = REPLY_LINE_BAD;
 		break;
 	case LINE_TIMEOUT:
+		lost(s, "commands", "timeout");
 		s->over = true;
 		r = REPLY_TIMEOUT;
 		break;
 	case LINE_EOF:
 	case LINE_ERROR:
-		if (s->state & (MAIL | RCPT | CHUNKS))
-			log_event(&s->call->log, "lost", "where", "commands", (char *)NULL);
+		lost(s, "commands", "closed");
 		return false;
 	}
 	if (r != SAID && reply_code(r) >= 500)

@@ -161,6 +161,16 @@ three() {
 	sed -e '1,/^250 CHUNKING/d' "$T/out" | sed -e '/^250 2.1/d; /^354/d' >"$T/answer"
 }
 
+test_results_that_differ_are_451_in_smtp() {
+	printf '%s\n' '451 4.3.0 Not all recipients could be served alike, try again' '250 2.0.0 Ok' '221 2.0.0 Bye' EOF \
+		'exit 0' >"$T/want"
+	three 'echo 250 ok; echo 550 5.1.1 no; echo 250 ok'
+	assert_same 'mixed' "$T/want" "$T/answer"
+	assertTrue 'the log says what was said' "grep -q ' mixed .* code=451 .* reason=no$' $T/log"
+	three 'echo 450 ok; echo 550 5.1.1 no; echo 250 ok'
+	assert_same 'mixed' "$T/want" "$T/answer"
+}
+
 test_the_first_4yz_speaks_for_all_else_the_first_5yz() {
 	three 'echo 550 5.1.1 one; echo 450 4.2.0 two; echo 451 4.2.0 three'
 	assertEquals '450 4.2.0 two' "$(head -n 1 "$T/answer")"

@@ -607,6 +607,63 @@ test_a_session_has_an_end_in_its_data_too() {
 	assert_same 'log' "$T/want" "$T/log"
 }
 
+test_a_client_that_leaves_before_the_dot_leaves_nothing() {
+	head -c 400000 /dev/zero | tr '\0' x | fold -w 76 | sed 's/$/\r/' >"$T/big"
+	for how in close shut; do
+		for what in DATA 'BDAT 500000 LAST'; do
+			submission submitd "$SINK" <<-E2
+				> HELO x
+				> MAIL FROM:<a@example.org>
+				> RCPT TO:<b@example.net>
+				> $what
+				file $T/big
+				$how
+			E2
+			assertEquals 'submitd is gone' 'exit 0' "$(tail -n 1 "$T/out")"
+			assertFalse 'nothing was delivered' "[ -e $T/message ]"
+			assertEquals 'no file' '' "$(ls -A "$T/tmp")"
+			printf 'submitd: session lost where=data reason=closed\n' >"$T/want"
+			assert_same 'log' "$T/want" "$T/log"
+		done
+	done
+	submission submitd "$SINK" <<-'E2'
+		<
+		> HELO x
+		<
+		> MAIL FROM:<a@example.org>
+		<
+		> RCPT TO:<b@example.net>
+		<
+		> BDAT 3
+		>> abc
+		<
+		close
+	E2
+	assertFalse 'nothing was delivered' "[ -e $T/message ]"
+	printf 'submitd: session lost where=commands reason=closed\n' >"$T/want"
+	assert_same 'log' "$T/want" "$T/log"
+}
+
+test_the_log_has_one_line_for_a_message() {
+	SMTPAUTHUSER=alice SMTPAUTHMETHOD=PLAIN SSL_PROTOCOL=TLSv1.3 SSL_CIPHER=TLS_AES_256_GCM_SHA384 verdict "$SINK"
+	sed -i 's/\/[0-9a-z]\{14\} /\/ID /; s/ms=[0-9]*/ms=N/' "$T/log"
+	cat >"$T/want" <<-'E2'
+		submitd: session/ID accepted user=alice mech=PLAIN ip=192.0.2.1 tls=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 rcpts=1 size=12 code=250 ms=N from=a@example.org
+	E2
+	assert_same 'accepted' "$T/want" "$T/log"
+	program refuse <<-'E2'
+		#!/bin/sh
+		printf '550-5.7.1 Two\n550 5.7.1 lines\n'
+		exit 100
+	E2
+	verdict "$T/refuse"
+	sed -i 's/\/[0-9a-z]\{14\} /\/ID /; s/ms=[0-9]*/ms=N/' "$T/log"
+	cat >"$T/want" <<-'E2'
+		submitd: session/ID refused ip=192.0.2.1 rcpts=1 size=12 code=550 ms=N from=a@example.org reason="Two\x0alines"
+	E2
+	assert_same 'refused' "$T/want" "$T/log"
+}
+
 test_the_id_is_the_same_in_log_reply_and_chain() {
 	program id <<-'E2'
 		#!/bin/sh
@@ -618,6 +675,23 @@ test_the_id_is_the_same_in_log_reply_and_chain() {
 	assertEquals 14 ${#id}
 	assertTrue 'reply' "grep -qx '250 2.0.0 Ok, message $id' $T/raw"
 	assertTrue 'log' "grep -q '^submitd: session/$id accepted ' $T/log"
+}
+
+test_a_long_sender_leaves_code_and_time_in_the_log() {
+	local=$(printf '\\xc3\\xa4%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)
+	label=$(printf '\\xc3\\xbc%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30)
+	MSA_EHLO=8BITMIME,SMTPUTF8 submission submitd "$SINK" <<-E2
+		> EHLO x
+		>> MAIL FROM:<$local@$label.$label.example> SMTPUTF8\r\n
+		> RCPT TO:<b@example.net>
+		> DATA
+		> .
+		> QUIT
+		<<
+	E2
+	assertEquals 'taken' 1 "$(grep -c '^250 2.0.0 Ok, message' "$T/out")"
+	assertTrue 'log' "grep -q ' rcpts=1 size=0 code=250 ms=[0-9]* from=\"' $T/log"
+	assertEquals 'no raw octet' '' "$(LC_ALL=C tr -d '\n -~' <"$T/log")"
 }
 
 test_control_characters_never_reach_the_log_raw() {
