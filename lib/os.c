@@ -40,6 +40,12 @@ os_disk_file(int *rd, int *wr)
 	r = open(path, O_RDONLY | O_CLOEXEC);
 	e = errno;
 	unlink(path);
+	/* Who has it on a descriptor may open it again to read, whatever his uid, and nobody (but root) to write. */
+	if (r >= 0 && fchmod(r, 0444) < 0) {
+		e = errno;
+		close(r);
+		r = -1;
+	}
 	if (r < 0) {
 		close(w);
 		errno = e;

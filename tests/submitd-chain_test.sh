@@ -306,6 +306,40 @@ test_the_message_is_a_regular_file_that_nobody_can_change() {
 	assert_same 'envelope' "$T/want" "$T/envelope"
 }
 
+# The same where the message is a file on disk. Root may write to anything, so somebody else is asked.
+test_a_large_message_is_a_file_that_nobody_can_change() {
+	[ "$(id -u)" -eq 0 ] || {
+		skip 'needs root to become somebody else'
+		return
+	}
+	chmod 755 "$T"
+	chmod 1777 "$T/tmp"
+	program change <<-'E2'
+		#!/bin/sh
+		{
+			stat -L -c '%F %a' /proc/self/fd/0
+			(echo x >&0) 2>/dev/null || echo closed
+			(echo x >>/proc/self/fd/0) 2>/dev/null || echo closed
+			(: >/proc/self/fd/0) 2>/dev/null || echo closed
+			wc -c </proc/self/fd/0
+		} >"$T/tmp/changes"
+		echo 250 ok
+	E2
+	yes "$(printf '%074d\r' 0)" | head -n 6000 >"$T/big"
+	submission setpriv --reuid=65534 --clear-groups submitd "$T/change" <<-E2
+		> HELO x
+		> MAIL FROM:<a@example.org>
+		> RCPT TO:<b@example.net>
+		> BDAT $(wc -c <"$T/big") LAST
+		file $T/big
+		> QUIT
+		<<
+	E2
+	assertEquals '250 2.0.0 Ok, message ID' "$(sed -n 5p "$T/out")"
+	assertEquals "regular file 444 closed closed closed $(wc -c <"$T/big")" "$(tr '\n' ' ' <"$T/tmp/changes" | sed 's/ $//')"
+	rm "$T/tmp/changes"
+}
+
 test_the_callers_descriptors_are_not_the_chains() {
 	program descriptors <<-'E2'
 		#!/bin/sh
