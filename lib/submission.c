@@ -42,6 +42,7 @@ struct submission {
 	struct ehlo offered; /* what EHLO lists */
 	bool lmtp;
 	bool esmtp;          /* greeted by EHLO or LHLO: parameters are known */
+	bool auth;           /* a stage in front of us was there to offer AUTH, so MAIL may have AUTH= */
 	enum state state;
 	struct transaction mail;
 	struct message text; /* the message as far as it is in */
@@ -64,7 +65,7 @@ forget(struct submission *s)
 		s->state = READY;
 }
 
-/* What parameters MAIL and RCPT may have: AUTH= only from somebody who came in by AUTH (RFC 4954 5). */
+/* What parameters MAIL and RCPT may have. AUTH= is taken from whoever was offered AUTH, and ends here: RFC 4954 5. */
 static struct ehlo
 accepted(const struct submission *s)
 {
@@ -72,7 +73,7 @@ accepted(const struct submission *s)
 
 	if (!s->esmtp)
 		e.caps = 0;
-	else if (facts_is_authenticated(&s->call->facts))
+	else if (s->auth)
 		e.caps |= CAP_AUTH;
 	return e;
 }
@@ -593,6 +594,7 @@ submission_serve(struct call *call, void *conf)
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
 	s.lmtp = facts_is_lmtp(&call->facts);
 	ehlo_from_facts(&s.offered, &call->facts);
+	s.auth = verb || facts_is_authenticated(&call->facts);
 	if (verb) { /* authd has greeted and taken the EHLO */
 		s.state = READY;
 		s.esmtp = strcmp(verb, "HELO") != 0;

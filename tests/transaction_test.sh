@@ -196,6 +196,41 @@ test_after_helo_no_parameter_is_known() {
 	E2
 }
 
+# RFC 4954 5: whoever was offered AUTH may say AUTH=, and without trust it counts as AUTH=<>; it ends here.
+test_the_auth_parameter_is_taken_where_auth_was_offered() {
+	for who in SMTPAUTHUSER=alice MSA_VERB=EHLO; do
+		export "${who?}"
+		submission submitd "$SINK" <<-'E2'
+			> EHLO x
+			> MAIL FROM:<a@example.org> AUTH=e+3Dmc2@example.org
+			> RCPT TO:<b@example.net>
+			> DATA
+			> .
+			> MAIL FROM:<a@example.org> AUTH=<>
+			> RSET
+			> MAIL FROM:<a@example.org> AUTH=a=b
+			> QUIT
+			<<
+		E2
+		unset SMTPAUTHUSER MSA_VERB
+		sed -i '1,/^250 CHUNKING/d' "$T/out"
+		expect "$who" <<-'E2'
+			250 2.1.0 Sender ok
+			250 2.1.5 Recipient ok
+			354 End data with <CR><LF>.<CR><LF>
+			250 2.0.0 Ok, message ID
+			250 2.1.0 Sender ok
+			250 2.0.0 Ok
+			501 5.5.4 Bad value of a parameter: AUTH
+			221 2.0.0 Bye
+			EOF
+			exit 0
+		E2
+		printf 'MAIL FROM:<a@example.org>\nRCPT TO:<b@example.net>\n' >"$T/want"
+		assert_same 'envelope' "$T/want" "$T/envelope"
+	done
+}
+
 test_the_envelope_is_canonical() {
 	MSA_EHLO=8BITMIME,DSN,DELIVERBY,SMTPUTF8 submission submitd "$SINK" <<-'E2'
 		> EHLO x
