@@ -93,20 +93,19 @@ check_envid(const char *s, size_t n)
 }
 
 static bool
-check_by(const char *s, size_t n) /* RFC 2852 4: by-time ";" by-mode [by-trace] */
+check_by(const char *s, size_t n) /* RFC 2852 4: by-time ";" by-mode [by-trace]; by-mode R wants a time to come */
 {
-	size_t i = 0, start;
+	const char *mode = memchr(s, ';', n);
+	size_t sign = n > 0 && (*s == '-' || *s == '+'), i;
+	bool positive = false;
 
-	if (n > 0 && *s == '-')
-		i = 1;
-	start = i;
-	while (i < n && is_digit(s[i]))
-		i++;
-	if (i == start || i - start > 9 || i == n || s[i++] != ';')
+	if (!mode || !is_number(s + sign, (size_t)(mode - s) - sign, 9))
 		return false;
-	s += i;
-	n -= i;
-	return is_word(s, n, "N") || is_word(s, n, "NT") || is_word(s, n, "R") || is_word(s, n, "RT");
+	for (i = sign; s + i < mode; i++)
+		positive |= *s != '-' && s[i] != '0';
+	n -= (size_t)(++mode - s);
+	return is_word(mode, n, "N") || is_word(mode, n, "NT") ||
+	    (positive && (is_word(mode, n, "R") || is_word(mode, n, "RT")));
 }
 
 static bool

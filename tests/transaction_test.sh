@@ -149,6 +149,56 @@ test_parameters_of_mail_that_need_no_next_hop() {
 	E2
 }
 
+test_parameters_of_mail_that_the_next_hop_offers() {
+	e100=$(repeat 100 e)
+	MSA_EHLO='8BITMIME,BINARYMIME,DSN,SMTPUTF8,DELIVERBY,MT-PRIORITY,REQUIRETLS,FUTURERELEASE 86400 2030-01-01T00:00:00Z,MTRK' \
+		table MAIL <<-E2
+		MAIL FROM:<> BODY=BINARYMIME|ok
+		MAIL FROM:<> SMTPUTF8|ok
+		MAIL FROM:<\\xc3\\xa4@example.org> SMTPUTF8|ok
+		MAIL FROM:<a@\\xc3\\xbc.example> SMTPUTF8|ok
+		MAIL FROM:<\\xc3@example.org> SMTPUTF8|501 5.1.7 Bad sender address syntax
+		MAIL FROM:<\\xc0\\xaf@example.org> SMTPUTF8|501 5.1.7 Bad sender address syntax
+		MAIL FROM:<> SMTPUTF8=1|501 5.5.4 Bad value of a parameter: SMTPUTF8
+		MAIL FROM:<> RET=FULL ENVID=a+2Bb|ok
+		MAIL FROM:<> RET=hdrs|ok
+		MAIL FROM:<> RET=BOTH|501 5.5.4 Bad value of a parameter: RET
+		MAIL FROM:<> RET|501 5.5.4 Bad value of a parameter: RET
+		MAIL FROM:<> ENVID=$e100|ok
+		MAIL FROM:<> ENVID=${e100}e|501 5.5.4 Bad value of a parameter: ENVID
+		MAIL FROM:<> ENVID=a+2bb|501 5.5.4 Bad value of a parameter: ENVID
+		MAIL FROM:<> ENVID=a+|501 5.5.4 Bad value of a parameter: ENVID
+		MAIL FROM:<> ENVID=a=b|501 5.5.4 Bad value of a parameter: ENVID
+		MAIL FROM:<> BY=100;R|ok
+		MAIL FROM:<> BY=+100;rt|ok
+		MAIL FROM:<> BY=-100;N|ok
+		MAIL FROM:<> BY=0;NT|ok
+		MAIL FROM:<> BY=0;R|501 5.5.4 Bad value of a parameter: BY
+		MAIL FROM:<> BY=-100;R|501 5.5.4 Bad value of a parameter: BY
+		MAIL FROM:<> BY=999999999;N|ok
+		MAIL FROM:<> BY=1000000000;N|501 5.5.4 Bad value of a parameter: BY
+		MAIL FROM:<> BY=100|501 5.5.4 Bad value of a parameter: BY
+		MAIL FROM:<> BY=100;X|501 5.5.4 Bad value of a parameter: BY
+		MAIL FROM:<> BY=;R|501 5.5.4 Bad value of a parameter: BY
+		MAIL FROM:<> MT-PRIORITY=9|ok
+		MAIL FROM:<> MT-PRIORITY=-9|ok
+		MAIL FROM:<> MT-PRIORITY=0|ok
+		MAIL FROM:<> MT-PRIORITY=-0|501 5.5.4 Bad value of a parameter: MT-PRIORITY
+		MAIL FROM:<> MT-PRIORITY=10|501 5.5.4 Bad value of a parameter: MT-PRIORITY
+		MAIL FROM:<> REQUIRETLS|ok
+		MAIL FROM:<> REQUIRETLS=1|501 5.5.4 Bad value of a parameter: REQUIRETLS
+		MAIL FROM:<> HOLDFOR=60|ok
+		MAIL FROM:<> HOLDFOR=060|501 5.5.4 Bad value of a parameter: HOLDFOR
+		MAIL FROM:<> HOLDUNTIL=2029-01-01T00:00:00Z|ok
+		MAIL FROM:<> HOLDUNTIL=2029-01-01T00:00:00+01:00|ok
+		MAIL FROM:<> HOLDUNTIL=2029-01-01|501 5.5.4 Bad value of a parameter: HOLDUNTIL
+		MAIL FROM:<> HOLDFOR=60 HOLDUNTIL=2029-01-01T00:00:00Z|501 5.5.4 Bad value of a parameter: HOLDUNTIL
+		MAIL FROM:<> MTRK=QUJD:123|ok
+		MAIL FROM:<> MTRK=QUI=|ok
+		MAIL FROM:<> MTRK=:1|501 5.5.4 Bad value of a parameter: MTRK
+	E2
+}
+
 test_parameters_of_rcpt() {
 	table RCPT <<-'E2'
 		RCPT TO:<b@example.net> NOTIFY=NEVER|555 5.5.4 Parameter not recognized or not implemented: NOTIFY
