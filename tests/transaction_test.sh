@@ -355,7 +355,7 @@ test_recipients_beyond_the_limit_are_452() {
 		i=0
 		while [ $i -lt 1002 ]; do
 			i=$((i + 1))
-			echo "> RCPT TO:<r$i@example.net>"
+			printf '> RCPT TO:<r%d@example.net>\n<\n' $i
 		done
 		printf '%s\n' '> DATA' '> .' '> QUIT' '<<'
 	} >"$T/script"
@@ -375,7 +375,7 @@ test_a_large_envelope_arrives_whole() {
 		i=0
 		while [ $i -lt 1000 ]; do
 			i=$((i + 1))
-			echo "> RCPT TO:<r$i@example.net> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;$long"
+			printf '> RCPT TO:<r%d@example.net> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;%s\n<\n' $i "$long"
 		done
 		printf '%s\n' '> DATA' '> .' '> QUIT' '<<'
 	} >"$T/script"
