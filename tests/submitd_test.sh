@@ -3,6 +3,20 @@
 # shellcheck source=tests/dialogue.sh
 . "$(dirname "$0")/dialogue.sh"
 
+test_usage_is_the_pages_synopsis() {
+	submitd >"$T/out" 2>&1
+	assertEquals 100 $?
+	echo 'usage: submitd [-e errors] [-S seconds] [-t seconds] [-U user[:group]] [-w seconds] prog [arg ...]' >"$T/want"
+	assert_same usage "$T/want" "$T/out"
+	{
+		printf 'usage: '
+		mandoc -T ascii "$ROOT/cmd/submitd/submitd.8" | col -bx | sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' |
+			sed '1d;$d' | tr -s ' \n' ' ' | sed 's/^ //; s/ $//'
+		echo
+	} >"$T/page"
+	assert_same 'SYNOPSIS' "$T/want" "$T/page"
+}
+
 test_a_wrong_option_is_misuse() {
 	for option in -x '-e 0' '-e 1x' '-S -1' '-t 86401' '-w 99999999999999999999' '-w' '-e 1'; do
 		next=true

@@ -9,7 +9,7 @@
 static int
 usage(void)
 {
-	fputs("usage: submitd [-e errors] [-S seconds] [-t seconds] [-U user] [-w seconds] prog [arg ...]\n", stderr);
+	fputs("usage: submitd [-e errors] [-S seconds] [-t seconds] [-U user[:group]] [-w seconds] prog [arg ...]\n", stderr);
 	return CHAIN_MISUSE;
 }
 
