@@ -54,6 +54,15 @@ struct submission {
 
 typedef enum reply handler(struct submission *s, char *arg, size_t len);
 
+/* Say r. Without memory for it what was said before goes out first, and r takes its room. */
+static int
+say(struct submission *s, enum reply r)
+{
+	if (reply_add(&s->conn.out, r) == 0)
+		return 0;
+	return conn_flush(&s->conn, s->conf->command_wait_s * 1000) < 0 ? -1 : reply_add(&s->conn.out, r);
+}
+
 static void
 forget(struct submission *s)
 {
@@ -189,14 +198,14 @@ log_message(struct submission *s, const char *event, int code, const char *reaso
 	    s->mail.from.text, "reason", reason, (char *)NULL);
 }
 
-/* Each recipient its own reply (RFC 2033 4.2), or the one reply of chain(7). false: out of memory. */
+/* Each recipient its own reply (RFC 2033 4.2), or the one reply of chain(7). false: out of memory, nothing was said. */
 static bool
 answer(struct submission *s, const struct verdict *v, const char *id, off_t size, int64_t start_ms)
 {
 	bool mixed;
 	const struct reply_foreign *worst = verdict_reduce(v, &mixed);
 	struct buf *out = &s->conn.out;
-	size_t i;
+	size_t i, was = out->len;
 
 	if (!worst)
 		log_message(s, "accepted", 250, NULL, size, start_ms);
@@ -206,8 +215,10 @@ answer(struct submission *s, const struct verdict *v, const char *id, off_t size
 	if (s->lmtp) {
 		for (i = 0; i < v->n; i++)
 			if (v->reply[i].code < 300 ? reply_addf(out, REPLY_OK, "Ok, message %s", id) < 0 :
-			                             reply_add_foreign(out, &v->reply[i]) < 0)
+			                             reply_add_foreign(out, &v->reply[i]) < 0) {
+				out->len = was;
 				return false;
+			}
 		return true;
 	}
 	if (!worst)
@@ -224,7 +235,7 @@ refuse(struct submission *s, enum reply r)
 	size_t i;
 
 	for (i = 1; s->lmtp && i < s->mail.nrcpt; i++)
-		if (reply_add(&s->conn.out, r) < 0)
+		if (say(s, r) < 0)
 			s->over = true;
 	if (s->state != FAILED) /* there it was logged */
 		log_message(s, "refused", reply_code(r), reply_text(r), 0, 0);
@@ -258,7 +269,7 @@ storage(int error)
 static enum reply
 deliver(struct submission *s)
 {
-	int64_t start = clock_ms(), deadline = start + (int64_t)s->conf->answer_s * 1000;
+	int64_t start;
 	struct verdict v = { 0 };
 	off_t size = s->text.size;
 	enum reply r = SAID;
@@ -269,6 +280,8 @@ deliver(struct submission *s)
 		s->spoilt = REPLY_BARE;
 	if (s->spoilt != REPLY_OK)
 		return refuse(s, s->spoilt);
+	conn_flush(&s->conn, s->conf->command_wait_s * 1000); /* the chain is a wait too; and the answer has room */
+	start = clock_ms();
 	id_make(id);
 	message = message_finish(&s->text);
 	envelope = message < 0 ? -1 : transaction_envelope(&s->mail);
@@ -277,7 +290,8 @@ deliver(struct submission *s)
 		log_error(&s->call->log, "failed", "message file:");
 		refuse(s, r);
 	} else if (state_facts(s, id) < 0 ||
-	    stage_deliver(s->call, s->conf->next, message, envelope, s->mail.nrcpt, deadline, &v) < 0 ||
+	    stage_deliver(s->call, s->conf->next, message, envelope, s->mail.nrcpt,
+	        start + (int64_t)s->conf->answer_s * 1000, &v) < 0 ||
 	    !answer(s, &v, id, size, start))
 		r = refuse(s, REPLY_NO_MEMORY);
 	verdict_free(&v);
@@ -330,7 +344,7 @@ more_data(struct submission *s, int64_t since, long long done)
 	if (r == LINE_OK)
 		return true;
 	lost(s, "data", r == LINE_TIMEOUT ? "timeout" : "closed");
-	if (r == LINE_TIMEOUT && reply_add(&s->conn.out, REPLY_TIMEOUT) == 0)
+	if (r == LINE_TIMEOUT && say(s, REPLY_TIMEOUT) == 0)
 		conn_flush(&s->conn, s->conf->command_wait_s * 1000);
 	s->over = true;
 	return false;
@@ -397,7 +411,7 @@ do_bdat(struct submission *s, char *arg, size_t len)
 
 	if (chunk(arg, len, &size, &last) < 0) {
 		s->over = true; /* what follows cannot be told from commands; RFC 5321 3.8: nobody closes without a 421 */
-		return reply_add(&s->conn.out, REPLY_BAD_ARGUMENT) < 0 ? REPLY_NO_MEMORY : REPLY_CHUNK_LENGTH;
+		return say(s, REPLY_BAD_ARGUMENT) < 0 ? SAID : REPLY_CHUNK_LENGTH;
 	}
 	for (left = size; left > 0;) { /* the chunk is on its way, whatever we think of it */
 		size_t n = s->conn.len - s->conn.pos;
@@ -572,13 +586,12 @@ turn(struct submission *s)
 	}
 	if (r != SAID && reply_code(r) >= 500)
 		s->errors++;
-	if (r != SAID && reply_add(&s->conn.out, r) < 0)
+	if (r != SAID && say(s, r) < 0)
 		return false;
 	if (!s->over && s->errors > s->conf->errors_max) {
 		log_event(&s->call->log, "ended", "reason", "too many errors", (char *)NULL);
 		s->over = true;
-		if (reply_add(&s->conn.out, REPLY_TOO_MANY_ERRORS) < 0)
-			return false;
+		say(s, REPLY_TOO_MANY_ERRORS);
 	}
 	return !s->over;
 }

@@ -802,4 +802,41 @@ test_lmtp_greets_by_lhlo_alone() {
 	E2
 }
 
+# Whatever allocation fails: no crash, each line is a reply, and the session stays in step or says 421.
+test_out_of_memory_is_a_reply() {
+	printf '#include <stdlib.h>\n#ifndef __GLIBC__\n#error\n#endif\n' | ${CC:-cc} -E -o /dev/null - 2>/dev/null || {
+		skip 'needs glibc'
+		return
+	}
+	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/unit/oom.c"
+	assertEquals 'built' 0 $?
+	program differ <<-'E2'
+		#!/bin/sh
+		printf '250 ok\n550-no\n550 such\n450 later\n'
+	E2
+	printf '%s\r\n' 'LHLO x' 'MAIL FROM:<a@example.org> SIZE=100' 'RCPT TO:<b@example.net>' 'RCPT TO:<c@example.net>' \
+		'RCPT TO:<d@example.net>' 'MAIL FROM:<> X=1' 'BDAT 2 LAST' '' 'MAIL FROM:<> X=1' 'MAIL FROM:<e@example.org>' \
+		'RCPT TO:<f@example.net>' 'BDAT 4 LAST' 'xy' 'VRFY x' 'QUIT' >"$T/in"
+	export OOM_IN=submitd MSA_LMTP='' RELAYCLIENT=''
+	for all in '' 1; do
+		[ -z "$all" ] || export OOM_ALL=1
+		n=0 begun=0 wrong=
+		while [ $n -lt 90 ]; do
+			n=$((n + 1))
+			OOM_AT=$n LD_PRELOAD=$T/oom.so submitd "$T/differ" <"$T/in" >"$T/out" 2>"$T/log"
+			code=$?
+			last=$(tail -n 2 "$T/out" | cut -c1-3 | paste -sd' ' -)
+			[ "$last" != '252 221' ] || begun=$((begun + 1))
+			case "$code $last" in
+			'0 252 221' | '111 421' | '111 ' | '0 ') ;;
+			*) wrong="$wrong $n:$code:$last" ;;
+			esac
+			! grep -qv '^[2-5][0-9][0-9][ -]' "$T/out" || wrong="$wrong $n:line"
+		done
+		assertEquals "wrong ${all:+all}" '' "$wrong"
+		assertTrue "most sessions began: $begun" "[ $begun -gt 30 ]"
+	done
+	unset OOM_IN OOM_ALL MSA_LMTP RELAYCLIENT
+}
+
 . "$SHUNIT2"
