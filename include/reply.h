@@ -25,6 +25,7 @@
 	X(REPLY_SHUTDOWN,        421, "4.3.2", "Service not available, closing the connection") \
 	X(REPLY_TROUBLE,         421, "4.3.0", "Local trouble, closing the connection") \
 	X(REPLY_TIMEOUT,         421, "4.4.2", "Waited too long, closing the connection") \
+	X(REPLY_CHUNK_LENGTH,    421, "4.5.4", "Cannot tell the chunk's length, closing the connection") \
 	X(REPLY_TOO_MANY_ERRORS, 421, "4.7.0", "Too many errors, closing the connection") \
 	X(REPLY_LOCAL_ERROR,     451, "4.3.0", "Local error, try again later") \
 	X(REPLY_NO_MEMORY,       451, "4.3.0", "Out of memory, try again later") \

@@ -23,7 +23,15 @@
  * Which verbs are legal when is in one table. Everything that arrives in one packet is answered in one write:
  * conn flushes only when it must wait.
  */
-enum state { START = 1 << 0, READY = 1 << 1, MAIL = 1 << 2, RCPT = 1 << 3, CHUNKS = 1 << 4, ANY = 31 };
+enum state {
+	START = 1 << 0,
+	READY = 1 << 1,
+	MAIL = 1 << 2,
+	RCPT = 1 << 3,
+	CHUNKS = 1 << 4,
+	FAILED = 1 << 5, /* the client has heard that a chunk failed; what it had sent behind it may still come */
+	ANY = (1 << 6) - 1,
+};
 
 #define SAID REPLY_COUNT /* no reply is missing: the handler has said it */
 
@@ -34,6 +42,7 @@ struct submission {
 	struct ehlo offered; /* what EHLO lists */
 	bool lmtp;
 	bool esmtp;          /* greeted by EHLO or LHLO: parameters are known */
+	bool auth;           /* a stage in front of us was there to offer AUTH, so MAIL may have AUTH= */
 	enum state state;
 	struct transaction mail;
 	struct message text; /* the message as far as it is in */
@@ -44,6 +53,15 @@ struct submission {
 };
 
 typedef enum reply handler(struct submission *s, char *arg, size_t len);
+
+/* Say r. Without memory for it what was said before goes out first, and r takes its room. */
+static int
+say(struct submission *s, enum reply r)
+{
+	if (reply_add(&s->conn.out, r) == 0)
+		return 0;
+	return conn_flush(&s->conn, s->conf->command_wait_s * 1000) < 0 ? -1 : reply_add(&s->conn.out, r);
+}
 
 static void
 forget(struct submission *s)
@@ -56,7 +74,7 @@ forget(struct submission *s)
 		s->state = READY;
 }
 
-/* What parameters MAIL and RCPT may have: AUTH= only from somebody who came in by AUTH (RFC 4954 5). */
+/* What parameters MAIL and RCPT may have. AUTH= is taken from whoever was offered AUTH, and ends here: RFC 4954 5. */
 static struct ehlo
 accepted(const struct submission *s)
 {
@@ -64,7 +82,7 @@ accepted(const struct submission *s)
 
 	if (!s->esmtp)
 		e.caps = 0;
-	else if (facts_is_authenticated(&s->call->facts))
+	else if (s->auth)
 		e.caps |= CAP_AUTH;
 	return e;
 }
@@ -77,8 +95,6 @@ greet(struct submission *s, enum verb verb, const char *arg, size_t len)
 	const char *host = ehlo_host(f, buf, sizeof buf);
 	int r;
 
-	if ((verb == VERB_LHLO) != s->lmtp)
-		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LHLO and nothing else in LMTP */
 	if (facts_set(f, "MSA_VERB", verb_name(verb)) < 0 || facts_set_text(f, "MSA_HELO", arg, len) < 0)
 		return REPLY_NO_MEMORY;
 	s->state = READY;
@@ -138,6 +154,7 @@ do_mail(struct submission *s, char *arg, size_t len)
 
 	if (!facts_is_authenticated(f) && !facts_get(f, "RELAYCLIENT"))
 		return REPLY_AUTH_FIRST; /* a chain without authd is closed: RFC 6409 4.3 */
+	forget(s); /* what FAILED left */
 	r = transaction_mail(&s->mail, &e, arg, len, &detail, &detail_len);
 	if (r == REPLY_SENDER_OK) {
 		s->state = MAIL;
@@ -161,38 +178,47 @@ do_rcpt(struct submission *s, char *arg, size_t len)
 	return about(s, r, detail, detail_len);
 }
 
-/* The log line of a message; r is NULL where it was accepted. */
+/*
+ * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the chain
+ * was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the line.
+ */
 static void
-log_message(struct submission *s, const struct reply_foreign *r, off_t size, int64_t start_ms)
+log_message(struct submission *s, const char *event, int code, const char *reason, off_t size, int64_t start_ms)
 {
 	const struct facts *f = &s->call->facts;
-	char rcpts[24], octets[24], ms[24], code[8];
+	char rcpts[24], octets[24], ms[24], digits[12];
 
 	snprintf(rcpts, sizeof rcpts, "%zu", s->mail.nrcpt);
 	snprintf(octets, sizeof octets, "%lld", (long long)size);
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
-	snprintf(code, sizeof code, "%d", r ? r->code : 250);
-	log_event(&s->call->log, r ? "refused" : "accepted", "user", facts_get(f, "SMTPAUTHUSER"), "mech",
-	    facts_get(f, "SMTPAUTHMETHOD"), "ip", facts_get(f, "TCPREMOTEIP"), "tls", facts_get(f, "SSL_PROTOCOL"),
-	    "cipher", facts_get(f, "SSL_CIPHER"), "from", s->mail.from.text, "rcpts", rcpts, "size", octets, "code", code,
-	    "reason", r ? r->text : NULL, "ms", ms, (char *)NULL);
+	snprintf(digits, sizeof digits, "%d", code);
+	log_event(&s->call->log, event, "user", facts_get(f, "SMTPAUTHUSER"), "mech", facts_get(f, "SMTPAUTHMETHOD"), "ip",
+	    facts_get(f, "TCPREMOTEIP"), "tls", facts_get(f, "SSL_PROTOCOL"), "cipher", facts_get(f, "SSL_CIPHER"),
+	    "rcpts", rcpts, "size", start_ms ? octets : NULL, "code", digits, "ms", start_ms ? ms : NULL, "from",
+	    s->mail.from.text, "reason", reason, (char *)NULL);
 }
 
-/* Each recipient its own reply (RFC 2033 4.2), or the one reply of chain(7). false: out of memory. */
+/* Each recipient its own reply (RFC 2033 4.2), or the one reply of chain(7). false: out of memory, nothing was said. */
 static bool
 answer(struct submission *s, const struct verdict *v, const char *id, off_t size, int64_t start_ms)
 {
 	bool mixed;
 	const struct reply_foreign *worst = verdict_reduce(v, &mixed);
 	struct buf *out = &s->conn.out;
-	size_t i;
+	size_t i, was = out->len;
 
-	log_message(s, worst, size, start_ms);
+	if (!worst)
+		log_message(s, "accepted", 250, NULL, size, start_ms);
+	else
+		log_message(s, mixed ? "mixed" : "refused", mixed && !s->lmtp ? reply_code(REPLY_MIXED) : worst->code,
+		    worst->text, size, start_ms);
 	if (s->lmtp) {
 		for (i = 0; i < v->n; i++)
 			if (v->reply[i].code < 300 ? reply_addf(out, REPLY_OK, "Ok, message %s", id) < 0 :
-			                             reply_add_foreign(out, &v->reply[i]) < 0)
+			                             reply_add_foreign(out, &v->reply[i]) < 0) {
+				out->len = was;
 				return false;
+			}
 		return true;
 	}
 	if (!worst)
@@ -209,10 +235,10 @@ refuse(struct submission *s, enum reply r)
 	size_t i;
 
 	for (i = 1; s->lmtp && i < s->mail.nrcpt; i++)
-		if (reply_add(&s->conn.out, r) < 0)
+		if (say(s, r) < 0)
 			s->over = true;
-	log_event(&s->call->log, "refused", "user", facts_get(&s->call->facts, "SMTPAUTHUSER"), "ip",
-	    facts_get(&s->call->facts, "TCPREMOTEIP"), "from", s->mail.from.text, "reason", reply_text(r), (char *)NULL);
+	if (s->state != FAILED) /* there it was logged */
+		log_message(s, "refused", reply_code(r), reply_text(r), 0, 0);
 	return r;
 }
 
@@ -232,11 +258,18 @@ state_facts(struct submission *s, const char *id)
 	return 0;
 }
 
+/* Why a message could not be stored. */
+static enum reply
+storage(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+}
+
 /* The message is in: have it delivered, and answer. */
 static enum reply
 deliver(struct submission *s)
 {
-	int64_t start = clock_ms(), deadline = start + (int64_t)s->conf->answer_s * 1000;
+	int64_t start;
 	struct verdict v = { 0 };
 	off_t size = s->text.size;
 	enum reply r = SAID;
@@ -247,14 +280,18 @@ deliver(struct submission *s)
 		s->spoilt = REPLY_BARE;
 	if (s->spoilt != REPLY_OK)
 		return refuse(s, s->spoilt);
+	conn_flush(&s->conn, s->conf->command_wait_s * 1000); /* the chain is a wait too; and the answer has room */
+	start = clock_ms();
 	id_make(id);
 	message = message_finish(&s->text);
 	envelope = message < 0 ? -1 : transaction_envelope(&s->mail);
 	if (envelope < 0) {
+		r = storage(errno);
 		log_error(&s->call->log, "failed", "message file:");
-		r = refuse(s, errno == ENOSPC || errno == EDQUOT ? REPLY_STORAGE : REPLY_LOCAL_ERROR);
+		refuse(s, r);
 	} else if (state_facts(s, id) < 0 ||
-	    stage_deliver(s->call, s->conf->next, message, envelope, s->mail.nrcpt, deadline, &v) < 0 ||
+	    stage_deliver(s->call, s->conf->next, message, envelope, s->mail.nrcpt,
+	        start + (int64_t)s->conf->answer_s * 1000, &v) < 0 ||
 	    !answer(s, &v, id, size, start))
 		r = refuse(s, REPLY_NO_MEMORY);
 	verdict_free(&v);
@@ -267,16 +304,26 @@ deliver(struct submission *s)
 	return r;
 }
 
-/* What became of adding to the message. */
+/* What became of adding to the message. Of one that is lost the rest is read and dropped, and its room is given back. */
 static void
 took(struct submission *s, int result)
 {
-	if (result < 0 && s->spoilt == REPLY_OK)
-		s->spoilt = errno == ENOSPC || errno == EDQUOT ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
-	if (s->offered.size > 0 && s->text.size > s->offered.size && s->spoilt == REPLY_OK) {
-		s->spoilt = REPLY_TOO_BIG; /* the rest is read and dropped */
+	if (s->spoilt != REPLY_OK)
+		return;
+	if (result < 0)
+		s->spoilt = storage(errno);
+	else if (s->offered.size > 0 && s->text.size > s->offered.size)
+		s->spoilt = REPLY_TOO_BIG;
+	if (s->spoilt != REPLY_OK)
 		message_free(&s->text);
-	}
+}
+
+/* The log line of a transaction whose client is gone. */
+static void
+lost(struct submission *s, const char *where, const char *reason)
+{
+	if (s->state & (MAIL | RCPT | CHUNKS))
+		log_event(&s->call->log, "lost", "where", where, "reason", reason, (char *)NULL);
 }
 
 /*
@@ -298,8 +345,8 @@ more_data(struct submission *s, int64_t since, long long done)
 	s->conn.deadline_ms = session;
 	if (r == LINE_OK)
 		return true;
-	log_event(&s->call->log, "lost", "where", "data", "reason", r == LINE_TIMEOUT ? "timeout" : "closed", (char *)NULL);
-	if (r == LINE_TIMEOUT && reply_add(&s->conn.out, REPLY_TIMEOUT) == 0)
+	lost(s, "data", r == LINE_TIMEOUT ? "timeout" : "closed");
+	if (r == LINE_TIMEOUT && say(s, REPLY_TIMEOUT) == 0)
 		conn_flush(&s->conn, s->conf->command_wait_s * 1000);
 	s->over = true;
 	return false;
@@ -352,17 +399,21 @@ chunk(const char *arg, size_t len, long long *size, bool *last)
 	return *last || i == len ? 0 : -1;
 }
 
+/*
+ * RFC 3030 2: a chunk that fails is the transaction's end, and chunks that are in the pipeline behind it are discarded.
+ * They are answered like it, the last one once for each recipient in LMTP (RFC 2033 4.3), so that replies stay in step.
+ */
 static enum reply
 do_bdat(struct submission *s, char *arg, size_t len)
 {
-	bool wanted = s->state == RCPT || s->state == CHUNKS, last;
+	bool wanted = (s->state & (RCPT | CHUNKS | FAILED)) != 0, last;
 	int64_t since = clock_ms();
 	long long size, left;
 	enum reply r;
 
 	if (chunk(arg, len, &size, &last) < 0) {
-		s->over = true; /* how long the chunk is nobody knows: what follows cannot be told from commands */
-		return REPLY_BAD_ARGUMENT;
+		s->over = true; /* what follows cannot be told from commands; RFC 5321 3.8: nobody closes without a 421 */
+		return say(s, REPLY_BAD_ARGUMENT) < 0 ? SAID : REPLY_CHUNK_LENGTH;
 	}
 	for (left = size; left > 0;) { /* the chunk is on its way, whatever we think of it */
 		size_t n = s->conn.len - s->conn.pos;
@@ -382,14 +433,20 @@ do_bdat(struct submission *s, char *arg, size_t len)
 	}
 	if (!wanted)
 		return s->state == MAIL && !s->lmtp ? REPLY_NO_RCPTS : REPLY_ORDER;
-	s->state = CHUNKS;
-	if (!last && s->spoilt == REPLY_OK)
-		return reply_addf(&s->conn.out, REPLY_OK, "%lld octets received", size) < 0 ? REPLY_NO_MEMORY : SAID;
-	if (last)
+	if (last) {
 		data_octets(&s->data, "", 0, s->mail.body != BODY_BINARYMIME, true, NULL);
-	r = last ? deliver(s) : s->spoilt; /* RFC 3030 2: a failed chunk fails the transaction */
-	forget(s);
-	return r;
+		r = deliver(s);
+		forget(s);
+		return r;
+	}
+	if (s->spoilt == REPLY_OK) {
+		s->state = CHUNKS;
+		return reply_addf(&s->conn.out, REPLY_OK, "%lld octets received", size) < 0 ? REPLY_NO_MEMORY : SAID;
+	}
+	if (s->state != FAILED)
+		log_message(s, "refused", reply_code(s->spoilt), reply_text(s->spoilt), 0, 0);
+	s->state = FAILED;
+	return s->spoilt;
 }
 
 static enum reply
@@ -463,7 +520,7 @@ static const struct {
 	[VERB_EHLO] = { ANY, do_ehlo },
 	[VERB_HELO] = { ANY, do_helo },
 	[VERB_LHLO] = { ANY, do_lhlo },
-	[VERB_MAIL] = { READY, do_mail },
+	[VERB_MAIL] = { READY | FAILED, do_mail },
 	[VERB_RCPT] = { MAIL | RCPT, do_rcpt },
 	[VERB_DATA] = { ANY, do_data },
 	[VERB_BDAT] = { ANY, do_bdat }, /* looks itself: its octets must be read in any state */
@@ -488,8 +545,8 @@ command(struct submission *s, char *line, size_t len)
 
 	if (was + 2 > LINE_COMMAND_MAX + adds)
 		return REPLY_LINE_LONG;
-	if (v == VERB_UNKNOWN)
-		return REPLY_UNKNOWN_VERB;
+	if (v == VERB_UNKNOWN || (s->lmtp ? v == VERB_EHLO || v == VERB_HELO : v == VERB_LHLO))
+		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LHLO in place of HELO and EHLO, and nowhere else */
 	if (!verbs[v].run)
 		return REPLY_NOT_OFFERED;
 	if (v != VERB_BDAT && verb_arg(v) == VERB_ARG_NONE && arglen > 0)
@@ -520,6 +577,7 @@ turn(struct submission *s)
 		r = REPLY_LINE_BAD;
 		break;
 	case LINE_TIMEOUT:
+		lost(s, "commands", "timeout");
 		s->over = true;
 		r = REPLY_TIMEOUT;
 		break;
@@ -529,19 +587,17 @@ turn(struct submission *s)
 		break;
 	case LINE_EOF:
 	case LINE_ERROR:
-		if (s->state & (MAIL | RCPT | CHUNKS))
-			log_event(&s->call->log, "lost", "where", "commands", (char *)NULL);
+		lost(s, "commands", "closed");
 		return false;
 	}
 	if (r != SAID && reply_code(r) >= 500)
 		s->errors++;
-	if (r != SAID && reply_add(&s->conn.out, r) < 0)
+	if (r != SAID && say(s, r) < 0)
 		return false;
 	if (!s->over && s->errors > s->conf->errors_max) {
 		log_event(&s->call->log, "ended", "reason", "too many errors", (char *)NULL);
 		s->over = true;
-		if (reply_add(&s->conn.out, REPLY_TOO_MANY_ERRORS) < 0)
-			return false;
+		say(s, REPLY_TOO_MANY_ERRORS);
 	}
 	return !s->over;
 }
@@ -558,6 +614,7 @@ submission_serve(struct call *call, void *conf)
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
 	s.lmtp = facts_is_lmtp(&call->facts);
 	ehlo_from_facts(&s.offered, &call->facts);
+	s.auth = verb || facts_is_authenticated(&call->facts);
 	if (verb) { /* authd has greeted and taken the EHLO */
 		s.state = READY;
 		s.esmtp = strcmp(verb, "HELO") != 0;

@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include <strings.h>
-#include <strings.h>
 
 #include "chain.h"
 #include "message.h"
@@ -96,6 +95,8 @@ params(struct transaction *t, const struct ehlo *offered, enum param_of of, cons
 		if (seen & UINT32_C(1) << p || param_check(p, value, len) < 0)
 			return REPLY_BAD_PARAMETER;
 		seen |= UINT32_C(1) << p;
+		if (p == PARAM_HOLDFOR || p == PARAM_HOLDUNTIL) /* RFC 4865 4: not both */
+			seen |= UINT32_C(1) << PARAM_HOLDFOR | UINT32_C(1) << PARAM_HOLDUNTIL;
 		r = take(t, offered, p, value, len);
 		if (r != REPLY_OK)
 			return r;

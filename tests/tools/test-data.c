@@ -1,0 +1,208 @@
+/* ISC licence, see LICENSE. */
+/*
+ * Holds data_dots and data_octets against a plain reading of RFC 5321 4.1.1.4 and 4.5.2 that sees the whole text at once,
+ * for every text of up to LENGTH octets out of the alphabet that matters, cut at every place, octet by octet, and with a
+ * message that fails at each of its additions. Prints the number of texts; exits 1 at the first difference.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data.h"
+
+enum { LENGTH = 7, ROOM = 64 };
+
+static const char alphabet[] = { '\r', '\n', '.', 'a', '\0' };
+
+/* What lib/message.c would hold; its addition number fail_at fails (0: none). */
+struct sink {
+	char text[ROOM];
+	size_t len;
+	int fail_at, adds;
+};
+
+static struct sink sink;
+
+int
+message_add(struct message *m, const void *data, size_t n)
+{
+	(void)m;
+	if (++sink.adds == sink.fail_at) {
+		errno = ENOSPC;
+		return -1;
+	}
+	memcpy(sink.text + sink.len, data, n);
+	sink.len += n;
+	return 0;
+}
+
+struct result {
+	bool ended, bare, failed;
+	size_t used, len;
+	char text[ROOM];
+};
+
+static void
+show(const char *what, const char *in, size_t n, const struct result *r)
+{
+	size_t i;
+
+	printf("%s: ended %d bare %d used %zu text \"", what, r->ended, r->bare, r->used);
+	for (i = 0; i < r->len; i++)
+		printf("\\x%02x", (unsigned char)r->text[i]);
+	printf("\" of \"");
+	for (i = 0; i < n; i++)
+		printf("\\x%02x", (unsigned char)in[i]);
+	printf("\"\n");
+}
+
+static bool
+has_bare(const char *s, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (s[i] == '\0' || (s[i] == '\r' && (i + 1 == n || s[i + 1] != '\n')) ||
+		    (s[i] == '\n' && (i == 0 || s[i - 1] != '\r')))
+			return true;
+	return false;
+}
+
+/* The end is the first CR LF "." CR LF, where a CR LF stands before the text; each other line loses a dot in front. */
+static void
+expected(const char *in, size_t n, struct result *r)
+{
+	char all[ROOM] = "\r\n";
+	size_t i, end = 0;
+
+	*r = (struct result){ 0 };
+	memcpy(all + 2, in, n);
+	for (i = 0; i + 5 <= n + 2 && !r->ended; i++)
+		if (memcmp(all + i, "\r\n.\r\n", 5) == 0) {
+			r->ended = true;
+			end = i + 2;
+		}
+	if (!r->ended)
+		return;
+	r->used = end + 3 - 2;
+	r->bare = has_bare(all, end);
+	for (i = 2; i < end; i++)
+		if (!(all[i] == '.' && all[i - 1] == '\n' && all[i - 2] == '\r'))
+			r->text[r->len++] = all[i];
+}
+
+/* As submitd does it: parts [0, cut) and [cut, n), or octet by octet where cut is 0. */
+static void
+dots(const char *in, size_t n, size_t cut, int fail_at, struct result *r)
+{
+	struct message m = { 0 };
+	struct data d = { 0 };
+	size_t at = 0, used;
+
+	sink = (struct sink){ .fail_at = fail_at };
+	*r = (struct result){ 0 };
+	while (at < n && !r->ended) {
+		size_t part = cut == 0 ? 1 : at < cut ? cut - at : n - at;
+		int end = data_dots(&d, in + at, part, &used, r->failed ? NULL : &m);
+
+		if (end < 0)
+			r->failed = true;
+		r->ended = end == 1;
+		at += used;
+	}
+	r->used = at;
+	r->bare = d.bare;
+	r->len = sink.len;
+	memcpy(r->text, sink.text, sink.len);
+}
+
+static void
+octets(const char *in, size_t n, size_t cut, struct result *r)
+{
+	struct message m = { 0 };
+	struct data d = { 0 };
+	size_t at = 0;
+
+	sink = (struct sink){ 0 };
+	while (at < n) {
+		size_t part = cut == 0 ? 1 : at < cut ? cut - at : n - at;
+
+		data_octets(&d, in + at, part, true, false, &m);
+		at += part;
+	}
+	data_octets(&d, "", 0, true, true, NULL);
+	*r = (struct result){ .used = n, .bare = d.bare, .len = sink.len };
+	memcpy(r->text, sink.text, sink.len);
+}
+
+static bool
+same(const struct result *a, const struct result *b)
+{
+	return a->ended == b->ended && a->bare == b->bare && a->used == b->used && a->len == b->len &&
+	    memcmp(a->text, b->text, a->len) == 0;
+}
+
+/* One text, every way. 0 or -1. */
+static int
+check(const char *in, size_t n)
+{
+	struct result want, got, chunk = { .used = n, .bare = has_bare(in, n), .len = n };
+	size_t cut;
+	int fail;
+
+	expected(in, n, &want);
+	memcpy(chunk.text, in, n);
+	for (cut = 0; cut <= n; cut++) {
+		dots(in, n, cut, 0, &got);
+		if (got.ended != want.ended || (want.ended && !same(&got, &want))) {
+			show("expected", in, n, &want);
+			show("data_dots", in, n, &got);
+			return -1;
+		}
+		for (fail = 1; fail <= 4; fail++) {
+			dots(in, n, cut, fail, &got);
+			if (got.ended != want.ended || (want.ended && (got.used != want.used || got.bare != want.bare))) {
+				show("expected", in, n, &want);
+				show("data_dots, failing", in, n, &got);
+				return -1;
+			}
+		}
+		octets(in, n, cut, &got);
+		if (!same(&got, &chunk)) {
+			show("expected", in, n, &chunk);
+			show("data_octets", in, n, &got);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+main(void)
+{
+	static const char tail[] = "\r\n.\r\nQUIT";
+	char in[ROOM];
+	size_t n, i;
+	long texts = 0;
+
+	for (n = 0; n <= LENGTH; n++) {
+		size_t digit[LENGTH] = { 0 };
+
+		for (;;) {
+			for (i = 0; i < n; i++)
+				in[i] = alphabet[digit[i]];
+			memcpy(in + n, tail, sizeof tail);
+			/* alone, and with a true end and a command behind it */
+			if (check(in, n) < 0 || check(in, n + sizeof tail - 1) < 0)
+				return 1;
+			texts++;
+			for (i = 0; i < n && ++digit[i] == sizeof alphabet; i++)
+				digit[i] = 0;
+			if (i == n)
+				break;
+		}
+	}
+	printf("%ld texts\n", texts);
+	return 0;
+}
