@@ -1,0 +1,133 @@
+/* ISC licence, see LICENSE. */
+/*
+ * What one full TLS 1.3 handshake costs here and now, with libtls on both sides of a loopback connection and nothing else:
+ * no server is cheaper. Taken in the same run it tells runs on a fast and on a slow hour of a machine apart.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tls.h>
+
+static _Noreturn void
+die(const char *what)
+{
+	fprintf(stderr, "bench-floor: %s\n", what);
+	_exit(111);
+}
+
+static double
+cpu_ms(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 + (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3;
+}
+
+static void
+close_tls(struct tls *t, int fd)
+{
+	tls_close(t);
+	tls_free(t);
+	close(fd);
+}
+
+/* A ticket that comes instead of data makes libtls ask for another try, on a blocking socket too. */
+static int
+read_octet(struct tls *t)
+{
+	ssize_t n;
+	char octet;
+
+	while ((n = tls_read(t, &octet, 1)) == TLS_WANT_POLLIN)
+		;
+	return n == 1;
+}
+
+/* Serve count connections, one octet each way, and write the CPU that took to report. */
+static void
+serve(int listener, struct tls_config *config, int count, int report)
+{
+	struct tls *server = tls_server(), *t;
+	double before, after;
+	int i, fd;
+
+	if (!server || tls_configure(server, config) == -1)
+		die(server ? tls_error(server) : "memory");
+	before = cpu_ms();
+	for (i = 0; i < count; i++) {
+		if ((fd = accept(listener, NULL, NULL)) == -1 || tls_accept_socket(server, &t, fd) == -1)
+			die("accept");
+		if (tls_handshake(t) == -1 || !read_octet(t) || tls_write(t, "x", 1) != 1)
+			die(tls_error(t));
+		close_tls(t, fd);
+	}
+	after = cpu_ms();
+	if (write(report, (double[]){ after - before }, sizeof(double)) != sizeof(double))
+		die("report");
+	_exit(0);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	struct tls_config *config = tls_config_new();
+	socklen_t size = sizeof at;
+	int count, i, fd, listener, report[2], status;
+	double client, server;
+	pid_t pid;
+
+	if (argc != 4 || (count = atoi(argv[3])) < 1) {
+		fputs("usage: bench-floor cert key handshakes\n", stderr);
+		return 100;
+	}
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (!config || listener == -1 || bind(listener, (struct sockaddr *)&at, size) == -1 || listen(listener, 16) == -1 ||
+	    getsockname(listener, (struct sockaddr *)&at, &size) == -1 || pipe(report) == -1)
+		die("listen");
+	if (tls_config_set_keypair_file(config, argv[1], argv[2]) == -1 ||
+	    tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_3) == -1)
+		die(tls_config_error(config));
+	alarm(60); /* when one of the two dies the other would wait for ever; a child has no alarm of its parent's */
+	if ((pid = fork()) == -1)
+		die("fork");
+	if (pid == 0) {
+		alarm(60);
+		serve(listener, config, count, report[1]);
+	}
+	close(listener);
+	close(report[1]);
+
+	tls_config_free(config);
+	if (!(config = tls_config_new()) || tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_3) == -1)
+		die("memory");
+	tls_config_insecure_noverifycert(config);
+	tls_config_insecure_noverifyname(config);
+	client = cpu_ms();
+	for (i = 0; i < count; i++) {
+		struct tls *t = tls_client();
+
+		if (!t || tls_configure(t, config) == -1)
+			die("memory");
+		if ((fd = socket(AF_INET, SOCK_STREAM, 0)) == -1 || connect(fd, (struct sockaddr *)&at, sizeof at) == -1)
+			die("connect");
+		if (tls_connect_socket(t, fd, "localhost") == -1 || tls_handshake(t) == -1 || tls_write(t, "x", 1) != 1 ||
+		    !read_octet(t))
+			die(tls_error(t));
+		close_tls(t, fd);
+	}
+	client = cpu_ms() - client;
+	tls_config_free(config);
+	if (read(report[0], &server, sizeof server) != sizeof server || waitpid(pid, &status, 0) != pid || status != 0)
+		die("the server failed");
+	printf("server_ms=%.3f client_ms=%.3f\n", server / count, client / count);
+	return 0;
+}
