@@ -10,7 +10,10 @@ oneTimeSetUp() {
 	chmod 755 "$T" # Dovecot's processes are not root
 	ready=
 	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/lmtp ] || return 0
-	dovecot-lmtp start "$T/d" >"$T/addresses" || return 0
+	dovecot-lmtp start "$T/d" >"$T/addresses" || {
+		fail 'Dovecot does not start'
+		return 0
+	}
 	ready=1
 	socket=$(sed -n 1p "$T/addresses")
 	tcp=$(sed -n 2p "$T/addresses")
