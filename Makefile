@@ -91,11 +91,6 @@ bin/test-header: tests/tools/test-header.o libmsa.a
 bin/test-table: tests/tools/test-table.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/test-table.o libmsa.a $(LIBS_cdb)
 
-# Each tests/fuzz/NAME.c for FUZZ_SECONDS; wants clang with libFuzzer.
-FUZZ_SECONDS = 10
-fuzz:
-	FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run
-
 demo:
 	sh scripts/setup demo
 	$(MAKE) all
@@ -108,6 +103,9 @@ check:
 lint:
 	sh scripts/lint
 
+fuzz:
+	sh tests/fuzz/run
+
 install: all
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
 	cp $(BIN) $(DESTDIR)$(PREFIX)/bin
@@ -115,7 +113,6 @@ install: all
 	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o
-	rm -rf bin/*
+	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o bin/*
 
-.PHONY: all check-bin fuzz demo check lint install clean
+.PHONY: all check-bin demo check lint fuzz install clean
