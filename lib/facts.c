@@ -45,6 +45,8 @@ static const struct {
 	{ "MSA_PARTIAL", FACTS_SUBMITD },
 };
 
+static const char site[] = "MSA_X_"; /* how the names begin that are the operator's own */
+
 static int
 room(struct facts *f)
 {
@@ -162,6 +164,13 @@ facts_claim(struct facts *f, enum facts_owner owner)
 	for (i = 0; i < sizeof table / sizeof *table; i++)
 		if (table[i].owner >= owner)
 			facts_unset(f, table[i].name);
+	for (i = 0; owner <= FACTS_OPERATOR && i < f->n;)
+		if (strncmp(f->v[i], site, sizeof site - 1) == 0) {
+			free(f->v[i]);
+			f->v[i] = f->v[--f->n];
+			f->v[f->n] = NULL;
+		} else
+			i++;
 }
 
 enum facts_owner
@@ -172,7 +181,7 @@ facts_owner(const char *name)
 	for (i = 0; i < sizeof table / sizeof *table; i++)
 		if (strcmp(table[i].name, name) == 0)
 			return table[i].owner;
-	return strncmp(name, "MSA_X_", 6) == 0 ? FACTS_OPERATOR : FACTS_NOBODY;
+	return strncmp(name, site, sizeof site - 1) == 0 ? FACTS_OPERATOR : FACTS_NOBODY;
 }
 
 void
