@@ -78,6 +78,7 @@ test_bad_calls_are_refused_and_leave_nothing() {
 test_a_caller_has_five_seconds_in_all() {
 	resident submit submitd -P 4:4 "$T/take"
 	for how in silent half trickle; do
+		: >"$T/got.$how"
 		handover "$T/submit" $how >"$T/got.$how" &
 		eval "$how=$!"
 	done
@@ -204,6 +205,7 @@ test_a_listener_of_somebody_else_is_not_given_calls() {
 
 test_workers_end_with_their_parent() {
 	resident submit submitd -P 3:3 "$T/take"
+	: >"$T/out"
 	handover "$T/submit" hold >"$T/out" &
 	held=$!
 	await "$T/out"
@@ -260,6 +262,7 @@ test_a_worker_is_replaced_after_its_calls() {
 
 test_a_full_session_pool_says_421_and_a_message_pool_queues() {
 	resident submit submitd -w 1 -P 1:1 "$T/take"
+	: >"$T/held"
 	handover "$T/submit" hold >"$T/held" &
 	held=$!
 	await "$T/held"
