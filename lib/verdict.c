@@ -38,6 +38,7 @@ weigh(int status)
 /* Replies as they stand in the text: at most max + 1 are kept, so that too many can be told. */
 struct parsed {
 	struct reply_foreign *reply;
+	size_t room;
 	size_t n;
 	bool bad; /* a line that is no reply, or an unfinished one */
 };
@@ -47,8 +48,8 @@ parsed_free(struct parsed *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->n; i++)
-		reply_foreign_free(&p->reply[i]);
+	for (i = 0; i < p->room; i++)
+		reply_foreign_free(&p->reply[i]); /* an unfinished one behind the n too */
 	free(p->reply);
 }
 
@@ -60,6 +61,7 @@ parse(struct parsed *p, const char *text, size_t len, size_t max)
 	p->reply = calloc(max + 1, sizeof *p->reply);
 	if (!p->reply)
 		return -1;
+	p->room = max + 1;
 	while (len > 0) {
 		const char *lf = memchr(text, '\n', len), *rest;
 		size_t line = lf ? (size_t)(lf - text) : len, skip = lf ? line + 1 : line, restlen;
@@ -85,10 +87,8 @@ parse(struct parsed *p, const char *text, size_t len, size_t max)
 		text += skip;
 		len -= skip;
 	}
-	if (open) {
-		reply_foreign_free(&p->reply[p->n]);
+	if (open)
 		p->bad = true;
-	}
 	return 0;
 }
 
