@@ -3,8 +3,6 @@
 # shellcheck source=tests/dialogue.sh
 . "$(dirname "$0")/dialogue.sh"
 
-
-# shellcheck disable=SC2016
 LOCAL='451 4.3.0 Local error, try again later'
 REFUSED='554 5.7.1 Refused'
 
