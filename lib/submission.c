@@ -139,7 +139,7 @@ about(struct submission *s, enum reply r, const char *detail, size_t len)
 	clean[i] = '\0';
 	if (reply_addf(&s->conn.out, r, "%s: %s", reply_text(r), clean) < 0)
 		return r;
-	s->errors++;
+	s->errors += reply_code(r) >= 500;
 	return SAID;
 }
 
