@@ -23,9 +23,10 @@
 #include "os.h"
 
 /*
- * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a worker;
- * the worker that takes a call and finds nobody idle wakes the parent with one octet. The end is told by closing a
- * pipe, which workers that wait for a client see (call.stop), with a signal that only interrupts those in accept.
+ * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a
+ * worker; the worker that takes a call and finds nobody idle wakes the parent with one octet. The end is told by
+ * closing a pipe, which workers that wait for a client see (call.stop), with a signal that only interrupts those in
+ * accept.
  */
 enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
 

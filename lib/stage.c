@@ -119,7 +119,7 @@ stage_verdict(struct call *call, enum reply r, const char *detail)
 	return reply_code(r) < 300 ? CHAIN_DONE : reply_code(r) < 500 ? CHAIN_LATER : CHAIN_REFUSED;
 }
 
-/* Tell the peer (a session: session_reply), or who started us, that this call goes nowhere. A filter has nobody to tell. */
+/* Tell the peer (a session: session_reply), or who started us, that this call goes nowhere; a filter tells nobody. */
 static int
 fail_with(struct call *call, enum reply session_reply)
 {

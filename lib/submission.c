@@ -179,8 +179,9 @@ do_rcpt(struct submission *s, char *arg, size_t len)
 }
 
 /*
- * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the chain
- * was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the line.
+ * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the
+ * chain was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the
+ * line.
  */
 static void
 log_message(struct submission *s, const char *event, int code, const char *reason, off_t size, int64_t start_ms)
@@ -304,7 +305,7 @@ deliver(struct submission *s)
 	return r;
 }
 
-/* What became of adding to the message. Of one that is lost the rest is read and dropped, and its room is given back. */
+/* What became of adding to the message. Of one that is lost the rest is dropped, and its room is given back. */
 static void
 took(struct submission *s, int result)
 {

@@ -6,7 +6,8 @@
  * session makes a full handshake (nothing is resumed), authenticates, sends its messages one after the other and says
  * QUIT. A message's latency runs from the first octet of MAIL to the last of the answer to its content.
  *
- * Prints one line, name=value with single spaces between them; seconds run to the last 250, cpu_ms is this process's own.
+ * Prints one line, name=value with single spaces between them; seconds run to the last 250, cpu_ms is this process's
+ * own.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -507,7 +508,8 @@ report(struct load *l, int late)
 		    percentile(l->latency_us, l->accepted, 99), percentile(l->latency_us, l->accepted, 100));
 	}
 	printf(" cpu_ms=%.1f tls=%s error=\"%s\"\n",
-	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 + (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3,
+	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 +
+	        (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3,
 	    l->tls[0] ? l->tls : "none", l->error);
 }
 
