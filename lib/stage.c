@@ -285,9 +285,9 @@ stage_run(const struct stage *stage, void *conf, const struct stage_options *opt
 	for (fd = CHAIN_FD_IN; fd <= CHAIN_FD_LOG; fd++) /* a closed one would be the next file opened */
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			return CHAIN_LATER;
-	if (options->path)
+	if (options && options->path)
 		return run_pool(stage, conf, options);
-	return run_once(stage, conf, options->user);
+	return run_once(stage, conf, options ? options->user : NULL);
 }
 
 void

@@ -233,7 +233,7 @@ test_misuse_is_451_in_a_chain_and_100_outside() {
 		# shellcheck disable=SC2086
 		(unset MSA_MESSAGE; filter $args) <"$T/m" >"$T/out" 2>"$T/log"
 		assertEquals "$args" 100 $?
-		assertEquals 'usage: filter [-l] [-t seconds] [-U user[:group]] command prog [arg ...]' "$(tail -n 1 "$T/log")"
+		assertEquals 'usage: filter [-t seconds] [-u] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] command prog [arg ...]' "$(tail -n 1 "$T/log")"
 	done
 }
 

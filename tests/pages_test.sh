@@ -45,7 +45,7 @@ test_pages_have_every_section() {
 			assertTrue "$name: $heading" "grep -qx '$heading' '$T/page'"
 		done
 		# the slots: descriptors, environment, limits; "none" spelt out
-		for slot in 'environment\|reads' limits; do
+		for slot in 'environment\|read' limits; do
 			assertTrue "$name: $slot" "grep -qi '^[^a-z]*\($slot\)' '$T/page'"
 		done
 		assertTrue "$name: it names chain(7)" "grep -q 'chain(7)' '$T/page'"

@@ -6,7 +6,7 @@
 test_usage_is_the_pages_synopsis() {
 	submitd >"$T/out" 2>&1
 	assertEquals 100 $?
-	echo 'usage: submitd [-e errors] [-S seconds] [-t seconds] [-U user[:group]] [-w seconds] prog [arg ...]' >"$T/want"
+	echo 'usage: submitd [-e errors] [-S seconds] [-t seconds] [-w seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] prog [arg ...]' >"$T/want"
 	assert_same usage "$T/want" "$T/out"
 	{
 		printf 'usage: '
