@@ -42,7 +42,7 @@ os_disk_file(int *rd, int *wr)
 	if (w < 0)
 		return -1;
 	r = open(path, O_RDONLY | O_CLOEXEC);
-	if (r >= 0 && fchmod(w, 0400) < 0) { /* who gets r cannot open it once more to write, but for root */
+	if (r >= 0 && fchmod(w, 0444) < 0) { /* any uid of the chain may open it once more, to read */
 		close(r);
 		r = -1;
 	}

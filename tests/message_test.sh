@@ -138,7 +138,7 @@ test_slurp_has_its_limit() {
 
 test_disk_files() {
 	gives os disk <<-'END'
-	links 0 mode 400 cloexec 1 1
+	links 0 mode 444 cloexec 1 1
 	write ok
 	write to the reading end: Bad file descriptor
 	size 5
