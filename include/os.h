@@ -14,7 +14,7 @@
 /* An anonymous regular file in memory where the system has such files, else unlinked in TMPDIR. Read-write. */
 int os_memory_file(const char *name);
 
-/* An anonymous regular file in TMPDIR (/tmp), mode 0444: *rd is opened read-only, *wr to write, the name is gone. */
+/* An anonymous regular file in TMPDIR (/tmp): *rd is opened read-only, *wr for writing, no name, mode 0444. */
 int os_disk_file(int *rd, int *wr);
 
 /* Nobody can write to a file of os_memory_file any more; a no-op where it is a file in TMPDIR. */

@@ -42,12 +42,14 @@ os_disk_file(int *rd, int *wr)
 	if (w < 0)
 		return -1;
 	r = open(path, O_RDONLY | O_CLOEXEC);
-	if (r >= 0 && fchmod(w, 0444) < 0) { /* any uid of the chain may open it once more, to read */
+	e = errno;
+	unlink(path);
+	/* Who has it on a descriptor may open it again to read, whatever his uid, and nobody (but root) to write. */
+	if (r >= 0 && fchmod(r, 0444) < 0) {
+		e = errno;
 		close(r);
 		r = -1;
 	}
-	e = errno;
-	unlink(path);
 	if (r < 0) {
 		close(w);
 		errno = e;
