@@ -113,10 +113,10 @@ test_the_deadline_ends_the_whole_group() {
 
 # Who wrote the dot may live a little longer; when the next message comes it is not kept.
 test_zombies_do_not_gather() {
-	printf '%s\n' 'ps -o stat= --ppid $PPID | grep -c Z >&2; echo 250 ok; echo .; exec >&-; sleep 0.03' >"$T/script"
-	test-unit stage deliver -t 8 sh "$T/script" >"$T/got" 2>"$T/log" </dev/null
-	assertEquals 8 "$(grep -c '^250' "$T/got")"
-	assertEquals 8 "$(grep -c '^[012]$' "$T/log")"
+	printf '%s\n' 'ps -o stat= --ppid $PPID | grep -c Z >&2; echo 250 ok; echo .; exec >&-; sleep 0.01' >"$T/script"
+	test-unit stage deliver -t 20 sh "$T/script" >"$T/got" 2>"$T/log" </dev/null
+	assertEquals 20 "$(grep -c '^250' "$T/got")"
+	assertTrue "$(tr '\n' ' ' <"$T/log")" "[ $(sort -n "$T/log" | tail -n 1) -lt 8 ]"
 }
 
 test_the_chain_gets_its_descriptors_and_no_others() {
