@@ -229,7 +229,7 @@ handshake(struct load *l, struct session *s)
 
 	if (!s->ssl) {
 		s->ssl = SSL_new(l->ctx);
-		if (!s->ssl || !SSL_set_fd(s->ssl, s->fd))
+		if (!s->ssl || !SSL_set_fd(s->ssl, s->fd) || !SSL_set_tlsext_host_name(s->ssl, "localhost"))
 			return -1;
 		SSL_set_connect_state(s->ssl);
 	}
