@@ -79,7 +79,7 @@ int
 main(int argc, char *argv[])
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
-	struct tls_config *config = tls_config_new();
+	struct tls_config *config;
 	socklen_t size = sizeof at;
 	int count, i, fd, listener, report[2], status;
 	double client, server;
@@ -89,6 +89,7 @@ main(int argc, char *argv[])
 		fputs("usage: bench-floor cert key handshakes\n", stderr);
 		return 100;
 	}
+	config = tls_config_new();
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	if (!config || listener == -1 || bind(listener, (struct sockaddr *)&at, size) == -1 || listen(listener, 16) == -1 ||
