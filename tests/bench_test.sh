@@ -8,6 +8,7 @@
 
 # usage: sink [option ...]; sets SINK (its pid) and PORT
 sink() {
+	: >"$T/sink" # the redirection below happens in the child, maybe late
 	bench-sink "$@" 0 >"$T/sink" &
 	SINK=$!
 	wait_for 10 grep -q '^ready' "$T/sink" || return 1
@@ -105,6 +106,7 @@ s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); print("ready", flush=True);
 
 test_idle_connections_are_held_until_told() {
 	sink -s
+	: >"$T/load"
 	bench-load -n -I 20 "$PORT" >"$T/load" &
 	load=$!
 	wait_for 10 grep -q '^ready 20$' "$T/load"
@@ -119,6 +121,7 @@ test_idle_connections_are_held_until_told() {
 
 test_lost_idle_connections_are_counted() {
 	sink -s
+	: >"$T/load"
 	bench-load -n -I 5 "$PORT" >"$T/load" &
 	load=$!
 	wait_for 10 grep -q '^ready 5$' "$T/load"

@@ -1,7 +1,7 @@
 /* ISC licence, see LICENSE. */
 /*
  * What one full TLS 1.3 handshake costs here and now, with libtls on both sides of a loopback connection and nothing
- * else: no server is cheaper. Taken in the same run it tells runs on a fast and on a slow hour of a machine apart.
+ * else: no server is cheaper. Taken in the same run it tells a fast hour of a machine from a slow one.
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ cpu_ms(void)
 
 	getrusage(RUSAGE_SELF, &ru);
 	return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 +
-	        (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3;
+	    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3;
 }
 
 static void
