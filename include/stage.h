@@ -67,8 +67,8 @@ int stage_option(struct stage_options *o, const char *name, int letter, const ch
 
 /*
  * Exec'd: serve the one call that fds 0 to 3 and the environment are. Returns the exit code. In a message stage
- * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. Resident (-l): be the pool of workers until SIGTERM. options NULL: none. Descriptors
- * that main opened stay open if they are close-on-exec, and must be; all others are closed.
+ * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. Resident (-l): be the pool of workers until SIGTERM. options
+ * NULL: none. Descriptors that main opened stay open if they are close-on-exec, and must be; all others are closed.
  */
 int stage_run(const struct stage *stage, void *conf, const struct stage_options *options);
 
