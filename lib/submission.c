@@ -608,6 +608,7 @@ submission_serve(struct call *call, void *conf)
 {
 	struct submission s = { .call = call, .conf = conf, .state = START };
 	const char *verb = facts_get(&call->facts, "MSA_VERB");
+	const char *limit;
 	char host[256];
 
 	conn_open(&s.conn, call->in, call->out);
@@ -615,8 +616,14 @@ submission_serve(struct call *call, void *conf)
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
 	s.lmtp = facts_is_lmtp(&call->facts);
 	ehlo_from_facts(&s.offered, &call->facts);
+	limit = facts_get(&call->facts, "DATABYTES");
 	s.auth = verb || facts_is_authenticated(&call->facts);
-	if (verb) { /* authd has greeted and taken the EHLO */
+	if (limit && *limit && facts_number(&call->facts, "DATABYTES", -1) < 0) {
+		/* a limit that cannot be read is not the same as none */
+		log_event(&call->log, "misuse", "reason", "DATABYTES is not a number of octets", (char *)NULL);
+		reply_add(&s.conn.out, REPLY_TROUBLE);
+		s.over = true;
+	} else if (verb) { /* authd has greeted and taken the EHLO */
 		s.state = READY;
 		s.esmtp = strcmp(verb, "HELO") != 0;
 	} else if (buf_printf(&s.conn.out, "220 %s %s\r\n", ehlo_host(&call->facts, host, sizeof host),

@@ -440,6 +440,13 @@ test_what_comes_with_a_bare_lf_is_never_a_command() {
 	E2
 }
 
+test_a_size_limit_that_is_no_number_is_421() {
+	printf '%s\n' '<<' >"$T/script"
+	assertEquals '421 4.3.0 Local trouble, closing the connection|EOF|' \
+		"$(DATABYTES=10M talk submitd true <"$T/script" 2>"$T/log" | tr '\n' '|')"
+	assertTrue 'the log says why' "grep -q 'DATABYTES is not a number' '$T/log'"
+}
+
 # A line of n octets with its CRLF. usage: line n start end
 line() {
 	printf '> %s%0*d%s\n' "$2" "$(($1 - 2 - ${#2} - ${#3}))" 0 "$3"
