@@ -5,6 +5,7 @@
 QUICKSTART=
 
 # Start examples/quickstart/run on free ports, Maildirs below $T/mail, log to $T/log. Sets QUICKSTART, SUBMISSION, SUBMISSIONS.
+# MODE and LMTP are the caller's.
 quickstart_start() {
 	: >"$T/ready"
 	SUBMISSION_PORT=0 SUBMISSIONS_PORT=0 MAILDIR=$T/mail "$ROOT/examples/quickstart/run" >"$T/ready" 2>"$T/log" &
