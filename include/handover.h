@@ -21,7 +21,8 @@ enum {
 
 /*
  * A connection to the resident at path, which runs as root, as ourselves, or as the owner of the socket. wait_ms
- * bounds the wait in its queue. The descriptor, or -1 with errno (EPERM: listened by somebody else).
+ * bounds the wait in its queue; 0: none, the descriptor is non-blocking, and errno EAGAIN says that the queue is full.
+ * The descriptor, or -1 with errno (EPERM: listened by somebody else).
  */
 int handover_connect(const char *path, int wait_ms);
 
@@ -40,7 +41,7 @@ struct handover_allow {
 };
 int handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow);
 
-/* Acknowledge a session call; wait for it. 0, or -1 with errno (ETIMEDOUT). */
+/* Acknowledge a session call; wait for it, or (0) only look. 0, or -1 with errno (ETIMEDOUT; EAGAIN: not yet). */
 int handover_acknowledge(int fd);
 int handover_acknowledged(int fd, int wait_ms);
 

@@ -38,17 +38,18 @@ handover_connect(const char *path, int wait_ms)
 		return -1;
 	}
 	memcpy(sun.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (wait_ms == 0 ? SOCK_NONBLOCK : 0), 0);
 	if (fd < 0)
 		return -1;
 	/* A full queue makes connect wait, and this is the only way to bound that. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
+	if (wait_ms > 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
 	if (connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0 && os_peer_uid(fd, &uid) == 0) {
 		if (uid == 0 || uid == geteuid() || (stat(path, &st) == 0 && st.st_uid == uid))
 			return fd;
 		errno = EPERM;
 	}
-	e = errno == EAGAIN ? ETIMEDOUT : errno;
+	e = errno == EAGAIN && wait_ms > 0 ? ETIMEDOUT : errno;
 	close(fd);
 	errno = e;
 	return -1;
@@ -295,9 +296,9 @@ handover_acknowledged(int fd, int wait_ms)
 {
 	char octet;
 
-	if (!readable(fd, wait_ms))
+	if (wait_ms > 0 && !readable(fd, wait_ms))
 		return -1;
-	switch (recv(fd, &octet, 1, 0)) {
+	switch (recv(fd, &octet, 1, MSG_DONTWAIT)) {
 	case 1:
 		return 0;
 	case 0:

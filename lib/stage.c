@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "handover.h"
 #include "id.h"
+#include "listener.h"
 #include "message.h"
 #include "os.h"
 #include "peer.h"
@@ -238,23 +239,6 @@ run_once(const struct stage *stage, void *conf, const char *user)
 	return r;
 }
 
-/* The listening socket that a super-server gives: LISTEN_FDS (systemd), else fd 0. */
-static int
-given_listener(void)
-{
-	struct facts f = { 0 };
-	int fd = CHAIN_FD_IN;
-
-	if (facts_from_environ(&f) == 0 && facts_number(&f, "LISTEN_FDS", 0) > 0 &&
-	    facts_number(&f, "LISTEN_PID", 0) == getpid())
-		fd = CHAIN_FD_ENVELOPE; /* systemd's first is 3 */
-	facts_free(&f);
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDNAMES");
-	return fd;
-}
-
 static int
 run_pool(const struct stage *stage, void *conf, const struct stage_options *o)
 {
@@ -270,7 +254,7 @@ run_pool(const struct stage *stage, void *conf, const struct stage_options *o)
 	};
 
 	if (!pool.path)
-		pool.fd = given_listener();
+		pool.fd = listener_given();
 	return pool_run(stage, conf, &pool);
 }
 

@@ -164,8 +164,11 @@ enter(struct tlspump *p, enum state state, int wait_ms)
 static void
 end_app(struct tlspump *p)
 {
-	if (p->app.in >= 0)
+	if (p->app.in >= 0) {
+		if (p->conf->forget)
+			p->conf->forget(p, p->conf->forget_arg);
 		close(p->app.in);
+	}
 	p->app.in = p->app.out = -1;
 }
 
@@ -178,7 +181,8 @@ done(struct tlspump *p)
 	snprintf(out, sizeof out, "%llu", (unsigned long long)p->out_octets);
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - p->start_ms));
 	log_event(p->log, "done", "tls", p->secure ? tls_conn_version(p->tls) : NULL, "cipher",
-	    p->secure ? tls_conn_cipher(p->tls) : NULL, "in", in, "out", out, "ms", ms, "end", p->end, (char *)NULL);
+	    p->secure ? tls_conn_cipher(p->tls) : NULL, "in", in, "out", out, "ms", ms, "peer", p->peer, "end",
+	    p->end, (char *)NULL);
 	end_app(p);
 	enter(p, DONE, 0);
 }
@@ -437,7 +441,7 @@ tlspump_started(struct tlspump *p, int app)
 	if (p->state != STARTING)
 		return;
 	if (app < 0) {
-		trouble(p, REPLY_TROUBLE, "next");
+		tlspump_refused(p, REPLY_TROUBLE);
 		return;
 	}
 	side_open(&p->app, app, app);
@@ -445,6 +449,28 @@ tlspump_started(struct tlspump *p, int app)
 		enter(p, PUMP, 0);
 	else
 		enter(p, GREETING, p->conf->greeting_ms);
+}
+
+void
+tlspump_refused(struct tlspump *p, enum reply r)
+{
+	if (p->state != STARTING && p->state != GREETING && p->state != PUMP)
+		return;
+	end_app(p);
+	trouble(p, r, "next");
+}
+
+void
+tlspump_stop(struct tlspump *p)
+{
+	if (p->state == CLEAR || p->state == PREPARING)
+		trouble(p, REPLY_SHUTDOWN, "stop");
+}
+
+bool
+tlspump_is_through(const struct tlspump *p)
+{
+	return p->state >= ANSWER;
 }
 
 /* The octets of down that are a complete reply; 0: not yet; -1: they will never be one. */
