@@ -109,3 +109,29 @@ assert_no_process() {
 	wait_for 5 no_process
 	assertEquals "processes" "" "$(processes)"
 }
+
+# Residents: nobody who talks or is called is root, and each stage is another user.
+assert_users() {
+	for pair in tlsd:daemon authd:bin submitd:sys qualify:games stamp:man lmtp-inject:lp; do
+		assertTrue "$pair" "pgrep -u ${pair#*:} -f '(^|/)${pair%:*} .*$T/' >/dev/null"
+	done
+}
+
+# A user whom -A does not name cannot hand over a session, whatever it claims. usage: assert_stranger_is_refused socket
+assert_stranger_is_refused() {
+	printf '%s\n' '<<' | talk setpriv --reuid nobody --regid nogroup --clear-groups \
+		env SMTPAUTHUSER=root RELAYCLIENT= "$T/bin/call" "$1" >"$T/out" 2>"$T/err"
+	assertContains "$(cat "$T/out" "$T/err")" "421 4.3.2 "
+}
+
+# usage: assert_gone pids
+assert_gone() {
+	for one in $1; do
+		wait_for 5 is_gone "$one"
+		assertTrue "$one: $(ps -o args= -p "$one")" $?
+	done
+}
+
+is_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
