@@ -131,7 +131,3 @@ assert_gone() {
 		assertTrue "$one: $(ps -o args= -p "$one")" $?
 	done
 }
-
-is_gone() {
-	! kill -0 "$1" 2>/dev/null
-}

@@ -43,3 +43,7 @@ descendants() {
 		{ parent[$1] = $2 }
 		END { for (p in parent) for (q = p; q in parent; q = parent[q]) if (parent[q] == top) { print p; break } }'
 }
+
+is_gone() {
+	! kill -0 "$1" 2>/dev/null
+}

@@ -189,13 +189,28 @@ test_z_the_log_holds_no_credential() {
 		-e "$(printf '\0%s\0%s' "$USER_NAME" "$PASSWORD" | base64)" "$T/log")"
 }
 
-test_zz_sigterm_ends_all_processes() {
+test_zz_sigterm_ends_all_processes_and_sessions() {
+	plain=$(printf '\0%s\0%s' "$USER_NAME" "$PASSWORD" | base64)
+	printf '%s\n' '<' '> EHLO client' '<' 'sleep 0.1' '<<' | talk -c "127.0.0.1:$SUBMISSION" >"$T/clear" &
+	clear=$!
+	printf '%s\n' tls '<' '> EHLO client' '<' 'sleep 0.1' '<<' | talk -c "127.0.0.1:$SUBMISSIONS" >"$T/unknown" &
+	unknown=$!
+	printf '%s\n' tls '<' '> EHLO client' '<' "> AUTH PLAIN $plain" '<' "> MAIL FROM:<$USER_NAME>" '<' '<<' |
+		talk -c "127.0.0.1:$SUBMISSIONS" >"$T/known" &
+	known=$!
+	sleep 1
 	pids=$(descendants "$QUICKSTART")
 	assertNotNull "$pids"
 	quickstart_stop
 	for pid in $QUICKSTART $pids; do
-		kill -0 "$pid" 2>/dev/null
-		assertNotEquals "pid $pid is gone" 0 $?
+		wait_for 3 is_gone "$pid"
+		assertTrue "pid $pid is gone" $?
+	done
+	wait "$clear" "$unknown" "$known"
+	assertContains "$(cat "$T/known")" "250 2.1.0 "
+	[ "${MODE:-exec}" = resident ] || return 0
+	for session in clear unknown known; do # residents have time for a last word
+		assertContains "$session: $(cat "$T/$session")" "$(tail -n 2 "$T/$session")" "421 4.3.2 "
 	done
 }
 
