@@ -58,11 +58,12 @@ example_copy() {
 	rm -rf "${T:?}/$example"
 	cp -R "$ROOT/examples/$example" "$T/$example"
 	grep -q __asan_init "$T/bin/stamp" && set -- "$@" -e 's/-a 200000000/-a =/' # a sanitizer maps terabytes
+	for pair in tls:daemon auth:bin submit:sys qualify:games stamp:man inject:lp log:news; do
+		set -- "$@" -e "s/\\<msa-${pair%:*}\\>\\([^.]\\|$\\)/${pair#*:}\\1/g" # not a unit's name
+	done
 	find "$T/$example" -type f -exec sed -i -e "s|/usr/local/bin|$T/bin|g" -e "s|/etc/msa|$T/etc|g" \
 		-e "s|/run/dovecot/lmtp|$T/d/lmtp|g" -e "s|/run/msa|$T/run|g" -e "s|/var/log/msa|$T/log|g" \
-		-e 's/\<msa-tls\>/daemon/g' -e 's/\<msa-auth\>/bin/g' -e 's/\<msa-submit\>/sys/g' \
-		-e 's/\<msa-qualify\>/games/g' -e 's/\<msa-stamp\>/man/g' -e 's/\<msa-inject\>/lp/g' \
-		-e 's/\<msa-log\>/news/g' -e 's/-U msa /-U nobody /g' "$@" {} +
+		-e 's/-U msa /-U nobody /g' "$@" {} +
 }
 
 accepts() {
