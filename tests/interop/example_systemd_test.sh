@@ -7,6 +7,8 @@
 # shellcheck source=tests/interop/example.sh
 . "$ROOT/tests/interop/example.sh"
 
+TRACE=
+
 oneTimeSetUp() {
 	example_prepare systemd-analyze systemd-socket-activate setpriv
 	[ -z "$READY" ] || {
@@ -67,6 +69,7 @@ start() {
 	set -- "$@" $(setting Environment "$service" | tr ' ' '\n' | sed 's/^/--setenv=/')
 	# shellcheck disable=SC2046
 	env -i PATH="$PATH" systemd-socket-activate -l "$address" "$@" \
+		${TRACE:+strace -D -f -qq -e signal=none -o "$T/trace/$(basename "$service" .service)"} \
 		${user:+setpriv --reuid "$user" --regid "$user" --init-groups --no-new-privs --bounding-set=-all --inh-caps=-all} \
 		$(setting ExecStart "$service") 2>>"$T/log" &
 	pids="$pids $!"
@@ -85,9 +88,9 @@ stop() {
 	assert_no_process
 }
 
-test_residents_with_listen_fds() {
-	is_ready || return 0
+start_residents() {
 	pids=
+	rm -f "$T/run"/*
 	for stage in lmtp-inject stamp qualify submitd authd; do
 		start "resident/msa-$stage" "$(setting ListenStream "$T/systemd/resident/msa-$stage.socket")"
 		wait_for 5 test -S "$T/run/$stage"
@@ -98,12 +101,66 @@ test_residents_with_listen_fds() {
 	start resident/msa-tlsd-implicit "127.0.0.1:$PORT_TLS"
 	wait_for 5 accepts "$PORT"
 	wait_for 5 accepts "$PORT_TLS"
+}
+
+test_residents_with_listen_fds() {
+	is_ready || return 0
+	start_residents
 	assert_submits "$PORT" -tls "over STARTTLS"
 	assert_submits "$PORT_TLS" -tlsc "over TLS"
 	assert_refuses "$PORT" -tls
 	assert_users
 	assert_stranger_is_refused "$T/run/submitd"
 	stop
+}
+
+# Nobody here can load SystemCallFilter= as systemd does: so look at what the stages call.
+test_the_system_calls_are_within_the_filter() {
+	is_ready || return 0
+	if ! command -v strace >/dev/null || grep -q __asan_init "$T/bin/stamp"; then
+		skip "no strace, or programs with a sanitizer"
+		return 0
+	fi
+	mkdir "$T/trace"
+	TRACE=1
+	start_residents
+	assert_submits "$PORT" -tls "over STARTTLS"
+	assert_submits "$PORT_TLS" -tlsc "over TLS"
+	for pid in $(pgrep -f "^[^ ]*/(authd|submitd|qualify|stamp|lmtp-inject|tlsd) .*$T"); do
+		kill -HUP "$pid" 2>/dev/null # the parents' reload, the workers' end
+	done
+	wait_for 5 grep -q "tlsd: - reloaded" "$T/log"
+	assert_submits "$PORT" -tls "after a reload"
+	stop
+	TRACE=
+	systemd-analyze syscall-filter >"$T/sets" 2>/dev/null
+	for trace in "$T"/trace/*; do
+		python3 - "$T/sets" "$T/systemd/resident/$(basename "$trace").service" "$trace" >"$T/out" <<-'P'
+			import re, sys
+			text = re.sub('\x1b\\[[0-9;]*m', '', open(sys.argv[1]).read())
+			sets = {}
+			for block in re.split(r'\n(?=@)', text):
+			    head, *rest = block.split('\n')
+			    sets[head.strip()] = [w.strip() for w in rest if w.strip() and not w.strip().startswith('#')]
+			def expand(word):
+			    return set().union(*map(expand, sets[word])) if word.startswith('@') else {word}
+			allowed = set()
+			for value in re.findall(r'^SystemCallFilter=(.*)$', open(sys.argv[2]).read(), re.M):
+			    words = set().union(*map(expand, value.lstrip('~').split()))
+			    allowed = allowed - words if value.startswith('~') else allowed | words
+			used, begun = set(), False
+			for line in open(sys.argv[3], errors='replace'):
+			    if re.search(r'execve\("[^"]*/bin/(authd|submitd|qualify|stamp|lmtp-inject|tlsd)".* = 0$', line):
+			        begun = True
+			    call = re.match(r'\d+ +(\w+)\(', line)
+			    if begun and call:
+			        used.add(call.group(1))
+			assert len(allowed) > 100 and len(used) > 15, (len(allowed), len(used))
+			print(*sorted(used - allowed))
+		P
+		assertEquals "$trace" 0 $?
+		assertEquals "not allowed to $(basename "$trace")" "" "$(cat "$T/out")"
+	done
 }
 
 test_exec_with_a_process_for_each_connection() {
