@@ -1,4 +1,4 @@
-# ucspi-msa. Targets: all demo check lint fuzz install clean. CFLAGS and LDFLAGS are yours.
+# ucspi-msa. Targets: all demo check bench lint fuzz install clean. CFLAGS and LDFLAGS are yours.
 .POSIX:
 .SUFFIXES:
 .SUFFIXES: .c .o
@@ -40,6 +40,9 @@ UNIT = tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o t
 TOOL = tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests/tools/test-header.o \
 	tests/tools/test-table.o
 
+# The tools of the benchmark, which the tests use too.
+BENCH_BIN = bin/bench-floor bin/bench-keep bin/bench-load bin/bench-sink
+
 all: $(BIN)
 
 .c.o:
@@ -76,7 +79,7 @@ bin/submitd: cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
 
-check-bin: $(CHECK_BIN)
+check-bin: $(CHECK_BIN) $(BENCH_BIN)
 
 bin/test-unit: $(UNIT) libmsa.a
 	$(CC) $(LDFLAGS) -o $@ $(UNIT) libmsa.a $(LIBS_unit)
@@ -90,6 +93,14 @@ bin/test-header: tests/tools/test-header.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/test-header.o libmsa.a
 bin/test-table: tests/tools/test-table.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/test-table.o libmsa.a $(LIBS_cdb)
+bin/bench-floor: tests/bench/floor.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/floor.o $(LIBS_tlsd)
+bin/bench-keep: tests/bench/keep.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/keep.o
+bin/bench-load: tests/bench/load.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/load.o -lssl -lcrypto
+bin/bench-sink: tests/bench/sink.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/sink.o
 
 demo:
 	sh scripts/setup demo
@@ -99,6 +110,13 @@ demo:
 check:
 	sh scripts/setup check
 	sh scripts/check
+
+# Peers that cannot be installed or started here are left out aloud.
+bench:
+	sh scripts/setup demo
+	sh scripts/setup bench || echo "bench: not every peer could be installed"
+	$(MAKE) all check-bin
+	sh tests/bench/run
 
 lint:
 	sh scripts/lint
@@ -113,6 +131,6 @@ install: all
 	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o bin/*
+	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
 
-.PHONY: all check-bin demo check lint fuzz install clean
+.PHONY: all check-bin demo check bench lint fuzz install clean

@@ -101,8 +101,8 @@ struct tlspump {
 };
 
 /*
- * Begin with the client at in and out (sockets or not, blocking or not; they stay the caller's). log, and peer (the client's
- * address for the log, or NULL), are borrowed. 0, or -1 with errno ENOMEM and p closed.
+ * Begin with the client at in and out (sockets or not, blocking or not; they stay the caller's). log, and peer (the
+ * client's address for the log, or NULL), are borrowed. 0, or -1 with errno ENOMEM and p closed.
  */
 int tlspump_open(struct tlspump *p, const struct tlspump_conf *conf, int in, int out, const struct log *log,
     const char *peer);

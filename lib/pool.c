@@ -23,9 +23,10 @@
 #include "os.h"
 
 /*
- * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a worker;
- * the worker that takes a call and finds nobody idle wakes the parent with one octet. The end is told by closing a
- * pipe, which workers that wait for a client see (call.stop), with a signal that only interrupts those in accept.
+ * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a
+ * worker; the worker that takes a call and finds nobody idle wakes the parent with one octet. The end is told by
+ * closing a pipe, which workers that wait for a client see (call.stop), with a signal that only interrupts those in
+ * accept.
  */
 enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
 
@@ -79,7 +80,7 @@ serve(struct pool *p, int fd)
 {
 	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = p->stop[0], .resident = true };
 
-	log_open(&call.log, p->stage->name, -1);
+	call.log = p->log;
 	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow) < 0) {
 		log_error(&call.log, "refused", "call:");
 		close(fd);
@@ -211,7 +212,7 @@ turn_away(struct pool *p)
 	if (fd < 0)
 		return;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	log_open(&call.log, p->stage->name, -1);
+	call.log = p->log;
 	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow) == 0) {
 		call.log.session = facts_get(&call.facts, "MSA_SESSION");
 		log_event(&call.log, "refused", "reason", "all workers are busy", (char *)NULL);

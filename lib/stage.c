@@ -120,7 +120,7 @@ stage_verdict(struct call *call, enum reply r, const char *detail)
 	return reply_code(r) < 300 ? CHAIN_DONE : reply_code(r) < 500 ? CHAIN_LATER : CHAIN_REFUSED;
 }
 
-/* Tell the peer (a session: session_reply), or who started us, that this call goes nowhere. A filter has nobody to tell. */
+/* Tell the peer (a session: session_reply), or who started us, that this call goes nowhere; a filter tells nobody. */
 static int
 fail_with(struct call *call, enum reply session_reply)
 {
@@ -269,9 +269,9 @@ stage_run(const struct stage *stage, void *conf, const struct stage_options *opt
 	for (fd = CHAIN_FD_IN; fd <= CHAIN_FD_LOG; fd++) /* a closed one would be the next file opened */
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			return CHAIN_LATER;
-	if (options->path)
+	if (options && options->path)
 		return run_pool(stage, conf, options);
-	return run_once(stage, conf, options->user);
+	return run_once(stage, conf, options ? options->user : NULL);
 }
 
 void

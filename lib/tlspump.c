@@ -87,9 +87,9 @@ side_write(struct tlspump_side *s, const void *p, size_t n)
 }
 
 /*
- * libtls reads a record in two calls; one of ours fetches all that is there. It is never told of the end: it would take an
- * end without close_notify for a fatal error (or for a clean one, depending on whose libtls it is), and what the next
- * stage still says could not be sent. Whoever calls libtls looks at net_eof where it wants more.
+ * libtls reads a record in two calls; one of ours fetches all that is there. It is never told of the end: it would
+ * take an end without close_notify for a fatal error (or for a clean one, depending on whose libtls it is), and what
+ * the next stage still says could not be sent. Whoever calls libtls looks at net_eof where it wants more.
  */
 static ssize_t
 read_cb(struct tls *ctx, void *data, size_t n, void *arg)

@@ -113,8 +113,9 @@ run(struct tlspump *p, struct starter *s, struct call *call, const struct conf *
 }
 
 /*
- * This process stays between the client and the next stage, so that the super-server waits for the last octet. Its order
- * is its security: the starter is forked, the key read, privileges dropped, and only then the client is spoken to.
+ * This process stays between the client and the next stage, so that the super-server waits for the last octet. Its
+ * order is its security: the starter is forked, the key read, privileges dropped, and only then the client is spoken
+ * to.
  */
 static int
 serve(struct call *call, void *arg)

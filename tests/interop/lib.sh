@@ -7,7 +7,7 @@ QUICKSTART=
 # Start examples/quickstart/run on free ports, Maildirs below $T/mail, log to $T/log. Sets QUICKSTART, SUBMISSION, SUBMISSIONS.
 # MODE and LMTP are the caller's.
 quickstart_start() {
-	: >"$T/ready"
+	: >"$T/ready" # an earlier service's line would be read: the redirection below happens in the child
 	SUBMISSION_PORT=0 SUBMISSIONS_PORT=0 MAILDIR=$T/mail "$ROOT/examples/quickstart/run" >"$T/ready" 2>"$T/log" &
 	QUICKSTART=$!
 	wait_for 20 grep -q '^ready' "$T/ready" || {
