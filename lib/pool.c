@@ -353,6 +353,8 @@ make(struct pool *p)
 		return -1;
 	}
 	fcntl(p->listener, F_SETFD, FD_CLOEXEC);
+	/* Some super-servers give a non-blocking one, in which accept would fail again and again. */
+	fcntl(p->listener, F_SETFL, fcntl(p->listener, F_GETFL) & ~O_NONBLOCK);
 	/* accept gives up after a while, so an idle worker can see that it is not needed */
 	setsockopt(p->listener, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
 	p->board = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
