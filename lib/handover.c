@@ -187,37 +187,6 @@ receive(int fd, void *to, size_t n, int *fds, size_t *nfds)
 	return r;
 }
 
-/* This process's environment, less what chain(7) names, and the facts of the n octets at p. */
-static int
-unpack(struct facts *f, const char *p, size_t n)
-{
-	char name[64];
-	size_t names = 0;
-
-	if (facts_from_environ(f) < 0)
-		return -1;
-	facts_claim(f, FACTS_OPERATOR);
-	while (n > 0) {
-		const char *nul = memchr(p, '\0', n), *equals;
-		size_t len;
-
-		if (!nul || !(equals = memchr(p, '=', (size_t)(nul - p))) || equals == p || ++names > HANDOVER_NAMES_MAX) {
-			errno = EPROTO;
-			return -1;
-		}
-		len = (size_t)(equals - p);
-		if (len < sizeof name) {
-			memcpy(name, p, len);
-			name[len] = '\0';
-			if (facts_owner(name) != FACTS_NOBODY && facts_set(f, name, equals + 1) < 0)
-				return -1;
-		}
-		n -= (size_t)(nul + 1 - p);
-		p = nul + 1;
-	}
-	return 0;
-}
-
 static bool
 may_call(uid_t uid, const struct handover_allow *allow)
 {
@@ -267,7 +236,7 @@ handover_receive(int fd, struct call *call, enum stage_kind kind, const struct h
 		goto fail;
 	if (kind == STAGE_MESSAGE && (message_size(fds[0]) < 0 || message_size(fds[2]) < 0))
 		goto fail;
-	if (unpack(&call->facts, b.p + sizeof h, h.length) < 0)
+	if (facts_from_call(&call->facts, b.p + sizeof h, h.length, HANDOVER_NAMES_MAX) < 0)
 		goto fail;
 	buf_free(&b);
 	call->in = fds[0];
