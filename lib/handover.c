@@ -31,19 +31,23 @@ handover_connect(const char *path, int wait_ms)
 	struct timeval tv = { wait_ms / 1000, wait_ms % 1000 * 1000 };
 	struct stat st;
 	uid_t uid;
-	int fd, e;
+	int fd, e, r;
 
 	if (strlen(path) >= sizeof sun.sun_path) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	memcpy(sun.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	/* A full queue makes connect wait, and this is the only way to bound that. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
-	if (connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0 && os_peer_uid(fd, &uid) == 0) {
+	r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
+	if (r < 0 && errno == EAGAIN && wait_ms > 0) { /* the queue is full: now connect has to wait, and only this bounds that */
+		fcntl(fd, F_SETFL, 0);
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
+		r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
+	}
+	if (r == 0 && os_peer_uid(fd, &uid) == 0) {
 		if (uid == 0 || uid == geteuid() || (stat(path, &st) == 0 && st.st_uid == uid))
 			return fd;
 		errno = EPERM;
@@ -80,6 +84,21 @@ pack(struct buf *b, const struct facts *f)
 	return 0;
 }
 
+/* Wait for events; false: none in time. */
+static bool
+is_ready(int fd, short events, int wait_ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int r;
+
+	do
+		r = poll(&p, 1, wait_ms);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		errno = ETIMEDOUT;
+	return r > 0;
+}
+
 int
 handover_send(int fd, const struct call *call, enum stage_kind kind)
 {
@@ -113,6 +132,8 @@ handover_send(int fd, const struct call *call, enum stage_kind kind)
 		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN && is_ready(fd, POLLOUT, HANDOVER_WAIT_MS))
+			continue;
 		if (n < 0)
 			goto out;
 		done += (size_t)n;
@@ -123,21 +144,6 @@ handover_send(int fd, const struct call *call, enum stage_kind kind)
 out:
 	buf_free(&b);
 	return r;
-}
-
-/* Wait for input; false: none in time. */
-static bool
-readable(int fd, int wait_ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int r;
-
-	do
-		r = poll(&p, 1, wait_ms);
-	while (r < 0 && errno == EINTR);
-	if (r == 0)
-		errno = ETIMEDOUT;
-	return r > 0;
 }
 
 /* Receive what is there; descriptors that come along are stored, or closed where nobody wants more. -1 with errno. */
@@ -159,7 +165,7 @@ receive(int fd, void *to, size_t n, int *fds, size_t *nfds)
 		r = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 		if (r >= 0)
 			break;
-		if ((errno == EAGAIN || errno == EWOULDBLOCK) && readable(fd, HANDOVER_WAIT_MS))
+		if ((errno == EAGAIN || errno == EWOULDBLOCK) && is_ready(fd, POLLIN, HANDOVER_WAIT_MS))
 			continue;
 		if (errno != EINTR)
 			return -1;
@@ -264,7 +270,7 @@ handover_acknowledged(int fd, int wait_ms)
 {
 	char octet;
 
-	if (!readable(fd, wait_ms))
+	if (!is_ready(fd, POLLIN, wait_ms))
 		return -1;
 	switch (recv(fd, &octet, 1, 0)) {
 	case 1:
