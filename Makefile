@@ -42,7 +42,7 @@ TOOL = tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests
 	tests/tools/test-table.o
 
 # The tools of the benchmark, which the tests use too.
-BENCH_BIN = bin/bench-floor bin/bench-keep bin/bench-load bin/bench-sink
+BENCH_BIN = bin/bench-floor bin/bench-keep bin/bench-load bin/bench-sink bin/bench-stage
 
 all: $(BIN)
 
@@ -102,6 +102,8 @@ bin/bench-load: tests/bench/load.o
 	$(CC) $(LDFLAGS) -o $@ tests/bench/load.o -lssl -lcrypto
 bin/bench-sink: tests/bench/sink.o
 	$(CC) $(LDFLAGS) -o $@ tests/bench/sink.o
+bin/bench-stage: tests/bench/stage.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/stage.o
 
 demo:
 	sh scripts/setup demo

@@ -52,6 +52,9 @@ void os_signals_restore(void);
  */
 int os_ready(int fd);
 
+/* The next connection of a listening socket, close-on-exec. The descriptor, or -1 with errno. */
+int os_accept(int fd);
+
 /* The uid at the other end of a connected Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);
 

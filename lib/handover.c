@@ -31,20 +31,23 @@ handover_connect(const char *path, int wait_ms)
 	struct timeval tv = { wait_ms / 1000, wait_ms % 1000 * 1000 };
 	struct stat st;
 	uid_t uid;
-	int fd, e;
+	int fd, e, r;
 
 	if (strlen(path) >= sizeof sun.sun_path) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	memcpy(sun.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (wait_ms == 0 ? SOCK_NONBLOCK : 0), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	/* A full queue makes connect wait, and this is the only way to bound that. */
-	if (wait_ms > 0)
+	r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
+	if (r < 0 && errno == EAGAIN && wait_ms > 0) { /* the queue is full: now connect has to wait, and only this bounds that */
+		fcntl(fd, F_SETFL, 0);
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
-	if (connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0 && os_peer_uid(fd, &uid) == 0) {
+		r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
+	}
+	if (r == 0 && os_peer_uid(fd, &uid) == 0) {
 		if (uid == 0 || uid == geteuid() || (stat(path, &st) == 0 && st.st_uid == uid))
 			return fd;
 		errno = EPERM;
@@ -81,6 +84,21 @@ pack(struct buf *b, const struct facts *f)
 	return 0;
 }
 
+/* Wait for events; false: none in time. */
+static bool
+is_ready(int fd, short events, int wait_ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int r;
+
+	do
+		r = poll(&p, 1, wait_ms);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		errno = ETIMEDOUT;
+	return r > 0;
+}
+
 int
 handover_send(int fd, const struct call *call, enum stage_kind kind)
 {
@@ -114,6 +132,8 @@ handover_send(int fd, const struct call *call, enum stage_kind kind)
 		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN && is_ready(fd, POLLOUT, HANDOVER_WAIT_MS))
+			continue;
 		if (n < 0)
 			goto out;
 		done += (size_t)n;
@@ -124,21 +144,6 @@ handover_send(int fd, const struct call *call, enum stage_kind kind)
 out:
 	buf_free(&b);
 	return r;
-}
-
-/* Wait for input; false: none in time. */
-static bool
-readable(int fd, int wait_ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int r;
-
-	do
-		r = poll(&p, 1, wait_ms);
-	while (r < 0 && errno == EINTR);
-	if (r == 0)
-		errno = ETIMEDOUT;
-	return r > 0;
 }
 
 /* Receive what is there; descriptors that come along are stored, or closed where nobody wants more. -1 with errno. */
@@ -160,7 +165,7 @@ receive(int fd, void *to, size_t n, int *fds, size_t *nfds)
 		r = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 		if (r >= 0)
 			break;
-		if ((errno == EAGAIN || errno == EWOULDBLOCK) && readable(fd, HANDOVER_WAIT_MS))
+		if ((errno == EAGAIN || errno == EWOULDBLOCK) && is_ready(fd, POLLIN, HANDOVER_WAIT_MS))
 			continue;
 		if (errno != EINTR)
 			return -1;
@@ -186,37 +191,6 @@ receive(int fd, void *to, size_t n, int *fds, size_t *nfds)
 		return -1;
 	}
 	return r;
-}
-
-/* This process's environment, less what chain(7) names, and the facts of the n octets at p. */
-static int
-unpack(struct facts *f, const char *p, size_t n)
-{
-	char name[64];
-	size_t names = 0;
-
-	if (facts_from_environ(f) < 0)
-		return -1;
-	facts_claim(f, FACTS_OPERATOR);
-	while (n > 0) {
-		const char *nul = memchr(p, '\0', n), *equals;
-		size_t len;
-
-		if (!nul || !(equals = memchr(p, '=', (size_t)(nul - p))) || equals == p || ++names > HANDOVER_NAMES_MAX) {
-			errno = EPROTO;
-			return -1;
-		}
-		len = (size_t)(equals - p);
-		if (len < sizeof name) {
-			memcpy(name, p, len);
-			name[len] = '\0';
-			if (facts_owner(name) != FACTS_NOBODY && facts_set(f, name, equals + 1) < 0)
-				return -1;
-		}
-		n -= (size_t)(nul + 1 - p);
-		p = nul + 1;
-	}
-	return 0;
 }
 
 static bool
@@ -268,7 +242,7 @@ handover_receive(int fd, struct call *call, enum stage_kind kind, const struct h
 		goto fail;
 	if (kind == STAGE_MESSAGE && (message_size(fds[0]) < 0 || message_size(fds[2]) < 0))
 		goto fail;
-	if (unpack(&call->facts, b.p + sizeof h, h.length) < 0)
+	if (facts_from_call(&call->facts, b.p + sizeof h, h.length, HANDOVER_NAMES_MAX) < 0)
 		goto fail;
 	buf_free(&b);
 	call->in = fds[0];
@@ -296,7 +270,7 @@ handover_acknowledged(int fd, int wait_ms)
 {
 	char octet;
 
-	if (wait_ms > 0 && !readable(fd, wait_ms))
+	if (wait_ms > 0 && !is_ready(fd, POLLIN, wait_ms))
 		return -1;
 	switch (recv(fd, &octet, 1, MSG_DONTWAIT)) {
 	case 1:

@@ -283,6 +283,19 @@ os_ready(int fd)
 }
 
 int
+os_accept(int fd)
+{
+#ifdef __linux__
+	return accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+#else
+	fd = accept(fd, NULL, NULL);
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+#endif
+}
+
+int
 os_peer_uid(int fd, uid_t *uid)
 {
 #ifdef SO_PEERCRED

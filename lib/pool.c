@@ -78,9 +78,10 @@ stopped(const struct pool *p)
 static void
 serve(struct pool *p, int fd)
 {
-	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = p->stop[0], .resident = true };
+	struct call call = {
+		.in = -1, .out = -1, .envelope = -1, .stop = p->stop[0], .resident = true, .log = p->log
+	};
 
-	call.log = p->log;
 	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow) < 0) {
 		log_error(&call.log, "refused", "call:");
 		close(fd);
@@ -103,7 +104,7 @@ work(struct pool *p, int slot)
 	int generation = atomic_load(&p->board->generation), calls = 0;
 
 	while (calls < p->conf->calls && !stopped(p) && generation == atomic_load(&p->board->generation)) {
-		int fd = accept(p->listener, NULL, NULL);
+		int fd = os_accept(p->listener);
 
 		if (fd < 0) {
 			if ((errno == EAGAIN || errno == EWOULDBLOCK) && idle(p) > p->conf->min)
@@ -114,7 +115,6 @@ work(struct pool *p, int slot)
 			}
 			continue;
 		}
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
 		atomic_store(state, SLOT_BUSY);
 		if (idle(p) == 0 && write(p->wake[1], "", 1) < 0) {
 			/* the pipe is full: the parent is awake */
@@ -205,13 +205,12 @@ reap(struct pool *p)
 static void
 turn_away(struct pool *p)
 {
-	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = -1, .resident = true };
+	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = -1, .resident = true, .log = p->log };
 	struct buf b = { 0 };
-	int fd = accept(p->listener, NULL, NULL);
+	int fd = os_accept(p->listener);
 
 	if (fd < 0)
 		return;
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	call.log = p->log;
 	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow) == 0) {
 		call.log.session = facts_get(&call.facts, "MSA_SESSION");
