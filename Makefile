@@ -103,7 +103,7 @@ bin/bench-load: tests/bench/load.o
 bin/bench-sink: tests/bench/sink.o
 	$(CC) $(LDFLAGS) -o $@ tests/bench/sink.o
 bin/bench-stage: tests/bench/stage.o
-	$(CC) $(LDFLAGS) -o $@ tests/bench/stage.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/stage.o libmsa.a
 
 demo:
 	sh scripts/setup demo

@@ -49,7 +49,7 @@ struct stage {
  *   -l path           be resident, listen there; "0": the socket is fd 0 or given by LISTEN_FDS
  *   -A user           this user's processes may call too
  *   -C calls          calls until a worker is replaced
- *   -P min:max        workers kept at least, and at most
+ *   -P min:max        workers kept idle at least, and all at most
  *   -R fd             write a newline there when ready (s6's notification-fd)
  */
 #define STAGE_OPTIONS "A:C:l:P:R:U:"
@@ -75,8 +75,11 @@ int stage_run(const struct stage *stage, void *conf, const struct stage_options 
 /* Take the uid and all gids of user ("name" or "name:group"). 0, or -1 with errno (ENOENT: no such user). */
 int stage_drop(const char *user);
 
-/* Put fd, a new message, in the place of the one in hand, which is closed. */
-void stage_message(struct call *call, int fd);
+/*
+ * What a stage does with the facts it was given, before its first read: drop what it or a later one sets; for a session
+ * add the peer and the id where they are missing. The log gets the ids. 0, or -1 with errno ENOMEM.
+ */
+int stage_learn(const struct stage *stage, struct call *call);
 
 /* Close what the call still holds and forget its facts. */
 void stage_end(struct call *call);
