@@ -106,6 +106,8 @@ work(struct pool *p, int slot)
 		int fd = os_accept(p->listener);
 
 		if (fd < 0) {
+			if ((errno == EAGAIN || errno == EWOULDBLOCK) && p->stage->idle)
+				p->stage->idle(p->stage_conf);
 			if ((errno == EAGAIN || errno == EWOULDBLOCK) && idle(p) > p->conf->min)
 				return;
 			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
@@ -158,6 +160,8 @@ start(struct pool *p)
 		} else {
 			os_undumpable();
 			work(p, slot);
+			if (p->stage->idle)
+				p->stage->idle(p->stage_conf);
 		}
 		_exit(code);
 	}
@@ -341,7 +345,7 @@ fail:
 static int
 make(struct pool *p)
 {
-	struct timeval tv = { POOL_IDLE_S, 0 };
+	struct timeval tv = { p->stage->idle_s ? p->stage->idle_s : POOL_IDLE_S, 0 };
 	size_t size = sizeof *p->board + (size_t)p->conf->max;
 
 	p->listener = p->conf->path ? listen_at(p->conf->path) : p->conf->fd;

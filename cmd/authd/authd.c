@@ -54,7 +54,9 @@ prepare(struct authd *a, struct userdb *db, const char *store, const char *confi
 int
 main(int argc, char *argv[])
 {
-	static const struct stage stage = { "authd", STAGE_SESSION, FACTS_AUTHD, authd_serve, NULL };
+	static const struct stage stage = {
+		.name = "authd", .kind = STAGE_SESSION, .owner = FACTS_AUTHD, .serve = authd_serve
+	};
 	struct authd a = { .attempts = ATTEMPTS, .wait_ms = CHAIN_COMMAND_WAIT_S * 1000 };
 	const char *store = NULL, *config = NULL, *mechs = NULL;
 	struct stage_options options;

@@ -200,7 +200,9 @@ is_qualified(const char *domain)
 int
 main(int argc, char **argv)
 {
-	static const struct stage stage = { "qualify", STAGE_MESSAGE, FACTS_NOBODY, serve, NULL };
+	static const struct stage stage = {
+		.name = "qualify", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
+	};
 	const char *locals_path = NULL, *labels_path = NULL;
 	struct stage_options options;
 	struct table locals, labels;
