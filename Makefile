@@ -1,4 +1,4 @@
-# ucspi-msa. Targets: all demo check lint fuzz install clean. CFLAGS and LDFLAGS are yours.
+# ucspi-msa. Targets: all demo check bench lint fuzz install clean. CFLAGS and LDFLAGS are yours.
 .POSIX:
 .SUFFIXES:
 .SUFFIXES: .c .o
@@ -18,10 +18,11 @@ LIBS_cdb = -lcdb
 LIBS_unit = -lcdb
 
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
-	lib/edit.o lib/ehlo.o lib/envelope.o lib/facts.o lib/handover.o lib/header.o lib/id.o lib/lmtp.o lib/log.o \
-	lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/received.o \
-	lib/reply.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o \
-	lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
+	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
+	lib/peer.o lib/pool.o lib/received.o lib/reply.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o \
+	lib/table.o lib/tlsconf.o lib/tlspump.o lib/tlsserver.o lib/tlsworker.o lib/transaction.o lib/userdb.o \
+	lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
 	bin/rewind bin/stamp bin/submitd bin/tlsd bin/trace
@@ -39,6 +40,9 @@ UNIT = tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o t
 	tests/unit/reply.o tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
 TOOL = tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests/tools/test-header.o \
 	tests/tools/test-table.o
+
+# The tools of the benchmark, which the tests use too.
+BENCH_BIN = bin/bench-floor bin/bench-keep bin/bench-load bin/bench-sink bin/bench-stage
 
 all: $(BIN)
 
@@ -79,7 +83,7 @@ bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 bin/trace: cmd/trace/trace.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
 
-check-bin: $(CHECK_BIN)
+check-bin: $(CHECK_BIN) $(BENCH_BIN)
 
 bin/test-unit: $(UNIT) libmsa.a
 	$(CC) $(LDFLAGS) -o $@ $(UNIT) libmsa.a $(LIBS_unit)
@@ -93,6 +97,16 @@ bin/test-header: tests/tools/test-header.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/test-header.o libmsa.a
 bin/test-table: tests/tools/test-table.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/test-table.o libmsa.a $(LIBS_cdb)
+bin/bench-floor: tests/bench/floor.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/floor.o $(LIBS_tlsd)
+bin/bench-keep: tests/bench/keep.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/keep.o
+bin/bench-load: tests/bench/load.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/load.o -lssl -lcrypto
+bin/bench-sink: tests/bench/sink.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/sink.o
+bin/bench-stage: tests/bench/stage.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/stage.o libmsa.a
 
 demo:
 	sh scripts/setup demo
@@ -102,6 +116,13 @@ demo:
 check:
 	sh scripts/setup check
 	sh scripts/check
+
+# Peers that cannot be installed or started here are left out aloud.
+bench:
+	sh scripts/setup demo
+	sh scripts/setup bench || echo "bench: not every peer could be installed"
+	$(MAKE) all check-bin
+	sh tests/bench/run
 
 lint:
 	sh scripts/lint
@@ -116,6 +137,6 @@ install: all
 	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o bin/*
+	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
 
-.PHONY: all check-bin demo check lint fuzz install clean
+.PHONY: all check-bin demo check bench lint fuzz install clean

@@ -58,8 +58,21 @@ void os_signals_restore(void);
  */
 int os_ready(int fd);
 
-/* The next connection of a listening socket, close-on-exec. The descriptor, or -1 with errno. */
-int os_accept(int fd);
+/*
+ * A worker's wait for its next call at a listener that it shares with others: one call wakes one of those who wait, where
+ * the system can do that. The listener is non-blocking. os_wait: OS_CALL (others may be faster: os_accept then says
+ * EAGAIN), OS_END once end is readable or closed, OS_NOTHING after wait_ms.
+ */
+struct os_waiter {
+	int listener, end;
+	int fd; /* of the system's means; -1: none */
+};
+enum os_wait { OS_NOTHING, OS_CALL, OS_END };
+int os_waiter_open(struct os_waiter *w, int listener, int end);
+enum os_wait os_wait(const struct os_waiter *w, int wait_ms);
+
+/* accept(2), close-on-exec. The descriptor, or -1. */
+int os_accept(int listener);
 
 /* The uid at the other end of a connected Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);

@@ -55,7 +55,7 @@ struct stage {
  *   -l path           be resident, listen there; "0": the socket is fd 0 or given by LISTEN_FDS
  *   -A user           this user's processes may call too
  *   -C calls          calls until a worker is replaced
- *   -P min:max        workers kept at least, and at most
+ *   -P min:max        workers kept idle at least, and all at most
  *   -R fd             write a newline there when ready (s6's notification-fd)
  */
 #define STAGE_OPTIONS "A:C:l:P:R:U:"
@@ -73,23 +73,26 @@ int stage_option(struct stage_options *o, const char *name, int letter, const ch
 
 /*
  * Exec'd: serve the one call that fds 0 to 3 and the environment are. Returns the exit code. In a message stage
- * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. Resident (-l): be the pool of workers until SIGTERM. Descriptors
- * that main opened stay open if they are close-on-exec, and must be; all others are closed.
+ * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. Resident (-l): be the pool of workers until SIGTERM. options
+ * NULL: none. Descriptors that main opened stay open if they are close-on-exec, and must be; all others are closed.
  */
 int stage_run(const struct stage *stage, void *conf, const struct stage_options *options);
 
 /* Take the uid and all gids of user ("name" or "name:group"). 0, or -1 with errno (ENOENT: no such user). */
 int stage_drop(const char *user);
 
-/* Put fd, a new message, in the place of the one in hand, which is closed. */
-void stage_message(struct call *call, int fd);
+/*
+ * What a stage does with the facts it was given, before its first read: drop what it or a later one sets; for a session
+ * add the peer and the id where they are missing. The log gets the ids. 0, or -1 with errno ENOMEM.
+ */
+int stage_learn(const struct stage *stage, struct call *call);
 
 /* Close what the call still holds and forget its facts. */
 void stage_end(struct call *call);
 
 /*
- * Give the call to the next program: become it, with the call's descriptors as 0, 1 and 3, its facts as the environment,
- * signals at default. Returns only where that failed; it has then logged why and told the peer or the
+ * Give the call to the next program: become it, with the call's descriptors as 0, 1 and 3, its facts as the
+ * environment, signals at default. Returns only where that failed; it has then logged why and told the peer or the
  * starter, and the result is the exit code to end with.
  * The words "call" and a path hand over to the resident stage that listens there. A resident stage does not become the
  * program but runs it, and gives its verdict on by the same rules.
@@ -98,8 +101,8 @@ int stage_next(struct call *call, char *const argv[]);
 
 /*
  * Run argv for one message as the message chain does: msg is fd 0, envelope fd 3, its output the verdict for n
- * recipients, until deadline_ms. A process group of its own, that is killed at the deadline. The caller keeps its descriptors.
- * Always gives a verdict. 0, or -1 with errno ENOMEM.
+ * recipients, until deadline_ms. A process group of its own, that is killed at the deadline. The caller keeps its
+ * descriptors. Always gives a verdict. 0, or -1 with errno ENOMEM.
  */
 int stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
     struct verdict *v);
@@ -112,8 +115,8 @@ int stage_deliver(const struct call *call, char *const argv[], int msg, int enve
 _Noreturn void stage_become(const struct call *call, char *const argv[], int msg, int out, int envelope);
 
 /*
- * The main of a message stage was called wrongly: tell usage (a line) on fd 2, and in a chain 451 as the verdict, since our
- * mistakes never refuse mail. The result is the exit code.
+ * The main of a message stage was called wrongly: tell usage (a line) on fd 2, and in a chain 451 as the verdict,
+ * since our mistakes never refuse mail. The result is the exit code.
  */
 int stage_misuse(const char *usage);
 

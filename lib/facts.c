@@ -48,6 +48,8 @@ static const struct {
 };
 #undef ROW
 
+static const char site[] = "MSA_X_"; /* how the names begin that are the operator's own */
+
 static int
 room(struct facts *f)
 {
@@ -251,6 +253,13 @@ facts_claim(struct facts *f, enum facts_owner owner)
 	for (i = 0; i < sizeof table / sizeof *table; i++)
 		if (table[i].owner >= owner)
 			facts_unset(f, table[i].name);
+	for (i = 0; owner <= FACTS_OPERATOR && i < f->n;)
+		if (strncmp(f->v[i], site, sizeof site - 1) == 0) {
+			free(f->v[i]);
+			f->v[i] = f->v[--f->n];
+			f->v[f->n] = NULL;
+		} else
+			i++;
 }
 
 enum facts_owner

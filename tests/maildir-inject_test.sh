@@ -14,7 +14,7 @@ setUp() {
 }
 
 local_error='451 4.3.0 Local error, try again later'
-usage='usage: maildir-inject [-f sender] [-r recipient] [-U user] directory'
+usage='usage: maildir-inject [-f sender] [-r recipient] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] directory'
 
 # The files below the directory: how many there are in each MAILBOX/sub. usage: assert_files what line ...
 assert_files() {

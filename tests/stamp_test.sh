@@ -303,7 +303,7 @@ test_misuse_is_451_in_a_chain_and_100_outside() {
 	(unset MSA_MESSAGE; stamp -x) <"$T/m" >"$T/out" 2>"$T/log"
 	assertEquals 100 $?
 	assertFalse "silent" "[ -s '$T/out' ]"
-	assertEquals 'usage: stamp [-ps] [-U user[:group]] [prog [arg ...]]' "$(tail -n 1 "$T/log")"
+	assertEquals 'usage: stamp [-ps] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] [prog [arg ...]]' "$(tail -n 1 "$T/log")"
 }
 
 test_options_of_the_next_program_are_its_own() {
