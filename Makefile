@@ -25,12 +25,12 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o l
 	lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
-	bin/rewind bin/stamp bin/submitd bin/tlsd
+	bin/rewind bin/stamp bin/submitd bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/call/call.o cmd/envelope/envelope.o cmd/filter/filter.o \
 	cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o \
 	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o \
-	cmd/tlsd/tlsd.o
+	cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
@@ -79,6 +79,9 @@ bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
+
+bin/trace: cmd/trace/trace.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
 
 check-bin: $(CHECK_BIN) $(BENCH_BIN)
 

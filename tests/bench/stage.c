@@ -164,7 +164,9 @@ measure(long messages, long before, long size, char *const path[], int n)
 int
 main(int argc, char *argv[])
 {
-	static const struct stage stage = { "bench-stage", STAGE_MESSAGE, FACTS_NOBODY, discard, NULL };
+	static const struct stage stage = {
+		.name = "bench-stage", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = discard
+	};
 	struct stage_options options;
 	long messages = 10000, before = 100, size = 10240;
 	bool is_stage = false;
