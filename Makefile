@@ -79,7 +79,6 @@ bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
-
 bin/trace: cmd/trace/trace.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
 
