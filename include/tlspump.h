@@ -36,6 +36,9 @@
  * It is all in the struct: a process may hold thousands. One that waits holds no buffers.
  */
 struct tlspump;
+struct tlspump_spare { /* zero-initialised at first; at the end the caller frees what is in it */
+	struct buf raw, up, down;
+};
 struct tlspump_conf { /* of all connections; outlives them */
 	struct tls *tls;  /* a configured server context */
 	const char *host; /* our name in greeting and EHLO */
@@ -48,6 +51,7 @@ struct tlspump_conf { /* of all connections; outlives them */
 	int linger_ms;
 	void (*forget)(struct tlspump *p, void *arg); /* NULL, or called before the next stage's socket is closed */
 	void *forget_arg;
+	struct tlspump_spare *spare; /* NULL, or buffers that all connections use in turn */
 };
 
 enum {

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +23,8 @@ enum state { CLEAR, PREPARING, OFFERED, HANDSHAKE, STARTING, GREETING, ANSWER, P
 
 enum {
 	CHUNK = 32767,      /* octets moved at once; with buf's NUL two full TLS records */
+	UP_CHUNK = 65535,   /* decrypted at once: four */
+	RECORD = 16384,     /* octets in a TLS record, at most */
 	CLEAR_CHUNK = 1024, /* the same before TLS, where a line is 512 */
 	PIPE_PART = 512,    /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
 	ROUNDS_MAX = 32,    /* rounds of one step; others want to be served too */
@@ -300,27 +303,35 @@ send_down(struct tlspump *p)
 	return 1;
 }
 
-/* Decrypt into up. 1: something came, or the end (up_eof); 0: not now. What breaks the connection ends it. */
+/*
+ * Decrypt into up all that is there, so that it leaves in one write. 1: something came, or the end (up_eof); 0: not now.
+ * What breaks the connection ends it.
+ */
 static int
 read_up(struct tlspump *p)
 {
+	size_t was = p->up.len; /* less than a line */
 	ssize_t r;
 
 	if (!can(p, p->read_wants))
 		return 0;
-	if (buf_room(&p->up, CHUNK) < 0) {
+	if (buf_room(&p->up, UP_CHUNK - was) < 0) {
 		give_up(p, "memory");
 		return 1;
 	}
-	r = tls_read(p->tls, p->up.p + p->up.len, CHUNK);
-	p->read_wants = wants(r);
-	if (p->read_wants && !p->net_eof)
-		return 0;
-	if (r > 0) {
+	while ((r = tls_read(p->tls, p->up.p + p->up.len, UP_CHUNK - p->up.len)) > 0) {
 		p->up.len += (size_t)r;
 		p->in_octets += (size_t)r;
-		return 1;
+		if (p->up.len > UP_CHUNK - RECORD) {
+			p->read_wants = 0;
+			return 1;
+		}
 	}
+	p->read_wants = wants(r);
+	if (p->up.len > was) /* if this is the end it will say so again */
+		return 1;
+	if (p->read_wants && !p->net_eof)
+		return 0;
 	if (r != 0) {
 		bool cut = p->net_eof && !p->net_errno;
 
@@ -720,18 +731,57 @@ advance(struct tlspump *p)
 	return 0;
 }
 
-/* A buffer without content is given back: most connections wait most of the time. */
+/* Most connections wait most of the time: one that does keeps no buffer without content, and none larger than that. */
+static void
+put_back(struct buf *b, struct buf *spare)
+{
+	char *fit;
+
+	if (b->len == 0 && spare && !spare->p) {
+		*spare = *b;
+		*b = (struct buf){ 0 };
+	} else if (b->len == 0)
+		buf_free(b);
+	else if (b->cap > 2 * b->len + CLEAR_CHUNK && (fit = realloc(b->p, b->len + 1))) {
+		b->p = fit;
+		b->cap = b->len + 1;
+	}
+}
+
 static void
 release(struct tlspump *p)
 {
+	struct tlspump_spare *spare = p->conf->spare;
+
 	if (p->raw_pos == p->raw.len) {
-		buf_free(&p->raw);
+		buf_clear(&p->raw);
 		p->raw_pos = 0;
 	}
-	if (p->up.len == 0)
-		buf_free(&p->up);
-	if (p->down.len == 0)
-		buf_free(&p->down);
+	put_back(&p->raw, spare ? &spare->raw : NULL);
+	put_back(&p->up, spare ? &spare->up : NULL);
+	put_back(&p->down, spare ? &spare->down : NULL);
+}
+
+static void
+take_out(struct buf *b, struct buf *spare)
+{
+	if (!b->p) {
+		*b = *spare;
+		*spare = (struct buf){ 0 };
+	}
+}
+
+/* The buffers of the connection that was served before. */
+static void
+borrow(struct tlspump *p)
+{
+	struct tlspump_spare *spare = p->conf->spare;
+
+	if (!spare)
+		return;
+	take_out(&p->raw, &spare->raw);
+	take_out(&p->up, &spare->up);
+	take_out(&p->down, &spare->down);
 }
 
 enum tlspump_need
@@ -739,6 +789,7 @@ tlspump_step(struct tlspump *p)
 {
 	int round;
 
+	borrow(p);
 	for (round = 0; round < ROUNDS_MAX; round++) {
 		bool moved = advance(p) != 0;
 

@@ -49,6 +49,7 @@ struct connection {
 struct worker {
 	const struct tlsworker_conf *conf;
 	struct tlspump_conf pump;
+	struct tlspump_spare spare;
 	struct log log;
 	struct events events;
 	struct watch listener, stop, signals;
@@ -492,6 +493,7 @@ tlsworker_run(const struct tlsworker_conf *conf)
 	w.pump = conf->server->pump;
 	w.pump.forget = forget;
 	w.pump.forget_arg = &w;
+	w.pump.spare = &w.spare;
 	w.listener = (struct watch){ .fd = conf->listener };
 	w.stop = (struct watch){ .fd = conf->stop };
 	w.listening = true;
@@ -508,5 +510,8 @@ tlsworker_run(const struct tlsworker_conf *conf)
 		go_on(&w);
 	}
 	events_close(&w.events);
+	buf_free(&w.spare.raw);
+	buf_free(&w.spare.up);
+	buf_free(&w.spare.down);
 	return CHAIN_DONE;
 }
