@@ -18,30 +18,31 @@ LIBS_cdb = -lcdb
 LIBS_unit = -lcdb
 
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
-	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o lib/listener.o lib/lmtp.o lib/log.o \
-	lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/received.o \
-	lib/reply.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/tlsserver.o lib/tlsworker.o \
-	lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
+	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
+	lib/peer.o lib/pool.o lib/received.o lib/reply.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o \
+	lib/table.o lib/tlsconf.o lib/tlspump.o lib/tlsserver.o lib/tlsworker.o lib/transaction.o lib/userdb.o \
+	lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
-	bin/rewind bin/stamp bin/submitd bin/tlsd
+	bin/rewind bin/stamp bin/submitd bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/call/call.o cmd/envelope/envelope.o cmd/filter/filter.o \
 	cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o \
 	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o \
-	cmd/tlsd/tlsd.o
+	cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
 UNIT = tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o tests/unit/ehlo.o \
 	tests/unit/envelope.o tests/unit/facts.o tests/unit/id.o tests/unit/log.o tests/unit/main.o \
-	tests/unit/message.o tests/unit/oom.o tests/unit/os.o tests/unit/param.o tests/unit/peer.o \
-	tests/unit/reply.o tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
+	tests/unit/message.o tests/unit/os.o tests/unit/param.o tests/unit/peer.o tests/unit/reply.o \
+	tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
 TOOL = tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests/tools/test-header.o \
 	tests/tools/test-table.o
 
 # The tools of the benchmark, which the tests use too.
-BENCH_BIN = bin/bench-floor bin/bench-keep bin/bench-load bin/bench-sink
+BENCH_BIN = bin/bench-floor bin/bench-keep bin/bench-load bin/bench-sink bin/bench-stage
 
 all: $(BIN)
 
@@ -78,6 +79,8 @@ bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
+bin/trace: cmd/trace/trace.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
 
 check-bin: $(CHECK_BIN) $(BENCH_BIN)
 
@@ -101,6 +104,8 @@ bin/bench-load: tests/bench/load.o
 	$(CC) $(LDFLAGS) -o $@ tests/bench/load.o -lssl -lcrypto
 bin/bench-sink: tests/bench/sink.o
 	$(CC) $(LDFLAGS) -o $@ tests/bench/sink.o
+bin/bench-stage: tests/bench/stage.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/stage.o libmsa.a
 
 demo:
 	sh scripts/setup demo

@@ -20,9 +20,9 @@ enum {
 };
 
 /*
- * A connection to the resident at path, which runs as root, as ourselves, or as the owner of the socket. wait_ms
- * bounds the wait in its queue; 0: none, the descriptor is non-blocking, and errno EAGAIN says that the queue is full.
- * The descriptor, or -1 with errno (EPERM: listened by somebody else).
+ * A connection to the resident at path, which runs as root, as ourselves, or as the owner of the socket where its
+ * directory is not open to everybody. wait_ms bounds the wait in its queue; 0: none, and EAGAIN says that the queue is
+ * full. The descriptor, or -1 with errno (EPERM: listened by somebody else; ETIMEDOUT).
  */
 int handover_connect(const char *path, int wait_ms);
 
@@ -31,17 +31,21 @@ int handover_send(int fd, const struct call *call, enum stage_kind kind);
 
 /*
  * Receive a call of the given kind into call, which is empty but for its log. Facts that chain(7) does not name are
- * passed over: what is not the peer's business (PATH, LD_PRELOAD, SASL_PATH ...) is the receiver's own. call->facts
- * becomes this process's environment, less all that chain(7) names, and what came. The descriptors are call's.
- * 0, or -1 with errno (EPROTO: not a call; EPERM: the caller is neither root, nor ourselves, nor one of allow).
+ * passed over: what is not the peer's business (PATH, LD_PRELOAD, SASL_PATH ...) is the receiver's own. call->facts becomes
+ * this process's environment, less all that chain(7) names, and what came. The descriptors are call's. wait_ms bounds
+ * it all; *uid is the caller's, as far as known.
+ * 0, or -1 with errno (EPROTO: not a call; ETIMEDOUT; EPERM: the caller is neither root, nor ourselves, nor one of
+ * allow).
  */
 struct handover_allow {
 	const uid_t *uid;
 	size_t n;
 };
-int handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow);
+int handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow, int wait_ms,
+    uid_t *uid);
 
-/* Acknowledge a session call; wait for it, or (0) only look. 0, or -1 with errno (ETIMEDOUT; EAGAIN: not yet). */
+/* Acknowledge a session call; wait for it, or (0) only look. 0, or -1 with errno (EAGAIN: not yet); else the other side
+ * cannot or need not serve it. */
 int handover_acknowledge(int fd);
 int handover_acknowledged(int fd, int wait_ms);
 

@@ -23,6 +23,12 @@ int os_seal(int fd);
 /* Append n octets of in, from offset off on (its own offset is left alone), to out. -1 with EIO: in is shorter. */
 int os_copy(int out, int in, off_t off, off_t n);
 
+/*
+ * One step of that into a socket: at most n octets from *off on, which moves. How many; or -1 with errno, ENOSYS and EINVAL
+ * where the system or the descriptors do not allow it.
+ */
+ssize_t os_copy_some(int out, int in, off_t *off, size_t n);
+
 /* n octets of randomness that an adversary cannot guess. */
 int os_random(void *buf, size_t n);
 
@@ -51,6 +57,22 @@ void os_signals_restore(void);
  * socket in NOTIFY_SOCKET (systemd), which is then unset.
  */
 int os_ready(int fd);
+
+/*
+ * A worker's wait for its next call at a listener that it shares with others: one call wakes one of those who wait, where
+ * the system can do that. The listener is non-blocking. os_wait: OS_CALL (others may be faster: os_accept then says
+ * EAGAIN), OS_END once end is readable or closed, OS_NOTHING after wait_ms.
+ */
+struct os_waiter {
+	int listener, end;
+	int fd; /* of the system's means; -1: none */
+};
+enum os_wait { OS_NOTHING, OS_CALL, OS_END };
+int os_waiter_open(struct os_waiter *w, int listener, int end);
+enum os_wait os_wait(const struct os_waiter *w, int wait_ms);
+
+/* accept(2), close-on-exec. The descriptor, or -1. */
+int os_accept(int listener);
 
 /* The uid at the other end of a connected Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);

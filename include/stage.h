@@ -40,6 +40,12 @@ struct stage {
 	int (*serve)(struct call *call, void *conf);
 	/* Open anew what main opened (tables, keys): SIGHUP. NULL: nothing. 0, or -1 (logged): what there was is kept. */
 	int (*reload)(void *conf, const struct log *log);
+	/*
+	 * In a worker that has had no call for idle_s seconds (0: POOL_IDLE_S), and before it ends: let go of what was kept for
+	 * the next call (a connection). What is kept belongs to the worker and tells nothing of any call. NULL: nothing is.
+	 */
+	void (*idle)(void *conf);
+	int idle_s;
 };
 
 /*
@@ -49,7 +55,7 @@ struct stage {
  *   -l path           be resident, listen there; "0": the socket is fd 0 or given by LISTEN_FDS
  *   -A user           this user's processes may call too
  *   -C calls          calls until a worker is replaced
- *   -P min:max        workers kept at least, and at most
+ *   -P min:max        workers kept idle at least, and all at most
  *   -R fd             write a newline there when ready (s6's notification-fd)
  */
 #define STAGE_OPTIONS "A:C:l:P:R:U:"
@@ -75,8 +81,11 @@ int stage_run(const struct stage *stage, void *conf, const struct stage_options 
 /* Take the uid and all gids of user ("name" or "name:group"). 0, or -1 with errno (ENOENT: no such user). */
 int stage_drop(const char *user);
 
-/* Put fd, a new message, in the place of the one in hand, which is closed. */
-void stage_message(struct call *call, int fd);
+/*
+ * What a stage does with the facts it was given, before its first read: drop what it or a later one sets; for a session
+ * add the peer and the id where they are missing. The log gets the ids. 0, or -1 with errno ENOMEM.
+ */
+int stage_learn(const struct stage *stage, struct call *call);
 
 /* Close what the call still holds and forget its facts. */
 void stage_end(struct call *call);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "message.h"
 #include "os.h"
 
@@ -22,30 +24,53 @@ struct header {
 	uint16_t descriptors;
 };
 
-enum { DESCRIPTORS_MAX = 3 };
+enum {
+	DESCRIPTORS_MAX = 3,
+	FIRST_READ = 4096,     /* octets; usually all of a call */
+	NAME_MAX_OCTETS = 64,  /* of a fact; longer ones are none */
+};
+
+/*
+ * May uid listen at path? Root and ourselves may; else whoever owns the socket, unless its directory is open to
+ * everybody, so that anybody could have put it there.
+ */
+static bool
+may_listen(uid_t uid, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char directory[sizeof ((struct sockaddr_un *)0)->sun_path + 1];
+	struct stat st;
+
+	if (uid == 0 || uid == geteuid())
+		return true;
+	snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	return stat(directory, &st) == 0 && !(st.st_mode & S_IWOTH) && stat(path, &st) == 0 && st.st_uid == uid;
+}
 
 int
 handover_connect(const char *path, int wait_ms)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct timeval tv = { wait_ms / 1000, wait_ms % 1000 * 1000 };
-	struct stat st;
 	uid_t uid;
-	int fd, e;
+	int fd, e, r;
 
 	if (strlen(path) >= sizeof sun.sun_path) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	memcpy(sun.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (wait_ms == 0 ? SOCK_NONBLOCK : 0), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	/* A full queue makes connect wait, and this is the only way to bound that. */
-	if (wait_ms > 0)
+	r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
+	if (r < 0 && errno == EAGAIN && wait_ms > 0) { /* the queue is full: now connect waits, and only this bounds that */
+		fcntl(fd, F_SETFL, 0);
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
-	if (connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0 && os_peer_uid(fd, &uid) == 0) {
-		if (uid == 0 || uid == geteuid() || (stat(path, &st) == 0 && st.st_uid == uid))
+		r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
+	}
+	if (r == 0 && os_peer_uid(fd, &uid) == 0) {
+		if (may_listen(uid, path))
 			return fd;
 		errno = EPERM;
 	}
@@ -60,7 +85,7 @@ static int
 pack(struct buf *b, const struct facts *f)
 {
 	size_t i, names = 0;
-	char name[64];
+	char name[NAME_MAX_OCTETS];
 
 	for (i = 0; i < f->n; i++) {
 		size_t len = strcspn(f->v[i], "=");
@@ -79,6 +104,21 @@ pack(struct buf *b, const struct facts *f)
 			return -1;
 	}
 	return 0;
+}
+
+/* Wait for events; false: none in time. */
+static bool
+is_ready(int fd, short events, int wait_ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int r;
+
+	do
+		r = poll(&p, 1, wait_ms);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		errno = ETIMEDOUT;
+	return r > 0;
 }
 
 int
@@ -114,6 +154,8 @@ handover_send(int fd, const struct call *call, enum stage_kind kind)
 		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN && is_ready(fd, POLLOUT, HANDOVER_WAIT_MS))
+			continue;
 		if (n < 0)
 			goto out;
 		done += (size_t)n;
@@ -126,46 +168,18 @@ out:
 	return r;
 }
 
-/* Wait for input; false: none in time. */
-static bool
-readable(int fd, int wait_ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int r;
+/* Descriptors that came: *n of them, those that there is room for in fd, the others are closed. */
+struct descriptors {
+	int fd[DESCRIPTORS_MAX];
+	size_t n;
+};
 
-	do
-		r = poll(&p, 1, wait_ms);
-	while (r < 0 && errno == EINTR);
-	if (r == 0)
-		errno = ETIMEDOUT;
-	return r > 0;
-}
-
-/* Receive what is there; descriptors that come along are stored, or closed where nobody wants more. -1 with errno. */
-static ssize_t
-receive(int fd, void *to, size_t n, int *fds, size_t *nfds)
+static void
+take(struct descriptors *d, struct msghdr *msg)
 {
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
-	} control;
-	struct iovec iov = { to, n };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room
-	};
 	struct cmsghdr *cmsg;
-	ssize_t r;
 
-	for (;;) {
-		r = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-		if (r >= 0)
-			break;
-		if ((errno == EAGAIN || errno == EWOULDBLOCK) && readable(fd, HANDOVER_WAIT_MS))
-			continue;
-		if (errno != EINTR)
-			return -1;
-	}
-	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
 		size_t got, i;
 
 		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
@@ -175,48 +189,54 @@ receive(int fd, void *to, size_t n, int *fds, size_t *nfds)
 			int one;
 
 			memcpy(&one, CMSG_DATA(cmsg) + i * sizeof one, sizeof one);
-			if (*nfds < DESCRIPTORS_MAX)
-				fds[(*nfds)++] = one;
+			if (d->n < DESCRIPTORS_MAX)
+				d->fd[d->n] = one;
 			else
 				close(one);
+			d->n++;
 		}
 	}
+}
+
+static void
+release(struct descriptors *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->n && i < DESCRIPTORS_MAX; i++)
+		close(d->fd[i]);
+	d->n = 0;
+}
+
+/* Receive what is there, until deadline_ms. -1 with errno (EPROTO: the end, or control data was cut off). */
+static ssize_t
+receive(int fd, void *to, size_t n, struct descriptors *d, int64_t deadline_ms)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = { to, n };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t r;
+
+	for (;;) {
+		msg.msg_control = control.room;
+		msg.msg_controllen = sizeof control.room;
+		r = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		if (r >= 0)
+			break;
+		if (errno == EINTR)
+			continue;
+		if ((errno != EAGAIN && errno != EWOULDBLOCK) || !is_ready(fd, POLLIN, clock_left(deadline_ms)))
+			return -1;
+	}
+	take(d, &msg);
 	if (r == 0 || msg.msg_flags & MSG_CTRUNC) {
 		errno = EPROTO;
 		return -1;
 	}
 	return r;
-}
-
-/* This process's environment, less what chain(7) names, and the facts of the n octets at p. */
-static int
-unpack(struct facts *f, const char *p, size_t n)
-{
-	char name[64];
-	size_t names = 0;
-
-	if (facts_from_environ(f) < 0)
-		return -1;
-	facts_claim(f, FACTS_OPERATOR);
-	while (n > 0) {
-		const char *nul = memchr(p, '\0', n), *equals;
-		size_t len;
-
-		if (!nul || !(equals = memchr(p, '=', (size_t)(nul - p))) || equals == p || ++names > HANDOVER_NAMES_MAX) {
-			errno = EPROTO;
-			return -1;
-		}
-		len = (size_t)(equals - p);
-		if (len < sizeof name) {
-			memcpy(name, p, len);
-			name[len] = '\0';
-			if (facts_owner(name) != FACTS_NOBODY && facts_set(f, name, equals + 1) < 0)
-				return -1;
-		}
-		n -= (size_t)(nul + 1 - p);
-		p = nul + 1;
-	}
-	return 0;
 }
 
 static bool
@@ -231,54 +251,58 @@ may_call(uid_t uid, const struct handover_allow *allow)
 }
 
 int
-handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow)
+handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow, int wait_ms,
+    uid_t *uid)
 {
-	int fds[DESCRIPTORS_MAX] = { -1, -1, -1 }, e;
-	size_t nfds = 0, want = kind == STAGE_MESSAGE ? 3 : 2, got, i;
-	struct header h;
+	size_t want = kind == STAGE_MESSAGE ? 3 : 2, got = 0, whole = sizeof(struct header);
+	int64_t deadline_ms = clock_ms() + wait_ms;
+	struct descriptors d = { .n = 0 };
+	struct header h = { 0 };
 	struct buf b = { 0 };
 	ssize_t r;
-	uid_t uid;
+	int e;
 
-	if (os_peer_uid(fd, &uid) < 0)
+	*uid = (uid_t)-1;
+	if (os_peer_uid(fd, uid) < 0)
 		return -1;
-	if (!may_call(uid, allow)) {
+	if (!may_call(*uid, allow)) {
 		errno = EPERM;
 		return -1;
 	}
-	if (buf_room(&b, sizeof h + 4096) < 0)
-		return -1;
 	/* The header may come in pieces like anything on a stream, and usually comes with all the rest. */
-	for (got = 0; got < sizeof h || got < sizeof h + h.length;) {
-		if (buf_room(&b, got < sizeof h ? 4096 : sizeof h + h.length) < 0)
+	while (got < whole) {
+		if (buf_room(&b, whole > FIRST_READ ? whole : FIRST_READ) < 0)
 			goto fail;
-		r = receive(fd, b.p + got, b.cap - 1 - got, fds, &nfds);
+		r = receive(fd, b.p + got, b.cap - 1 - got, &d, deadline_ms);
 		if (r < 0)
 			goto fail;
 		got += (size_t)r;
-		if (got >= sizeof h)
-			memcpy(&h, b.p, sizeof h);
 		errno = EPROTO;
-		if (got >= sizeof h &&
-		    (h.length > HANDOVER_FACTS_MAX || h.kind != kind || h.descriptors != want || nfds != want))
+		if (d.n != want)
 			goto fail;
+		if (got < sizeof h)
+			continue;
+		memcpy(&h, b.p, sizeof h);
+		if (h.length > HANDOVER_FACTS_MAX || h.kind != kind || h.descriptors != want)
+			goto fail;
+		whole = sizeof h + h.length;
 	}
-	errno = EPROTO;
-	if (got != sizeof h + h.length)
+	if (got != whole)
 		goto fail;
-	if (kind == STAGE_MESSAGE && (message_size(fds[0]) < 0 || message_size(fds[2]) < 0))
+	if (kind == STAGE_MESSAGE && (message_size(d.fd[0]) < 0 || message_size(d.fd[2]) < 0)) {
+		errno = EPROTO;
 		goto fail;
-	if (unpack(&call->facts, b.p + sizeof h, h.length) < 0)
+	}
+	if (facts_from_call(&call->facts, b.p + sizeof h, h.length, HANDOVER_NAMES_MAX) < 0)
 		goto fail;
 	buf_free(&b);
-	call->in = fds[0];
-	call->out = fds[1];
-	call->envelope = kind == STAGE_MESSAGE ? fds[2] : -1;
+	call->in = d.fd[0];
+	call->out = d.fd[1];
+	call->envelope = kind == STAGE_MESSAGE ? d.fd[2] : -1;
 	return 0;
 fail:
 	e = errno;
-	for (i = 0; i < nfds; i++)
-		close(fds[i]);
+	release(&d);
 	facts_free(&call->facts);
 	buf_free(&b);
 	errno = e;
@@ -294,17 +318,17 @@ handover_acknowledge(int fd)
 int
 handover_acknowledged(int fd, int wait_ms)
 {
+	bool late = wait_ms > 0 && !is_ready(fd, POLLIN, wait_ms);
 	char octet;
+	ssize_t r;
 
-	if (wait_ms > 0 && !readable(fd, wait_ms))
-		return -1;
-	switch (recv(fd, &octet, 1, MSG_DONTWAIT)) {
-	case 1:
+	/* Too late is too late for both: from here on a worker that takes it up cannot acknowledge, so does not serve it. */
+	if (late)
+		shutdown(fd, SHUT_RDWR);
+	r = recv(fd, &octet, 1, MSG_DONTWAIT);
+	if (r == 1)
 		return 0;
-	case 0:
-		errno = ECONNRESET;
-		return -1;
-	default:
-		return -1;
-	}
+	if (r == 0)
+		errno = late ? ETIMEDOUT : ECONNRESET;
+	return -1;
 }

@@ -1,11 +1,12 @@
 /* ISC licence, see LICENSE. */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memfd_create, closefrom, struct ucred */
+#define _GNU_SOURCE /* memfd_create, closefrom, struct ucred, accept4 */
 #endif
 #include "os.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 #ifdef __linux__
 #include <dirent.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -141,6 +143,18 @@ os_copy(int out, int in, off_t off, off_t n)
 	}
 #endif
 	return copy_plain(out, in, off, n);
+}
+
+ssize_t
+os_copy_some(int out, int in, off_t *off, size_t n)
+{
+#ifdef __linux__
+	return sendfile(out, in, off, n);
+#else
+	(void)out, (void)in, (void)off, (void)n;
+	errno = ENOSYS;
+	return -1;
+#endif
 }
 
 int
@@ -280,6 +294,59 @@ os_ready(int fd)
 		close(s);
 	unsetenv("NOTIFY_SOCKET");
 	return r;
+}
+
+int
+os_waiter_open(struct os_waiter *w, int listener, int end)
+{
+	*w = (struct os_waiter){ listener, end, -1 };
+#ifdef __linux__
+	struct epoll_event call = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = OS_CALL };
+	struct epoll_event over = { .events = EPOLLIN, .data.u32 = OS_END };
+
+	w->fd = epoll_create1(EPOLL_CLOEXEC);
+	if (w->fd < 0 || epoll_ctl(w->fd, EPOLL_CTL_ADD, listener, &call) < 0 ||
+	    epoll_ctl(w->fd, EPOLL_CTL_ADD, end, &over) < 0)
+		return -1;
+#endif
+	return 0;
+}
+
+enum os_wait
+os_wait(const struct os_waiter *w, int wait_ms)
+{
+	struct pollfd p[2] = { { .fd = w->end, .events = POLLIN }, { .fd = w->listener, .events = POLLIN } };
+
+#ifdef __linux__
+	struct epoll_event e[2];
+	int n = epoll_wait(w->fd, e, 2, wait_ms), i;
+
+	if (n >= 0) {
+		for (i = 0; i < n; i++)
+			if (e[i].data.u32 == OS_END)
+				return OS_END;
+		return n > 0 ? OS_CALL : OS_NOTHING;
+	}
+	if (errno == EINTR)
+		return OS_CALL; /* look, and wait anew */
+#endif
+	if (poll(p, 2, wait_ms) < 0)
+		return errno == EINTR ? OS_CALL : OS_END;
+	return p[0].revents ? OS_END : p[1].revents ? OS_CALL : OS_NOTHING;
+}
+
+int
+os_accept(int listener)
+{
+#ifdef SOCK_CLOEXEC
+	return accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+#else
+	int fd = accept(listener, NULL, NULL);
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+#endif
 }
 
 int

@@ -33,6 +33,7 @@ enum {
 	FIRST_FREE_FD = 10,   /* where descriptors wait while 0 to 3 are put in place */
 	EXIT_LOOK_MS = 100,   /* how often to ask whether the program ended while somebody else holds its output */
 	TERM_GRACE_MS = 1000, /* between SIGTERM and SIGKILL at the deadline */
+	NAME_ROOM = 256,      /* of a user */
 };
 
 /* Signals as a program expects them; what is ignored or blocked would survive exec. */
@@ -80,15 +81,15 @@ place(int in, int out, int envelope)
 	return 0;
 }
 
-int
-stage_drop(const char *user)
+/* The ids of user, "name" or "name:group". name has room for NAME_ROOM. 0, or -1 with errno. */
+static int
+find_user(const char *user, char *name, uid_t *uid, gid_t *gid)
 {
-	char name[256];
 	const char *colon = strchr(user, ':');
 	struct passwd *pw;
 	struct group *gr = NULL;
 
-	snprintf(name, sizeof name, "%.*s", colon ? (int)(colon - user) : (int)strlen(user), user);
+	snprintf(name, NAME_ROOM, "%.*s", colon ? (int)(colon - user) : (int)strlen(user), user);
 	errno = 0;
 	pw = getpwnam(name);
 	if (pw && colon)
@@ -98,10 +99,21 @@ stage_drop(const char *user)
 			errno = ENOENT;
 		return -1;
 	}
-	if (initgroups(name, gr ? gr->gr_gid : pw->pw_gid) < 0 || setgid(gr ? gr->gr_gid : pw->pw_gid) < 0 ||
-	    setuid(pw->pw_uid) < 0)
+	*uid = pw->pw_uid;
+	*gid = gr ? gr->gr_gid : pw->pw_gid;
+	return 0;
+}
+
+int
+stage_drop(const char *user)
+{
+	char name[NAME_ROOM];
+	uid_t uid;
+	gid_t gid;
+
+	if (find_user(user, name, &uid, &gid) < 0 || initgroups(name, gid) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
 		return -1;
-	if (pw->pw_uid != 0 && setuid(0) == 0) { /* the drop did not last */
+	if (uid != 0 && setuid(0) == 0) { /* the drop did not last */
 		errno = EPERM;
 		return -1;
 	}
@@ -186,18 +198,15 @@ check_message(struct call *call)
 	return 0;
 }
 
-/* The facts of an exec'd call: the environment, less what nobody in front of us may have said. */
-static int
-learn(const struct stage *stage, struct call *call)
+int
+stage_learn(const struct stage *stage, struct call *call)
 {
 	char id[ID_MAX];
 
-	if (facts_from_environ(&call->facts) < 0)
-		return -1;
 	if (stage->owner != FACTS_NOBODY)
 		facts_claim(&call->facts, stage->owner);
 	if (stage->kind == STAGE_SESSION) {
-		if (peer_learn(&call->facts, CHAIN_FD_IN) < 0)
+		if (peer_learn(&call->facts, call->in) < 0)
 			return -1;
 		if (!facts_get(&call->facts, "MSA_SESSION")) {
 			id_make(id);
@@ -223,7 +232,7 @@ run_once(const struct stage *stage, void *conf, const char *user)
 		close(null);
 	}
 	call.filter = stage->kind == STAGE_MESSAGE; /* MSA_MESSAGE says that it is none */
-	if (learn(stage, &call) < 0) {
+	if (facts_from_environ(&call.facts) < 0 || stage_learn(stage, &call) < 0) {
 		log_error(&call.log, "failed", "environment:");
 		r = fail(&call);
 	} else if (stage->kind == STAGE_MESSAGE && call.log.message && check_message(&call) < 0)
@@ -253,8 +262,16 @@ run_pool(const struct stage *stage, void *conf, const struct stage_options *o)
 		.notify_fd = o->notify_fd,
 	};
 
+	char name[NAME_ROOM];
+	uid_t uid;
+	gid_t gid;
+
 	if (!pool.path)
 		pool.fd = listener_given();
+	if (o->user && find_user(o->user, name, &uid, &gid) < 0) { /* or every worker would fail */
+		fprintf(stderr, "%s: user %s: %s\n", stage->name, o->user, strerror(errno));
+		return CHAIN_MISUSE;
+	}
 	return pool_run(stage, conf, &pool);
 }
 
@@ -337,32 +354,27 @@ stage_option(struct stage_options *o, const char *name, int letter, const char *
 	return bad ? -1 : 0;
 }
 
-/* Close what is not one of the descriptors that were inherited as 0 to 3. */
+/* Close a resident's call's descriptors: whatever their numbers, they came with the call. */
 static void
-let_go(int *fd)
+let_go(struct call *call)
 {
-	if (*fd > CHAIN_FD_ENVELOPE)
-		close(*fd);
-	*fd = -1;
-}
+	int *fd[] = { &call->in, &call->out, &call->envelope };
+	size_t i;
 
-void
-stage_message(struct call *call, int fd)
-{
-	let_go(&call->in);
-	call->in = fd;
+	if (call->out == call->in)
+		call->out = -1;
+	for (i = 0; i < sizeof fd / sizeof *fd; i++) {
+		if (*fd[i] >= 0)
+			close(*fd[i]);
+		*fd[i] = -1;
+	}
 }
 
 void
 stage_end(struct call *call)
 {
-	if (call->resident) {
-		if (call->out == call->in)
-			call->out = -1;
-		let_go(&call->in);
-		let_go(&call->out);
-		let_go(&call->envelope);
-	}
+	if (call->resident)
+		let_go(call);
 	facts_free(&call->facts);
 }
 
@@ -382,11 +394,19 @@ pass_verdict(struct call *call, const struct verdict *v)
 	return r == 0 ? CHAIN_DONE : CHAIN_LATER;
 }
 
+/* How long somebody will wait for the verdict. */
+static int64_t
+left_ms(const struct call *call)
+{
+	int64_t left = facts_number(&call->facts, "MSA_DEADLINE", 0) - (int64_t)time(NULL);
+
+	return (left <= 0 || left > CHAIN_SESSION_S ? CHAIN_ANSWER_S : left) * 1000;
+}
+
 /* Run the next program, or call the next stage, for the message in hand, and give its verdict on. */
 static int
 next_message(struct call *call, char *const argv[])
 {
-	int64_t late = facts_number(&call->facts, "MSA_DEADLINE", 0) - (int64_t)time(NULL);
 	long long n = facts_number(&call->facts, "MSA_RCPTS", 0);
 	struct verdict v = { 0 };
 	int r;
@@ -395,9 +415,7 @@ next_message(struct call *call, char *const argv[])
 		log_error(&call->log, "misuse", "MSA_RCPTS is not set to a number of recipients");
 		return fail(call);
 	}
-	if (late <= 0 || late > CHAIN_SESSION_S)
-		late = CHAIN_ANSWER_S;
-	if (stage_deliver(call, argv, call->in, call->envelope, (size_t)n, clock_ms() + late * 1000, &v) < 0)
+	if (stage_deliver(call, argv, call->in, call->envelope, (size_t)n, clock_ms() + left_ms(call), &v) < 0)
 		return fail(call);
 	r = pass_verdict(call, &v);
 	verdict_free(&v);
@@ -422,7 +440,7 @@ call_session(struct call *call, const char *path)
 static int
 call_message(struct call *call, const char *path)
 {
-	int fd = handover_connect(path, HANDOVER_WAIT_MS), r;
+	int fd = handover_connect(path, (int)left_ms(call)), r;
 
 	r = fd < 0 ? -1 : handover_send(fd, call, STAGE_MESSAGE);
 	if (r < 0)
@@ -455,8 +473,7 @@ run_session(struct call *call, char *const argv[])
 		log_error(&call->log, "failed", "fork:");
 		return fail(call);
 	}
-	let_go(&call->in);
-	let_go(&call->out);
+	let_go(call); /* the program's end is the conversation's end */
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return CHAIN_DONE;
@@ -679,9 +696,8 @@ stage_deliver(const struct call *call, char *const argv[], int msg, int envelope
 			setpgid(pid, pid);
 	}
 	close(fd[1]);
-	if (pid >= 0) {
+	if (pid >= 0)
 		end = collect(fd[0], pid, deadline_ms, &text);
-	}
 	close(fd[0]);
 	if (pid > 0 && (end == VERDICT_LATE || end == VERDICT_CUT))
 		kill_group(pid);
@@ -691,7 +707,9 @@ stage_deliver(const struct call *call, char *const argv[], int msg, int envelope
 		end = VERDICT_SIGNAL;
 	status = WEXITSTATUS(status);
 	r = verdict_judge(v, text.p ? text.p : "", text.len, end, status, n);
-	if (r == 0 && v->why) {
+	if (r == 0 && pid < 0)
+		v->why = "not started"; /* logged above */
+	else if (r == 0 && v->why) {
 		char code[16];
 
 		snprintf(code, sizeof code, "%d", status);

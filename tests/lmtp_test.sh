@@ -408,7 +408,7 @@ test_a_session_can_be_kept() {
 	assert_same 'verdicts' "$T/expected" "$T/verdict"
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' \
 		RSET 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . \
-		RSET 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . QUIT
+		'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . QUIT
 	# It ends while it is kept: a new one is opened.
 	serve -n 2 'END=250 2.0.0 Saved\r\n421 4.4.2 Idle|close'
 	call lmtp-keep "$T/s" 2

@@ -36,27 +36,47 @@ number(const char *s, int max)
 
 /* Open the store and start Cyrus. What goes wrong is told by the dialogue: to the log, and to the peer. */
 static void
-prepare(struct authd *a, struct userdb *db, const char *store, const char *config, const char *mechs, char *text,
-    size_t cap)
+prepare(struct authd *a, const char *config, const char *mechs, char *text, size_t cap)
 {
 	const char *why;
 
 	a->trouble_exit = CHAIN_MISUSE;
-	if (store && userdb_open(db, store, &why) < 0) {
+	if (a->store && userdb_open(a->db, a->store, &why) < 0) {
 		if (errno != EINVAL && errno != ENOENT && errno != EACCES)
 			a->trouble_exit = CHAIN_LATER;
-		snprintf(text, cap, "%s: %s", store, why ? why : strerror(errno));
+		snprintf(text, cap, "%s: %s", a->store, why ? why : strerror(errno));
 		a->trouble = text;
-	} else if (sasl_service_open(&a->service, store ? db : NULL, config, mechs, &a->trouble) == 0)
+	} else if (sasl_service_open(&a->service, a->store ? a->db : NULL, config, mechs, &a->trouble) == 0)
 		a->trouble = NULL;
+}
+
+/* SIGHUP: the store as it is now. What Cyrus was configured with by -s stays: it is read once for a process. */
+static int
+reload(void *conf, const struct log *log)
+{
+	struct authd *a = conf;
+	struct userdb fresh;
+	const char *why;
+
+	if (!a->store)
+		return 0;
+	if (userdb_open(&fresh, a->store, &why) < 0) {
+		log_error(log, "failed", why ? "%s: %s" : "%s:", a->store, why);
+		return -1;
+	}
+	userdb_close(a->db);
+	*a->db = fresh;
+	return 0;
 }
 
 int
 main(int argc, char *argv[])
 {
-	static const struct stage stage = { "authd", STAGE_SESSION, FACTS_AUTHD, authd_serve, NULL };
+	static const struct stage stage = {
+		.name = "authd", .kind = STAGE_SESSION, .owner = FACTS_AUTHD, .serve = authd_serve, .reload = reload
+	};
 	struct authd a = { .attempts = ATTEMPTS, .wait_ms = CHAIN_COMMAND_WAIT_S * 1000 };
-	const char *store = NULL, *config = NULL, *mechs = NULL;
+	const char *config = NULL, *mechs = NULL;
 	struct stage_options options;
 	struct userdb db;
 	char trouble[512];
@@ -81,7 +101,7 @@ main(int argc, char *argv[])
 			a.wait_ms = number(optarg, WAIT_MAX_S) * 1000;
 			break;
 		case 'u':
-			store = optarg;
+			a.store = optarg;
 			break;
 		default:
 			if (c == '?' || stage_option(&options, "authd", c, optarg) < 0)
@@ -89,8 +109,13 @@ main(int argc, char *argv[])
 		}
 	}
 	a.next = argv + optind;
-	if (!*a.next || !store == !config || !a.attempts || !a.wait_ms)
+	if (!*a.next || !a.store == !config || !a.attempts || !a.wait_ms)
 		return usage();
-	prepare(&a, &db, store, config, mechs, trouble, sizeof trouble);
+	a.db = &db;
+	prepare(&a, config, mechs, trouble, sizeof trouble);
+	if (a.trouble && options.path) { /* its supervisor is to know */
+		fprintf(stderr, "authd: %s\n", a.trouble);
+		return a.trouble_exit;
+	}
 	return stage_run(&stage, &a, &options);
 }

@@ -7,8 +7,10 @@
 #include "sasl.h"
 #include "stage.h"
 
-/* What main tells the dialogue. It does not change while calls are served. */
+/* What main tells the dialogue. It does not change while calls are served, but between them at SIGHUP. */
 struct authd {
+	const char *store;   /* the path of db; NULL: none */
+	struct userdb *db;
 	struct sasl_service service;
 	const char *trouble; /* why no call can be served; NULL: all is well */
 	int trouble_exit;    /* and the exit code then */

@@ -15,6 +15,8 @@
 
 struct conf {
 	struct rules rules;
+	struct table locals, labels;
+	const char *locals_path, *labels_path; /* NULL: no such table */
 	char *const *next;
 };
 
@@ -176,6 +178,51 @@ serve(struct call *call, void *arg)
 	return r;
 }
 
+/* Open what tables there are; all or none. 0, or -1 with errno and *path of the one that cannot be used. */
+static int
+open_tables(struct conf *conf, const char **path)
+{
+	struct table locals, labels;
+	int e;
+
+	*path = conf->locals_path;
+	if (*path && table_open(&locals, *path) < 0)
+		return -1;
+	*path = conf->labels_path;
+	if (*path && table_open(&labels, *path) < 0) {
+		e = errno;
+		if (conf->locals_path)
+			table_close(&locals);
+		errno = e;
+		return -1;
+	}
+	if (conf->rules.locals)
+		table_close(&conf->locals);
+	if (conf->rules.labels)
+		table_close(&conf->labels);
+	if (conf->locals_path) {
+		conf->locals = locals;
+		conf->rules.locals = &conf->locals;
+	}
+	if (conf->labels_path) {
+		conf->labels = labels;
+		conf->rules.labels = &conf->labels;
+	}
+	return 0;
+}
+
+/* SIGHUP: the tables as they are now. */
+static int
+reload(void *arg, const struct log *log)
+{
+	const char *path;
+
+	if (open_tables(arg, &path) == 0)
+		return 0;
+	log_error(log, "failed", "%s:", path);
+	return -1;
+}
+
 static int
 misuse(const char *what, const char *reason)
 {
@@ -200,12 +247,13 @@ is_qualified(const char *domain)
 int
 main(int argc, char **argv)
 {
-	static const struct stage stage = { "qualify", STAGE_MESSAGE, FACTS_NOBODY, serve, NULL };
-	const char *locals_path = NULL, *labels_path = NULL;
+	static const struct stage stage = {
+		.name = "qualify", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
+	};
 	struct stage_options options;
-	struct table locals, labels;
 	struct conf conf = { .next = NULL };
 	struct rules *rules = &conf.rules;
+	const char *path;
 	int opt;
 
 	stage_options(&options);
@@ -215,37 +263,31 @@ main(int argc, char **argv)
 			rules->domain = optarg;
 			break;
 		case 'u':
-			locals_path = optarg;
+			conf.locals_path = optarg;
 			break;
 		case 'D':
 			rules->suffix = optarg[0] == '.' ? optarg + 1 : optarg;
 			break;
 		case 't':
-			labels_path = optarg;
+			conf.labels_path = optarg;
 			break;
 		default:
 			if (opt == '?' || stage_option(&options, "qualify", opt, optarg) < 0)
 				return usage();
 		}
-	if (!rules->suffix != !labels_path || (locals_path && !rules->domain))
+	rules->any_local = conf.locals_path && strcmp(conf.locals_path, "all") == 0;
+	if (!rules->suffix != !conf.labels_path || (conf.locals_path && !rules->domain))
 		return usage();
+	if (rules->any_local)
+		conf.locals_path = NULL;
 	if (rules->domain && !is_qualified(rules->domain))
 		return misuse("-d", "not a fully qualified domain");
 	if (rules->suffix && !is_qualified(rules->suffix))
 		return misuse("-D", "not a fully qualified domain");
 	if (!getenv("MSA_MESSAGE") && !options.path && optind < argc)
 		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
-	rules->any_local = locals_path && strcmp(locals_path, "all") == 0;
-	if (locals_path && !rules->any_local) {
-		if (table_open(&locals, locals_path) < 0)
-			return misuse(locals_path, strerror(errno));
-		rules->locals = &locals;
-	}
-	if (labels_path) {
-		if (table_open(&labels, labels_path) < 0)
-			return misuse(labels_path, strerror(errno));
-		rules->labels = &labels;
-	}
+	if (open_tables(&conf, &path) < 0)
+		return misuse(path, strerror(errno));
 	conf.next = argv + optind;
 	return stage_run(&stage, &conf, &options);
 }

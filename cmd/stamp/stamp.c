@@ -152,7 +152,9 @@ serve(struct call *call, void *arg)
 int
 main(int argc, char **argv)
 {
-	static const struct stage stage = { "stamp", STAGE_MESSAGE, FACTS_NOBODY, serve, NULL };
+	static const struct stage stage = {
+		.name = "stamp", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
+	};
 	struct conf conf = { 0 };
 	struct stage_options options;
 	int c;

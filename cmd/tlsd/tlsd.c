@@ -188,7 +188,9 @@ number(int letter, const char *s, int least, int most)
 int
 main(int argc, char *argv[])
 {
-	static const struct stage stage = { "tlsd", STAGE_SESSION, FACTS_TLSD, serve, NULL };
+	static const struct stage stage = {
+		.name = "tlsd", .kind = STAGE_SESSION, .owner = FACTS_TLSD, .serve = serve
+	};
 	struct conf conf = { .pump = { .command_ms = CHAIN_COMMAND_WAIT_S * 1000, .handshake_ms = HANDSHAKE_S * 1000,
 		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS } };
 	struct stage_options options;
