@@ -1,4 +1,4 @@
-# ucspi-msa. Targets: all demo check lint fuzz install clean. CFLAGS and LDFLAGS are yours.
+# ucspi-msa. Targets: all demo check bench lint fuzz install clean. CFLAGS and LDFLAGS are yours.
 .POSIX:
 .SUFFIXES:
 .SUFFIXES: .c .o
@@ -18,27 +18,31 @@ LIBS_cdb = -lcdb
 LIBS_unit = -lcdb
 
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
-	lib/edit.o lib/ehlo.o lib/envelope.o lib/facts.o lib/handover.o lib/header.o lib/id.o lib/lmtp.o lib/log.o \
-	lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/received.o \
-	lib/reply.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o \
-	lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
+	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
+	lib/peer.o lib/pool.o lib/received.o lib/reply.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o \
+	lib/table.o lib/tlsconf.o lib/tlspump.o lib/tlsserver.o lib/tlsworker.o lib/transaction.o lib/userdb.o \
+	lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
-	bin/rewind bin/stamp bin/submitd bin/tlsd
+	bin/rewind bin/stamp bin/submitd bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/call/call.o cmd/envelope/envelope.o cmd/filter/filter.o \
 	cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o \
 	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o \
-	cmd/tlsd/tlsd.o
+	cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
 UNIT = tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o tests/unit/ehlo.o \
 	tests/unit/envelope.o tests/unit/facts.o tests/unit/id.o tests/unit/log.o tests/unit/main.o \
-	tests/unit/message.o tests/unit/oom.o tests/unit/os.o tests/unit/param.o tests/unit/peer.o \
-	tests/unit/reply.o tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
+	tests/unit/message.o tests/unit/os.o tests/unit/param.o tests/unit/peer.o tests/unit/reply.o \
+	tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
 TOOL = tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests/tools/test-header.o \
 	tests/tools/test-table.o
+
+# The tools of the benchmark, which the tests use too.
+BENCH_BIN = bin/bench-floor bin/bench-keep bin/bench-load bin/bench-sink bin/bench-stage
 
 all: $(BIN)
 
@@ -75,8 +79,10 @@ bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
+bin/trace: cmd/trace/trace.o libmsa.a
+	$(CC) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
 
-check-bin: $(CHECK_BIN)
+check-bin: $(CHECK_BIN) $(BENCH_BIN)
 
 bin/test-unit: $(UNIT) libmsa.a
 	$(CC) $(LDFLAGS) -o $@ $(UNIT) libmsa.a $(LIBS_unit)
@@ -90,6 +96,16 @@ bin/test-header: tests/tools/test-header.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/test-header.o libmsa.a
 bin/test-table: tests/tools/test-table.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ tests/tools/test-table.o libmsa.a $(LIBS_cdb)
+bin/bench-floor: tests/bench/floor.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/floor.o $(LIBS_tlsd)
+bin/bench-keep: tests/bench/keep.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/keep.o
+bin/bench-load: tests/bench/load.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/load.o -lssl -lcrypto
+bin/bench-sink: tests/bench/sink.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/sink.o
+bin/bench-stage: tests/bench/stage.o
+	$(CC) $(LDFLAGS) -o $@ tests/bench/stage.o libmsa.a
 
 demo:
 	sh scripts/setup demo
@@ -99,6 +115,13 @@ demo:
 check:
 	sh scripts/setup check
 	sh scripts/check
+
+# Peers that cannot be installed or started here are left out aloud.
+bench:
+	sh scripts/setup demo
+	sh scripts/setup bench || echo "bench: not every peer could be installed"
+	$(MAKE) all check-bin
+	sh tests/bench/run
 
 lint:
 	sh scripts/lint
@@ -113,6 +136,6 @@ install: all
 	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o bin/*
+	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
 
-.PHONY: all check-bin demo check lint fuzz install clean
+.PHONY: all check-bin demo check bench lint fuzz install clean

@@ -8,8 +8,8 @@
 #include "message.h"
 
 /*
- * Changes to a text, collected while it is looked at and applied while it is written: what no edit names stays octet for
- * octet. Zero-initialised it is empty.
+ * Changes to a text, collected while it is looked at and applied while it is written: what no edit names stays octet
+ * for octet. Zero-initialised it is empty.
  */
 struct edit {
 	size_t off;       /* where, in the text as it was */
@@ -24,8 +24,8 @@ struct edits {
 };
 
 /*
- * Offsets ascend, and no edit begins inside of what an earlier one takes out; at the same offset the order is that of the
- * calls. 0, or -1 with errno (ENOMEM; EINVAL: out of order).
+ * Offsets ascend, and no edit begins inside of what an earlier one takes out; at the same offset the order is that
+ * of the calls. 0, or -1 with errno (ENOMEM; EINVAL: out of order).
  */
 int edits_add(struct edits *e, size_t off, size_t del, const char *text, size_t len);
 

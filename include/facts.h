@@ -14,6 +14,8 @@ struct facts {
 	char **v;
 	size_t n;
 	size_t cap;
+	char *block; /* owned: strings that came together live here, and are freed together; the others are each their own */
+	size_t block_len;
 };
 
 /*
@@ -30,6 +32,13 @@ enum facts_owner {
 
 /* 0, or -1 with errno ENOMEM. f must be empty. */
 int facts_from_environ(struct facts *f);
+
+/*
+ * This process's environment less all that chain(7) names, and of the n octets at p, NAME=value NUL each, those that it
+ * does name: what a resident stage knows of a call. Of a name that comes twice the last counts. f must be empty. 0, or
+ * -1 with errno ENOMEM, or EPROTO: p is no such list, or has more than max names.
+ */
+int facts_from_call(struct facts *f, const char *p, size_t n, size_t max);
 
 /* The value, borrowed until f changes; NULL: not set. */
 const char *facts_get(const struct facts *f, const char *name);

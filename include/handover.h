@@ -21,8 +21,8 @@ enum {
 
 /*
  * A connection to the resident at path, which runs as root, as ourselves, or as the owner of the socket where its
- * directory is not open to everybody. wait_ms bounds the wait in its queue. The descriptor, or -1 with errno (EPERM:
- * listened by somebody else; ETIMEDOUT).
+ * directory is not open to everybody. wait_ms bounds the wait in its queue; 0: none, and EAGAIN says that the queue is
+ * full. The descriptor, or -1 with errno (EPERM: listened by somebody else; ETIMEDOUT).
  */
 int handover_connect(const char *path, int wait_ms);
 
@@ -44,7 +44,8 @@ struct handover_allow {
 int handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow, int wait_ms,
     uid_t *uid);
 
-/* Acknowledge a session call; wait for it. 0, or -1 with errno; then the other side cannot or need not serve it. */
+/* Acknowledge a session call; wait for it, or (0) only look. 0, or -1 with errno (EAGAIN: not yet); else the other side
+ * cannot or need not serve it. */
 int handover_acknowledge(int fd);
 int handover_acknowledged(int fd, int wait_ms);
 

@@ -8,8 +8,8 @@
 #include "buf.h"
 
 /*
- * The header of a message, RFC 5322 2.2 and 3.6. Read into memory once, then looked at in place: a field is offsets into
- * the text, nothing is copied, unfolded or decoded. Any octet may stand in a value; lines may have any length.
+ * The header of a message, RFC 5322 2.2 and 3.6. Read into memory once, then looked at in place: a field is offsets
+ * into the text, nothing is copied, unfolded or decoded. Any octet may stand in a value; lines may have any length.
  * The syntax inside of address fields is mailaddr.h's, changes are edit.h's.
  */
 enum { HEADER_MAX = 1048576 }; /* octets of a header; RFC 5322 names no limit */
@@ -27,8 +27,8 @@ enum header_result {
 };
 
 /*
- * Read the header of the message in fd, a regular file, by pread. A line ends with LF or CR LF, the header with an empty
- * line or the file. h must be empty; header_free whatever the result.
+ * Read the header of the message in fd, a regular file, by pread. A line ends with LF or CR LF, the header with an
+ * empty line or the file. h must be empty; header_free whatever the result.
  */
 enum header_result header_read(struct header *h, int fd, size_t max);
 void header_free(struct header *h);
@@ -92,6 +92,12 @@ int header_next(const char *text, size_t n, size_t *pos, struct field *f);
 
 /* The field's name is this, in any case: for fields that the table does not have. */
 bool field_is(const char *text, const struct field *f, const char *name);
+
+/*
+ * The message in fd begins with white space: a field put on top of it would go on there, with whatever the client says.
+ * 1, 0, or -1 with errno.
+ */
+int header_would_join(int fd);
 
 /* The number, from 1, of the line at pos. */
 size_t header_line(const char *text, size_t pos);

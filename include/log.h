@@ -6,9 +6,9 @@
 
 /*
  * Log lines, chain(7) LOG: "stage: SESSION[/MESSAGE] event key=value ...", at most LOG_LINE_MAX octets,
- * to fd 2, or to syslog where fd 2 is the peer or /dev/null (which the first stage puts in the peer's place, so that
- * no later stage or script writes to it). A value with other octets than graphic ASCII, or with a
- * quote or backslash, is written in quotes with \xHH for each of them.
+ * to fd 2, or to syslog where fd 2 is the peer (the same socket as fd 0, or one of the network) or /dev/null (which
+ * the first stage puts in the peer's place, so that no later stage or script writes to it). A value with other
+ * octets than graphic ASCII, or with a quote or backslash, is written in quotes with \xHH for each of them.
  */
 enum { LOG_LINE_MAX = 1000 };
 

@@ -8,10 +8,10 @@
 #include "addr.h"
 
 /*
- * The addresses in a header field: RFC 5322 3.4 with groups (RFC 6854: in every field), UTF-8 (RFC 6532) and the obsolete
- * forms of 4.4: comments and folding anywhere, routes, empty list elements, quoted words between dots, dots in phrases.
- * One pass, no look-back, no recursion: time is linear whatever the octets are. Nothing is copied: all members are
- * offsets into the text given.
+ * The addresses in a header field: RFC 5322 3.4 with groups (RFC 6854: in every field), UTF-8 (RFC 6532) and the
+ * obsolete forms of 4.4: comments and folding anywhere, routes, empty list elements, quoted words between dots, dots
+ * in phrases. One pass, no look-back, no recursion: time is linear whatever the octets are. Nothing is copied: all
+ * members are offsets into the text given.
  */
 struct mailaddr_list {
 	const char *text;

@@ -23,6 +23,12 @@ int os_seal(int fd);
 /* Append n octets of in, from offset off on (its own offset is left alone), to out. -1 with EIO: in is shorter. */
 int os_copy(int out, int in, off_t off, off_t n);
 
+/*
+ * One step of that into a socket: at most n octets from *off on, which moves. How many; or -1 with errno, ENOSYS and EINVAL
+ * where the system or the descriptors do not allow it.
+ */
+ssize_t os_copy_some(int out, int in, off_t *off, size_t n);
+
 /* n octets of randomness that an adversary cannot guess. */
 int os_random(void *buf, size_t n);
 

@@ -8,8 +8,8 @@
 #include "buf.h"
 
 /*
- * Every reply of ours, once: symbol, code (RFC 5321 4.2), enhanced status code (RFC 3463; "" where RFC 2034 4 wants none)
- * and text. A text never names a user, a table, a path or a backend.
+ * Every reply of ours, once: symbol, code (RFC 5321 4.2), enhanced status code (RFC 3463; "" where RFC 2034 4 wants
+ * none) and text. A text never names a user, a table, a path or a backend.
  */
 #define REPLY_TABLE(X) \
 	X(REPLY_OK,              250, "2.0.0", "Ok") \
@@ -115,8 +115,8 @@ bool reply_line(const char *line, size_t len, int *code, bool *last, const char 
 int reply_take(struct reply_foreign *r, int code, const char *text, size_t textlen);
 
 /*
- * Make *to (what it held is not freed) one of ours, with its own text or another, or a copy of from. 0, or -1 with errno
- * ENOMEM: then it lacks its text and is a reply all the same.
+ * Make *to (what it held is not freed) one of ours, with its own text or another, or a copy of from. 0, or -1 with
+ * errno ENOMEM: then it lacks its text and is a reply all the same.
  */
 int reply_set(struct reply_foreign *to, enum reply r, const char *text);
 int reply_copy(struct reply_foreign *to, const struct reply_foreign *from);

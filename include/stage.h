@@ -40,6 +40,12 @@ struct stage {
 	int (*serve)(struct call *call, void *conf);
 	/* Open anew what main opened (tables, keys): SIGHUP. NULL: nothing. 0, or -1 (logged): what there was is kept. */
 	int (*reload)(void *conf, const struct log *log);
+	/*
+	 * In a worker that has had no call for idle_s seconds (0: POOL_IDLE_S), and before it ends: let go of what was kept for
+	 * the next call (a connection). What is kept belongs to the worker and tells nothing of any call. NULL: nothing is.
+	 */
+	void (*idle)(void *conf);
+	int idle_s;
 };
 
 /*
@@ -67,8 +73,8 @@ int stage_option(struct stage_options *o, const char *name, int letter, const ch
 
 /*
  * Exec'd: serve the one call that fds 0 to 3 and the environment are. Returns the exit code. In a message stage
- * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. Resident (-l): be the pool of workers until SIGTERM. Descriptors
- * that main opened stay open if they are close-on-exec, and must be; all others are closed.
+ * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. Resident (-l): be the pool of workers until SIGTERM. options
+ * NULL: none. Descriptors that main opened stay open if they are close-on-exec, and must be; all others are closed.
  */
 int stage_run(const struct stage *stage, void *conf, const struct stage_options *options);
 
@@ -85,8 +91,8 @@ int stage_learn(const struct stage *stage, struct call *call);
 void stage_end(struct call *call);
 
 /*
- * Give the call to the next program: become it, with the call's descriptors as 0, 1 and 3, its facts as the environment,
- * signals at default. Returns only where that failed; it has then logged why and told the peer or the
+ * Give the call to the next program: become it, with the call's descriptors as 0, 1 and 3, its facts as the
+ * environment, signals at default. Returns only where that failed; it has then logged why and told the peer or the
  * starter, and the result is the exit code to end with.
  * The words "call" and a path hand over to the resident stage that listens there. A resident stage does not become the
  * program but runs it, and gives its verdict on by the same rules.
@@ -95,8 +101,8 @@ int stage_next(struct call *call, char *const argv[]);
 
 /*
  * Run argv for one message as the message chain does: msg is fd 0, envelope fd 3, its output the verdict for n
- * recipients, until deadline_ms. A process group of its own, that is killed at the deadline. The caller keeps its descriptors.
- * Always gives a verdict. 0, or -1 with errno ENOMEM.
+ * recipients, until deadline_ms. A process group of its own, that is killed at the deadline. The caller keeps its
+ * descriptors. Always gives a verdict. 0, or -1 with errno ENOMEM.
  */
 int stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
     struct verdict *v);
@@ -109,8 +115,8 @@ int stage_deliver(const struct call *call, char *const argv[], int msg, int enve
 _Noreturn void stage_become(const struct call *call, char *const argv[], int msg, int out, int envelope);
 
 /*
- * The main of a message stage was called wrongly: tell usage (a line) on fd 2, and in a chain 451 as the verdict, since our
- * mistakes never refuse mail. The result is the exit code.
+ * The main of a message stage was called wrongly: tell usage (a line) on fd 2, and in a chain 451 as the verdict,
+ * since our mistakes never refuse mail. The result is the exit code.
  */
 int stage_misuse(const char *usage);
 

@@ -18,12 +18,12 @@ struct starter {
 };
 
 /*
- * Fork it, for call's facts and argv. The child keeps nothing of call->in and call->out. 0, or -1 with errno and *s empty;
- * also where argv[0] is no program that can be started (looked up in the facts' PATH).
+ * Fork it, for call's facts and argv. The child keeps nothing of call->in and call->out. 0, or -1 with errno and *s
+ * empty; also where argv[0] is no program that can be started (looked up in the facts' PATH).
  */
 int starter_fork(struct starter *s, const struct call *call, char *const argv[]);
 
-/* It becomes the next stage, with f besides its facts. Returns s->fd, which is the caller's from now on, or -1 with errno. */
+/* It becomes the next stage, with f besides its facts. s->fd is the caller's from now on; -1 with errno. */
 int starter_go(struct starter *s, const struct facts *f);
 
 /* End it where it has not gone, and wait for its end or the next stage's. s is empty afterwards. */

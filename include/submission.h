@@ -5,8 +5,8 @@
 #include "stage.h"
 
 /*
- * The submission dialogue (RFC 6409 on RFC 5321, or RFC 2033 where MSA_LMTP is set) from EHLO to QUIT: what submitd does.
- * It takes each message in whole, has the message chain deliver it, and answers with the chain's verdict.
+ * The submission dialogue (RFC 6409 on RFC 5321, or RFC 2033 where MSA_LMTP is set) from EHLO to QUIT: what submitd
+ * does. It takes each message in whole, has the message chain deliver it, and answers with the chain's verdict.
  */
 struct submission_conf {
 	char *const *next; /* the message chain, run once for each message */

@@ -9,9 +9,9 @@
 enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never there */
 
 /*
- * A read-only table: a cdb file, mapped once by main (before privileges are dropped) and looked up by key. No descriptor
- * stays open. Whoever changes a table writes a new file and renames it; a process that has the old one keeps it.
- * Link with LIBS_cdb.
+ * A read-only table: a cdb file, mapped once by main (before privileges are dropped) and looked up by key. No
+ * descriptor stays open. Whoever changes a table writes a new file and renames it; a process that has the old one
+ * keeps it. Link with LIBS_cdb.
  */
 struct table {
 	struct cdb cdb;

@@ -11,6 +11,7 @@
 #include "cleartext.h"
 #include "facts.h"
 #include "log.h"
+#include "reply.h"
 
 /*
  * One connection of tlsd, from the dialogue in the clear to the last octet, as a state machine that never blocks:
@@ -34,6 +35,10 @@
  *
  * It is all in the struct: a process may hold thousands. One that waits holds no buffers.
  */
+struct tlspump;
+struct tlspump_spare { /* zero-initialised at first; at the end the caller frees what is in it */
+	struct buf raw, up, down;
+};
 struct tlspump_conf { /* of all connections; outlives them */
 	struct tls *tls;  /* a configured server context */
 	const char *host; /* our name in greeting and EHLO */
@@ -44,6 +49,9 @@ struct tlspump_conf { /* of all connections; outlives them */
 	int greeting_ms;  /* for the next stage's greeting to be complete */
 	int stall_ms;     /* for a client that takes no output, or a next stage that does not end after its input did */
 	int linger_ms;
+	void (*forget)(struct tlspump *p, void *arg); /* NULL, or called before the next stage's socket is closed */
+	void *forget_arg;
+	struct tlspump_spare *spare; /* NULL, or buffers that all connections use in turn */
 };
 
 enum {
@@ -97,8 +105,8 @@ struct tlspump {
 };
 
 /*
- * Begin with the client at in and out (sockets or not, blocking or not; they stay the caller's). log, and peer (the client's
- * address for the log, or NULL), are borrowed. 0, or -1 with errno ENOMEM and p closed.
+ * Begin with the client at in and out (sockets or not, blocking or not; they stay the caller's). log, and peer (the
+ * client's address for the log, or NULL), are borrowed. 0, or -1 with errno ENOMEM and p closed.
  */
 int tlspump_open(struct tlspump *p, const struct tlspump_conf *conf, int in, int out, const struct log *log,
     const char *peer);
@@ -117,6 +125,15 @@ void tlspump_prepared(struct tlspump *p, bool ok);
 
 /* app: a stream socket to the next stage, p's from now on. -1: it cannot be had: 421 4.3.0. */
 void tlspump_started(struct tlspump *p, int app);
+
+/* The next stage that was started will not serve this session: r instead, as long as nothing has come from it. */
+void tlspump_refused(struct tlspump *p, enum reply r);
+
+/* The service ends: a client still in the clear is told so, others go on. */
+void tlspump_stop(struct tlspump *p);
+
+/* The handshake and the next stage's greeting lie behind it. */
+bool tlspump_is_through(const struct tlspump *p);
 
 /* Add what TLS proved: SSL_PROTOCOL and so on. 0, or -1 with errno ENOMEM. */
 int tlspump_facts(const struct tlspump *p, struct facts *f);

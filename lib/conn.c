@@ -36,6 +36,7 @@ conn_open(struct conn *c, int in, int out)
 	c->stop = -1;
 	c->exact = false;
 	c->deadline_ms = 0;
+	c->slice_ms = 0;
 	c->head[0] = '\0';
 	c->out = (struct buf){ 0 };
 	c->pos = c->len = 0;
@@ -214,7 +215,7 @@ take(struct conn *c, int64_t end)
 	p = c->in_buf + c->len;
 	room = sizeof c->in_buf - c->len;
 	do {
-		enum line_result w = wait_in(c, end);
+		enum line_result w = c->slice_ms && clock_left(end) > c->slice_ms ? LINE_OK : wait_in(c, end);
 
 		if (w != LINE_OK)
 			return w;

@@ -11,39 +11,42 @@
 extern char **environ;
 
 /* The variables of chain(7) ENVIRONMENT and who sets them: the page's table, in code. */
+#define ROW(name, owner) { name, sizeof name - 1, owner }
 static const struct {
 	const char *name;
+	size_t len;
 	enum facts_owner owner;
 } table[] = {
-	{ "PROTO", FACTS_OPERATOR },
-	{ "TCPREMOTEIP", FACTS_OPERATOR },
-	{ "TCPREMOTEPORT", FACTS_OPERATOR },
-	{ "TCPREMOTEHOST", FACTS_OPERATOR },
-	{ "TCPREMOTEINFO", FACTS_OPERATOR },
-	{ "TCPLOCALIP", FACTS_OPERATOR },
-	{ "TCPLOCALPORT", FACTS_OPERATOR },
-	{ "TCPLOCALHOST", FACTS_OPERATOR },
-	{ "RELAYCLIENT", FACTS_OPERATOR },
-	{ "DATABYTES", FACTS_OPERATOR },
-	{ "MSA_HOST", FACTS_OPERATOR },
-	{ "MSA_LMTP", FACTS_OPERATOR },
-	{ "MSA_EHLO", FACTS_OPERATOR },
-	{ "MSA_SESSION", FACTS_OPERATOR },
-	{ "SSL_PROTOCOL", FACTS_TLSD },
-	{ "SSL_CIPHER", FACTS_TLSD },
-	{ "SSL_CIPHER_USEKEYSIZE", FACTS_TLSD },
-	{ "SSL_TLS_SNI_SERVERNAME", FACTS_TLSD },
-	{ "SSL_PEER_CERT_HASH", FACTS_TLSD },
-	{ "SSL_PEER_CERT_SUBJECT", FACTS_TLSD },
-	{ "SMTPAUTHUSER", FACTS_AUTHD },
-	{ "SMTPAUTHMETHOD", FACTS_AUTHD },
-	{ "MSA_VERB", FACTS_AUTHD },
-	{ "MSA_HELO", FACTS_AUTHD },
-	{ "MSA_MESSAGE", FACTS_SUBMITD },
-	{ "MSA_RCPTS", FACTS_SUBMITD },
-	{ "MSA_DEADLINE", FACTS_SUBMITD },
-	{ "MSA_PARTIAL", FACTS_SUBMITD },
+	ROW("PROTO", FACTS_OPERATOR),
+	ROW("TCPREMOTEIP", FACTS_OPERATOR),
+	ROW("TCPREMOTEPORT", FACTS_OPERATOR),
+	ROW("TCPREMOTEHOST", FACTS_OPERATOR),
+	ROW("TCPREMOTEINFO", FACTS_OPERATOR),
+	ROW("TCPLOCALIP", FACTS_OPERATOR),
+	ROW("TCPLOCALPORT", FACTS_OPERATOR),
+	ROW("TCPLOCALHOST", FACTS_OPERATOR),
+	ROW("RELAYCLIENT", FACTS_OPERATOR),
+	ROW("DATABYTES", FACTS_OPERATOR),
+	ROW("MSA_HOST", FACTS_OPERATOR),
+	ROW("MSA_LMTP", FACTS_OPERATOR),
+	ROW("MSA_EHLO", FACTS_OPERATOR),
+	ROW("MSA_SESSION", FACTS_OPERATOR),
+	ROW("SSL_PROTOCOL", FACTS_TLSD),
+	ROW("SSL_CIPHER", FACTS_TLSD),
+	ROW("SSL_CIPHER_USEKEYSIZE", FACTS_TLSD),
+	ROW("SSL_TLS_SNI_SERVERNAME", FACTS_TLSD),
+	ROW("SSL_PEER_CERT_HASH", FACTS_TLSD),
+	ROW("SSL_PEER_CERT_SUBJECT", FACTS_TLSD),
+	ROW("SMTPAUTHUSER", FACTS_AUTHD),
+	ROW("SMTPAUTHMETHOD", FACTS_AUTHD),
+	ROW("MSA_VERB", FACTS_AUTHD),
+	ROW("MSA_HELO", FACTS_AUTHD),
+	ROW("MSA_MESSAGE", FACTS_SUBMITD),
+	ROW("MSA_RCPTS", FACTS_SUBMITD),
+	ROW("MSA_DEADLINE", FACTS_SUBMITD),
+	ROW("MSA_PARTIAL", FACTS_SUBMITD),
 };
+#undef ROW
 
 static const char site[] = "MSA_X_"; /* how the names begin that are the operator's own */
 
@@ -79,15 +82,38 @@ append(struct facts *f, char *entry)
 	return 0;
 }
 
+/* The entry of that name from first on; f->n: none. A stage asks often, and most names differ early: no call for each. */
 static size_t
-find(const struct facts *f, const char *name)
+find(const struct facts *f, size_t first, const char *name, size_t len)
 {
-	size_t i, len = strlen(name);
+	size_t i, k;
 
-	for (i = 0; i < f->n; i++)
-		if (strncmp(f->v[i], name, len) == 0 && f->v[i][len] == '=')
+	for (i = first; i < f->n; i++) {
+		for (k = 0; k < len && f->v[i][k] == name[k]; k++)
+			;
+		if (k == len && f->v[i][k] == '=')
 			break;
+	}
 	return i;
+}
+
+/* Forget a string that v held. */
+static void
+drop(const struct facts *f, char *entry)
+{
+	if (!f->block || entry < f->block || entry >= f->block + f->block_len)
+		free(entry);
+}
+
+static enum facts_owner
+owner_of(const char *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof table / sizeof *table; i++)
+		if (table[i].len == len && memcmp(table[i].name, name, len) == 0)
+			return table[i].owner;
+	return len >= 6 && memcmp(name, "MSA_X_", 6) == 0 ? FACTS_OPERATOR : FACTS_NOBODY;
 }
 
 int
@@ -105,12 +131,75 @@ facts_from_environ(struct facts *f)
 	return 0;
 }
 
+/* The part of the environment that chain(7) does not name, and then the n octets at p: the block. 0, or -1: ENOMEM. */
+static int
+copy_block(struct facts *f, const char *p, size_t n)
+{
+	size_t len = n;
+	char **e, *to;
+
+	for (e = environ; e && *e; e++)
+		if (owner_of(*e, strcspn(*e, "=")) == FACTS_NOBODY)
+			len += strlen(*e) + 1;
+	f->block = to = malloc(len + 1);
+	if (!f->block)
+		return -1;
+	f->block_len = len;
+	for (e = environ; e && *e; e++)
+		if (owner_of(*e, strcspn(*e, "=")) == FACTS_NOBODY) {
+			if (room(f) < 0)
+				return -1;
+			len = strlen(*e) + 1;
+			f->v[f->n++] = memcpy(to, *e, len);
+			to += len;
+		}
+	if (n > 0)
+		memcpy(to, p, n);
+	return room(f); /* for the NULL behind the last, even if none follows */
+}
+
+int
+facts_from_call(struct facts *f, const char *p, size_t n, size_t max)
+{
+	size_t own, i, names = 0;
+	char *s, *end;
+
+	if (copy_block(f, p, n) < 0)
+		goto no_memory;
+	own = f->n;
+	end = f->block + f->block_len;
+	for (s = end - n; s < end; s += strlen(s) + 1) {
+		char *equals = strchr(memchr(s, '\0', (size_t)(end - s)) ? s : "", '=');
+
+		if (!equals || equals == s || ++names > max) {
+			facts_free(f);
+			errno = EPROTO;
+			return -1;
+		}
+		if (owner_of(s, (size_t)(equals - s)) == FACTS_NOBODY)
+			continue;
+		i = find(f, own, s, (size_t)(equals - s));
+		if (i == f->n) {
+			if (room(f) < 0)
+				goto no_memory;
+			f->n++;
+		}
+		f->v[i] = s;
+	}
+	f->v[f->n] = NULL;
+	return 0;
+no_memory:
+	facts_free(f);
+	errno = ENOMEM;
+	return -1;
+}
+
 const char *
 facts_get(const struct facts *f, const char *name)
 {
-	size_t i = find(f, name);
+	size_t len = strlen(name), i = find(f, 0, name, len);
 
-	return i < f->n ? f->v[i] + strlen(name) + 1 : NULL;
+	return i < f->n ? f->v[i] + len + 1 : NULL;
 }
 
 int
@@ -147,10 +236,10 @@ facts_set_text(struct facts *f, const char *name, const char *text, size_t len)
 void
 facts_unset(struct facts *f, const char *name)
 {
-	size_t i;
+	size_t i = 0, len = strlen(name);
 
-	while ((i = find(f, name)) < f->n) {
-		free(f->v[i]);
+	while ((i = find(f, i, name, len)) < f->n) {
+		drop(f, f->v[i]);
 		f->v[i] = f->v[--f->n];
 		f->v[f->n] = NULL;
 	}
@@ -176,12 +265,7 @@ facts_claim(struct facts *f, enum facts_owner owner)
 enum facts_owner
 facts_owner(const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof table / sizeof *table; i++)
-		if (strcmp(table[i].name, name) == 0)
-			return table[i].owner;
-	return strncmp(name, site, sizeof site - 1) == 0 ? FACTS_OPERATOR : FACTS_NOBODY;
+	return owner_of(name, strlen(name));
 }
 
 void
@@ -196,8 +280,9 @@ facts_free(struct facts *f)
 	size_t i;
 
 	for (i = 0; i < f->n; i++)
-		free(f->v[i]);
+		drop(f, f->v[i]);
 	free(f->v);
+	free(f->block);
 	*f = (struct facts){ 0 };
 }
 

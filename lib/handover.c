@@ -53,24 +53,28 @@ handover_connect(const char *path, int wait_ms)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct timeval tv = { wait_ms / 1000, wait_ms % 1000 * 1000 };
 	uid_t uid;
-	int fd, e;
+	int fd, e, r;
 
-	if (strlen(path) >= sizeof sun.sun_path || wait_ms <= 0) { /* to the socket, 0 would mean to wait for ever */
-		errno = wait_ms <= 0 ? ETIMEDOUT : ENAMETOOLONG;
+	if (strlen(path) >= sizeof sun.sun_path) {
+		errno = ENAMETOOLONG;
 		return -1;
 	}
 	memcpy(sun.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	/* A full queue makes connect wait, and this is the only way to bound that. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
-	if (connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0 && os_peer_uid(fd, &uid) == 0) {
+	r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
+	if (r < 0 && errno == EAGAIN && wait_ms > 0) { /* the queue is full: now connect waits, and only this bounds that */
+		fcntl(fd, F_SETFL, 0);
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
+		r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
+	}
+	if (r == 0 && os_peer_uid(fd, &uid) == 0) {
 		if (may_listen(uid, path))
 			return fd;
 		errno = EPERM;
 	}
-	e = errno == EAGAIN ? ETIMEDOUT : errno;
+	e = errno == EAGAIN && wait_ms > 0 ? ETIMEDOUT : errno;
 	close(fd);
 	errno = e;
 	return -1;
@@ -100,6 +104,21 @@ pack(struct buf *b, const struct facts *f)
 			return -1;
 	}
 	return 0;
+}
+
+/* Wait for events; false: none in time. */
+static bool
+is_ready(int fd, short events, int wait_ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int r;
+
+	do
+		r = poll(&p, 1, wait_ms);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		errno = ETIMEDOUT;
+	return r > 0;
 }
 
 int
@@ -135,6 +154,8 @@ handover_send(int fd, const struct call *call, enum stage_kind kind)
 		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN && is_ready(fd, POLLOUT, HANDOVER_WAIT_MS))
+			continue;
 		if (n < 0)
 			goto out;
 		done += (size_t)n;
@@ -145,21 +166,6 @@ handover_send(int fd, const struct call *call, enum stage_kind kind)
 out:
 	buf_free(&b);
 	return r;
-}
-
-/* Wait for input; false: none in time. */
-static bool
-readable(int fd, int wait_ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int r;
-
-	do
-		r = poll(&p, 1, wait_ms);
-	while (r < 0 && errno == EINTR);
-	if (r == 0)
-		errno = ETIMEDOUT;
-	return r > 0;
 }
 
 /* Descriptors that came: *n of them, those that there is room for in fd, the others are closed. */
@@ -222,7 +228,7 @@ receive(int fd, void *to, size_t n, struct descriptors *d, int64_t deadline_ms)
 			break;
 		if (errno == EINTR)
 			continue;
-		if ((errno != EAGAIN && errno != EWOULDBLOCK) || !readable(fd, clock_left(deadline_ms)))
+		if ((errno != EAGAIN && errno != EWOULDBLOCK) || !is_ready(fd, POLLIN, clock_left(deadline_ms)))
 			return -1;
 	}
 	take(d, &msg);
@@ -231,37 +237,6 @@ receive(int fd, void *to, size_t n, struct descriptors *d, int64_t deadline_ms)
 		return -1;
 	}
 	return r;
-}
-
-/* This process's environment, less what chain(7) names, and the facts of the n octets at p. */
-static int
-unpack(struct facts *f, const char *p, size_t n)
-{
-	char name[NAME_MAX_OCTETS];
-	size_t names = 0;
-
-	if (facts_from_environ(f) < 0)
-		return -1;
-	facts_claim(f, FACTS_OPERATOR);
-	while (n > 0) {
-		const char *nul = memchr(p, '\0', n), *equals;
-		size_t len;
-
-		if (!nul || !(equals = memchr(p, '=', (size_t)(nul - p))) || equals == p || ++names > HANDOVER_NAMES_MAX) {
-			errno = EPROTO;
-			return -1;
-		}
-		len = (size_t)(equals - p);
-		if (len < sizeof name) {
-			memcpy(name, p, len);
-			name[len] = '\0';
-			if (facts_owner(name) != FACTS_NOBODY && facts_set(f, name, equals + 1) < 0)
-				return -1;
-		}
-		n -= (size_t)(nul + 1 - p);
-		p = nul + 1;
-	}
-	return 0;
 }
 
 static bool
@@ -318,7 +293,7 @@ handover_receive(int fd, struct call *call, enum stage_kind kind, const struct h
 		errno = EPROTO;
 		goto fail;
 	}
-	if (unpack(&call->facts, b.p + sizeof h, h.length) < 0)
+	if (facts_from_call(&call->facts, b.p + sizeof h, h.length, HANDOVER_NAMES_MAX) < 0)
 		goto fail;
 	buf_free(&b);
 	call->in = d.fd[0];
@@ -343,7 +318,7 @@ handover_acknowledge(int fd)
 int
 handover_acknowledged(int fd, int wait_ms)
 {
-	bool late = !readable(fd, wait_ms);
+	bool late = wait_ms > 0 && !is_ready(fd, POLLIN, wait_ms);
 	char octet;
 	ssize_t r;
 

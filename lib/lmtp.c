@@ -12,15 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "os.h"
 
 enum {
 	BLOCK = 65536,       /* octets of the message sent at once */
 	BACKLOG_NAP_MS = 5,  /* until a Unix socket whose backlog is full is tried again */
 	GARBAGE_LOGGED = 200, /* octets of what was no reply */
+	SLICE_MS = 1000,      /* a read or write that waits by itself looks at the clock so often */
+	STEP = 131072,        /* octets given to the socket between two looks at the clock */
+	BUFFER_KEPT = 2 * BLOCK, /* octets that a kept session's buffers may hold on to */
+	SCAN = 16,            /* octets looked at together */
 };
 
 int
@@ -142,6 +148,7 @@ hang_up(struct lmtp *s)
 		close(s->fd);
 	}
 	buf_free(&s->line);
+	buf_free(&s->text);
 	s->open = false;
 }
 
@@ -150,9 +157,12 @@ static void
 fail(struct lmtp *s, const char *at, enum reply reply, const char *reason, const char *text, struct reply_foreign *r)
 {
 	hang_up(s);
-	log_event(s->log, "failed", "to", s->to, "at", at, "reason", reason, "text", text, (char *)NULL);
 	reply_foreign_free(r);
-	reply_set(r, reply, NULL);
+	s->stale = s->kept && reply == REPLY_NEXT_HOP_LOST; /* it closed while it was idle, as it may */
+	if (!s->stale) {
+		log_event(s->log, "failed", "to", s->to, "at", at, "reason", reason, "text", text, (char *)NULL);
+		reply_set(r, reply, NULL);
+	}
 }
 
 static void
@@ -271,19 +281,28 @@ hear(struct lmtp *s, const char *at, struct reply_foreign *r)
 	if (r->code != 421 && r->code / 100 != 3)
 		return 0;
 	hang_up(s); /* RFC 5321 3.8: after 421 the server closes; after a 3yz it waits for we do not know what */
+	s->stale = s->kept && r->code == 421;
+	if (s->stale)
+		return -1;
 	log_event(s->log, "failed", "to", s->to, "at", at, "reason",
 	    r->code == 421 ? "server closes the session" : "server wants more than it was told", "text", r->text,
 	    (char *)NULL);
 	return -1;
 }
 
-/* A reply has come that nobody asked for (yet). */
+/* A reply has come that nobody asked for (yet), or the end. Looking takes it in, as the next to be heard. */
 static bool
-has_input(const struct lmtp *s)
+has_input(struct lmtp *s)
 {
-	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	struct conn *c = &s->conn;
+	ssize_t r;
 
-	return s->conn.pos < s->conn.len || poll(&p, 1, 0) > 0;
+	if (c->pos < c->len)
+		return true;
+	r = recv(s->fd, c->in_buf, sizeof c->in_buf, MSG_DONTWAIT);
+	c->pos = 0;
+	c->len = r > 0 ? (size_t)r : 0;
+	return r >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 /* It speaks unasked, so what it says next would be taken for the answer to something else. true: *r is the answer. */
@@ -327,16 +346,27 @@ hear_welcome(struct lmtp *s, const char *at, struct reply_foreign *r)
 	return -1;
 }
 
+/* From here on the socket blocks, for a while. */
+static int
+be_patient(int fd)
+{
+	struct timeval tv = { SLICE_MS / 1000, SLICE_MS % 1000 * 1000 };
+
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv) < 0 || fcntl(fd, F_SETFL, 0) < 0 ? -1 : 0;
+}
+
 int
 lmtp_open(struct lmtp *s, const struct lmtp_address *a, const char *host, int64_t deadline_ms, const struct log *log,
     struct reply_foreign *refusal)
 {
 	const char *why = NULL;
 
-	s->open = false;
-	s->line = (struct buf){ 0 };
+	s->open = s->kept = s->stale = s->begun = false;
+	s->line = s->text = (struct buf){ 0 };
 	s->log = log;
 	s->to = a->text;
+	snprintf(s->host, sizeof s->host, "%s", host);
 	s->fd = a->is_unix ? connect_unix(a->text, deadline_ms) : connect_inet(a, deadline_ms, &why);
 	if (s->fd < 0) {
 		fail(s, "connect", REPLY_NEXT_HOP, why ? why : strerror(errno), NULL, refusal);
@@ -344,6 +374,8 @@ lmtp_open(struct lmtp *s, const struct lmtp_address *a, const char *host, int64_
 	}
 	conn_open(&s->conn, s->fd, s->fd);
 	s->conn.deadline_ms = deadline_ms;
+	if (be_patient(s->fd) == 0)
+		s->conn.slice_ms = SLICE_MS;
 	s->open = true;
 	if (hear_welcome(s, "greeting", refusal) < 0)
 		return -1;
@@ -360,25 +392,6 @@ lmtp_open(struct lmtp *s, const struct lmtp_address *a, const char *host, int64_
 	return 0;
 }
 
-int
-lmtp_reset(struct lmtp *s, int64_t deadline_ms, const struct log *log)
-{
-	struct reply_foreign r = { 0 };
-	int failed;
-
-	s->log = log;
-	s->conn.deadline_ms = deadline_ms;
-	if (!s->open)
-		return -1;
-	if (has_input(s) || buf_puts(&s->conn.out, "RSET\r\n") < 0) /* a server that has closed says 421 or ends */
-		hang_up(s);
-	failed = !s->open || hear(s, "RSET", &r) < 0 || r.code >= 300;
-	reply_foreign_free(&r);
-	if (failed)
-		hang_up(s);
-	return failed ? -1 : 0;
-}
-
 void
 lmtp_quit(struct lmtp *s)
 {
@@ -391,38 +404,81 @@ lmtp_quit(struct lmtp *s)
 struct text {
 	bool is_8bit;
 	bool is_bare; /* a CR or an LF that is not of a CRLF */
+	bool is_dotted; /* a line begins with a dot */
 	bool no_end;  /* the last line has no CRLF */
+	bool is_here; /* all of it is in the session's text, behind one octet that is not of it */
 };
 
-static int
-look_at(struct text *t, int fd, off_t size)
+/* What n octets tell, and the one before them: p[-1]. SCAN of them side by side, which compilers make a vector of. */
+static void
+look_at_part(struct text *t, const unsigned char *p, size_t n)
 {
-	unsigned char block[BLOCK], before = '\n', high = 0;
+	unsigned char high[SCAN] = { 0 }, bare[SCAN] = { 0 }, dot[SCAN] = { 0 };
+	size_t i;
+
+	for (; n >= SCAN; n -= SCAN, p += SCAN)
+		for (i = 0; i < SCAN; i++) {
+			high[i] |= p[i];
+			bare[i] |= (unsigned char)((p[i] == '\n') ^ (p[i - 1] == '\r'));
+			dot[i] |= (unsigned char)((p[i] == '.') & (p[i - 1] == '\n'));
+		}
+	for (i = 0; i < n; i++) {
+		high[i] |= p[i];
+		bare[i] |= (unsigned char)((p[i] == '\n') ^ (p[i - 1] == '\r'));
+		dot[i] |= (unsigned char)((p[i] == '.') & (p[i - 1] == '\n'));
+	}
+	for (i = 0; i < SCAN; i++) {
+		t->is_8bit |= high[i] > 127;
+		t->is_bare |= bare[i];
+		t->is_dotted |= dot[i];
+	}
+}
+
+/* n octets from off on, all of them. 0, or -1 with errno. */
+static int
+read_part(int fd, char *p, size_t n, off_t off)
+{
+	while (n > 0) {
+		ssize_t r = pread(fd, p, n, off);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r == 0)
+			errno = EIO;
+		if (r <= 0)
+			return -1;
+		p += r;
+		off += r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+static int
+look_at(struct lmtp *s, struct text *t, int fd, off_t size)
+{
+	struct buf *b = &s->text;
 	off_t off = 0;
+	char last = '\n'; /* before the text it counts as LF, so an LF at its start is bare too */
 
 	*t = (struct text){ 0 };
+	buf_clear(b);
+	if (buf_room(b, 1 + (size < BLOCK ? (size_t)size : BLOCK)) < 0)
+		return -1;
 	while (off < size) {
-		ssize_t n = pread(fd, block, sizeof block, off), i;
-		bool bare = false;
+		size_t n = size - off < BLOCK ? (size_t)(size - off) : BLOCK;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			errno = EIO;
-		if (n <= 0)
+		b->p[0] = last;
+		if (read_part(fd, b->p + 1, n, off) < 0)
 			return -1;
-		for (i = 0; i < n; i++) {
-			/* at the start of the text the octet before counts as LF, so an LF there is bare too */
-			bare |= (block[i] == '\n') != (before == '\r');
-			high |= block[i];
-			before = block[i];
-		}
-		t->is_bare |= bare;
-		off += n;
+		look_at_part(t, (unsigned char *)b->p + 1, n);
+		last = b->p[n];
+		off += (off_t)n;
+		b->len = 1 + n;
 	}
-	t->is_bare |= before == '\r';
-	t->is_8bit = high > 127;
-	t->no_end = before != '\n';
+	t->is_here = size <= BLOCK && size > 0;
+	t->is_bare |= last == '\r';
+	t->no_end = last != '\n';
 	return 0;
 }
 
@@ -481,7 +537,7 @@ refuse_unable(struct lmtp *s, struct delivery *d, struct text *t)
 	if (r == REPLY_OK && s->offer.caps & CAP_SIZE && s->offer.size > 0 && d->size > s->offer.size)
 		r = REPLY_TOO_BIG; /* RFC 1870 6.1 */
 	if (r == REPLY_OK && !is_binary(mail)) {
-		if (look_at(t, d->message, d->size) < 0) {
+		if (look_at(s, t, d->message, d->size) < 0) {
 			log_error(s->log, "failed", "message:");
 			r = REPLY_LOCAL_ERROR;
 		} else if (t->is_bare) { /* RFC 5321 2.3.8; the stages in front let none pass, so one of them is broken */
@@ -542,8 +598,9 @@ say_envelope(struct lmtp *s, struct delivery *d, const struct text *t)
 				break;
 			open--;
 			if (mail) {
-				mail = false;
+				mail = s->kept = false;
 				refused = r.code >= 300;
+				s->begun = !refused;
 				more = !refused;
 				if (refused)
 					delivery_answer_all(d, &r);
@@ -557,7 +614,7 @@ say_envelope(struct lmtp *s, struct delivery *d, const struct text *t)
 			}
 		} while (open > window / 2);
 	}
-	if (!s->open)
+	if (!s->open && !s->stale)
 		delivery_answer_all(d, &r);
 	reply_foreign_free(&r);
 }
@@ -598,35 +655,55 @@ say_block(struct lmtp *s, struct reply_foreign *r)
 }
 
 /*
+ * From *off on, without passing through this process, as long as more than n octets are left, the system can and there
+ * is time to look at the clock. Result as say_block.
+ */
+static int
+say_file(struct lmtp *s, const struct delivery *d, off_t *off, off_t n, struct reply_foreign *r)
+{
+	while (d->size - *off > n && clock_left(d->deadline_ms) > SLICE_MS) {
+		off_t left = d->size - *off - n;
+		ssize_t put;
+
+		if (s->conn.out.len > 0 && say_block(s, r) < 0)
+			return -1;
+		put = os_copy_some(s->fd, d->message, off, left < STEP ? (size_t)left : STEP);
+		if (put < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
+			continue;
+		if (put <= 0) /* whatever it is, whoever writes next finds out */
+			break;
+	}
+	return 0;
+}
+
+/*
  * All of the message but its last block to the server, that one to conn.out; with dots for DATA, as it is for BDAT.
  * Result as say_block.
  */
 static int
-say_text(struct lmtp *s, const struct delivery *d, bool dots, struct reply_foreign *r)
+say_text(struct lmtp *s, const struct delivery *d, const struct text *t, bool dots, struct reply_foreign *r)
 {
 	char block[BLOCK], before = '\n';
 	off_t off = 0;
 
+	dots &= t->is_dotted;
+	if (!dots && say_file(s, d, &off, BLOCK, r) < 0)
+		return -1;
 	while (off < d->size) {
-		size_t want = d->size - off < BLOCK ? (size_t)(d->size - off) : BLOCK;
-		ssize_t n;
+		size_t n = d->size - off < BLOCK ? (size_t)(d->size - off) : BLOCK;
+		const char *p = t->is_here ? s->text.p + 1 : block;
 
 		if (s->conn.out.len >= BLOCK && say_block(s, r) < 0)
 			return -1;
-		n = pread(d->message, block, want, off);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			errno = EIO;
-		if (n <= 0) {
+		if (!t->is_here && read_part(d->message, block, n, off) < 0) {
 			fail(s, "text", REPLY_LOCAL_ERROR, strerror(errno), NULL, r);
 			return -1;
 		}
-		if (dots ? add_stuffed(&s->conn.out, block, (size_t)n, &before) < 0 : buf_add(&s->conn.out, block, (size_t)n) < 0) {
+		if (dots ? add_stuffed(&s->conn.out, p, n, &before) < 0 : buf_add(&s->conn.out, p, n) < 0) {
 			fail_memory(s, "text", r);
 			return -1;
 		}
-		off += n;
+		off += (off_t)n;
 	}
 	return 0;
 }
@@ -696,6 +773,7 @@ hear_verdicts(struct lmtp *s, struct delivery *d, bool chunk, struct reply_forei
 		first = false;
 		delivery_answer(d, i, r);
 	}
+	s->begun = false;
 }
 
 /* The text to those who were accepted, and what becomes of it. */
@@ -705,7 +783,8 @@ say_message(struct lmtp *s, struct delivery *d, const struct text *t)
 	const bool chunk = s->offer.caps & CAP_CHUNKING; /* no turn more, as for DATA, and no dots (RFC 3030 2) */
 	const char *end = t->no_end ? "\r\n" : "";
 	struct reply_foreign r = { 0 };
-	bool failed = is_out_of_step(s, "DATA", &r);
+	/* a chunk that goes out with all of its text is looked after by check_before_end */
+	bool failed = (!chunk || d->size > BLOCK) && is_out_of_step(s, "DATA", &r);
 
 	if (!failed && chunk) {
 		failed = buf_printf(&s->conn.out, "BDAT %lld LAST\r\n", (long long)d->size + (long long)strlen(end)) < 0;
@@ -714,7 +793,7 @@ say_message(struct lmtp *s, struct delivery *d, const struct text *t)
 	} else if (!failed)
 		failed = say_data(s, &r) < 0;
 	if (!failed)
-		failed = say_text(s, d, !chunk, &r) < 0;
+		failed = say_text(s, d, t, !chunk, &r) < 0;
 	if (!failed && buf_printf(&s->conn.out, "%s%s", end, chunk ? "" : ".\r\n") < 0) {
 		failed = true;
 		fail_memory(s, "text", &r);
@@ -726,7 +805,23 @@ say_message(struct lmtp *s, struct delivery *d, const struct text *t)
 	reply_foreign_free(&r);
 }
 
-void
+/* A kept session: is it still one? Whatever it has said meanwhile, it is not about this message. */
+static void
+wake(struct lmtp *s)
+{
+	struct reply_foreign r = { 0 };
+
+	s->stale = has_input(s) || (s->begun && buf_puts(&s->conn.out, "RSET\r\n") < 0);
+	if (!s->stale && s->begun && hear(s, "RSET", &r) == 0) {
+		s->stale = r.code >= 300;
+		s->begun = false;
+	}
+	if (s->stale)
+		hang_up(s);
+	reply_foreign_free(&r);
+}
+
+int
 lmtp_deliver(struct lmtp *s, struct delivery *d)
 {
 	struct reply_foreign r = { 0 };
@@ -734,12 +829,27 @@ lmtp_deliver(struct lmtp *s, struct delivery *d)
 
 	s->log = &d->call->log;
 	s->conn.deadline_ms = d->deadline_ms;
-	if (is_out_of_step(s, "MAIL", &r))
-		delivery_answer_all(d, &r);
-	else if (!refuse_unable(s, d, &t)) {
-		say_envelope(s, d, &t);
-		if (!delivery_is_over(d))
-			say_message(s, d, &t);
+	s->stale = false;
+	if (!refuse_unable(s, d, &t)) {
+		if (s->kept)
+			wake(s);
+		if (s->open && !s->kept && is_out_of_step(s, "MAIL", &r))
+			delivery_answer_all(d, &r);
+		else if (s->open) {
+			say_envelope(s, d, &t);
+			if (!s->stale && !delivery_is_over(d))
+				say_message(s, d, &t);
+		} else if (!s->stale) /* RSET was not answered in time */
+			delivery_reply_all(d, REPLY_LATE, NULL);
 	}
 	reply_foreign_free(&r);
+	s->kept = s->open;
+	s->log = NULL;
+	buf_clear(&s->line);
+	if (s->text.cap > BUFFER_KEPT)
+		buf_free(&s->text);
+	buf_clear(&s->text);
+	if (s->open && s->conn.out.cap > BUFFER_KEPT)
+		buf_free(&s->conn.out);
+	return s->stale ? -1 : 0;
 }

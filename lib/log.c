@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -104,10 +105,15 @@ void
 log_open(struct log *l, const char *stage, int peer_fd)
 {
 	struct stat a, b;
+	struct sockaddr_storage far;
+	socklen_t len = sizeof far;
 
 	*l = (struct log){ .stage = stage };
 	if (fstat(peer_fd, &a) == 0 && fstat(STDERR_FILENO, &b) == 0)
 		l->syslog = S_ISSOCK(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	/* A socket of the network can only be a peer, though fd 0 is by now another stage's. */
+	if (getpeername(STDERR_FILENO, (struct sockaddr *)&far, &len) == 0)
+		l->syslog |= far.ss_family == AF_INET || far.ss_family == AF_INET6;
 	if (stat("/dev/null", &a) == 0 && fstat(STDERR_FILENO, &b) == 0 && S_ISCHR(b.st_mode))
 		l->syslog |= a.st_rdev == b.st_rdev;
 	if (l->syslog)

@@ -145,6 +145,18 @@ os_copy(int out, int in, off_t off, off_t n)
 	return copy_plain(out, in, off, n);
 }
 
+ssize_t
+os_copy_some(int out, int in, off_t *off, size_t n)
+{
+#ifdef __linux__
+	return sendfile(out, in, off, n);
+#else
+	(void)out, (void)in, (void)off, (void)n;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
 int
 os_random(void *buf, size_t n)
 {

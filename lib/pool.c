@@ -152,12 +152,14 @@ work(struct pool *p, int slot)
 		return CHAIN_LATER;
 	}
 	while (calls < p->conf->calls) {
-		enum os_wait what = os_wait(&w, POOL_IDLE_S * 1000);
+		enum os_wait what = os_wait(&w, (p->stage->idle_s ? p->stage->idle_s : POOL_IDLE_S) * 1000);
 		int fd;
 
 		if (what == OS_END)
 			return CHAIN_DONE;
 		if (what == OS_NOTHING) {
+			if (p->stage->idle)
+				p->stage->idle(p->stage_conf);
 			/* Who counts the others counts as busy, so that of two that leave at once one sees too few. */
 			atomic_store(state, SLOT_BUSY);
 			if (idle(p) >= p->conf->min)
@@ -191,6 +193,7 @@ become_worker(struct pool *p, int slot)
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	struct sigaction sa = { .sa_handler = survive, .sa_flags = SA_RESTART };
 	size_t i;
+	int code;
 
 	for (i = 0; i < sizeof signals / sizeof *signals; i++) /* a supervisor may send them to all of the service */
 		sigaction(signals[i], &sa, NULL);
@@ -204,7 +207,10 @@ become_worker(struct pool *p, int slot)
 		_exit(CHAIN_MISUSE);
 	}
 	os_undumpable();
-	_exit(work(p, slot));
+	code = work(p, slot);
+	if (p->stage->idle)
+		p->stage->idle(p->stage_conf);
+	_exit(code);
 }
 
 static int

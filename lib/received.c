@@ -319,8 +319,8 @@ is_atom(const char *s)
 }
 
 /*
- * The For clause, only for a single recipient: it would tell each of several about another. Its Path needs a domain, and
- * ASCII unless the message is internationalized (RFC 6531 3.7.3).
+ * The For clause, only for a single recipient: it would tell each of several about another. Its Path needs a domain,
+ * and ASCII unless the message is internationalized (RFC 6531 3.7.3).
  */
 static void
 recipient(struct fold *f, const struct envelope *e)

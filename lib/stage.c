@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "handover.h"
 #include "id.h"
+#include "listener.h"
 #include "message.h"
 #include "os.h"
 #include "peer.h"
@@ -131,7 +132,7 @@ stage_verdict(struct call *call, enum reply r, const char *detail)
 	return reply_code(r) < 300 ? CHAIN_DONE : reply_code(r) < 500 ? CHAIN_LATER : CHAIN_REFUSED;
 }
 
-/* Tell the peer (a session: session_reply), or who started us, that this call goes nowhere. A filter has nobody to tell. */
+/* Tell the peer (a session: session_reply), or who started us, that this call goes nowhere; a filter tells nobody. */
 static int
 fail_with(struct call *call, enum reply session_reply)
 {
@@ -247,23 +248,6 @@ run_once(const struct stage *stage, void *conf, const char *user)
 	return r;
 }
 
-/* The listening socket that a super-server gives: LISTEN_FDS (systemd), else fd 0. */
-static int
-given_listener(void)
-{
-	struct facts f = { 0 };
-	int fd = CHAIN_FD_IN;
-
-	if (facts_from_environ(&f) == 0 && facts_number(&f, "LISTEN_FDS", 0) > 0 &&
-	    facts_number(&f, "LISTEN_PID", 0) == getpid())
-		fd = CHAIN_FD_ENVELOPE; /* systemd's first is 3 */
-	facts_free(&f);
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDNAMES");
-	return fd;
-}
-
 static int
 run_pool(const struct stage *stage, void *conf, const struct stage_options *o)
 {
@@ -283,7 +267,7 @@ run_pool(const struct stage *stage, void *conf, const struct stage_options *o)
 	gid_t gid;
 
 	if (!pool.path)
-		pool.fd = given_listener();
+		pool.fd = listener_given();
 	if (o->user && find_user(o->user, name, &uid, &gid) < 0) { /* or every worker would fail */
 		fprintf(stderr, "%s: user %s: %s\n", stage->name, o->user, strerror(errno));
 		return CHAIN_MISUSE;
@@ -302,9 +286,9 @@ stage_run(const struct stage *stage, void *conf, const struct stage_options *opt
 	for (fd = CHAIN_FD_IN; fd <= CHAIN_FD_LOG; fd++) /* a closed one would be the next file opened */
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			return CHAIN_LATER;
-	if (options->path)
+	if (options && options->path)
 		return run_pool(stage, conf, options);
-	return run_once(stage, conf, options->user);
+	return run_once(stage, conf, options ? options->user : NULL);
 }
 
 void

@@ -139,7 +139,7 @@ about(struct submission *s, enum reply r, const char *detail, size_t len)
 	clean[i] = '\0';
 	if (reply_addf(&s->conn.out, r, "%s: %s", reply_text(r), clean) < 0)
 		return r;
-	s->errors++;
+	s->errors += reply_code(r) >= 500;
 	return SAID;
 }
 
@@ -179,8 +179,9 @@ do_rcpt(struct submission *s, char *arg, size_t len)
 }
 
 /*
- * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the chain
- * was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the line.
+ * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the
+ * chain was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the
+ * line.
  */
 static void
 log_message(struct submission *s, const char *event, int code, const char *reason, off_t size, int64_t start_ms)
@@ -304,7 +305,7 @@ deliver(struct submission *s)
 	return r;
 }
 
-/* What became of adding to the message. Of one that is lost the rest is read and dropped, and its room is given back. */
+/* What became of adding to the message. Of one that is lost the rest is dropped, and its room is given back. */
 static void
 took(struct submission *s, int result)
 {
@@ -607,6 +608,7 @@ submission_serve(struct call *call, void *conf)
 {
 	struct submission s = { .call = call, .conf = conf, .state = START };
 	const char *verb = facts_get(&call->facts, "MSA_VERB");
+	const char *limit;
 	char host[256];
 
 	conn_open(&s.conn, call->in, call->out);
@@ -614,8 +616,14 @@ submission_serve(struct call *call, void *conf)
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
 	s.lmtp = facts_is_lmtp(&call->facts);
 	ehlo_from_facts(&s.offered, &call->facts);
+	limit = facts_get(&call->facts, "DATABYTES");
 	s.auth = verb || facts_is_authenticated(&call->facts);
-	if (verb) { /* authd has greeted and taken the EHLO */
+	if (limit && *limit && facts_number(&call->facts, "DATABYTES", -1) < 0) {
+		/* a limit that cannot be read is not the same as none */
+		log_event(&call->log, "misuse", "reason", "DATABYTES is not a number of octets", (char *)NULL);
+		reply_add(&s.conn.out, REPLY_TROUBLE);
+		s.over = true;
+	} else if (verb) { /* authd has greeted and taken the EHLO */
 		s.state = READY;
 		s.esmtp = strcmp(verb, "HELO") != 0;
 	} else if (buf_printf(&s.conn.out, "220 %s %s\r\n", ehlo_host(&call->facts, host, sizeof host),

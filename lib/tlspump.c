@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +23,8 @@ enum state { CLEAR, PREPARING, OFFERED, HANDSHAKE, STARTING, GREETING, ANSWER, P
 
 enum {
 	CHUNK = 32767,      /* octets moved at once; with buf's NUL two full TLS records */
+	UP_CHUNK = 65535,   /* decrypted at once: four */
+	RECORD = 16384,     /* octets in a TLS record, at most */
 	CLEAR_CHUNK = 1024, /* the same before TLS, where a line is 512 */
 	PIPE_PART = 512,    /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
 	ROUNDS_MAX = 32,    /* rounds of one step; others want to be served too */
@@ -87,9 +90,9 @@ side_write(struct tlspump_side *s, const void *p, size_t n)
 }
 
 /*
- * libtls reads a record in two calls; one of ours fetches all that is there. It is never told of the end: it would take an
- * end without close_notify for a fatal error (or for a clean one, depending on whose libtls it is), and what the next
- * stage still says could not be sent. Whoever calls libtls looks at net_eof where it wants more.
+ * libtls reads a record in two calls; one of ours fetches all that is there. It is never told of the end: it would
+ * take an end without close_notify for a fatal error (or for a clean one, depending on whose libtls it is), and what
+ * the next stage still says could not be sent. Whoever calls libtls looks at net_eof where it wants more.
  */
 static ssize_t
 read_cb(struct tls *ctx, void *data, size_t n, void *arg)
@@ -164,8 +167,11 @@ enter(struct tlspump *p, enum state state, int wait_ms)
 static void
 end_app(struct tlspump *p)
 {
-	if (p->app.in >= 0)
+	if (p->app.in >= 0) {
+		if (p->conf->forget)
+			p->conf->forget(p, p->conf->forget_arg);
 		close(p->app.in);
+	}
 	p->app.in = p->app.out = -1;
 }
 
@@ -178,7 +184,8 @@ done(struct tlspump *p)
 	snprintf(out, sizeof out, "%llu", (unsigned long long)p->out_octets);
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - p->start_ms));
 	log_event(p->log, "done", "tls", p->secure ? tls_conn_version(p->tls) : NULL, "cipher",
-	    p->secure ? tls_conn_cipher(p->tls) : NULL, "in", in, "out", out, "ms", ms, "end", p->end, (char *)NULL);
+	    p->secure ? tls_conn_cipher(p->tls) : NULL, "in", in, "out", out, "ms", ms, "peer", p->peer, "end",
+	    p->end, (char *)NULL);
 	end_app(p);
 	enter(p, DONE, 0);
 }
@@ -296,27 +303,35 @@ send_down(struct tlspump *p)
 	return 1;
 }
 
-/* Decrypt into up. 1: something came, or the end (up_eof); 0: not now. What breaks the connection ends it. */
+/*
+ * Decrypt into up all that is there, so that it leaves in one write. 1: something came, or the end (up_eof); 0: not now.
+ * What breaks the connection ends it.
+ */
 static int
 read_up(struct tlspump *p)
 {
+	size_t was = p->up.len; /* less than a line */
 	ssize_t r;
 
 	if (!can(p, p->read_wants))
 		return 0;
-	if (buf_room(&p->up, CHUNK) < 0) {
+	if (buf_room(&p->up, UP_CHUNK - was) < 0) {
 		give_up(p, "memory");
 		return 1;
 	}
-	r = tls_read(p->tls, p->up.p + p->up.len, CHUNK);
-	p->read_wants = wants(r);
-	if (p->read_wants && !p->net_eof)
-		return 0;
-	if (r > 0) {
+	while ((r = tls_read(p->tls, p->up.p + p->up.len, UP_CHUNK - p->up.len)) > 0) {
 		p->up.len += (size_t)r;
 		p->in_octets += (size_t)r;
-		return 1;
+		if (p->up.len > UP_CHUNK - RECORD) {
+			p->read_wants = 0;
+			return 1;
+		}
 	}
+	p->read_wants = wants(r);
+	if (p->up.len > was) /* if this is the end it will say so again */
+		return 1;
+	if (p->read_wants && !p->net_eof)
+		return 0;
 	if (r != 0) {
 		bool cut = p->net_eof && !p->net_errno;
 
@@ -437,7 +452,7 @@ tlspump_started(struct tlspump *p, int app)
 	if (p->state != STARTING)
 		return;
 	if (app < 0) {
-		trouble(p, REPLY_TROUBLE, "next");
+		tlspump_refused(p, REPLY_TROUBLE);
 		return;
 	}
 	side_open(&p->app, app, app);
@@ -445,6 +460,28 @@ tlspump_started(struct tlspump *p, int app)
 		enter(p, PUMP, 0);
 	else
 		enter(p, GREETING, p->conf->greeting_ms);
+}
+
+void
+tlspump_refused(struct tlspump *p, enum reply r)
+{
+	if (p->state != STARTING && p->state != GREETING && p->state != PUMP)
+		return;
+	end_app(p);
+	trouble(p, r, "next");
+}
+
+void
+tlspump_stop(struct tlspump *p)
+{
+	if (p->state == CLEAR || p->state == PREPARING)
+		trouble(p, REPLY_SHUTDOWN, "stop");
+}
+
+bool
+tlspump_is_through(const struct tlspump *p)
+{
+	return p->state >= ANSWER;
 }
 
 /* The octets of down that are a complete reply; 0: not yet; -1: they will never be one. */
@@ -694,18 +731,57 @@ advance(struct tlspump *p)
 	return 0;
 }
 
-/* A buffer without content is given back: most connections wait most of the time. */
+/* Most connections wait most of the time: one that does keeps no buffer without content, and none larger than that. */
+static void
+put_back(struct buf *b, struct buf *spare)
+{
+	char *fit;
+
+	if (b->len == 0 && spare && !spare->p) {
+		*spare = *b;
+		*b = (struct buf){ 0 };
+	} else if (b->len == 0)
+		buf_free(b);
+	else if (b->cap > 2 * b->len + CLEAR_CHUNK && (fit = realloc(b->p, b->len + 1))) {
+		b->p = fit;
+		b->cap = b->len + 1;
+	}
+}
+
 static void
 release(struct tlspump *p)
 {
+	struct tlspump_spare *spare = p->conf->spare;
+
 	if (p->raw_pos == p->raw.len) {
-		buf_free(&p->raw);
+		buf_clear(&p->raw);
 		p->raw_pos = 0;
 	}
-	if (p->up.len == 0)
-		buf_free(&p->up);
-	if (p->down.len == 0)
-		buf_free(&p->down);
+	put_back(&p->raw, spare ? &spare->raw : NULL);
+	put_back(&p->up, spare ? &spare->up : NULL);
+	put_back(&p->down, spare ? &spare->down : NULL);
+}
+
+static void
+take_out(struct buf *b, struct buf *spare)
+{
+	if (!b->p) {
+		*b = *spare;
+		*spare = (struct buf){ 0 };
+	}
+}
+
+/* The buffers of the connection that was served before. */
+static void
+borrow(struct tlspump *p)
+{
+	struct tlspump_spare *spare = p->conf->spare;
+
+	if (!spare)
+		return;
+	take_out(&p->raw, &spare->raw);
+	take_out(&p->up, &spare->up);
+	take_out(&p->down, &spare->down);
 }
 
 enum tlspump_need
@@ -713,6 +789,7 @@ tlspump_step(struct tlspump *p)
 {
 	int round;
 
+	borrow(p);
 	for (round = 0; round < ROUNDS_MAX; round++) {
 		bool moved = advance(p) != 0;
 

@@ -78,8 +78,8 @@ append(struct buf *out, enum param p, const char *value, size_t len)
 
 /* All parameters of a MAIL or RCPT, appended to line. good: all were taken. */
 static enum reply
-params(struct transaction *t, const struct ehlo *offered, enum param_of of, const char *s, const char *end, struct buf *line,
-    const char **detail, size_t *detail_len)
+params(struct transaction *t, const struct ehlo *offered, enum param_of of, const char *s, const char *end,
+    struct buf *line, const char **detail, size_t *detail_len)
 {
 	const char *value;
 	size_t len;
@@ -109,8 +109,8 @@ params(struct transaction *t, const struct ehlo *offered, enum param_of of, cons
 
 /* An argument's path and parameters; the canonical line is appended to t's envelope. */
 static enum reply
-command(struct transaction *t, const struct ehlo *offered, enum param_of of, const char *arg, size_t len, struct addr *a,
-    const char **detail, size_t *detail_len)
+command(struct transaction *t, const struct ehlo *offered, enum param_of of, const char *arg, size_t len,
+    struct addr *a, const char **detail, size_t *detail_len)
 {
 	bool mail = of == PARAM_OF_MAIL;
 	enum reply syntax = mail ? REPLY_BAD_SENDER : REPLY_BAD_RCPT, r;

@@ -253,6 +253,7 @@ test_a_peer_that_never_reads_is_given_up() {
 	talked sh -c "exec test-unit conn -w 300 -f 4000000 >$T/out 2>&1" </dev/null
 	assertEquals 'socket' 'write -1 Connection timed out in time' "$(cat "$T/out")"
 	mkfifo "$T/fifo"
+	# shellcheck disable=SC2217 # it only holds the fifo open
 	sleep 2 <"$T/fifo" &
 	pid=$!
 	test-unit conn -w 300 -f 4000000 0>"$T/fifo" >"$T/out" 2>&1

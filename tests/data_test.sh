@@ -289,11 +289,17 @@ test_no_tmpdir_is_local_trouble() {
 	done
 }
 
+# A file system of 300 KiB at $T/small; the caller unmounts it.
+small_tmpfs() {
+	mkdir -p "$T/small"
+	[ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=300k none "$T/small" 2>/dev/null
+}
+
 test_a_full_tmpdir_is_452() {
-	[ "$(id -u)" -eq 0 ] && mkdir -p "$T/small" && mount -t tmpfs -o size=300k none "$T/small" 2>/dev/null || {
+	if ! small_tmpfs; then
 		skip 'a small tmpfs needs root'
 		return
-	}
+	fi
 	# it fills up while the data comes, or at the end
 	for lines in 2000 320; do
 		big $lines
@@ -325,10 +331,10 @@ test_a_full_tmpdir_is_452() {
 
 # While the rest of a message is read for nothing, its beginning does not go on filling the disk.
 test_a_message_that_is_lost_gives_its_room_back() {
-	[ "$(id -u)" -eq 0 ] && mkdir -p "$T/small" && mount -t tmpfs -o size=300k none "$T/small" 2>/dev/null || {
+	if ! small_tmpfs; then
 		skip 'a small tmpfs needs root'
 		return
-	}
+	fi
 	big 1000
 	SUBMITD_TMPDIR=$T/small submission submitd "$SINK" <<-E2 &
 		> HELO x

@@ -22,6 +22,7 @@ cat <&3 >"$T/envelope"
 echo '250 2.0.0 taken'
 E2
 SINK=$T/sink
+export SINK
 
 # Hold the conversation of standard input with a program: $T/out is what it said, ids as ID, and how it ended; $T/log
 # its log. usage: conversation [talk's options] program [arg ...]

@@ -45,6 +45,21 @@ test_a_name_that_stands_twice_is_one_after_a_change() {
 	assertEquals 'B=3' "$(python3 "$T/twice.py" "$UNIT" facts -A env)"
 }
 
+test_a_resident_has_its_own_environment_and_the_calls_facts() {
+	assertEquals 'HOME=/h MSA_X_A=1 SMTPAUTHUSER=bob ' \
+		"$(in_env HOME=/h SMTPAUTHUSER=own MSA_X_B=own -- call:SMTPAUTHUSER=bob,MSA_X_A=1, env | sort | tr '\n' ' ')"
+	assertEquals 'what chain(7) does not name stays out' 'HOME=/h ' \
+		"$(in_env HOME=/h -- call:HOME=/x,SASL_PATH=/x,LD_PRELOAD=x, env | tr '\n' ' ')"
+	assertEquals 'the last counts' 'MSA_X_A=2 MSA_X_B=3 ' "$(in_env -- call:MSA_X_A=1,MSA_X_B=3,MSA_X_A=2, env | sort | tr '\n' ' ')"
+	assertEquals 'and can be changed' 'MSA_X_B=4 ' \
+		"$(in_env -- call:MSA_X_A=1,MSA_X_B=3, -MSA_X_A MSA_X_B=4 env | tr '\n' ' ')"
+	assertEquals 'nothing' '' "$(in_env MSA_HELO=x -- call: env)"
+	assertEquals 'an empty value' 'MSA_PARTIAL=' "$(in_env -- call:MSA_PARTIAL=, env)"
+	for bad in MSA_HELO=x MSA_HELO, =x, , MSA_HELO=x,,MSA_VERB=x, A=1,B=2,C=3,D=4,E=5,; do
+		assertEquals "$bad" 'call: Protocol error' "$(in_env -- "call:$bad" env 2>&1)"
+	done
+}
+
 test_many_variables_fit() {
 	set --
 	i=0

@@ -49,7 +49,7 @@ test_output_becomes_the_message() {
 
 test_lines_for_commands_that_know_lf_only() {
 	# shellcheck disable=SC2016
-	through -l 'tr -dc "\r" | wc -c >"$T/crs"; rewind; sed "s/one\$/two/"'
+	through -u 'tr -dc "\r" | wc -c >"$T/crs"; rewind; sed "s/one\$/two/"'
 	assertEquals "$(cat "$T/log")" 0 $?
 	assertEquals "the command saw no CR" 0 "$(cat "$T/crs")"
 	sed s/one/two/ "$T/m" >"$T/want"
@@ -58,7 +58,7 @@ test_lines_for_commands_that_know_lf_only() {
 
 test_lines_keep_a_large_message() {
 	{ printf 'Subject: big\r\n\r\n'; head -c 700000 /dev/urandom | base64 -w 61 | sed 's/$/\r/'; } >"$T/m"
-	through -l cat
+	through -u cat
 	assertTrue "same, with -l" "cmp -s '$T/m' '$T/box/1/message'"
 	through cat
 	assertTrue "same" "cmp -s '$T/m' '$T/box/2/message'"
@@ -113,7 +113,7 @@ test_a_command_can_refuse() {
 	through 'echo "250 2.0.0 Fine"; exit 100'
 	through=$?
 	refused "a yes is never implied" 111 "$LOCAL" "$LOCAL"
-	through -l 'printf "550 5.7.1 Not Bob\n451 4.7.1 Not now\n"; exit 100'
+	through -u 'printf "550 5.7.1 Not Bob\n451 4.7.1 Not now\n"; exit 100'
 	through=$?
 	refused "one each" 111 '550 5.7.1 Not Bob' '451 4.7.1 Not now'
 }
@@ -129,9 +129,9 @@ test_output_that_is_no_message_is_451() {
 		refused "$text" 111 "$LOCAL"
 	done
 	for text in 'a\rb: c\n' 'a: b\n\nno end' 'a: b\n\000\n'; do
-		through -l "printf '$text'"
+		through -u "printf '$text'"
 		through=$?
-		refused "-l $text" 111 "$LOCAL"
+		refused "-u $text" 111 "$LOCAL"
 	done
 }
 
@@ -147,7 +147,7 @@ test_binary_content_is_not_lines() {
 	printf 'MAIL FROM:<> BODY=BINARYMIME\nRCPT TO:<b@c.example>\n' >"$T/e"
 	MSA_RCPTS=1
 	printf 'a: b\r\n\r\n\000\n\r no end' >"$T/m"
-	through -l cat
+	through -u cat
 	through=$?
 	refused "-l" 100 '554 5.6.3 Next server does not take binary data'
 	through cat
@@ -233,7 +233,7 @@ test_misuse_is_451_in_a_chain_and_100_outside() {
 		# shellcheck disable=SC2086
 		(unset MSA_MESSAGE; filter $args) <"$T/m" >"$T/out" 2>"$T/log"
 		assertEquals "$args" 100 $?
-		assertEquals 'usage: filter [-l] [-t seconds] [-U user[:group]] command prog [arg ...]' "$(tail -n 1 "$T/log")"
+		assertEquals 'usage: filter [-t seconds] [-u] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] command prog [arg ...]' "$(tail -n 1 "$T/log")"
 	done
 }
 

@@ -13,7 +13,7 @@ setUp() {
 }
 
 local_error='451 4.3.0 Local error, try again later'
-usage='usage: lmtp-inject [-k] [-f sender] [-r recipient] [-t seconds] [-U user] address'
+usage='usage: lmtp-inject [-k] [-f sender] [-i seconds] [-r recipient] [-t seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] address'
 
 test_misuse_by_hand_is_100_and_in_a_chain_451() {
 	for args in '' '-x /s' '-t 0 /s' '-t 1x /s' '-t 86401 /s' '/s cat' 'host' 'host:' ':24' 'host:0' 'host:65536' \
@@ -61,6 +61,20 @@ test_the_envelope_must_be_there_and_be_one() {
 	assertEquals 'verdict without fd 3' "$local_error" "$(head -n 1 "$T/out" | tr -d '\r')"
 	: | MSA_MESSAGE=M MSA_RCPTS=1 lmtp-inject "$T/s" 3<"$T/env" >"$T/out" 2>"$T/log"
 	assertEquals 'verdict with a pipe for fd 0' "$local_error" "$(head -n 1 "$T/out" | tr -d '\r')"
+}
+
+test_what_is_said_to_many_recipients_stays_a_verdict() {
+	long=$(printf '%04000d' 0)
+	# shellcheck disable=SC2046
+	envelope '<alice@example.net>' $(seq -f 'RCPT&TO:<u%.0f@example.org>' 300)
+	sed -i 's/&/ /' "$T/env"
+	serve "END=250-2.0.0 $long\\r\\n250 2.0.0 $long"
+	call lmtp-inject "$T/s"
+	served
+	assertEquals 'exit code' 0 "$code"
+	assertTrue 'chain(7): one MiB' "[ $(wc -c <"$T/verdict.crlf") -le 1048576 ]"
+	assertEquals 'replies' 300 "$(grep -c '^250 2.0.0 0*$' "$T/verdict")"
+	assertEquals 'end' . "$(tail -n 1 "$T/verdict")"
 }
 
 test_nobody_listens() {

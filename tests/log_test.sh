@@ -57,6 +57,11 @@ test_fd_2_is_the_log_unless_it_is_the_peer_or_dev_null() {
 		tr '\n' '|')"
 	assertEquals 'not the peer' 'fd 2|EOF|' "$(echo '<<' | talk sh -c 'w=$(test-unit log where 2>&1); printf "%s\r\n" "$w"' |
 		tr '\n' '|')"
+	assertEquals 'a socket of the network' syslog "$(python3 -c '
+import os, socket, subprocess
+l = socket.create_server(("127.0.0.1", 0))
+s = socket.create_connection(l.getsockname())
+subprocess.run(["test-unit", "log", "where"], stderr=s)' </dev/null)"
 }
 
 . "$SHUNIT2"

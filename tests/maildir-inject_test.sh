@@ -14,7 +14,7 @@ setUp() {
 }
 
 local_error='451 4.3.0 Local error, try again later'
-usage='usage: maildir-inject [-f sender] [-r recipient] [-U user] directory'
+usage='usage: maildir-inject [-f sender] [-r recipient] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] directory'
 
 # The files below the directory: how many there are in each MAILBOX/sub. usage: assert_files what line ...
 assert_files() {
@@ -64,6 +64,15 @@ test_only_crlf_becomes_lf() {
 	message 'a\r\n\r\r\nb\rc\r\n\n.\r\n\303\251 \0 x'
 	call maildir-inject "$T/mail"
 	assert_delivered bob@example.org 'Return-Path: <alice@example.net>\na\n\r\nb\rc\n\n.\n\303\251 \0 x\n'
+}
+
+test_a_message_cannot_go_on_in_return_path() {
+	for first in ' ' '\t'; do
+		message "$first"'(forged)\r\nSubject: test\r\n\r\nHello\r\n'
+		call maildir-inject "$T/mail"
+		assert_verdict 'verdict' '554 5.6.0 Message is not valid'
+	done
+	assertEquals 'nothing was made' '' "$(ls -A "$T/mail")"
 }
 
 test_crlf_at_block_edges() {

@@ -113,16 +113,21 @@ test_the_deadline_ends_the_whole_group() {
 
 # Who wrote the dot may live a little longer; when the next message comes it is not kept.
 test_zombies_do_not_gather() {
-	printf '%s\n' 'ps -o stat= --ppid $PPID | grep -c Z >&2; echo 250 ok; echo .; exec >&-; sleep 0.03' >"$T/script"
-	test-unit stage deliver -t 8 sh "$T/script" >"$T/got" 2>"$T/log" </dev/null
-	assertEquals 8 "$(grep -c '^250' "$T/got")"
-	assertEquals 8 "$(grep -c '^[012]$' "$T/log")"
+	printf '%s\n' 'ps -o stat= --ppid $PPID | grep -c Z >&2; echo 250 ok; echo .; exec >&-; sleep 0.01' >"$T/script"
+	test-unit stage deliver -t 20 sh "$T/script" >"$T/got" 2>"$T/log" </dev/null
+	assertEquals 20 "$(grep -c '^250' "$T/got")"
+	assertTrue "$(tr '\n' ' ' <"$T/log")" "[ $(sort -n "$T/log" | tail -n 1) -lt 8 ]"
 }
 
 test_the_chain_gets_its_descriptors_and_no_others() {
 	delivered '250 2.0.0 fds 0 1 2 3 |(as it stands)|' sh -c 'echo 250 "fds $(test-unit os fds)"' 9</dev/null
 	delivered '250 2.0.0 regular|(as it stands)|' \
 		sh -c 'cmp -s - "$T/message" && cmp -s "$T/envelope" /proc/self/fd/3 <&3 && echo 250 regular'
+}
+
+# Signals 32 and 33 are the C library's own: no program can set them.
+libc_aside() {
+	sed 's/[0-9a-f]\([0-7][0-9a-f]\{7\}\)$/0\1/; s/[0-9a-f]8\([0-9a-f]\{7\}\)$/00\1/'
 }
 
 test_the_chain_gets_default_signals() {
@@ -133,7 +138,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM, signal
 os.execvp(sys.argv[1], sys.argv[1:])' test-unit stage deliver sh -c \
 		'grep -E "^Sig(Blk|Ign)" /proc/self/status | sed "s/^/250-/"; echo 250 end' >"$T/got" </dev/null
 	assertEquals '0000000000000000 0000000000000000 ' \
-		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | tr '\n' ' ')"
+		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | libc_aside | tr '\n' ' ')"
 	python3 -c 'import os, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL) # which Python ignores
 for s in (signal.SIGPIPE, signal.SIGCHLD): signal.signal(s, signal.SIG_IGN)
@@ -141,7 +146,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM])
 os.execvp(sys.argv[1], sys.argv[1:])' test-unit stage session grep -E '^Sig(Blk|Ign)' /proc/self/status \
 		>"$T/got" </dev/null
 	assertEquals '0000000000000000 0000000000000000 ' \
-		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | tr '\n' ' ')"
+		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | libc_aside | tr '\n' ' ')"
 }
 
 test_facts_and_the_rest_of_the_environment_are_handed_on() {

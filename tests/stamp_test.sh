@@ -238,6 +238,21 @@ test_a_hundred_received_fields_are_a_loop() {
 	assertFalse "nothing stored" "[ -e '$T/box/2' ]"
 }
 
+test_a_message_cannot_go_on_in_our_field() {
+	for first in ' ' '\t'; do
+		# shellcheck disable=SC2059
+		printf "$first"'(spoofed with ESMTPSA)\r\nFrom: a@b.example\r\n\r\nHello\r\n' >"$T/m"
+		through
+		assertEquals 100 $?
+		printf '554 5.6.0 Message is not valid\r\n.\r\n' >"$T/want"
+		assert_same "verdict" "$T/want" "$T/out"
+	done
+	assertFalse "nothing stored" "[ -e '$T/box' ]"
+	env -u MSA_MESSAGE stamp <"$T/m" >"$T/out" 2>"$T/log"
+	assertEquals "as a filter" 100 $?
+	assertEquals '' "$(cat "$T/out")"
+}
+
 test_a_large_message_passes_byte_for_byte() {
 	{ printf 'Subject: big\r\n\r\n'; head -c 1500000 /dev/urandom | base64 | sed 's/$/\r/'; } >"$T/m"
 	through
@@ -303,7 +318,7 @@ test_misuse_is_451_in_a_chain_and_100_outside() {
 	(unset MSA_MESSAGE; stamp -x) <"$T/m" >"$T/out" 2>"$T/log"
 	assertEquals 100 $?
 	assertFalse "silent" "[ -s '$T/out' ]"
-	assertEquals 'usage: stamp [-ps] [-U user[:group]] [prog [arg ...]]' "$(tail -n 1 "$T/log")"
+	assertEquals 'usage: stamp [-ps] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] [prog [arg ...]]' "$(tail -n 1 "$T/log")"
 }
 
 test_options_of_the_next_program_are_its_own() {

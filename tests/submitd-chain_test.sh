@@ -221,6 +221,7 @@ test_lmtp_answers_for_each_recipient() {
 	unset MSA_LMTP
 }
 
+# shellcheck disable=SC2016
 test_msa_partial_is_set_in_lmtp_alone() {
 	three 'echo "250 ${MSA_PARTIAL-unset}" | tee "$T/partial"'
 	assertEquals '250 unset' "$(cat "$T/partial")"
@@ -241,9 +242,9 @@ test_the_deadline_is_451_and_ends_the_whole_group() {
 		E2
 		verdict -t 1 "$T/slow"
 		assertEquals '451 4.4.7 No answer in time, try again later' "$(cat "$T/answer")"
-		for pid in $(cat "$T/pids"); do
-			assertFalse "process $pid is gone" "is_alive $pid"
-		done
+		read -r leader child <"$T/pids"
+		assertFalse 'the program is gone' "is_alive $leader"
+		assertFalse 'and what it had started' "is_alive $child"
 	done
 	assertTrue 'log' "grep -q ' verdict .*why=\"deadline passed\"' $T/log"
 }

@@ -757,7 +757,7 @@ test_misuse_is_100_and_the_synopsis() {
 		# shellcheck disable=SC2086
 		tlsd $o </dev/null >out 2>log
 		assertEquals "$o" 100 $?
-		echo 'usage: tlsd [-i] [-t seconds] [-U user] -c cert -k key prog [arg ...]' >want
+		echo 'usage: tlsd [-i] [-l address:port [-P n] [-R fd]] [-t seconds] [-U user] -c cert -k key prog [arg ...]' >want
 		sed '/invalid option/d' log >got
 		assert_same "$o" want got
 	done

@@ -72,7 +72,9 @@ reload(void *conf, const struct log *log)
 int
 main(int argc, char *argv[])
 {
-	static const struct stage stage = { "authd", STAGE_SESSION, FACTS_AUTHD, authd_serve, reload };
+	static const struct stage stage = {
+		.name = "authd", .kind = STAGE_SESSION, .owner = FACTS_AUTHD, .serve = authd_serve, .reload = reload
+	};
 	struct authd a = { .attempts = ATTEMPTS, .wait_ms = CHAIN_COMMAND_WAIT_S * 1000 };
 	const char *config = NULL, *mechs = NULL;
 	struct stage_options options;

@@ -194,7 +194,9 @@ is_refusal(const char *s)
 static int
 change(int argc, char **argv)
 {
-	static const struct stage stage = { "envelope", STAGE_MESSAGE, FACTS_NOBODY, serve, NULL };
+	static const struct stage stage = {
+		.name = "envelope", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
+	};
 	struct edit edit = { 0 };
 	struct stage_options options;
 

@@ -408,7 +408,9 @@ serve(struct call *call, void *arg)
 int
 main(int argc, char **argv)
 {
-	static const struct stage stage = { "filter", STAGE_MESSAGE, FACTS_NOBODY, serve, NULL };
+	static const struct stage stage = {
+		.name = "filter", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
+	};
 	struct conf conf = { .seconds = WAIT_S };
 	struct stage_options options;
 	char *end;

@@ -14,6 +14,7 @@
 enum {
 	WAIT_S = 80, /* the share of CHAIN_ANSWER_S that is ours */
 	WAIT_MAX_S = 86400,
+	KEEP_S = 10, /* a session that is not used for so long is ended: a server may have few of them to give */
 	HOST_MAX = 256,
 };
 
@@ -21,37 +22,59 @@ struct conf {
 	struct lmtp_address address;
 	struct buf envelope; /* by hand; empty: in a chain */
 	int wait_s;
+	int keep_s;
+	struct lmtp session; /* resident: kept for the worker's next message; each worker is a process with its own conf */
 };
 
 static int
 usage(void)
 {
-	return stage_misuse("usage: lmtp-inject [-k] [-f sender] [-r recipient] [-t seconds] " STAGE_USAGE " address");
+	return stage_misuse("usage: lmtp-inject [-k] [-f sender] [-i seconds] [-r recipient] [-t seconds] " STAGE_USAGE " address");
+}
+
+static void
+idle(void *arg)
+{
+	struct conf *conf = arg;
+
+	lmtp_quit(&conf->session);
+}
+
+/* Over the session that was kept, where there is one, and speaks for the same host; else over a new one. */
+static void
+deliver(struct conf *conf, struct delivery *d)
+{
+	struct lmtp *s = &conf->session;
+	struct reply_foreign refusal = { 0 };
+	char room[HOST_MAX];
+	const char *host = ehlo_host(&d->call->facts, room, sizeof room);
+
+	if (s->open && strcmp(s->host, host) != 0)
+		lmtp_quit(s);
+	if (s->open && lmtp_deliver(s, d) == 0)
+		return;
+	if (!delivery_is_wanted(d))
+		delivery_reply_all(d, REPLY_LATE, NULL);
+	else if (lmtp_open(s, &conf->address, host, d->deadline_ms, &d->call->log, &refusal) < 0)
+		delivery_answer_all(d, &refusal);
+	else
+		lmtp_deliver(s, d);
+	reply_foreign_free(&refusal);
 }
 
 static int
 serve(struct call *call, void *arg)
 {
-	const struct conf *conf = arg;
-	struct reply_foreign refusal = { 0 };
-	struct lmtp session = { 0 };
+	struct conf *conf = arg;
 	struct delivery d;
-	char host[HOST_MAX];
 	int result;
 
 	if (delivery_open(&d, call, conf->envelope.len ? &conf->envelope : NULL, conf->wait_s, &result) < 0)
 		return result;
-	if (!delivery_is_over(&d) && !delivery_is_wanted(&d))
-		delivery_reply_all(&d, REPLY_LATE, NULL);
-	if (!delivery_is_over(&d)) {
-		if (lmtp_open(&session, &conf->address, ehlo_host(&call->facts, host, sizeof host), d.deadline_ms, &call->log,
-		        &refusal) < 0)
-			delivery_answer_all(&d, &refusal);
-		else
-			lmtp_deliver(&session, &d);
-		lmtp_quit(&session);
-	}
-	reply_foreign_free(&refusal);
+	if (!delivery_is_over(&d))
+		deliver(conf, &d);
+	if (!call->resident || conf->keep_s == 0)
+		lmtp_quit(&conf->session);
 	return delivery_close(&d, conf->address.text);
 }
 
@@ -83,23 +106,23 @@ print_keywords(const struct conf *conf)
 	return result;
 }
 
-/* Seconds, from 1 to WAIT_MAX_S; 0: s is something else. */
+/* Seconds, from 0 to WAIT_MAX_S; -1: s is something else. */
 static int
 seconds(const char *s)
 {
 	char *end;
 	long n = strtol(s, &end, 10);
 
-	return *s < '0' || *s > '9' || *end || n > WAIT_MAX_S ? 0 : (int)n;
+	return *s < '0' || *s > '9' || *end || n > WAIT_MAX_S ? -1 : (int)n;
 }
 
 int
 main(int argc, char *argv[])
 {
-	const struct stage stage = {
-		.name = "lmtp-inject", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
+	struct stage stage = {
+		.name = "lmtp-inject", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .idle = idle
 	};
-	struct conf conf = { .wait_s = WAIT_S };
+	struct conf conf = { .wait_s = WAIT_S, .keep_s = KEEP_S };
 	char **rcpt = calloc((size_t)argc, sizeof *rcpt);
 	struct stage_options options;
 	const char *sender = NULL, *bad = NULL;
@@ -108,10 +131,13 @@ main(int argc, char *argv[])
 	int c, result;
 
 	stage_options(&options);
-	while (rcpt && (c = getopt(argc, argv, "+f:kr:t:" STAGE_OPTIONS)) != -1)
+	while (rcpt && (c = getopt(argc, argv, "+f:i:kr:t:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'f':
 			sender = optarg;
+			break;
+		case 'i':
+			conf.keep_s = seconds(optarg);
 			break;
 		case 'k':
 			keywords = true;
@@ -128,7 +154,8 @@ main(int argc, char *argv[])
 			free(rcpt);
 			return usage();
 		}
-	if (!rcpt || optind + 1 != argc || conf.wait_s == 0 || !sender != (n == 0))
+	stage.idle_s = conf.keep_s;
+	if (!rcpt || optind + 1 != argc || conf.wait_s < 1 || conf.keep_s < 0 || !sender != (n == 0))
 		result = usage();
 	else if (lmtp_address(&conf.address, argv[optind]) < 0) {
 		fprintf(stderr, "lmtp-inject: %s: neither host:port nor the path of a socket\n", argv[optind]);

@@ -237,7 +237,8 @@ take(struct work *w, const struct field *f)
 }
 
 enum complete_result
-complete(struct completion *c, const struct rules *rules, const struct header *h, const struct facts *f, const char *eol)
+complete(struct completion *c, const struct rules *rules, const struct header *h, const struct facts *f,
+    const char *eol)
 {
 	struct work w = { .c = c, .rules = rules, .facts = f, .text = h->text.p, .n = h->text.len, .eol = eol };
 	enum complete_result r = COMPLETE_OK;

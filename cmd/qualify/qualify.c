@@ -247,7 +247,9 @@ is_qualified(const char *domain)
 int
 main(int argc, char **argv)
 {
-	static const struct stage stage = { "qualify", STAGE_MESSAGE, FACTS_NOBODY, serve, reload };
+	static const struct stage stage = {
+		.name = "qualify", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
+	};
 	struct stage_options options;
 	struct conf conf = { .next = NULL };
 	struct rules *rules = &conf.rules;

@@ -2,6 +2,7 @@
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 #include "starter.h"
 #include "tlsconf.h"
 #include "tlspump.h"
+#include "tlsserver.h"
 
 enum {
 	HANDSHAKE_S = 60,
@@ -34,7 +36,7 @@ struct conf {
 static void
 usage(void)
 {
-	fputs("usage: tlsd [-i] [-t seconds] [-U user] -c cert -k key prog [arg ...]\n", stderr);
+	fputs("usage: tlsd [-i] [-l address:port [-P n] [-R fd]] [-t seconds] [-U user] -c cert -k key prog [arg ...]\n", stderr);
 	exit(CHAIN_MISUSE);
 }
 
@@ -111,8 +113,9 @@ run(struct tlspump *p, struct starter *s, struct call *call, const struct conf *
 }
 
 /*
- * This process stays between the client and the next stage, so that the super-server waits for the last octet. Its order
- * is its security: the starter is forked, the key read, privileges dropped, and only then the client is spoken to.
+ * This process stays between the client and the next stage, so that the super-server waits for the last octet. Its
+ * order is its security: the starter is forked, the key read, privileges dropped, and only then the client is spoken
+ * to.
  */
 static int
 serve(struct call *call, void *arg)
@@ -150,19 +153,52 @@ serve(struct call *call, void *arg)
 	return code;
 }
 
+/* The process of its own that serves many. */
+static int
+listen_and_serve(struct conf *conf, const char *address, int workers, int notify_fd)
+{
+	struct tlsserver_conf server = { .pump = conf->pump, .cert = conf->cert, .key = conf->key, .address = address,
+		.argv = conf->argv, .user = conf->user, .workers = workers, .notify_fd = notify_fd };
+	struct facts f = { 0 };
+	char host[256];
+	int code = CHAIN_LATER;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (facts_from_environ(&f) == 0) {
+		server.pump.host = ehlo_host(&f, host, sizeof host);
+		server.pump.lmtp = facts_is_lmtp(&f);
+		code = tlsserver_run(&server);
+	}
+	facts_free(&f);
+	return code;
+}
+
+/* The number at s. */
+static int
+number(int letter, const char *s, int least, int most)
+{
+	char *end;
+	long n = strtol(s, &end, 10);
+
+	if (end == s || *end || n < least || n > most)
+		errx(CHAIN_MISUSE, "-%c: %s: not a number from %d to %d", letter, s, least, most);
+	return (int)n;
+}
+
 int
 main(int argc, char *argv[])
 {
-	static const struct stage stage = { "tlsd", STAGE_SESSION, FACTS_TLSD, serve, NULL };
+	static const struct stage stage = {
+		.name = "tlsd", .kind = STAGE_SESSION, .owner = FACTS_TLSD, .serve = serve
+	};
 	struct conf conf = { .pump = { .command_ms = CHAIN_COMMAND_WAIT_S * 1000, .handshake_ms = HANDSHAKE_S * 1000,
 		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS } };
 	struct stage_options options;
-	long seconds;
-	char *end;
-	int c;
+	const char *address = NULL;
+	int c, workers = (int)sysconf(_SC_NPROCESSORS_ONLN), notify_fd = -1;
 
 	stage_options(&options);
-	while ((c = getopt(argc, argv, "+c:ik:t:U:")) != -1)
+	while ((c = getopt(argc, argv, "+c:ik:l:P:R:t:U:")) != -1)
 		switch (c) {
 		case 'c':
 			conf.cert = optarg;
@@ -173,11 +209,17 @@ main(int argc, char *argv[])
 		case 'k':
 			conf.key = optarg;
 			break;
+		case 'l':
+			address = optarg;
+			break;
+		case 'P':
+			workers = number('P', optarg, 1, TLSSERVER_WORKERS_MAX / 4);
+			break;
+		case 'R':
+			notify_fd = number('R', optarg, 0, 1000000);
+			break;
 		case 't':
-			seconds = strtol(optarg, &end, 10);
-			if (end == optarg || *end || seconds < 1 || seconds > HANDSHAKE_MAX_S)
-				errx(CHAIN_MISUSE, "-t: %s: not a number from 1 to %d", optarg, HANDSHAKE_MAX_S);
-			conf.pump.handshake_ms = (int)seconds * 1000;
+			conf.pump.handshake_ms = number('t', optarg, 1, HANDSHAKE_MAX_S) * 1000;
 			break;
 		case 'U':
 			conf.user = optarg;
@@ -188,5 +230,7 @@ main(int argc, char *argv[])
 	if (!conf.cert || !conf.key || optind == argc)
 		usage();
 	conf.argv = argv + optind;
+	if (address)
+		return listen_and_serve(&conf, address, workers, notify_fd);
 	return stage_run(&stage, &conf, &options);
 }

@@ -1,11 +1,11 @@
 /* ISC licence, see LICENSE. */
 /*
- * Run a server so that all that it starts can be found, measured and ended, and nothing else is touched: in a session of
- * its own (servers signal their process group), in a CPU accounting group where there is one (-c: its directory), and with
- * this process as the parent of every orphan, so that a dead process's time ends up here and not with init.
+ * Run a server so that all that it starts can be found, measured and ended, and nothing else is touched: in a session
+ * of its own (servers signal their process group), in a CPU accounting group where there is one (-c: its directory),
+ * and with this process as the parent of every orphan, so that a dead process's time ends up here and not with init.
  *
- * On SIGTERM or SIGINT the server gets SIGTERM; what is left of its descendants after five seconds SIGKILL. Ends when
- * none is left.
+ * On SIGTERM or SIGINT the server gets SIGTERM, then its descendants; what is left after five seconds SIGKILL. Ends
+ * when none is left.
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -6,7 +6,8 @@
  * session makes a full handshake (nothing is resumed), authenticates, sends its messages one after the other and says
  * QUIT. A message's latency runs from the first octet of MAIL to the last of the answer to its content.
  *
- * Prints one line, name=value with single spaces between them; seconds run to the last 250, cpu_ms is this process's own.
+ * Prints one line, name=value with single spaces between them; seconds run to the last 250, cpu_ms is this process's
+ * own.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -228,7 +229,7 @@ handshake(struct load *l, struct session *s)
 
 	if (!s->ssl) {
 		s->ssl = SSL_new(l->ctx);
-		if (!s->ssl || !SSL_set_fd(s->ssl, s->fd))
+		if (!s->ssl || !SSL_set_fd(s->ssl, s->fd) || !SSL_set_tlsext_host_name(s->ssl, "localhost"))
 			return -1;
 		SSL_set_connect_state(s->ssl);
 	}
@@ -507,7 +508,8 @@ report(struct load *l, int late)
 		    percentile(l->latency_us, l->accepted, 99), percentile(l->latency_us, l->accepted, 100));
 	}
 	printf(" cpu_ms=%.1f tls=%s error=\"%s\"\n",
-	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 + (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3,
+	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 +
+	    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3,
 	    l->tls[0] ? l->tls : "none", l->error);
 }
 
@@ -565,8 +567,8 @@ from_env(const char *name, const char *otherwise)
 static int
 usage(void)
 {
-	fputs("usage: bench-load [-idn] [-c concurrent] [-f sender] [-I idle] [-m messages] [-r recipient] [-s sessions] "
-	    "[-T seconds] [-z octets] port\n"
+	fputs("usage: bench-load [-idn] [-c concurrent] [-f sender] [-I idle] [-m messages] [-r recipient] "
+	    "[-s sessions] [-T seconds] [-z octets] port\n"
 	    "-i: TLS from the start; -n: neither TLS nor AUTH; -d: leave delayed ACKs on; -I: hold that many connections,\n"
 	    "print \"ready N\", end on SIGTERM. User and password: MSA_USER, MSA_PASSWORD.\n", stderr);
 	return 100;
@@ -635,5 +637,7 @@ main(int argc, char *argv[])
 	l.first_us = now_us();
 	late = run(&l, signals);
 	report(&l, late);
-	return (o->idle ? l.held == o->idle : l.accepted == o->sessions * o->messages) ? 0 : 1;
+	fflush(stdout);
+	/* Held connections and everything else are the kernel's to free. */
+	_exit((o->idle ? l.held == o->idle : l.accepted == o->sessions * o->messages) ? 0 : 1);
 }

@@ -3,9 +3,9 @@
  * Take mail by LMTP (-s: SMTP), say 250 to everything and keep only the count of it.
  *
  * One process, one epoll loop, one write for all replies to what one read brought. Prints "ready PORT" when it listens,
- * ends on SIGTERM. The command XCOUNT, or bench-sink -q PORT from outside, answers with what came so far:
- * messages, recipients, octets (as they stood on the wire: dots stuffed, without the line that is "."), connections, its
- * own CPU in ms. "bench-sink -f" prints a port that is free and ends.
+ * ends on SIGTERM. The command XCOUNT, or bench-sink -q PORT from outside, answers with what came so far: messages,
+ * recipients, octets (as they stood on the wire: dots stuffed, without the line that is "."), connections, its own CPU
+ * in ms. "bench-sink -f" prints a port that is free and ends.
  */
 #define _GNU_SOURCE /* memmem, accept4 */
 #include <errno.h>
@@ -74,7 +74,8 @@ count(struct sink *k, struct conn *c)
 	getrusage(RUSAGE_SELF, &ru);
 	snprintf(line, sizeof line, "250 messages=%llu recipients=%llu octets=%llu connections=%llu cpu_ms=%.1f\r\n",
 	    k->messages, k->recipients, k->octets, k->connections,
-	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 + (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3);
+	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 +
+	    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3);
 	put(c, line);
 }
 

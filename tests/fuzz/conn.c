@@ -8,8 +8,8 @@
 #include "fuzz.h"
 
 /*
- * What a peer sends, in pieces: first octet: exact or not, and the limit; then a length and as many octets. No line that is
- * given out has a CR, LF or NUL, or is over the limit; nothing is waited for.
+ * What a peer sends, in pieces: first octet: exact or not, and the limit; then a length and as many octets. No line
+ * that is given out has a CR, LF or NUL, or is over the limit; nothing is waited for.
  */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

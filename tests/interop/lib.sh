@@ -5,7 +5,9 @@
 QUICKSTART=
 
 # Start examples/quickstart/run on free ports, Maildirs below $T/mail, log to $T/log. Sets QUICKSTART, SUBMISSION, SUBMISSIONS.
+# MODE and LMTP are the caller's.
 quickstart_start() {
+	: >"$T/ready" # an earlier service's line would be read: the redirection below happens in the child
 	SUBMISSION_PORT=0 SUBMISSIONS_PORT=0 MAILDIR=$T/mail "$ROOT/examples/quickstart/run" >"$T/ready" 2>"$T/log" &
 	QUICKSTART=$!
 	wait_for 20 grep -q '^ready' "$T/ready" || {
@@ -40,4 +42,8 @@ descendants() {
 	ps -e -o pid= -o ppid= | awk -v top="$1" '
 		{ parent[$1] = $2 }
 		END { for (p in parent) for (q = p; q in parent; q = parent[q]) if (parent[q] == top) { print p; break } }'
+}
+
+is_gone() {
+	! kill -0 "$1" 2>/dev/null
 }

@@ -1,7 +1,10 @@
 #!/bin/sh
-# The whole chain as examples/quickstart/run starts it, spoken to by real clients: swaks, msmtp, curl.
+# The whole chain as examples/quickstart/run starts it, spoken to by real clients: swaks, msmtp, curl. The same must
+# hold for its stages as residents: quickstart_resident_test.sh.
 # ISC licence, see LICENSE.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/interop/lib.sh
 . "$ROOT/tests/interop/lib.sh"
 
 USER_NAME=alice@example.net PASSWORD=wonderland
@@ -143,13 +146,40 @@ test_a_client_that_leaves_before_the_final_dot_leaves_nothing() {
 		close
 	EOF
 	assertContains "$(cat "$T/out")" "354 "
-	i=0
-	while [ "$i" -lt 50 ] && ps -e -o args= | grep -q '^submitd '; do
-		sleep 0.1
-		i=$((i + 1))
-	done
+	wait_for 5 grep -q "lost where=data" "$T/log"
+	assertTrue "the log says it" $?
 	assertFalse "nothing delivered" "[ -e '$T/mail/bob@example.org' ]"
-	assertContains "$(cat "$T/log")" "lost where=data"
+}
+
+test_another_mode_is_refused() {
+	MODE=threads "$ROOT/examples/quickstart/run" >"$T/out" 2>&1
+	assertEquals 100 $?
+	assertEquals "quickstart: MODE is exec or resident, not threads" "$(cat "$T/out")"
+}
+
+test_a_port_in_use_is_said_and_leaves_nothing() {
+	mkdir "$T/tmp"
+	TMPDIR=$T/tmp SUBMISSION_PORT=0 SUBMISSIONS_PORT=$SUBMISSION MAILDIR=$T/mail "$ROOT/examples/quickstart/run" >"$T/out" 2>&1
+	assertEquals "$(cat "$T/out")" 111 $?
+	assertContains "$(cat "$T/out")" "quickstart: cannot listen on 127.0.0.1:$SUBMISSION"
+	assertEquals 0 "$(grep -c "^ready" "$T/out")"
+	assertEquals "" "$(ls "$T/tmp")"
+	assertEquals "no process" "" "$(pgrep -f "$T/tmp")"
+	rm -rf "$T/tmp"
+}
+
+test_a_stage_that_does_not_start_is_said() {
+	[ "${MODE:-exec}" = resident ] || return 0 # exec'd, it is the client that hears of it
+	mkdir "$T/bin" "$T/tmp"
+	ln -s "$(dirname "$(command -v tlsd)")"/* "$T/bin"
+	ln -sf /bin/false "$T/bin/qualify"
+	MSA_BIN=$T/bin TMPDIR=$T/tmp SUBMISSION_PORT=0 SUBMISSIONS_PORT=0 MAILDIR=$T/mail "$ROOT/examples/quickstart/run" \
+		>"$T/out" 2>&1
+	assertEquals "$(cat "$T/out")" 111 $?
+	assertContains "$(cat "$T/out")" "quickstart: qualify does not start"
+	assertEquals "" "$(ls "$T/tmp")"
+	assertEquals "no process" "" "$(pgrep -f "$T/tmp")"
+	rm -rf "${T:?}/tmp" "${T:?}/bin"
 }
 
 # Last, since it looks at all that was logged.
@@ -159,14 +189,32 @@ test_z_the_log_holds_no_credential() {
 		-e "$(printf '\0%s\0%s' "$USER_NAME" "$PASSWORD" | base64)" "$T/log")"
 }
 
-test_zz_sigterm_ends_all_processes() {
+test_zz_sigterm_ends_all_processes_and_sessions() {
+	plain=$(printf '\0%s\0%s' "$USER_NAME" "$PASSWORD" | base64)
+	printf '%s\n' '<' '> EHLO client' '<' '<<' | talk -c "127.0.0.1:$SUBMISSION" >"$T/clear" &
+	clear=$!
+	printf '%s\n' tls '<' '> EHLO client' '<' '<<' | talk -c "127.0.0.1:$SUBMISSIONS" >"$T/unknown" &
+	unknown=$!
+	printf '%s\n' tls '<' '> EHLO client' '<' "> AUTH PLAIN $plain" '<' "> MAIL FROM:<$USER_NAME>" '<' '<<' |
+		talk -c "127.0.0.1:$SUBMISSIONS" >"$T/known" &
+	known=$!
+	wait_for 10 grep -q '^250 ' "$T/clear"
+	wait_for 10 grep -q '^250 ' "$T/unknown"
+	wait_for 10 grep -q '^250 2.1.0 ' "$T/known"
+	assertTrue "sessions are open" $?
 	pids=$(descendants "$QUICKSTART")
 	assertNotNull "$pids"
 	quickstart_stop
 	for pid in $QUICKSTART $pids; do
-		kill -0 "$pid" 2>/dev/null
-		assertNotEquals "pid $pid is gone" 0 $?
+		wait_for 3 is_gone "$pid"
+		assertTrue "pid $pid is gone" $?
+	done
+	wait "$clear" "$unknown" "$known"
+	[ "${MODE:-exec}" = resident ] || return 0
+	for session in clear unknown known; do # residents have time for a last word
+		assertContains "$session: $(cat "$T/$session")" "$(tail -n 2 "$T/$session")" "421 4.3.2 "
 	done
 }
 
+# shellcheck source=/dev/null
 . "$SHUNIT2"

@@ -30,12 +30,13 @@ serve(struct call *call, void *arg)
 	while (conf->times-- > 0) {
 		if (delivery_open(&d, call, NULL, 10, &result) < 0)
 			break;
-		if (lmtp_reset(&session, d.deadline_ms, &call->log) < 0 &&
-		    lmtp_open(&session, &conf->address, ehlo_host(&call->facts, host, sizeof host), d.deadline_ms, &call->log,
-		        &refusal) < 0)
-			delivery_answer_all(&d, &refusal);
-		else
-			lmtp_deliver(&session, &d);
+		if (!session.open || lmtp_deliver(&session, &d) < 0) {
+			if (lmtp_open(&session, &conf->address, ehlo_host(&call->facts, host, sizeof host), d.deadline_ms,
+			        &call->log, &refusal) < 0)
+				delivery_answer_all(&d, &refusal);
+			else
+				lmtp_deliver(&session, &d);
+		}
 		result = delivery_close(&d, conf->address.text);
 	}
 	lmtp_quit(&session);
@@ -47,10 +48,12 @@ int
 main(int argc, char *argv[])
 {
 	const struct stage stage = { .name = "lmtp-keep", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
+	struct stage_options options;
 	struct conf conf;
 
 	if (argc != 3 || lmtp_address(&conf.address, argv[1]) < 0)
 		return 100;
 	conf.times = atoi(argv[2]);
-	return stage_run(&stage, &conf, NULL);
+	stage_options(&options);
+	return stage_run(&stage, &conf, &options);
 }

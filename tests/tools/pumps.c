@@ -4,8 +4,9 @@
  *
  * usage: pumps [-i] [-c command_ms] [-h handshake_ms] [-g greeting_ms] [-s stall_ms] cert key prog [arg ...]
  *
- * Prints the port it listens on (127.0.0.1) and serves until its standard input ends; then it prints how many connections
- * there were, and how many octets a struct tlspump has. prog "-": an echo inside the process, without any child.
+ * Prints the port it listens on (127.0.0.1) and serves until its standard input ends; then it prints how many
+ * connections there were, and how many octets a struct tlspump has. prog "-": an echo inside the process, without
+ * any child.
  */
 #include <errno.h>
 #include <fcntl.h>

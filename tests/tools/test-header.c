@@ -1,7 +1,7 @@
 /* ISC licence, see LICENSE. */
 /*
- * What header.h and mailaddr.h make of a message on fd 0, a regular file: a line for each field, and for each address in
- * an address field.
+ * What header.h and mailaddr.h make of a message on fd 0, a regular file: a line for each field, and for each
+ * address in an address field.
  */
 #include <stdio.h>
 #include <string.h>

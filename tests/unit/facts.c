@@ -21,7 +21,8 @@ owner(const char *name)
 
 /*
  * On the environment, each argument in turn: NAME=value sets, -NAME unsets, +NAME=text sets what a peer chose (with
- * escapes), claim:OWNER, get:NAME, number:NAME, owner:NAME, is. Then "env": becomes env(1) with the facts.
+ * escapes), claim:OWNER, get:NAME, number:NAME, owner:NAME, is; call:NAME=value, NAME=value, ...: instead of all that,
+ * what a resident has for a call that says so. Then "env": becomes env(1) with the facts.
  */
 int
 unit_facts(int argc, char **argv)
@@ -50,7 +51,16 @@ unit_facts(int argc, char **argv)
 			printf("%s %d\n", a + 6, facts_owner(a + 6));
 		else if (strncmp(a, "claim:", 6) == 0)
 			facts_claim(&f, owner(a + 6));
-		else if (strcmp(a, "is") == 0)
+		else if (strncmp(a, "call:", 5) == 0) {
+			size_t n = strlen(a + 5), k;
+
+			for (k = 0; k < n; k++)
+				if (a[5 + k] == ',')
+					a[5 + k] = '\0';
+			facts_free(&f);
+			if (facts_from_call(&f, a + 5, n, 4) < 0)
+				perror("call");
+		} else if (strcmp(a, "is") == 0)
 			printf("tls %d authenticated %d lmtp %d\n", facts_is_tls(&f), facts_is_authenticated(&f),
 			    facts_is_lmtp(&f));
 		else if (*a == '-')

@@ -42,9 +42,9 @@ descriptors(void)
 }
 
 /*
- * Build a message and write it to fd 1, each argument in turn: add:N (N octets that tell their place), piece:N (the same
- * in one call), file:N (the first N octets of fd 0), finish, change (try to change the finished file), slurp:MAX (fd 0
- * whole). A failure is shown and ends it; leaks are told.
+ * Build a message, each argument in turn: add:N (N octets that tell their place), piece:N (N octets in one call),
+ * file:N (the first N octets of fd 0), size, finish, change (try to change the finished file), dump,
+ * slurp:MAX (fd 0 whole). A failure is shown and ends it; leaks are told.
  */
 int
 unit_message(int argc, char **argv)

@@ -1,7 +1,7 @@
 /* ISC licence, see LICENSE. */
 /*
- * For LD_PRELOAD with glibc: in the process whose name is OOM_IN, and not in its children, allocation number OOM_AT fails;
- * where OOM_ALL is set, all after it too.
+ * For LD_PRELOAD with glibc: in the process whose name is OOM_IN, and not in its children, allocation number OOM_AT
+ * fails; where OOM_ALL is set, all after it too.
  */
 #include <errno.h>
 #include <stdlib.h>

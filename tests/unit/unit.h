@@ -10,8 +10,8 @@
  */
 
 /*
- * The next line of standard input without its LF, the escapes \r \n \t \0 \\ \xHH undone. Owned by the caller, *len octets
- * and a NUL in storage of exactly that size, so that a sanitizer sees each octet read too many. NULL at the end.
+ * The next line of standard input without its LF, the escapes \r \n \t \0 \\ \xHH undone. Owned by the caller, *len
+ * octets and a NUL in storage of exactly that size, so that a sanitizer sees each octet read too many. NULL at the end.
  * raw, where not NULL, gets the line as it stood (owned by the caller).
  */
 char *unit_line(size_t *len, char **raw);

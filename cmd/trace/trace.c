@@ -1,0 +1,177 @@
+/* ISC licence, see LICENSE. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chain.h"
+#include "clock.h"
+#include "envelope.h"
+#include "message.h"
+#include "stage.h"
+
+enum {
+	FACTS_A_LINE = 6,
+	NAME_MAX_SHOWN = 64,
+};
+
+struct conf {
+	bool verbose;
+	char *const *next;
+};
+
+/* All that chain(7) names, and nothing else: what else is in the environment is not ours to show. */
+static void
+show_facts(const struct call *call)
+{
+	char name[FACTS_A_LINE][NAME_MAX_SHOWN];
+	const char *v[FACTS_A_LINE];
+	size_t i, n = 0;
+
+	for (i = 0; i < call->facts.n; i++) {
+		const char *equals = strchr(call->facts.v[i], '=');
+
+		if (!equals)
+			continue;
+		snprintf(name[n], sizeof *name, "%.*s", (int)(equals - call->facts.v[i]), call->facts.v[i]);
+		if (facts_owner(name[n]) == FACTS_NOBODY)
+			continue;
+		v[n++] = equals + 1;
+		if (n == FACTS_A_LINE) {
+			log_event(&call->log, "facts", name[0], v[0], name[1], v[1], name[2], v[2], name[3], v[3], name[4], v[4],
+			    name[5], v[5], (char *)NULL);
+			n = 0;
+		}
+	}
+	for (i = 0; i < n; i++)
+		log_event(&call->log, "facts", name[i], v[i], (char *)NULL);
+}
+
+static void
+show_message(const struct call *call, const struct envelope *e, bool verbose)
+{
+	char octets[24], rcpts[24], copies[24], from[300];
+	size_t i;
+
+	snprintf(octets, sizeof octets, "%lld", (long long)message_size(call->in));
+	snprintf(rcpts, sizeof rcpts, "%zu", e->nrcpt);
+	snprintf(copies, sizeof copies, "%zu", e->ncopy);
+	snprintf(from, sizeof from, "%.*s", (int)e->mail.path_len, e->mail.path);
+	log_event(&call->log, "message", "octets", octets, "from", from, "params", *e->mail.params ? e->mail.params : NULL,
+	    "rcpts", rcpts, "copies", e->ncopy ? copies : NULL, (char *)NULL);
+	for (i = 0; verbose && i < e->nrcpt + e->ncopy; i++)
+		log_event(&call->log, "envelope", "line", e->rcpt[i].text, (char *)NULL);
+}
+
+static void
+show_verdict(const struct call *call, const struct verdict *v, int64_t start_ms, bool verbose)
+{
+	char code[24], accepted[24], ms[24], text[300];
+	const struct reply_foreign *worst;
+	size_t i, yes = 0;
+	bool mixed;
+
+	worst = verdict_reduce(v, &mixed);
+	for (i = 0; i < v->n; i++) {
+		const struct reply_foreign *r = &v->reply[i];
+
+		yes += r->code < 300;
+		if (!verbose)
+			continue;
+		snprintf(text, sizeof text, "%d%s%s %s", r->code, *r->enhanced ? " " : "", r->enhanced, r->text ? r->text : "");
+		log_event(&call->log, "reply", "text", text, (char *)NULL);
+	}
+	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);
+	snprintf(accepted, sizeof accepted, "%zu", yes);
+	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
+	log_event(&call->log, "done", "verdict", code, "accepted", accepted, "text", worst ? worst->text : NULL, "why",
+	    v->why, "ms", ms, (char *)NULL);
+}
+
+static int
+pass_on(struct call *call, const struct verdict *v)
+{
+	struct buf b = { 0 };
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < v->n; i++)
+		r = reply_add_foreign(&b, &v->reply[i]);
+	if (r == 0)
+		r = verdict_write(call->out, &b);
+	buf_free(&b);
+	if (r < 0)
+		log_error(&call->log, "failed", "verdict:");
+	return r < 0 ? CHAIN_LATER : CHAIN_DONE;
+}
+
+/* Run the rest of the chain, so that what comes back can be seen too. */
+static int
+serve_message(struct call *call, const struct conf *conf, const struct envelope *e)
+{
+	int64_t start_ms = clock_ms(), late = facts_number(&call->facts, "MSA_DEADLINE", 0) - (int64_t)time(NULL);
+	struct verdict v = { 0 };
+	int r;
+
+	if (late <= 0 || late > CHAIN_SESSION_S)
+		late = CHAIN_ANSWER_S;
+	show_message(call, e, conf->verbose);
+	if (stage_deliver(call, conf->next, call->in, call->envelope, e->nrcpt, start_ms + late * 1000, &v) < 0)
+		return stage_verdict(call, REPLY_NO_MEMORY, NULL);
+	show_verdict(call, &v, start_ms, conf->verbose);
+	r = pass_on(call, &v);
+	verdict_free(&v);
+	return r;
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	const struct conf *conf = arg;
+	struct envelope e = { 0 };
+	const char *why = "MSA_RCPTS is not the number of recipients";
+	int r;
+
+	if (conf->verbose || call->envelope < 0)
+		show_facts(call);
+	if (call->envelope < 0) /* a session: what is said in it is not for this stage, nor for the log */
+		return stage_next(call, conf->next);
+	if (envelope_read(&e, call->envelope, &why) < 0 || e.nrcpt == 0 ||
+	    facts_number(&call->facts, "MSA_RCPTS", -1) != (long long)e.nrcpt) {
+		log_error(&call->log, "misuse", "%s", why ? why : "MSA_RCPTS is not the number of recipients");
+		r = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	} else
+		r = serve_message(call, conf, &e);
+	envelope_free(&e);
+	return r;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct stage stage = { .name = "trace", .kind = STAGE_SESSION, .owner = FACTS_NOBODY, .serve = serve };
+	struct stage_options options;
+	struct conf conf = { 0 };
+	bool usage = false;
+	int c;
+
+	if (getenv("MSA_MESSAGE"))
+		stage.kind = STAGE_MESSAGE;
+	stage_options(&options);
+	while ((c = getopt(argc, argv, "+mv" STAGE_OPTIONS)) != -1)
+		switch (c) {
+		case 'm':
+			stage.kind = STAGE_MESSAGE;
+			break;
+		case 'v':
+			conf.verbose = true;
+			break;
+		default:
+			usage |= c == '?' || stage_option(&options, "trace", c, optarg) < 0;
+		}
+	if (usage || optind == argc || (stage.kind == STAGE_MESSAGE && !options.path && !getenv("MSA_MESSAGE")))
+		return stage_misuse("usage: trace [-mv] " STAGE_USAGE " prog [arg ...]");
+	conf.next = argv + optind;
+	return stage_run(&stage, &conf, &options);
+}

@@ -1,0 +1,30 @@
+/* ISC licence, see LICENSE. */
+#ifndef TLSSERVER_H
+#define TLSSERVER_H
+
+#include "tlspump.h"
+
+/*
+ * tlsd as a server: a parent that listens, and workers, each of which serves as many connections as come to it in one
+ * event loop. The parent alone reads keys: it replaces a worker that died, and all of them when keys have changed;
+ * those that are replaced serve the connections they have to their end.
+ *
+ * SIGTERM: no new connections; clients in the clear get 421 4.3.2, the stages end the others, and after POOL_STOP_S
+ * nobody waits any more. SIGHUP: keys and rules are read again.
+ */
+struct tlsserver_conf {
+	struct tlspump_conf pump; /* tls is the server's to fill in */
+	const char *cert, *key;
+	const char *address;      /* to listen at, as listener_open has it; "0": listener_given */
+	char *const *argv;        /* the next stage */
+	const char *user;         /* NULL, or whose uid the workers take */
+	int workers;
+	int notify_fd;            /* -1, or: a newline is written there when connections are taken */
+};
+
+enum { TLSSERVER_WORKERS_MAX = 256 }; /* those that are being replaced included */
+
+/* Serve until SIGTERM. The result is a chain_exit code. */
+int tlsserver_run(struct tlsserver_conf *conf);
+
+#endif

@@ -1,0 +1,53 @@
+#!/bin/sh
+# examples/tcpserver, as it stands but for paths, ports and users.
+# ISC licence, see LICENSE.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/interop/example.sh
+. "$ROOT/tests/interop/example.sh"
+
+oneTimeSetUp() {
+	example_prepare tcpserver softlimit
+}
+
+oneTimeTearDown() {
+	example_end
+}
+
+test_it_serves_both_ports_and_stops() {
+	is_ready || return 0
+	example_copy tcpserver
+	"$T/tcpserver/run" 127.0.0.1 "$PORT" 2>"$T/log" &
+	pid=$!
+	"$T/tcpserver/run" 127.0.0.1 "$PORT_TLS" -i 2>>"$T/log" &
+	pid_tls=$!
+	wait_for 10 accepts "$PORT"
+	wait_for 10 accepts "$PORT_TLS"
+	assert_submits "$PORT" -tls "over STARTTLS"
+	assert_submits "$PORT_TLS" -tlsc "over TLS"
+	assert_refuses "$PORT" -tls
+	assertTrue "its log" "grep -q 'submitd: .* accepted ' '$T/log'"
+	kill "$pid" "$pid_tls"
+	wait "$pid" "$pid_tls"
+	assert_no_process
+}
+
+test_each_process_has_the_user_it_should() {
+	is_ready || return 0
+	example_copy tcpserver
+	"$T/tcpserver/run" 127.0.0.1 "$PORT_TLS" -i 2>>"$T/log" &
+	pid=$!
+	wait_for 10 accepts "$PORT_TLS"
+	printf '%s\n' tls '<' '> EHLO client' '<' 'sleep 2' close | talk -c "127.0.0.1:$PORT_TLS" >"$T/out" &
+	wait_for 5 pgrep -f "^authd .*$T" >/dev/null
+	assertTrue authd $?
+	assertEquals "the pump" daemon "$(ps -o user= -p "$(pgrep -P "$pid" -x tlsd)")"
+	assertEquals "authd" nobody "$(ps -o user= -p "$(pgrep -f "^authd .*$T")")"
+	wait $!
+	kill "$pid"
+	wait "$pid"
+	assert_no_process
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"
