@@ -24,8 +24,8 @@ int os_seal(int fd);
 int os_copy(int out, int in, off_t off, off_t n);
 
 /*
- * One step of that into a socket: at most n octets from *off on, which moves. How many; or -1 with errno, ENOSYS and EINVAL
- * where the system or the descriptors do not allow it.
+ * One step of that into a socket: at most n octets from *off on, which moves. How many; or -1 with errno, ENOSYS and
+ * EINVAL where the system or the descriptors do not allow it.
  */
 ssize_t os_copy_some(int out, int in, off_t *off, size_t n);
 
