@@ -78,7 +78,7 @@ bin/stamp: cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
+	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd) $(LIBS_cdb)
 bin/trace: cmd/trace/trace.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
 

@@ -111,11 +111,12 @@ is_late(const struct call *call)
 static void
 serve(struct pool *p, int fd)
 {
-	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = p->stop[0], .resident = true };
+	struct call call = {
+		.in = -1, .out = -1, .envelope = -1, .stop = p->stop[0], .resident = true, .log = p->log
+	};
 	bool message = p->stage->kind == STAGE_MESSAGE;
 	uid_t uid;
 
-	log_open(&call.log, p->stage->name, -1);
 	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow, HANDOVER_WAIT_MS, &uid) < 0) {
 		log_refused(&call, uid);
 		close(fd);
