@@ -36,8 +36,8 @@ OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/call/call.o cmd/envelope/envelo
 CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
 UNIT = tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o tests/unit/ehlo.o \
 	tests/unit/envelope.o tests/unit/facts.o tests/unit/id.o tests/unit/log.o tests/unit/main.o \
-	tests/unit/message.o tests/unit/oom.o tests/unit/os.o tests/unit/param.o tests/unit/peer.o \
-	tests/unit/reply.o tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
+	tests/unit/message.o tests/unit/os.o tests/unit/param.o tests/unit/peer.o tests/unit/reply.o \
+	tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
 TOOL = tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests/tools/test-header.o \
 	tests/tools/test-table.o
 
@@ -79,7 +79,6 @@ bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
-
 bin/trace: cmd/trace/trace.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
 

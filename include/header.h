@@ -93,6 +93,12 @@ int header_next(const char *text, size_t n, size_t *pos, struct field *f);
 /* The field's name is this, in any case: for fields that the table does not have. */
 bool field_is(const char *text, const struct field *f, const char *name);
 
+/*
+ * The message in fd begins with white space: a field put on top of it would go on there, with whatever the client says.
+ * 1, 0, or -1 with errno.
+ */
+int header_would_join(int fd);
+
 /* The number, from 1, of the line at pos. */
 size_t header_line(const char *text, size_t pos);
 

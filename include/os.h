@@ -59,9 +59,9 @@ void os_signals_restore(void);
 int os_ready(int fd);
 
 /*
- * A worker's wait for its next call at a listener that it shares with others: one call wakes one of those who wait, where
- * the system can do that. The listener is non-blocking. os_wait: OS_CALL (others may be faster: os_accept then says
- * EAGAIN), OS_END once end is readable or closed, OS_NOTHING after wait_ms.
+ * A worker's wait for its next call at a listener that it shares with others: one call wakes one of those who wait,
+ * where the system can do that. The listener is non-blocking. os_wait: OS_CALL (others may be faster: os_accept then
+ * says EAGAIN), OS_END once end is readable or closed, OS_NOTHING after wait_ms.
  */
 struct os_waiter {
 	int listener, end;

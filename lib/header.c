@@ -180,6 +180,18 @@ field_is(const char *text, const struct field *f, const char *name)
 	return strlen(name) == n && strncasecmp(text + f->name, name, n) == 0;
 }
 
+int
+header_would_join(int fd)
+{
+	char first;
+	ssize_t r;
+
+	do
+		r = pread(fd, &first, 1, 0);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -1 : r == 1 && is_wsp(first);
+}
+
 size_t
 header_line(const char *text, size_t pos)
 {

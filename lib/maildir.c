@@ -14,6 +14,7 @@
 #include "addr.h"
 #include "clock.h"
 #include "ehlo.h"
+#include "header.h"
 #include "id.h"
 
 enum {
@@ -245,7 +246,10 @@ refuse_unable(struct delivery *d, struct file *file)
 	char text[DELIVERY_TEXT_MAX];
 	enum reply r = delivery_check(&d->envelope.mail, caps, text);
 	size_t i;
+	int joins = header_would_join(d->message);
 
+	if (r == REPLY_OK && joins != 0) /* Return-Path would go on with what a stranger wrote */
+		r = joins < 0 ? REPLY_LOCAL_ERROR : REPLY_BAD_MESSAGE;
 	if (r != REPLY_OK) {
 		delivery_reply_all(d, r, *text ? text : NULL);
 		return true;

@@ -23,10 +23,10 @@
 #include "os.h"
 
 /*
- * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a worker;
- * the worker that takes a call and finds nobody idle wakes the parent with one octet. What the parent has to tell it
- * tells by closing a pipe, so that its death tells it too: retire ends who has no call in hand, stop (call.stop) ends
- * sessions at their next command. Signals are the parent's alone.
+ * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a
+ * worker; the worker that takes a call and finds nobody idle wakes the parent with one octet. What the parent has to
+ * tell it tells by closing a pipe, so that its death tells it too: retire ends who has no call in hand, stop
+ * (call.stop) ends sessions at their next command. Signals are the parent's alone.
  */
 enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
 

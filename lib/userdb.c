@@ -576,7 +576,7 @@ int
 userdb_change_commit(struct userdb_change *c, const char *name, const struct buf *value, unsigned iterations)
 {
 	struct buf path = { 0 };
-	struct stat st;
+	struct stat st, now;
 	int fd, e;
 
 	if (buf_printf(&path, "%s.XXXXXX", c->path) < 0)
@@ -589,8 +589,8 @@ userdb_change_commit(struct userdb_change *c, const char *name, const struct buf
 		return -1;
 	}
 	if (write_store(fd, c, name, value, iterations) < 0 ||
-	    (c->exists && (fstat(c->old.fd, &st) < 0 ||
-	    ((st.st_uid != geteuid() || st.st_gid != getegid()) && fchown(fd, st.st_uid, st.st_gid) < 0) ||
+	    (c->exists && (fstat(c->old.fd, &st) < 0 || fstat(fd, &now) < 0 ||
+	    ((st.st_uid != now.st_uid || st.st_gid != now.st_gid) && fchown(fd, st.st_uid, st.st_gid) < 0) ||
 	    fchmod(fd, st.st_mode & 0777) < 0)) ||
 	    rename(path.p, c->path) < 0) {
 		e = errno;

@@ -63,6 +63,20 @@ test_the_envelope_must_be_there_and_be_one() {
 	assertEquals 'verdict with a pipe for fd 0' "$local_error" "$(head -n 1 "$T/out" | tr -d '\r')"
 }
 
+test_what_is_said_to_many_recipients_stays_a_verdict() {
+	long=$(printf '%04000d' 0)
+	# shellcheck disable=SC2046
+	envelope '<alice@example.net>' $(seq -f 'RCPT&TO:<u%.0f@example.org>' 300)
+	sed -i 's/&/ /' "$T/env"
+	serve "END=250-2.0.0 $long\\r\\n250 2.0.0 $long"
+	call lmtp-inject "$T/s"
+	served
+	assertEquals 'exit code' 0 "$code"
+	assertTrue 'chain(7): one MiB' "[ $(wc -c <"$T/verdict.crlf") -le 1048576 ]"
+	assertEquals 'replies' 300 "$(grep -c '^250 2.0.0 0*$' "$T/verdict")"
+	assertEquals 'end' . "$(tail -n 1 "$T/verdict")"
+}
+
 test_nobody_listens() {
 	call lmtp-inject "$T/none"
 	assert_verdict 'no socket' '451 4.4.1 Next server cannot be reached, try again later'

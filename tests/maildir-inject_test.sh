@@ -66,6 +66,15 @@ test_only_crlf_becomes_lf() {
 	assert_delivered bob@example.org 'Return-Path: <alice@example.net>\na\n\r\nb\rc\n\n.\n\303\251 \0 x\n'
 }
 
+test_a_message_cannot_go_on_in_return_path() {
+	for first in ' ' '\t'; do
+		message "$first"'(forged)\r\nSubject: test\r\n\r\nHello\r\n'
+		call maildir-inject "$T/mail"
+		assert_verdict 'verdict' '554 5.6.0 Message is not valid'
+	done
+	assertEquals 'nothing was made' '' "$(ls -A "$T/mail")"
+}
+
 test_crlf_at_block_edges() {
 	for n in 65533 65534 65535 65536 131071; do
 		rm -rf "$T/mail/bob@example.org"

@@ -73,6 +73,20 @@ test_mode_and_owner_are_kept() {
 	assertEquals "$before" "$(stat -c '%a %U %G' "$db")"
 }
 
+test_a_directory_gives_the_store_no_group() {
+	if [ "$(id -u)" -ne 0 ]; then
+		skip 'only root has groups to choose from'
+		return
+	fi
+	set_password a wonderland
+	chmod 640 "$db"
+	chgrp mail "$T/d"
+	chmod g+s "$T/d"
+	before=$(stat -c '%a %U %G' "$db")
+	set_password b wonderland
+	assertEquals "$before" "$(stat -c '%a %U %G' "$db")"
+}
+
 test_a_link_is_followed() {
 	set_password a wonderland
 	ln -s users.cdb "$T/d/link"

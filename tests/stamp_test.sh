@@ -238,6 +238,21 @@ test_a_hundred_received_fields_are_a_loop() {
 	assertFalse "nothing stored" "[ -e '$T/box/2' ]"
 }
 
+test_a_message_cannot_go_on_in_our_field() {
+	for first in ' ' '\t'; do
+		# shellcheck disable=SC2059
+		printf "$first"'(spoofed with ESMTPSA)\r\nFrom: a@b.example\r\n\r\nHello\r\n' >"$T/m"
+		through
+		assertEquals 100 $?
+		printf '554 5.6.0 Message is not valid\r\n.\r\n' >"$T/want"
+		assert_same "verdict" "$T/want" "$T/out"
+	done
+	assertFalse "nothing stored" "[ -e '$T/box' ]"
+	env -u MSA_MESSAGE stamp <"$T/m" >"$T/out" 2>"$T/log"
+	assertEquals "as a filter" 100 $?
+	assertEquals '' "$(cat "$T/out")"
+}
+
 test_a_large_message_passes_byte_for_byte() {
 	{ printf 'Subject: big\r\n\r\n'; head -c 1500000 /dev/urandom | base64 | sed 's/$/\r/'; } >"$T/m"
 	through

@@ -10,6 +10,7 @@
 #include "chain.h"
 #include "clock.h"
 #include "envelope.h"
+#include "header.h"
 #include "message.h"
 #include "os.h"
 #include "received.h"
@@ -104,10 +105,14 @@ stamp(struct call *call, int in, const struct envelope *e, const struct conf *co
 	int64_t start = clock_ms();
 	long count = received_count(in);
 	char ms[24];
-	int fd, r;
+	int fd, r, joins = header_would_join(in);
 
-	if (count < 0)
+	if (count < 0 || joins < 0)
 		return failed(call, "message");
+	if (joins) {
+		log_event(&call->log, "done", "verdict", "554", "why", "message begins with white space", (char *)NULL);
+		return call->log.message ? stage_verdict(call, REPLY_BAD_MESSAGE, NULL) : CHAIN_REFUSED;
+	}
 	if (count >= RECEIVED_LOOP) {
 		log_event(&call->log, "done", "verdict", "554", "why", "mail loop", (char *)NULL);
 		return call->log.message ? stage_verdict(call, REPLY_LOOP, NULL) : CHAIN_REFUSED;

@@ -36,7 +36,8 @@ struct conf {
 static void
 usage(void)
 {
-	fputs("usage: tlsd [-i] [-l address:port [-P n] [-R fd]] [-t seconds] [-U user] -c cert -k key prog [arg ...]\n", stderr);
+	fputs("usage: tlsd [-i] [-l address:port [-P n] [-R fd]] [-t seconds] [-U user] "
+	    "-c cert -k key prog [arg ...]\n", stderr);
 	exit(CHAIN_MISUSE);
 }
 
