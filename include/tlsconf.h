@@ -10,7 +10,7 @@
 
 struct tls;
 
-/* What a server context is made of; all borrowed. The first pair is for clients that name no server that another is for. */
+/* What a server context is made of; all borrowed. The first pair is for clients that name no server of another. */
 enum { TLSCONF_PAIRS = 64 };
 struct tlsconf {
 	struct tlsconf_pair {

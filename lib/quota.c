@@ -32,7 +32,7 @@ quota_open(struct quota *l, const struct quota_conf *conf, unsigned workers)
 	*l = (struct quota){ .conf = *conf, .workers = workers };
 	if (os_random(l->secret, sizeof l->secret) < 0)
 		return -1;
-	l->shared = mmap(NULL, size(l), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); /* zeroes, taken when used */
+	l->shared = mmap(NULL, size(l), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); /* zeroes */
 	if (l->shared == MAP_FAILED) {
 		l->shared = NULL;
 		return -1;
