@@ -42,12 +42,8 @@ struct stage {
 	int (*reload)(void *conf, const struct log *log);
 	/*
 	 * In a worker that has had no call for idle_s seconds (0: POOL_IDLE_S), and before it ends: let go of what was kept
-<<<<<<< HEAD
-	 * for the next call (a connection). What is kept is the worker's and tells nothing of any call. NULL: nothing is.
-=======
 	 * for the next call (a connection). What is kept belongs to the worker and tells nothing of any call. NULL: nothing
 	 * is.
->>>>>>> keep
 	 */
 	void (*idle)(void *conf);
 	int idle_s;

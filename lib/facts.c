@@ -82,11 +82,7 @@ append(struct facts *f, char *entry)
 	return 0;
 }
 
-<<<<<<< HEAD
-/* The entry of that name from first on; f->n: none. Asked often, and most names differ early: no call for each. */
-=======
 /* The entry of that name from first on; f->n: none. A stage asks often, and most names differ early: no call each. */
->>>>>>> keep
 static size_t
 find(const struct facts *f, size_t first, const char *name, size_t len)
 {
