@@ -124,11 +124,13 @@ lint:
 fuzz:
 	sh tests/fuzz/run
 
+# By rename: programs may be running, and no chain may find one missing.
 install: all
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
-	cp $(BIN) $(DESTDIR)$(PREFIX)/bin
-	cp man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
-	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	put() { cp "$$2" "$$3/.new" && chmod "$$1" "$$3/.new" && mv -f "$$3/.new" "$$3/$${2##*/}"; }; set -e; \
+	for f in $(BIN); do put 755 "$$f" $(DESTDIR)$(PREFIX)/bin; done; \
+	for f in man/*.7; do put 644 "$$f" $(DESTDIR)$(PREFIX)/share/man/man7; done; \
+	for f in cmd/*/*.8; do put 644 "$$f" $(DESTDIR)$(PREFIX)/share/man/man8; done
 
 clean:
 	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
