@@ -130,10 +130,10 @@ fuzz:
 	sh tests/fuzz/run
 
 install: all
-	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
-	cp $(BIN) $(DESTDIR)$(PREFIX)/bin
-	cp man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
-	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -d -m 755 $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
+	install -m 644 cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
 	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
