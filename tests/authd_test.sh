@@ -745,6 +745,37 @@ test_a_store_that_breaks_inside_is_454() {
 	assertEquals '454 4.7.0 Temporary authentication failure' "$(head -n 1 "$T/out")"
 }
 
+test_nobody_else_of_its_uid_can_look_into_it_but_into_the_next_stage() {
+	if [ "$(id -u)" -ne 0 ]; then
+		skip 'only root can be somebody else'
+		return
+	fi
+	chmod 755 "$T"
+	cp "$T/users.cdb" "$T/nobody.cdb"
+	chmod 644 "$T/nobody.cdb"
+	rm -f "$T/fifo" "$T/said"
+	mkfifo "$T/fifo"
+	# shellcheck disable=SC2094
+	setpriv --reuid nobody --clear-groups authd -p -u "$T/nobody.cdb" true <"$T/fifo" >"$T/said" 2>>"$T/log" &
+	exec 9>"$T/fifo"
+	i=0
+	while [ ! -s "$T/said" ] && [ "$i" -lt 250 ]; do
+		sleep 0.02
+		i=$((i + 1))
+	done
+	assertEquals 'files in /proc of what is not dumpable are root'"'s" root "$(stat -c %U "/proc/$!/mem")"
+	exec 9>&-
+	wait $!
+	after_ehlo '235 2.7.0 Authentication succeeded
+nobody
+EOF' setpriv --reuid nobody --clear-groups authd -p -u "$T/nobody.cdb" \
+		sh -c 'stat -c %U/ "/proc/$$/mem" | tr / "\r"' <<-X
+		> AUTH PLAIN AGJvYgBwZW5jaWw=
+		<
+		<<
+	X
+}
+
 test_the_store_is_opened_before_privileges_are_dropped() {
 	if [ "$(id -u)" -ne 0 ]; then
 		skip 'only root can drop privileges'

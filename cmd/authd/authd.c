@@ -7,6 +7,7 @@
 
 #include "chain.h"
 #include "dialogue.h"
+#include "os.h"
 #include "stage.h"
 #include "userdb.h"
 
@@ -41,6 +42,7 @@ prepare(struct authd *a, struct userdb *db, const char *store, const char *confi
 {
 	const char *why;
 
+	os_undumpable(); /* passwords come through here: no core, and no tracer of our uid; exec makes it as it was */
 	a->trouble_exit = CHAIN_MISUSE;
 	if (store && userdb_open(db, store, &why) < 0) {
 		if (errno != EINVAL && errno != ENOENT && errno != EACCES)
