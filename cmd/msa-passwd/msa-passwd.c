@@ -261,6 +261,7 @@ main(int argc, char *argv[])
 	unsigned long iterations = 0;
 	int c, actions = 0, r = 0;
 
+	os_undumpable(); /* no core with a password in it */
 	while ((c = getopt(argc, argv, "+degi:lLn:R")) != -1) {
 		switch (c) {
 		case 'i':
