@@ -20,9 +20,9 @@ LIBS_unit = -lcdb
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
 	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
 	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
-	lib/peer.o lib/pool.o lib/received.o lib/reply.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o \
-	lib/table.o lib/tlsconf.o lib/tlspump.o lib/tlsserver.o lib/tlsworker.o lib/transaction.o lib/userdb.o \
-	lib/verb.o lib/verdict.o
+	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/reply.o lib/rules.o lib/sasl.o \
+	lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/tlsserver.o \
+	lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
 	bin/rewind bin/stamp bin/submitd bin/tlsd bin/trace
@@ -78,7 +78,7 @@ bin/stamp: cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd)
+	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd) $(LIBS_cdb)
 bin/trace: cmd/trace/trace.o libmsa.a
 	$(CC) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
 
@@ -134,10 +134,10 @@ soak: all
 	tests/soak/run -t 120
 
 install: all
-	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
-	cp $(BIN) $(DESTDIR)$(PREFIX)/bin
-	cp man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
-	cp cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -d -m 755 $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
+	install -m 644 cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
 	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*

@@ -35,8 +35,8 @@ void events_close(struct events *e);
 int events_add(struct events *e, struct watch *w);
 
 /*
- * Watch a listening socket that other processes watch too: reported as long as there is somebody to accept, to one process
- * if possible. Adding it again puts this process at the end of the line.
+ * Watch a listening socket that other processes watch too: reported as long as there is somebody to accept, to one
+ * process if possible. Adding it again puts this process at the end of the line.
  */
 int events_listen(struct events *e, struct watch *w);
 

@@ -32,8 +32,8 @@ int handover_send(int fd, const struct call *call, enum stage_kind kind);
 /*
  * Receive a call of the given kind into call, which is empty but for its log. Facts that chain(7) does not name are
  * passed over: what is not the peer's business (PATH, LD_PRELOAD, SASL_PATH ...) is the receiver's own. call->facts
- * becomes this process's environment, less all that chain(7) names, and what came. The descriptors are call's. wait_ms bounds
- * it all; *uid is the caller's, as far as known.
+ * becomes this process's environment, less all that chain(7) names, and what came. The descriptors are call's.
+ * wait_ms bounds it all; *uid is the caller's, as far as known.
  * 0, or -1 with errno (EPROTO: not a call; ETIMEDOUT; EPERM: the caller is neither root, nor ourselves, nor one of
  * allow).
  */

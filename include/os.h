@@ -24,8 +24,8 @@ int os_seal(int fd);
 int os_copy(int out, int in, off_t off, off_t n);
 
 /*
- * One step of that into a socket: at most n octets from *off on, which moves. How many; or -1 with errno, ENOSYS and EINVAL
- * where the system or the descriptors do not allow it.
+ * One step of that into a socket: at most n octets from *off on, which moves. How many; or -1 with errno, ENOSYS and
+ * EINVAL where the system or the descriptors do not allow it.
  */
 ssize_t os_copy_some(int out, int in, off_t *off, size_t n);
 
@@ -34,6 +34,9 @@ int os_random(void *buf, size_t n);
 
 /* Other processes of the same uid cannot trace or dump this one. */
 int os_undumpable(void);
+
+/* Where 0, 1 or 2 is closed, /dev/null is opened there: it would be the next file opened. */
+int os_fill_standard(void);
 
 /* Close every descriptor from lowest on. */
 void os_close_from(int lowest);
@@ -60,8 +63,8 @@ int os_ready(int fd);
 
 /*
  * A worker's wait for its next call at a listener that it shares with others: one call wakes one of those who wait,
- * where the system can do that. The listener is non-blocking. os_wait: OS_CALL (others may be faster: os_accept then says
- * EAGAIN), OS_END once end is readable or closed, OS_NOTHING after wait_ms.
+ * where the system can do that. The listener is non-blocking. os_wait: OS_CALL (others may be faster: os_accept then
+ * says EAGAIN), OS_END once end is readable or closed, OS_NOTHING after wait_ms.
  */
 struct os_waiter {
 	int listener, end;

@@ -6,9 +6,10 @@
 #include "stage.h"
 
 /*
- * A resident stage: a parent that listens, and workers that serve one call at a time in plain blocking code, then take
- * the next. The parent keeps min workers idle while there are fewer than max, and replaces one that dies; idle ones beyond
- * min go after a while. Where all are busy, message calls wait in the socket's queue and session calls get 421 4.3.2.
+ * A resident stage: a parent that listens, and workers that serve one call at a time in plain blocking code, then
+ * take the next. The parent keeps min workers idle while there are fewer than max, and replaces one that dies; idle
+ * ones beyond min go after a while. Where all are busy, message calls wait in the socket's queue and session calls
+ * get 421 4.3.2.
  *
  * SIGTERM: no new calls; messages are finished, sessions end with 421 4.3.2 at the next command boundary (call.stop).
  * SIGHUP: stage->reload, and workers with what was loaded before end after their call. The parent's death is SIGTERM.

@@ -41,8 +41,9 @@ struct stage {
 	/* Open anew what main opened (tables, keys): SIGHUP. NULL: nothing. 0, or -1 (logged): what there was is kept. */
 	int (*reload)(void *conf, const struct log *log);
 	/*
-	 * In a worker that has had no call for idle_s seconds (0: POOL_IDLE_S), and before it ends: let go of what was kept for
-	 * the next call (a connection). What is kept belongs to the worker and tells nothing of any call. NULL: nothing is.
+	 * In a worker that has had no call for idle_s seconds (0: POOL_IDLE_S), and before it ends: let go of what was kept
+	 * for the next call (a connection). What is kept belongs to the worker and tells nothing of any call. NULL: nothing
+	 * is.
 	 */
 	void (*idle)(void *conf);
 	int idle_s;

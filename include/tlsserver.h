@@ -2,22 +2,29 @@
 #ifndef TLSSERVER_H
 #define TLSSERVER_H
 
+#include "quota.h"
+#include "proxyhdr.h"
+#include "tlsconf.h"
 #include "tlspump.h"
 
 /*
  * tlsd as a server: a parent that listens, and workers, each of which serves as many connections as come to it in one
- * event loop. The parent alone reads keys: it replaces a worker that died, and all of them when keys have changed;
- * those that are replaced serve the connections they have to their end.
+ * event loop. The parent alone reads keys: it replaces a worker that died, and all of them when keys have changed (a
+ * worker has it look when somebody comes, once a second at most); those that are replaced serve the connections they
+ * have to their end. The rules are read again by each worker itself.
  *
  * SIGTERM: no new connections; clients in the clear get 421 4.3.2, the stages end the others, and after POOL_STOP_S
  * nobody waits any more. SIGHUP: keys and rules are read again.
  */
 struct tlsserver_conf {
 	struct tlspump_conf pump; /* tls is the server's to fill in */
-	const char *cert, *key;
+	struct tlsconf keys;
 	const char *address;      /* to listen at, as listener_open has it; "0": listener_given */
 	char *const *argv;        /* the next stage */
 	const char *user;         /* NULL, or whose uid the workers take */
+	struct quota_conf limits;
+	const char *rules;        /* tcprules' file; NULL: none */
+	struct proxyhdr_trust proxies;
 	int workers;
 	int notify_fd;            /* -1, or: a newline is written there when connections are taken */
 };

@@ -3,7 +3,9 @@
 #define TLSWORKER_H
 
 #include "facts.h"
+#include "quota.h"
 #include "log.h"
+#include "rules.h"
 #include "tlsserver.h"
 
 /* One worker of tlsserver: the loop over its connections. */
@@ -11,7 +13,10 @@ struct tlsworker_conf {
 	const struct tlsserver_conf *server;
 	const struct facts *facts; /* of every connection */
 	const struct log *log;
+	struct quota *limits;
+	struct rules *rules;       /* NULL: none */
 	int listener;              /* non-blocking */
+	int wake;                  /* an octet is written there when the keys should be looked at: at most one a second */
 	int stop;                  /* readable: the service ends, or the parent is gone */
 };
 

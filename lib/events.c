@@ -28,8 +28,8 @@ events_close(struct events *e)
 }
 
 /*
- * Output is watched only while it is waited for: a Unix socket announces room whenever the other side has read anything,
- * and each of those would be a wake-up.
+ * Output is watched only while it is waited for: a Unix socket announces room whenever the other side has read
+ * anything, and each of those would be a wake-up.
  */
 static int
 control(struct events *e, int how, struct watch *w)

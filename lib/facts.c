@@ -82,7 +82,7 @@ append(struct facts *f, char *entry)
 	return 0;
 }
 
-/* The entry of that name from first on; f->n: none. A stage asks often, and most names differ early: no call for each. */
+/* The entry of that name from first on; f->n: none. A stage asks often, and most names differ early: no call each. */
 static size_t
 find(const struct facts *f, size_t first, const char *name, size_t len)
 {
@@ -131,66 +131,78 @@ facts_from_environ(struct facts *f)
 	return 0;
 }
 
-/* The part of the environment that chain(7) does not name, and then the n octets at p: the block. 0, or -1: ENOMEM. */
+/* Octets of the environment, less what chain(7) names; where to is not NULL they are copied there, and stand in f. */
 static int
-copy_block(struct facts *f, const char *p, size_t n)
+own_environment(struct facts *f, char *to, size_t *octets)
 {
-	size_t len = n;
-	char **e, *to;
+	char **e;
 
-	for (e = environ; e && *e; e++)
-		if (owner_of(*e, strcspn(*e, "=")) == FACTS_NOBODY)
-			len += strlen(*e) + 1;
-	f->block = to = malloc(len + 1);
-	if (!f->block)
-		return -1;
-	f->block_len = len;
-	for (e = environ; e && *e; e++)
-		if (owner_of(*e, strcspn(*e, "=")) == FACTS_NOBODY) {
+	*octets = 0;
+	for (e = environ; e && *e; e++) {
+		size_t len = strlen(*e) + 1;
+
+		if (owner_of(*e, strcspn(*e, "=")) != FACTS_NOBODY)
+			continue;
+		if (to) {
 			if (room(f) < 0)
 				return -1;
-			len = strlen(*e) + 1;
-			f->v[f->n++] = memcpy(to, *e, len);
-			to += len;
+			f->v[f->n++] = memcpy(to + *octets, *e, len);
 		}
-	if (n > 0)
-		memcpy(to, p, n);
-	return room(f); /* for the NULL behind the last, even if none follows */
+		*octets += len;
+	}
+	return room(f); /* for the NULL behind the last, even if there is none */
 }
 
-int
-facts_from_call(struct facts *f, const char *p, size_t n, size_t max)
+/* The n octets at s, of the block. 0, or -1 with errno. */
+static int
+call_facts(struct facts *f, char *s, size_t n, size_t max)
 {
-	size_t own, i, names = 0;
-	char *s, *end;
+	char *end = s + n;
+	size_t names = 0, i;
 
-	if (copy_block(f, p, n) < 0)
-		goto no_memory;
-	own = f->n;
-	end = f->block + f->block_len;
-	for (s = end - n; s < end; s += strlen(s) + 1) {
+	for (; s < end; s += strlen(s) + 1) {
 		char *equals = strchr(memchr(s, '\0', (size_t)(end - s)) ? s : "", '=');
 
 		if (!equals || equals == s || ++names > max) {
-			facts_free(f);
 			errno = EPROTO;
 			return -1;
 		}
 		if (owner_of(s, (size_t)(equals - s)) == FACTS_NOBODY)
 			continue;
-		i = find(f, own, s, (size_t)(equals - s));
+		i = find(f, 0, s, (size_t)(equals - s));
 		if (i == f->n) {
 			if (room(f) < 0)
-				goto no_memory;
+				return -1;
 			f->n++;
 		}
 		f->v[i] = s;
 	}
+	return 0;
+}
+
+int
+facts_from_call(struct facts *f, const char *p, size_t n, size_t max)
+{
+	size_t own;
+	int e;
+
+	if (own_environment(f, NULL, &own) < 0)
+		goto fail;
+	f->block = malloc(n + own + 1);
+	if (!f->block)
+		goto fail;
+	f->block_len = n + own;
+	if (n > 0)
+		memcpy(f->block, p, n);
+	/* the call's come first: they are what is asked for */
+	if (call_facts(f, f->block, n, max) < 0 || own_environment(f, f->block + n, &own) < 0)
+		goto fail;
 	f->v[f->n] = NULL;
 	return 0;
-no_memory:
+fail:
+	e = errno;
 	facts_free(f);
-	errno = ENOMEM;
+	errno = e;
 	return -1;
 }
 

@@ -24,6 +24,24 @@ write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
+/* The same where the offset has to stay at 0, for whoever gets the descriptor. */
+static int
+write_at_start(int fd, const char *p, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t r = pwrite(fd, p + done, n - done, (off_t)done);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -1;
+		done += (size_t)r;
+	}
+	return 0;
+}
+
 static int
 spill(struct message *m)
 {
@@ -100,7 +118,7 @@ message_finish(struct message *m)
 		fd = os_memory_file("message");
 		if (fd < 0)
 			return -1;
-		if (write_all(fd, m->mem.p, m->mem.len) < 0 || os_seal(fd) < 0 || lseek(fd, 0, SEEK_SET) < 0) {
+		if (write_at_start(fd, m->mem.p, m->mem.len) < 0 || os_seal(fd) < 0) {
 			e = errno;
 			close(fd);
 			errno = e;

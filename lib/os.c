@@ -183,6 +183,17 @@ os_undumpable(void)
 #endif
 }
 
+int
+os_fill_standard(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
 void
 os_close_from(int lowest)
 {

@@ -24,9 +24,9 @@
 
 /*
  * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a
- * worker; the worker that takes a call and finds nobody idle wakes the parent with one octet. What the parent has to tell it
- * tells by closing a pipe, so that its death tells it too: retire ends who has no call in hand, stop (call.stop) ends
- * sessions at their next command. Signals are the parent's alone.
+ * worker; the worker that takes a call and finds nobody idle wakes the parent with one octet. What the parent has to
+ * tell it tells by closing a pipe, so that its death tells it too: retire ends who has no call in hand, stop
+ * (call.stop) ends sessions at their next command. Signals are the parent's alone.
  */
 enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
 
@@ -111,11 +111,12 @@ is_late(const struct call *call)
 static void
 serve(struct pool *p, int fd)
 {
-	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = p->stop[0], .resident = true };
+	struct call call = {
+		.in = -1, .out = -1, .envelope = -1, .stop = p->stop[0], .resident = true, .log = p->log
+	};
 	bool message = p->stage->kind == STAGE_MESSAGE;
 	uid_t uid;
 
-	log_open(&call.log, p->stage->name, -1);
 	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow, HANDOVER_WAIT_MS, &uid) < 0) {
 		log_refused(&call, uid);
 		close(fd);

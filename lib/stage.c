@@ -278,14 +278,11 @@ run_pool(const struct stage *stage, void *conf, const struct stage_options *o)
 int
 stage_run(const struct stage *stage, void *conf, const struct stage_options *options)
 {
-	int fd;
-
 	signals_default();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file over the operator's limit is EFBIG and an answer */
-	for (fd = CHAIN_FD_IN; fd <= CHAIN_FD_LOG; fd++) /* a closed one would be the next file opened */
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			return CHAIN_LATER;
+	if (os_fill_standard() < 0)
+		return CHAIN_LATER;
 	if (options && options->path)
 		return run_pool(stage, conf, options);
 	return run_once(stage, conf, options ? options->user : NULL);

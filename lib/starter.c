@@ -95,7 +95,7 @@ become(const struct call *call, char *const argv[])
 
 	if (receive(next.in, &n, sizeof n) < 0)
 		return CHAIN_DONE; /* the session ended before TLS */
-	if (n > LETTER_MAX || receive(next.in, letter, n) < 0 || take(&next.facts, letter, n) < 0) {
+	if (n > LETTER_MAX || (n > 0 && receive(next.in, letter, n) < 0) || take(&next.facts, letter, n) < 0) {
 		log_error(&next.log, "failed", "facts for the next stage");
 		return CHAIN_LATER;
 	}

@@ -3,55 +3,156 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <tls.h>
 
+struct file {
+	uint8_t *p;
+	size_t n;
+};
+
 /* libtls does not say which file it speaks of. */
 static void
-blame(struct buf *why, const char *cert, const char *key, const char *text)
+blame(struct buf *why, const struct tlsconf_pair *pair, const char *text)
 {
-	if (strstr(text, "certificate"))
-		buf_printf(why, "%s: %s", cert, text);
+	if (!text)
+		text = "cannot be used";
+	if (strstr(text, "ciphers") || strstr(text, "cipher list"))
+		buf_printf(why, "%s", text);
+	else if (strstr(text, "certificate"))
+		buf_printf(why, "%s: %s", pair->cert, text);
 	else if (strstr(text, "read private key"))
-		buf_printf(why, "%s: %s", key, text);
+		buf_printf(why, "%s: %s", pair->key, text);
+	else if (strstr(text, "OCSP") || strstr(text, "ocsp"))
+		buf_printf(why, "%s: %s", pair->staple, text);
 	else
-		buf_printf(why, "%s: does not fit %s: %s", key, cert, text);
+		buf_printf(why, "%s: does not fit %s: %s", pair->key, pair->cert, text);
 }
 
-struct tls *
-tlsconf_server(const char *cert, const char *key, struct buf *why)
+static int
+load(struct file *f, const char *path, struct buf *why)
 {
-	struct tls_config *conf = NULL;
-	struct tls *tls = NULL;
-	uint8_t *c = NULL, *k = NULL;
-	size_t clen = 0, klen = 0;
-	int reason = EINVAL;
+	if (path && !(f->p = tls_load_file(path, &f->n, NULL))) {
+		buf_printf(why, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
 
-	if (!(c = tls_load_file(cert, &clen, NULL)))
-		buf_printf(why, "%s: %s", cert, strerror(errno));
-	else if (!(k = tls_load_file(key, &klen, NULL)))
-		buf_printf(why, "%s: %s", key, strerror(errno));
-	else if (!(conf = tls_config_new()) || !(tls = tls_server())) {
-		reason = ENOMEM;
-		buf_puts(why, strerror(reason));
-	} else if (tls_config_set_keypair_mem(conf, c, clen, k, klen) < 0 ||
-	    tls_config_set_protocols(conf, TLS_PROTOCOL_TLSv1_2 | TLS_PROTOCOL_TLSv1_3) < 0)
-		blame(why, cert, key, tls_config_error(conf));
-	else if (tls_configure(tls, conf) < 0)
-		blame(why, cert, key, tls_error(tls));
-	else
-		reason = 0;
-	if (k)
-		tls_unload_file(k, klen);
-	if (c)
-		tls_unload_file(c, clen);
+static void
+unload(struct file *f)
+{
+	if (f->p)
+		tls_unload_file(f->p, f->n); /* overwritten first */
+}
+
+static int
+add_pair(struct tls_config *conf, const struct tlsconf_pair *pair, bool first, struct buf *why)
+{
+	struct file c = { 0 }, k = { 0 }, o = { 0 };
+	int r = load(&c, pair->cert, why);
+
+	if (r == 0)
+		r = load(&k, pair->key, why);
+	if (r == 0)
+		r = load(&o, pair->staple, why);
+	if (r == 0) {
+		if (first)
+			r = tls_config_set_keypair_ocsp_mem(conf, c.p, c.n, k.p, k.n, o.p, o.n);
+		else
+			r = tls_config_add_keypair_ocsp_mem(conf, c.p, c.n, k.p, k.n, o.p, o.n);
+		if (r < 0)
+			blame(why, pair, tls_config_error(conf));
+	}
+	unload(&c);
+	unload(&k);
+	unload(&o);
+	return r;
+}
+
+/*
+ * Each pair is first tried alone: libtls would say of several only that one of them is bad. No ticket is ever issued
+ * that works (tlsd(8) CAVEATS), so nothing is set for them.
+ */
+static struct tls *
+make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
+{
+	uint32_t protocols = TLS_PROTOCOL_TLSv1_3 | (c->only_13 ? 0 : TLS_PROTOCOL_TLSv1_2);
+	struct tls_config *conf = tls_config_new();
+	struct tls *tls = tls_server();
+	bool ok = false;
+	size_t i;
+
+	if (!conf || !tls)
+		buf_puts(why, strerror(ENOMEM));
+	else {
+		for (i = 0; i < n && add_pair(conf, &c->pair[from + i], i == 0, why) == 0; i++)
+			;
+		if (i == n && (tls_config_set_protocols(conf, protocols) < 0 ||
+		                  (c->ciphers && tls_config_set_ciphers(conf, c->ciphers) < 0)))
+			blame(why, &c->pair[from], tls_config_error(conf));
+		else if (i == n && tls_configure(tls, conf) < 0)
+			blame(why, &c->pair[from], tls_error(tls));
+		else
+			ok = i == n;
+	}
 	if (conf) { /* tls has a copy of its own: of the certificate, and the key as OpenSSL holds it */
 		tls_config_clear_keys(conf);
 		tls_config_free(conf);
 	}
-	if (reason == 0)
+	if (ok)
 		return tls;
 	tls_free(tls);
-	errno = reason;
+	errno = conf && tls ? EINVAL : ENOMEM;
 	return NULL;
+}
+
+struct tls *
+tlsconf_server(const struct tlsconf *c, struct buf *why)
+{
+	size_t i;
+
+	for (i = 0; c->n > 1 && i < c->n; i++) {
+		struct tls *one = make(c, i, 1, why);
+
+		if (!one)
+			return NULL;
+		tls_free(one);
+	}
+	return make(c, 0, c->n, why);
+}
+
+static void
+stamp(unsigned long long *sum, const char *path)
+{
+	struct stat st;
+	unsigned long long part[5] = { 0 };
+	size_t i;
+
+	if (path && stat(path, &st) == 0) {
+		part[0] = (unsigned long long)st.st_ino;
+		part[1] = (unsigned long long)st.st_mtim.tv_sec;
+		part[2] = (unsigned long long)st.st_mtim.tv_nsec;
+		part[3] = (unsigned long long)st.st_size;
+		part[4] = 1;
+	}
+	for (i = 0; i < 5; i++) {
+		*sum = (*sum ^ part[i]) * 1099511628211u; /* FNV */
+		*sum ^= *sum >> 29;
+	}
+}
+
+unsigned long long
+tlsconf_stamp(const struct tlsconf *c)
+{
+	unsigned long long sum = 14695981039346656037u;
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		stamp(&sum, c->pair[i].cert);
+		stamp(&sum, c->pair[i].key);
+		stamp(&sum, c->pair[i].staple);
+	}
+	return sum;
 }

@@ -304,8 +304,8 @@ send_down(struct tlspump *p)
 }
 
 /*
- * Decrypt into up all that is there, so that it leaves in one write. 1: something came, or the end (up_eof); 0: not now.
- * What breaks the connection ends it.
+ * Decrypt into up all that is there, so that it leaves in one write. 1: something came, or the end (up_eof); 0: not
+ * now. What breaks the connection ends it.
  */
 static int
 read_up(struct tlspump *p)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <tls.h>
@@ -17,14 +18,21 @@
 #include "chain.h"
 #include "clock.h"
 #include "facts.h"
+#include "quota.h"
 #include "listener.h"
 #include "os.h"
 #include "pool.h"
+#include "rules.h"
 #include "stage.h"
 #include "tlsconf.h"
 #include "tlsworker.h"
 
-enum { COOL_MS = 1000 }; /* a worker that cannot start is not replaced as fast as we can fork */
+enum {
+	COOL_MS = 1000, /* a worker that cannot start is not replaced as fast as we can fork */
+	LOOK_MS = 500,  /* the keys are looked at no more often */
+	FD_EACH = 3,    /* descriptors of a connection, at most */
+	FD_MORE = 64,
+};
 
 struct slot {
 	pid_t pid;  /* 0: free */
@@ -36,6 +44,11 @@ struct server {
 	struct log log;
 	struct facts facts;
 	int listener, signals;
+	struct quota limits;
+	struct rules rules;
+	int wake[2];     /* workers to parent: look at the keys */
+	unsigned long long stamp; /* of the keys that were read last */
+	int64_t looked_ms;
 	int stop[2];     /* closed by the parent: the end; also when the parent is killed */
 	struct slot slot[TLSSERVER_WORKERS_MAX];
 	int64_t lost_ms; /* when a worker gave up last; 0: never */
@@ -47,8 +60,10 @@ static int
 load(struct server *s)
 {
 	struct buf why = { 0 };
-	struct tls *tls = tlsconf_server(s->conf->cert, s->conf->key, &why);
+	struct tls *tls;
 
+	s->stamp = tlsconf_stamp(&s->conf->keys); /* before: what changes meanwhile is seen next time */
+	tls = tlsconf_server(&s->conf->keys, &why);
 	if (!tls)
 		log_error(&s->log, "misuse", "%s", why.p ? why.p : "");
 	else {
@@ -61,11 +76,21 @@ load(struct server *s)
 
 /* A worker */
 static int
-work(struct server *s)
+work(struct server *s, unsigned slot)
 {
 	struct tlsworker_conf conf = {
-		.server = s->conf, .facts = &s->facts, .log = &s->log, .listener = s->listener, .stop = s->stop[0]
+		.server = s->conf,
+		.facts = &s->facts,
+		.log = &s->log,
+		.limits = &s->limits,
+		.rules = s->conf->rules ? &s->rules : NULL,
+		.listener = s->listener,
+		.wake = s->wake[1],
+		.stop = s->stop[0],
 	};
+
+	s->limits.worker = slot;
+	close(s->wake[0]);
 
 	close(s->stop[1]);
 	close(s->signals);
@@ -89,7 +114,7 @@ start(struct server *s)
 		return -1;
 	pid = fork();
 	if (pid == 0)
-		_exit(work(s));
+		_exit(work(s, (unsigned)i));
 	if (pid < 0) {
 		log_error(&s->log, "failed", "fork:");
 		s->lost_ms = clock_ms();
@@ -121,6 +146,7 @@ reap(struct server *s)
 		if (i == TLSSERVER_WORKERS_MAX)
 			continue;
 		s->slot[i].pid = 0;
+		quota_lost(&s->limits, (unsigned)i);
 		if (WIFSIGNALED(status) || WEXITSTATUS(status) != CHAIN_DONE) {
 			char how[32];
 
@@ -145,11 +171,18 @@ signal_all(const struct server *s, int signo)
 			kill(s->slot[i].pid, signo);
 }
 
+/* Keys and rules anew, and workers that have them. */
 static void
 reload(struct server *s)
 {
 	int i;
 
+	if (s->conf->rules && rules_refresh(&s->rules) < 0)
+		log_error(&s->log, "kept", "%s:", s->conf->rules);
+	if (count(s, true) + s->conf->workers > TLSSERVER_WORKERS_MAX) {
+		log_event(&s->log, "kept", "reason", "too many workers still have connections", (char *)NULL);
+		return;
+	}
 	if (load(s) < 0) {
 		log_event(&s->log, "kept", "reason", "reload failed", (char *)NULL);
 		return;
@@ -160,19 +193,35 @@ reload(struct server *s)
 	log_event(&s->log, "reloaded", (char *)NULL);
 }
 
+/* A worker says that somebody came: were the keys replaced? */
+static void
+look(struct server *s)
+{
+	int64_t now = clock_ms();
+	char octets[256];
+
+	if (read(s->wake[0], octets, sizeof octets) <= 0 || now < s->looked_ms + LOOK_MS)
+		return;
+	s->looked_ms = now;
+	if (tlsconf_stamp(&s->conf->keys) != s->stamp)
+		reload(s);
+}
+
 /* false: the end. */
 static bool
 turn(struct server *s)
 {
-	struct pollfd f = { .fd = s->signals, .events = POLLIN };
+	struct pollfd f[2] = { { .fd = s->signals, .events = POLLIN }, { .fd = s->wake[0], .events = POLLIN } };
 	int64_t now = clock_ms();
 	bool cooling = s->lost_ms && now < s->lost_ms + COOL_MS;
 	int signo;
 
 	while (!cooling && count(s, false) < s->conf->workers && start(s) == 0)
 		;
-	if (poll(&f, 1, count(s, false) < s->conf->workers ? COOL_MS / 4 : -1) < 0)
+	if (poll(f, 2, count(s, false) < s->conf->workers ? COOL_MS / 4 : -1) < 0)
 		return true;
+	if (f[1].revents)
+		look(s);
 	while ((signo = os_signal(s->signals)) > 0)
 		if (signo == SIGTERM || signo == SIGINT)
 			return false;
@@ -238,10 +287,27 @@ listen_there(struct server *s)
 	return fcntl(s->listener, F_SETFL, O_NONBLOCK);
 }
 
+/* Room for all the descriptors. Where programs are started it is left alone: they get the limits that were found. */
+static void
+make_room(struct server *s)
+{
+	rlim_t need = (rlim_t)s->conf->limits.total * FD_EACH + FD_MORE;
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur >= need)
+		return;
+	if (strcmp(s->conf->argv[0], "call") == 0) {
+		rl.rlim_cur = need < rl.rlim_max ? need : rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	if (rl.rlim_cur < need)
+		log_event(&s->log, "limit", "reason", "too few open files are allowed for so many connections", (char *)NULL);
+}
+
 int
 tlsserver_run(struct tlsserver_conf *conf)
 {
-	struct server s = { .conf = conf, .listener = -1, .stop = { -1, -1 } };
+	struct server s = { .conf = conf, .listener = -1 };
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
 	struct endpoint e;
@@ -250,16 +316,26 @@ tlsserver_run(struct tlsserver_conf *conf)
 	log_open(&s.log, "tlsd", -1);
 	if (load(&s) < 0)
 		return CHAIN_MISUSE;
+	if (conf->rules && rules_open(&s.rules, conf->rules) < 0) {
+		log_error(&s.log, "misuse", "%s:", conf->rules);
+		return CHAIN_MISUSE;
+	}
 	if (listen_there(&s) < 0) {
 		log_error(&s.log, "failed", "%s:", conf->address);
 		return errno == EINVAL ? CHAIN_MISUSE : CHAIN_LATER;
 	}
-	if (learn(&s) < 0 || pipe(s.stop) < 0 || (s.signals = os_signals()) < 0) {
+	make_room(&s);
+	if (learn(&s) < 0 || quota_open(&s.limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 || pipe(s.stop) < 0 ||
+	    pipe(s.wake) < 0 || (s.signals = os_signals()) < 0) {
 		log_error(&s.log, "failed", "start:");
 		return CHAIN_LATER;
 	}
 	fcntl(s.stop[0], F_SETFD, FD_CLOEXEC);
 	fcntl(s.stop[1], F_SETFD, FD_CLOEXEC);
+	fcntl(s.wake[0], F_SETFD, FD_CLOEXEC);
+	fcntl(s.wake[1], F_SETFD, FD_CLOEXEC);
+	fcntl(s.wake[0], F_SETFL, O_NONBLOCK);
+	fcntl(s.wake[1], F_SETFL, O_NONBLOCK);
 	while (count(&s, false) < conf->workers && start(&s) == 0)
 		;
 	if (getsockname(s.listener, (struct sockaddr *)&ss, &len) == 0 && endpoint_from(&e, &ss) == 0)
@@ -272,6 +348,9 @@ tlsserver_run(struct tlsserver_conf *conf)
 	finish(&s);
 	log_event(&s.log, "stopped", (char *)NULL);
 	facts_free(&s.facts);
+	quota_close(&s.limits);
+	if (conf->rules)
+		rules_close(&s.rules);
 	tls_free(conf->pump.tls);
 	return s.code;
 }

@@ -21,11 +21,15 @@
 #include "id.h"
 #include "listener.h"
 #include "os.h"
+#include "proxyhdr.h"
 #include "starter.h"
 
 enum {
 	BATCH = 64,         /* events taken at once */
 	TICK_MS = 10,       /* deadlines are looked at no more often */
+	LOOK_MS = 1000,     /* whether files have changed */
+	SAY_MS = 1000,      /* a line about connections that were refused, at most */
+	HEADER_MS = 10000,  /* a proxy's header must have come */
 	RETRY_MS = 50,      /* a resident's full queue is tried again */
 	PAUSE_MS = 100,     /* without accept, after it failed for lack of something */
 };
@@ -35,13 +39,19 @@ struct connection {
 	struct watch net, app;
 	struct log log;
 	char session[ID_MAX];
-	char ip[ENDPOINT_TEXT];
-	struct endpoint peer;
+	char ip[ENDPOINT_TEXT]; /* the client's; "": not known */
+	struct endpoint peer, local;
+	bool has_local;      /* local was told by the proxy */
+	bool header;         /* the proxy has not said yet whose connection it is */
+	bool open;           /* pump is */
+	bool settled;        /* it counts no longer as early */
+	unsigned place;      /* in limits */
+	struct facts facts;  /* from the rules */
 	int handover;        /* to the resident that has the session and has not acknowledged it; -1: none */
 	bool starting;       /* its queue was full */
 	bool ready;          /* in the list of those that have more to do */
 	bool closed;
-	int64_t late_ms;     /* until when it may acknowledge; 0: nothing is waited for */
+	int64_t late_ms;     /* until when it may acknowledge, or its header be there; 0: nothing is waited for */
 	struct connection *next, **link; /* of all */
 	struct connection *after;        /* of those that are ready, or closed */
 };
@@ -59,6 +69,10 @@ struct worker {
 	size_t n;
 	int64_t next_ms;     /* no deadline is earlier; 0: there is none */
 	int64_t paused_ms;
+	int64_t looked_ms;   /* when files were looked at last */
+	int64_t said_ms;     /* when a refusal was logged last, and how many were not since */
+	unsigned unsaid;
+	bool stale;          /* the rules' file cannot be read any more, and that was said */
 };
 
 static void
@@ -94,9 +108,12 @@ static void
 finish(struct worker *w, struct connection *c)
 {
 	events_remove(&w->events, &c->net);
-	tlspump_close(&c->pump);
+	if (c->open)
+		tlspump_close(&c->pump);
 	let_go(&c->handover);
 	close(c->net.fd);
+	facts_free(&c->facts);
+	quota_leave(w->conf->limits, c->place);
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
@@ -108,40 +125,56 @@ finish(struct worker *w, struct connection *c)
 	w->n--;
 }
 
-/* What the next stage is told: the facts of all, the connection's addresses, what TLS proved. */
+static int
+add_facts(struct facts *f, const struct facts *more)
+{
+	char name[64];
+	size_t i;
+
+	for (i = 0; i < more->n; i++) {
+		size_t n = strcspn(more->v[i], "=");
+
+		if (n >= sizeof name || !more->v[i][n])
+			continue;
+		memcpy(name, more->v[i], n);
+		name[n] = '\0';
+		if (facts_set(f, name, more->v[i] + n + 1) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+add_endpoint(struct facts *f, const char *ip_name, const char *port_name, const struct endpoint *e)
+{
+	char text[ENDPOINT_TEXT];
+
+	endpoint_ip(e, text);
+	if (facts_set(f, ip_name, text) < 0)
+		return -1;
+	snprintf(text, sizeof text, "%u", (unsigned)e->port);
+	return facts_set(f, port_name, text);
+}
+
+/* What the next stage is told: the facts of all, of the rules, the connection's addresses, what TLS proved. */
 static int
 learn(const struct worker *w, const struct connection *c, struct facts *f)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
-	struct endpoint local;
-	char text[ENDPOINT_TEXT];
-	size_t i;
+	struct endpoint local = c->local;
+	bool has_local = c->has_local;
 
-	for (i = 0; i < w->conf->facts->n; i++) {
-		const char *entry = w->conf->facts->v[i];
-		size_t n = strcspn(entry, "=");
-		char name[64];
-
-		if (n >= sizeof name || !entry[n])
-			continue;
-		memcpy(name, entry, n);
-		name[n] = '\0';
-		if (facts_set(f, name, entry + n + 1) < 0)
-			return -1;
-	}
-	snprintf(text, sizeof text, "%u", (unsigned)c->peer.port);
-	if (facts_set(f, "PROTO", "TCP") < 0 || facts_set(f, "MSA_SESSION", c->session) < 0 ||
-	    facts_set(f, "TCPREMOTEIP", c->ip) < 0 || facts_set(f, "TCPREMOTEPORT", text) < 0)
+	if (add_facts(f, w->conf->facts) < 0 || add_facts(f, &c->facts) < 0 || facts_set(f, "PROTO", "TCP") < 0 ||
+	    facts_set(f, "MSA_SESSION", c->session) < 0)
 		return -1;
-	if (getsockname(c->net.fd, (struct sockaddr *)&ss, &len) == 0 && endpoint_from(&local, &ss) == 0) {
-		endpoint_ip(&local, text);
-		if (facts_set(f, "TCPLOCALIP", text) < 0)
-			return -1;
-		snprintf(text, sizeof text, "%u", (unsigned)local.port);
-		if (facts_set(f, "TCPLOCALPORT", text) < 0)
-			return -1;
-	}
+	if (!*c->ip) /* nor do we say where it came to: that was the proxy */
+		return tlspump_facts(&c->pump, f);
+	if (!has_local && getsockname(c->net.fd, (struct sockaddr *)&ss, &len) == 0)
+		has_local = endpoint_from(&local, &ss) == 0;
+	if (add_endpoint(f, "TCPREMOTEIP", "TCPREMOTEPORT", &c->peer) < 0 ||
+	    (has_local && add_endpoint(f, "TCPLOCALIP", "TCPLOCALPORT", &local) < 0))
+		return -1;
 	return tlspump_facts(&c->pump, f);
 }
 
@@ -268,6 +301,10 @@ settle(struct worker *w, struct connection *c)
 			net |= fds[i].events;
 		else
 			app |= fds[i].events;
+	if (!c->settled && tlspump_is_through(&c->pump)) {
+		quota_settle(w->conf->limits, c->place);
+		c->settled = true;
+	}
 	events_want(&w->events, &c->net, net);
 	if (c->app.fd >= 0)
 		events_want(&w->events, &c->app, app);
@@ -308,12 +345,126 @@ step(struct worker *w, struct connection *c)
 		}
 }
 
+/* A connection that is too many: told so where it can hear it, logged once a second. */
+static void
+turn_away(struct worker *w, int fd, const char *ip, const char *reason)
+{
+	int64_t now = clock_ms();
+	struct buf b = { 0 };
+	char more[16];
+
+	if (w->said_ms && now < w->said_ms + SAY_MS)
+		w->unsaid++;
+	else {
+		snprintf(more, sizeof more, "%u", w->unsaid);
+		log_event(&w->log, "refused", "reason", reason, "peer", *ip ? ip : NULL, "more", w->unsaid ? more : NULL,
+		    (char *)NULL);
+		w->said_ms = now;
+		w->unsaid = 0;
+	}
+	if (!w->pump.implicit && reply_add(&b, REPLY_SHUTDOWN) == 0 &&
+	    send(fd, b.p, b.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+		/* it is gone, which is what was wanted */
+	}
+	buf_free(&b);
+}
+
+/* The client is known, or known to be unknown: may it come in? Then the pump begins. */
+static void
+let_in(struct worker *w, struct connection *c)
+{
+	enum rules_result r = RULES_ALLOW;
+
+	if (w->conf->rules)
+		r = rules_look(w->conf->rules, *c->ip ? c->ip : NULL, &c->facts);
+	if (r == RULES_ERROR)
+		log_error(&c->log, "failed", "%s:", w->conf->rules->path);
+	if (r == RULES_DENY)
+		log_event(&c->log, "denied", "peer", *c->ip ? c->ip : NULL, (char *)NULL);
+	if (r != RULES_ALLOW) {
+		finish(w, c);
+		return;
+	}
+	if (*c->ip && quota_address(w->conf->limits, c->place, &c->peer) != QUOTA_OK) {
+		turn_away(w, c->net.fd, c->ip, "too many connections from this address");
+		finish(w, c);
+		return;
+	}
+	if (tlspump_open(&c->pump, &w->pump, c->net.fd, c->net.fd, &c->log, *c->ip ? c->ip : NULL) < 0) {
+		log_error(&c->log, "failed", "start:");
+		finish(w, c);
+		return;
+	}
+	c->open = true;
+	step(w, c);
+}
+
+/*
+ * Take the proxy's header and not an octet more: what follows may be TLS. Of the proxy itself nothing counts any
+ * more from then on.
+ */
+static void
+take_header(struct worker *w, struct connection *c)
+{
+	char data[PROXYHDR_MAX], proxy[ENDPOINT_TEXT];
+	struct endpoint client;
+	size_t used;
+	ssize_t n = recv(c->net.fd, data, sizeof data, MSG_PEEK | MSG_DONTWAIT);
+	enum proxyhdr_result r;
+
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	r = n > 0 ? proxyhdr_parse(data, (size_t)n, &used, &client, &c->local) : PROXYHDR_BAD;
+	if (r == PROXYHDR_MORE)
+		return;
+	memcpy(proxy, c->ip, sizeof proxy);
+	c->header = false;
+	c->late_ms = 0;
+	c->ip[0] = '\0';
+	if (r == PROXYHDR_BAD || recv(c->net.fd, data, used, MSG_DONTWAIT) != (ssize_t)used) {
+		log_event(&c->log, "refused", "reason", n > 0 ? "no valid PROXY header" : "no PROXY header", "peer", proxy,
+		    (char *)NULL);
+		finish(w, c);
+		return;
+	}
+	if (r == PROXYHDR_PEER) {
+		c->peer = client;
+		c->has_local = true;
+		endpoint_ip(&c->peer, c->ip);
+	}
+	let_in(w, c);
+	if (!c->closed) { /* the edge that told of the header told of what came with it, too */
+		tlspump_event(&c->pump, c->net.fd, POLLIN);
+		step(w, c);
+	}
+}
+
+/* Now and then, when somebody comes: have files changed? The parent looks after the keys. */
+static void
+look_at_files(struct worker *w)
+{
+	int64_t now = clock_ms();
+	int r;
+
+	if (now < w->looked_ms + LOOK_MS)
+		return;
+	w->looked_ms = now;
+	if (write(w->conf->wake, "", 1) < 0) {
+		/* the pipe is full: the parent is awake */
+	}
+	r = w->conf->rules ? rules_refresh(w->conf->rules) : 0;
+	if (r < 0 && !w->stale)
+		log_error(&w->log, "kept", "%s:", w->conf->rules->path);
+	w->stale = r < 0;
+}
+
 static void
 admit(struct worker *w)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
 	struct connection *c;
+	enum quota_result r;
 	int fd = accept4(w->listener.fd, (struct sockaddr *)&ss, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0) {
@@ -327,9 +478,19 @@ admit(struct worker *w)
 		return;
 	}
 	events_listen(&w->events, &w->listener); /* others first */
+	look_at_files(w);
 	c = calloc(1, sizeof *c);
-	if (!c) {
+	if (!c || endpoint_from(&c->peer, &ss) < 0) {
 		close(fd);
+		free(c);
+		return;
+	}
+	endpoint_ip(&c->peer, c->ip);
+	r = quota_enter(w->conf->limits, &c->place);
+	if (r != QUOTA_OK) {
+		turn_away(w, fd, c->ip, r == QUOTA_OVER_EARLY ? "too many connections before TLS" : "too many connections");
+		close(fd);
+		free(c);
 		return;
 	}
 	c->handover = -1;
@@ -338,22 +499,22 @@ admit(struct worker *w)
 	id_make(c->session);
 	c->log = w->log;
 	c->log.session = c->session;
-	if (endpoint_from(&c->peer, &ss) == 0)
-		endpoint_ip(&c->peer, c->ip);
-	if (events_add(&w->events, &c->net) < 0 ||
-	    tlspump_open(&c->pump, &w->pump, fd, fd, &c->log, c->ip) < 0) {
-		log_error(&c->log, "failed", "start:");
-		close(fd);
-		free(c);
-		return;
-	}
 	c->next = w->first;
 	c->link = &w->first;
 	if (c->next)
 		c->next->link = &c->next;
 	w->first = c;
 	w->n++;
-	step(w, c);
+	if (events_add(&w->events, &c->net) < 0) {
+		log_error(&c->log, "failed", "start:");
+		finish(w, c);
+	} else if (proxyhdr_trusted(&w->conf->server->proxies, &c->peer)) {
+		c->header = true;
+		c->late_ms = clock_ms() + HEADER_MS;
+		expect(w, c->late_ms);
+		take_header(w, c);
+	} else
+		let_in(w, c);
 }
 
 /* Take no more connections. */
@@ -377,6 +538,10 @@ stop(struct worker *w)
 	w->stopping = true;
 	for (c = w->first; c; c = next) {
 		next = c->next;
+		if (c->header) {
+			finish(w, c);
+			continue;
+		}
 		tlspump_stop(&c->pump);
 		step(w, c);
 	}
@@ -409,6 +574,8 @@ take(struct worker *w, const struct event *e)
 		stop(w);
 	else if (e->watch == &w->signals)
 		signalled(w);
+	else if (!c->closed && c->header)
+		take_header(w, c);
 	else if (!c->closed && e->watch->fd >= 0) {
 		if (c->handover >= 0 && e->watch == &c->app && e->events & ~POLLOUT)
 			acknowledge(w, c);
@@ -437,6 +604,14 @@ look_at_clock(struct worker *w)
 		bool due = c->pump.deadline_ms && now >= c->pump.deadline_ms;
 
 		next = c->next;
+		if (c->header) {
+			if (now >= c->late_ms) {
+				log_event(&c->log, "refused", "reason", "no PROXY header in time", "peer", c->ip, (char *)NULL);
+				finish(w, c);
+			} else
+				expect(w, c->late_ms);
+			continue;
+		}
 		if (c->starting) {
 			start(w, c);
 			due = true;

@@ -124,6 +124,8 @@ refuse(struct verdict *v, struct parsed *p, enum reply otherwise)
 	if (p->bad || p->n == 0) {
 		if (p->bad)
 			v->why = "exit code refuses, with text that is no reply";
+		else if (otherwise == REPLY_LOCAL_ERROR)
+			v->why = "exit code says later, without a reply";
 		return fill(v, otherwise);
 	}
 	for (i = 0; i < p->n; i++)

@@ -236,6 +236,26 @@ EOF' <<-X
 	done
 }
 
+# What crypt(3) does not even look at costs as much as an unknown user: no time tells that there is one with such a hash.
+test_a_password_too_long_for_crypt_takes_its_time() {
+	printf 'wonderland\n' | msa-passwd -i 1000000 "$T/slow.cdb" alice
+	perl -e 'print crypt("crypted", "\$6\$abcdefghijklmnop\$"), "\n"' | msa-passwd -e "$T/slow.cdb" six
+	long=$(printf '%0600d' 0)
+	for who in nobody six; do
+		start=$(date +%s%N)
+		after_ehlo '535 5.7.8 Authentication credentials invalid
+221 2.0.0 Bye
+EOF' authd -p -u "$T/slow.cdb" true <<-X
+			> AUTH PLAIN $(plain '' "$who" "$long")
+			<
+			> QUIT
+			<<
+		X
+		ms=$((($(date +%s%N) - start) / 1000000))
+		assertTrue "$who: $ms ms" "[ $ms -ge 250 ]"
+	done
+}
+
 test_the_log_names_only_what_is_surely_a_name() {
 	for who in 'nobody' 'carol@example.net' 'hunter2!@#.x' 'pass word@example.net'; do
 		store '535 5.7.8 Authentication credentials invalid' <<-X
@@ -743,6 +763,37 @@ test_a_store_that_breaks_inside_is_454() {
 	assertContains "$(cat "$T/log")" 'failed mech=PLAIN reason="user store cannot be read"'
 	scram bob pencil authd -p -u "$T/broken.cdb" false >"$T/out" 2>"$T/log"
 	assertEquals '454 4.7.0 Temporary authentication failure' "$(head -n 1 "$T/out")"
+}
+
+test_nobody_else_of_its_uid_can_look_into_it_but_into_the_next_stage() {
+	if [ "$(id -u)" -ne 0 ]; then
+		skip 'only root can be somebody else'
+		return
+	fi
+	chmod 755 "$T"
+	cp "$T/users.cdb" "$T/nobody.cdb"
+	chmod 644 "$T/nobody.cdb"
+	rm -f "$T/fifo" "$T/said"
+	mkfifo "$T/fifo"
+	# shellcheck disable=SC2094
+	setpriv --reuid nobody --clear-groups authd -p -u "$T/nobody.cdb" true <"$T/fifo" >"$T/said" 2>>"$T/log" &
+	exec 9>"$T/fifo"
+	i=0
+	while [ ! -s "$T/said" ] && [ "$i" -lt 250 ]; do
+		sleep 0.02
+		i=$((i + 1))
+	done
+	assertEquals 'files in /proc of what is not dumpable are root'"'s" root "$(stat -c %U "/proc/$!/mem")"
+	exec 9>&-
+	wait $!
+	after_ehlo '235 2.7.0 Authentication succeeded
+nobody
+EOF' setpriv --reuid nobody --clear-groups authd -p -u "$T/nobody.cdb" \
+		sh -c 'stat -c %U/ "/proc/$$/mem" | tr / "\r"' <<-X
+		> AUTH PLAIN AGJvYgBwZW5jaWw=
+		<
+		<<
+	X
 }
 
 test_the_store_is_opened_before_privileges_are_dropped() {

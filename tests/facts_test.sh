@@ -55,7 +55,7 @@ test_a_resident_has_its_own_environment_and_the_calls_facts() {
 		"$(in_env -- call:MSA_X_A=1,MSA_X_B=3, -MSA_X_A MSA_X_B=4 env | tr '\n' ' ')"
 	assertEquals 'nothing' '' "$(in_env MSA_HELO=x -- call: env)"
 	assertEquals 'an empty value' 'MSA_PARTIAL=' "$(in_env -- call:MSA_PARTIAL=, env)"
-	for bad in MSA_HELO=x MSA_HELO, =x, , MSA_HELO=x,,MSA_VERB=x, A=1,B=2,C=3,D=4,E=5,; do
+	for bad in MSA_HELO=x 'MSA_HELO,' '=x,' ',' 'MSA_HELO=x,,MSA_VERB=x,' 'A=1,B=2,C=3,D=4,E=5,'; do
 		assertEquals "$bad" 'call: Protocol error' "$(in_env -- "call:$bad" env 2>&1)"
 	done
 }

@@ -97,6 +97,13 @@ test_a_command_that_fails_hands_on_nothing() {
 	refused "no such command" 111 "$LOCAL" "$LOCAL"
 }
 
+test_the_log_names_the_command_that_failed() {
+	through 'cat; exit 3'
+	assertContains "$(cat "$T/log")" 'done verdict=451 why="unexpected exit code" exit=3 command="cat; exit 3"'
+	through true
+	assertContains "$(cat "$T/log")" 'why="command ended with 0, but wrote nothing" command=true'
+}
+
 test_a_command_can_refuse() {
 	through 'cat; exit 100'
 	through=$?

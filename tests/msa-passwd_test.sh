@@ -122,7 +122,18 @@ test_labels() {
 	assertTrue others "takes a wonderland"
 	msa-passwd -d -n phone "$db" a 2>"$T/out"
 	assertEquals 100 $?
-	assertEquals 'msa-passwd: no such label' "$(cat "$T/out")"
+	assertEquals 'msa-passwd: phone: no such label' "$(cat "$T/out")"
+}
+
+test_what_is_missing_is_named() {
+	db=$T/missing.cdb
+	msa-passwd -L "$db" a 2>"$T/out"
+	assertEquals 100 $?
+	assertEquals "msa-passwd: $db: no such store" "$(cat "$T/out")"
+	echo secret | msa-passwd "$db" a
+	msa-passwd -L "$db" b 2>"$T/out"
+	assertEquals 100 $?
+	assertEquals 'msa-passwd: b: no such user' "$(cat "$T/out")"
 }
 
 test_two_generated_passwords_differ() {
@@ -143,7 +154,7 @@ test_deleting() {
 		# shellcheck disable=SC2086
 		msa-passwd $args "$db" a 2>"$T/out"
 		assertEquals "$args" 100 $?
-		assertEquals 'msa-passwd: no such user' "$(cat "$T/out")"
+		assertEquals 'msa-passwd: a: no such user' "$(cat "$T/out")"
 	done
 }
 

@@ -7,7 +7,7 @@
 oneTimeSetUp() {
 	cat >"$T/site" <<'END'
 #!/bin/sh
-grep -qi 'filename=.*\.exe' && { echo '550 5.7.0 No executables here'; exit 100; }
+rewind; grep -qi 'filename=.*\.exe' && { echo '550 5.7.0 No executables here'; exit 100; }
 rewind; grep -qi '^X-Secret:' && { echo '550 5.7.0 Not outside'; exit 100; }
 exec "$@"
 END
@@ -51,6 +51,28 @@ test_a_script_between_our_stages_may_have_read_the_message() {
 	assert_same "stamp reads it whole" "$T/m" "$T/got"
 	"$T/site" filter cat inject-file "$T/box" <"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
 	assert_same "filter too" "$T/m" "$T/box/2/message"
+}
+
+test_a_script_behind_another_sees_the_message_too() {
+	printf 'a: b\r\n\r\nfilename="x.exe"\r\n' >"$T/m"
+	sh -c 'cat >/dev/null; exec "$@"' sh "$T/site" inject-file "$T/box" <"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
+	assertEquals 100 $?
+	assertEquals '550 5.7.0 No executables here' "$(cat "$T/out")"
+}
+
+test_the_page_s_sender_stage() {
+	sed -n '/^from=/,/^echo .550 5.7.1 Not your/p' "$ROOT/man/chain.7" >"$T/sender"
+	assertEquals 'from the page' 3 "$(wc -l <"$T/sender")"
+	SMTPAUTHUSER=alice@example.net sh "$T/sender" echo passed 3<"$T/e" >"$T/out"
+	assertEquals passed "$(cat "$T/out")"
+	for user in '' mallory@example.net 'alice@example.*'; do
+		SMTPAUTHUSER=$user sh "$T/sender" echo passed 3<"$T/e" >"$T/out"
+		assertEquals "$user" 100 $?
+		assertEquals "$user" '550 5.7.1 Not your address' "$(cat "$T/out")"
+	done
+	SMTPAUTHUSER=alice@example.net sh "$T/sender" echo passed 3</dev/null >"$T/out" 2>"$T/log"
+	assertEquals 111 $?
+	assertEquals '' "$(cat "$T/out")"
 }
 
 test_a_script_refuses_by_its_first_look() {

@@ -81,7 +81,7 @@ test_exit_codes_are_heard() {
 	delivered "$L(unexpected exit code)|" sh -c 'echo 250 ok; exit 1'
 	delivered '554 5.7.1 Refused|(as it stands)|' sh -c 'exit 100'
 	delivered '550 5.7.0 No|(as it stands)|' sh -c 'echo 550 5.7.0 No; exit 100'
-	delivered "$L(as it stands)|" sh -c 'exit 111'
+	delivered "$L(exit code says later, without a reply)|" sh -c 'exit 111'
 	delivered "$L(program could not be run)|" sh -c 'echo 250 ok; exit 126'
 	assertTrue 'the log tells code and text' "grep -q 'exit=126 text=\"250 ok' $T/log"
 }

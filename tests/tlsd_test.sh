@@ -753,11 +753,11 @@ test_an_unusable_key_or_certificate_is_100_and_421() {
 }
 
 test_misuse_is_100_and_the_synopsis() {
-	for o in '-c cert.pem -k key.pem' '-c cert.pem ./echo' '-k key.pem ./echo' '-c cert.pem -k key.pem -x ./echo'; do
+	for o in '-c cert.pem -k key.pem' '-c cert.pem ./echo' '-k key.pem ./echo' '-c cert.pem -k key.pem -q ./echo' '-c cert.pem -k key.pem -x rules ./echo'; do
 		# shellcheck disable=SC2086
 		tlsd $o </dev/null >out 2>log
 		assertEquals "$o" 100 $?
-		echo 'usage: tlsd [-i] [-l address:port [-P n] [-R fd]] [-t seconds] [-U user] -c cert -k key prog [arg ...]' >want
+		echo 'usage: tlsd [-i] [-l address:port [-a n] [-e n] [-m n] [-P n] [-R fd] [-x rules] [-y proxies]] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-o staple] prog [arg ...]' >want
 		sed '/invalid option/d' log >got
 		assert_same "$o" want got
 	done

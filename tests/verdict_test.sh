@@ -69,12 +69,12 @@ test_exit_100_and_the_sysexits_like_it_refuse() {
 
 test_exit_111_is_later_unless_it_says_more() {
 	table verdict <<-'END'
-	1 exit111 => 451 4.3.0 Local error, try again later () 451
+	1 exit111 => 451 4.3.0 Local error, try again later (exit code says later, without a reply) 451
 	1 exit111 550 5.7.0 No\n => 550 5.7.0 No () 550
 	1 exit111 450 4.7.0 Not yet\n => 450 4.7.0 Not yet () 450
 	1 exit111 250 Ok\n => 451 4.3.0 Local error, try again later (exit code refuses what a reply accepts) 451
 	1 exit111 garbage\n => 451 4.3.0 Local error, try again later (exit code refuses, with text that is no reply) 451
-	2 exit111 => 451 4.3.0 Local error, try again later | 451 4.3.0 Local error, try again later () 451
+	2 exit111 => 451 4.3.0 Local error, try again later | 451 4.3.0 Local error, try again later (exit code says later, without a reply) 451
 	END
 }
 

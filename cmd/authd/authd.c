@@ -7,6 +7,7 @@
 
 #include "chain.h"
 #include "dialogue.h"
+#include "os.h"
 #include "stage.h"
 #include "userdb.h"
 
@@ -40,6 +41,7 @@ prepare(struct authd *a, const char *config, const char *mechs, char *text, size
 {
 	const char *why;
 
+	os_undumpable(); /* passwords come through here: no core, and no tracer of our uid; exec makes it as it was */
 	a->trouble_exit = CHAIN_MISUSE;
 	if (a->store && userdb_open(a->db, a->store, &why) < 0) {
 		if (errno != EINVAL && errno != ENOENT && errno != EACCES)

@@ -283,13 +283,13 @@ run(struct call *call, const struct conf *conf, int msg, int64_t deadline_ms, st
 
 /* The command ended with something else than 0: its code and text mean what a stage's do. */
 static int
-judge(struct call *call, struct output *o, int status, size_t n)
+judge(struct call *call, const struct conf *conf, struct output *o, int status, size_t n)
 {
 	struct verdict v = { 0 };
 	struct buf text = { 0 }, out = { 0 };
 	bool mixed, told;
 	const struct reply_foreign *worst;
-	char code[16];
+	char code[16], exited[16];
 	int r = CHAIN_LATER;
 
 	if (!o->m.spilled && o->m.size < CHAIN_VERDICT_MAX)
@@ -304,7 +304,9 @@ judge(struct call *call, struct output *o, int status, size_t n)
 		told = told && reply_add_foreign(&out, &v.reply[n]) == 0;
 	worst = verdict_reduce(&v, &mixed);
 	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);
-	log_event(&call->log, "done", "verdict", code, "why", v.why, (char *)NULL);
+	snprintf(exited, sizeof exited, "%d", WEXITSTATUS(status));
+	log_event(&call->log, "done", "verdict", code, "why", v.why, "exit",
+	    v.why && WIFEXITED(status) ? exited : NULL, "command", v.why ? conf->command : NULL, (char *)NULL);
 	if (told && verdict_write(call->out, &out) == 0 && worst && worst->code >= 500)
 		r = CHAIN_REFUSED;
 	buf_free(&out);
@@ -314,12 +316,12 @@ judge(struct call *call, struct output *o, int status, size_t n)
 }
 
 static int
-later(struct call *call, enum reply r, const char *why)
+later(struct call *call, const struct conf *conf, enum reply r, const char *why)
 {
 	char code[16];
 
 	snprintf(code, sizeof code, "%d", reply_code(r));
-	log_event(&call->log, "done", "verdict", code, "why", why, (char *)NULL);
+	log_event(&call->log, "done", "verdict", code, "why", why, "command", conf->command, (char *)NULL);
 	return call->log.message ? stage_verdict(call, r, NULL) : CHAIN_LATER;
 }
 
@@ -341,15 +343,15 @@ conclude(struct call *call, const struct conf *conf, struct output *o, int statu
 	int fd, in = call->in, r;
 
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return call->log.message ? judge(call, o, status, n) : CHAIN_LATER;
+		return call->log.message ? judge(call, conf, o, status, n) : CHAIN_LATER;
 	if (o->m.size == 0 && size > 0)
-		return later(call, REPLY_LOCAL_ERROR, "command ended with 0, but wrote nothing");
+		return later(call, conf, REPLY_LOCAL_ERROR, "command ended with 0, but wrote nothing");
 	if (!o->binary && (o->bare || (o->m.size > 0 && o->last != '\n')))
-		return later(call, REPLY_LOCAL_ERROR, o->bare ? "bare CR, bare LF or NUL in the command's output" :
+		return later(call, conf, REPLY_LOCAL_ERROR, o->bare ? "bare CR, bare LF or NUL in the command's output" :
 		    "the command's last line has no end");
 	fd = message_finish(&o->m);
 	if (fd < 0)
-		return later(call, trouble(), "message cannot be stored");
+		return later(call, conf, trouble(), "message cannot be stored");
 	log_event(&call->log, "done", (char *)NULL);
 	call->in = fd;
 	r = stage_next(call, conf->next);
@@ -380,10 +382,10 @@ serve(struct call *call, void *arg)
 	int msg = call->in, status = 0, r;
 
 	if (size < 0)
-		return later(call, REPLY_LOCAL_ERROR, "message is no regular file");
+		return later(call, conf, REPLY_LOCAL_ERROR, "message is no regular file");
 	if (call->log.message) {
 		if (envelope_read(&e, call->envelope, &why) < 0)
-			return later(call, REPLY_LOCAL_ERROR, why);
+			return later(call, conf, REPLY_LOCAL_ERROR, why);
 		n = e.nrcpt;
 		o.binary = is_binary(&e);
 		envelope_free(&e);
@@ -393,12 +395,12 @@ serve(struct call *call, void *arg)
 		return stage_verdict(call, REPLY_NO_BINARY, NULL);
 	}
 	if (conf->lines && (msg = plain_lines(call->in)) < 0)
-		return later(call, trouble(), "message cannot be stored");
+		return later(call, conf, trouble(), "message cannot be stored");
 	o.max = GROWTH * size + ROOM;
 	if (run(call, conf, msg, deadline(call, conf), &o, &status))
 		r = conclude(call, conf, &o, status, n, size);
 	else
-		r = later(call, o.reply, o.why);
+		r = later(call, conf, o.reply, o.why);
 	if (msg != call->in)
 		close(msg);
 	message_free(&o.m);

@@ -29,7 +29,8 @@ struct conf {
 static int
 usage(void)
 {
-	return stage_misuse("usage: lmtp-inject [-k] [-f sender] [-i seconds] [-r recipient] [-t seconds] " STAGE_USAGE " address");
+	return stage_misuse("usage: lmtp-inject [-k] [-f sender] [-i seconds] [-r recipient] [-t seconds] " STAGE_USAGE
+	    " address");
 }
 
 static void

@@ -180,7 +180,7 @@ change(enum action what, const struct buf *old, struct buf *value, const char *l
 	    (credential && !main_label && buf_printf(value, "%s:%s\n", label, credential) < 0))
 		return complain(CHAIN_LATER, "no memory");
 	if (what == DELETE && !found)
-		return complain(CHAIN_MISUSE, "no such label");
+		return complain(CHAIN_MISUSE, "%s: no such label", label);
 	if (value->len > USERDB_VALUE_MAX)
 		return complain(CHAIN_MISUSE, "too many passwords for one user");
 	return 0;
@@ -204,7 +204,7 @@ edit(const char *path, enum action what, const char *user, const char *label, co
 	else if ((found = userdb_change_get(&c, user, &old)) < 0)
 		r = complain(CHAIN_LATER, "%s:", path);
 	else if (!found && !credential)
-		r = complain(CHAIN_MISUSE, "no such user");
+		r = complain(CHAIN_MISUSE, c.exists ? "%s: no such user" : "%s: no such store", c.exists ? user : path);
 	else
 		r = what == DELETE && !label ? CHAIN_DONE : change(what, &old, &value, label ? label : "main", credential);
 	if (what != LIST && r == CHAIN_DONE &&
@@ -261,6 +261,7 @@ main(int argc, char *argv[])
 	unsigned long iterations = 0;
 	int c, actions = 0, r = 0;
 
+	os_undumpable(); /* no core with a password in it */
 	while ((c = getopt(argc, argv, "+degi:lLn:R")) != -1) {
 		switch (c) {
 		case 'i':

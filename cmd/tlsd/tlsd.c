@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <tls.h>
 #include <unistd.h>
@@ -28,7 +29,8 @@ enum {
 };
 
 struct conf {
-	const char *cert, *key, *user;
+	struct tlsconf keys;
+	const char *user;
 	char *const *argv;
 	struct tlspump_conf pump;
 };
@@ -36,7 +38,8 @@ struct conf {
 static void
 usage(void)
 {
-	fputs("usage: tlsd [-i] [-l address:port [-P n] [-R fd]] [-t seconds] [-U user] -c cert -k key prog [arg ...]\n", stderr);
+	fputs("usage: tlsd [-i] [-l address:port [-a n] [-e n] [-m n] [-P n] [-R fd] [-x rules] [-y proxies]] "
+	      "[-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-o staple] prog [arg ...]\n", stderr);
 	exit(CHAIN_MISUSE);
 }
 
@@ -130,7 +133,7 @@ serve(struct call *call, void *arg)
 	conf->pump.host = ehlo_host(&call->facts, host, sizeof host);
 	conf->pump.lmtp = facts_is_lmtp(&call->facts);
 	prepare(&starter, call, conf, true);
-	conf->pump.tls = tlsconf_server(conf->cert, conf->key, &why);
+	conf->pump.tls = tlsconf_server(&conf->keys, &why);
 	if (!conf->pump.tls) {
 		code = errno == ENOMEM ? CHAIN_LATER : CHAIN_MISUSE;
 		log_error(&call->log, "misuse", "%s", why.p ? why.p : "");
@@ -155,25 +158,26 @@ serve(struct call *call, void *arg)
 
 /* The process of its own that serves many. */
 static int
-listen_and_serve(struct conf *conf, const char *address, int workers, int notify_fd)
+listen_and_serve(const struct conf *conf, struct tlsserver_conf *server)
 {
-	struct tlsserver_conf server = { .pump = conf->pump, .cert = conf->cert, .key = conf->key, .address = address,
-		.argv = conf->argv, .user = conf->user, .workers = workers, .notify_fd = notify_fd };
 	struct facts f = { 0 };
 	char host[256];
 	int code = CHAIN_LATER;
 
+	server->keys = conf->keys;
+	server->user = conf->user;
+	server->argv = conf->argv;
+	server->pump = conf->pump;
 	signal(SIGPIPE, SIG_IGN);
-	if (facts_from_environ(&f) == 0) {
-		server.pump.host = ehlo_host(&f, host, sizeof host);
-		server.pump.lmtp = facts_is_lmtp(&f);
-		code = tlsserver_run(&server);
+	if (os_fill_standard() == 0 && facts_from_environ(&f) == 0) {
+		server->pump.host = ehlo_host(&f, host, sizeof host);
+		server->pump.lmtp = facts_is_lmtp(&f);
+		code = tlsserver_run(server);
 	}
 	facts_free(&f);
 	return code;
 }
 
-/* The number at s. */
 static int
 number(int letter, const char *s, int least, int most)
 {
@@ -185,6 +189,26 @@ number(int letter, const char *s, int least, int most)
 	return (int)n;
 }
 
+/* -c begins a pair, -k and -o belong to the last one begun. */
+static void
+add_key(struct tlsconf *keys, int letter, const char *path)
+{
+	struct tlsconf_pair *pair = keys->n ? &keys->pair[keys->n - 1] : NULL;
+
+	if (letter == 'c' && pair && !pair->key)
+		usage();
+	if (letter == 'c' && keys->n == TLSCONF_PAIRS)
+		errx(CHAIN_MISUSE, "-c: %s: more than %d", path, TLSCONF_PAIRS);
+	if (letter == 'c')
+		keys->pair[keys->n++].cert = path;
+	else if (!pair || (letter == 'k' ? pair->key : pair->staple))
+		usage();
+	else if (letter == 'k')
+		pair->key = path;
+	else
+		pair->staple = path;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -193,30 +217,44 @@ main(int argc, char *argv[])
 	};
 	struct conf conf = { .pump = { .command_ms = CHAIN_COMMAND_WAIT_S * 1000, .handshake_ms = HANDSHAKE_S * 1000,
 		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS } };
+	struct tlsserver_conf server = { .limits = { QUOTA_ADDRESS, QUOTA_EARLY, QUOTA_TOTAL },
+		.workers = (int)sysconf(_SC_NPROCESSORS_ONLN), .notify_fd = -1 };
 	struct stage_options options;
-	const char *address = NULL;
-	int c, workers = (int)sysconf(_SC_NPROCESSORS_ONLN), notify_fd = -1;
+	bool alone = false;
+	int c;
 
 	stage_options(&options);
-	while ((c = getopt(argc, argv, "+c:ik:l:P:R:t:U:")) != -1)
+	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:o:P:R:s:t:U:v:x:y:")) != -1) {
+		alone |= strchr("aelmPRxy", c) != NULL; /* of use to a server only */
 		switch (c) {
+		case 'a':
+			server.limits.address = (unsigned)number('a', optarg, 1, QUOTA_MAX);
+			break;
+		case 'e':
+			server.limits.early = (unsigned)number('e', optarg, 1, QUOTA_MAX);
+			break;
 		case 'c':
-			conf.cert = optarg;
+		case 'k':
+		case 'o':
+			add_key(&conf.keys, c, optarg);
 			break;
 		case 'i':
 			conf.pump.implicit = true;
 			break;
-		case 'k':
-			conf.key = optarg;
-			break;
 		case 'l':
-			address = optarg;
+			server.address = optarg;
+			break;
+		case 'm':
+			server.limits.total = (unsigned)number('m', optarg, 1, QUOTA_MAX);
 			break;
 		case 'P':
-			workers = number('P', optarg, 1, TLSSERVER_WORKERS_MAX / 4);
+			server.workers = number('P', optarg, 1, TLSSERVER_WORKERS_MAX / 4);
 			break;
 		case 'R':
-			notify_fd = number('R', optarg, 0, 1000000);
+			server.notify_fd = number('R', optarg, 0, 1000000);
+			break;
+		case 's':
+			conf.keys.ciphers = optarg;
 			break;
 		case 't':
 			conf.pump.handshake_ms = number('t', optarg, 1, HANDSHAKE_MAX_S) * 1000;
@@ -224,13 +262,24 @@ main(int argc, char *argv[])
 		case 'U':
 			conf.user = optarg;
 			break;
+		case 'v':
+			if (strcmp(optarg, "1.2") != 0 && strcmp(optarg, "1.3") != 0)
+				errx(CHAIN_MISUSE, "-v: %s: neither 1.2 nor 1.3", optarg);
+			conf.keys.only_13 = optarg[2] == '3';
+			break;
+		case 'x':
+			server.rules = optarg;
+			break;
+		case 'y':
+			if (proxyhdr_trust_add(&server.proxies, optarg) < 0)
+				errx(CHAIN_MISUSE, "-y: %s: not a list of addresses", optarg);
+			break;
 		default:
 			usage();
 		}
-	if (!conf.cert || !conf.key || optind == argc)
+	}
+	if (conf.keys.n == 0 || !conf.keys.pair[conf.keys.n - 1].key || optind == argc || (alone && !server.address))
 		usage();
 	conf.argv = argv + optind;
-	if (address)
-		return listen_and_serve(&conf, address, workers, notify_fd);
-	return stage_run(&stage, &conf, &options);
+	return server.address ? listen_and_serve(&conf, &server) : stage_run(&stage, &conf, &options);
 }

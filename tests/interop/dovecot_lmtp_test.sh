@@ -115,6 +115,31 @@ test_data_and_bdat_carry_every_text() {
 	done
 }
 
+test_a_resident_keeps_its_session() {
+	is_ready || return 0
+	: >"$T/in.log"
+	before=$(wc -l <"$T/d/log")
+	lmtp-inject -P 1:1 -l "$T/in" "$socket" 2>"$T/in.log" &
+	resident=$!
+	await "$T/in.log"
+	for how in 'RCPT TO:<nobody@example.net>' 'RCPT TO:<bob@example.net>' 'RCPT TO:<bob@example.net>'; do
+		rm -rf "$T/d/mail/"*
+		envelope '<alice@example.net>' "$how"
+		call call "$T/in"
+		case $how in
+		*nobody*) assert_replies 'refused' "550 5.1.1 <nobody@example.net> User doesn't exist: nobody@example.net" ;;
+		*)
+			assert_replies 'delivered' '250 2.0.0 <bob@example.net> ID Saved'
+			assert_got bob
+			;;
+		esac
+	done
+	assertEquals 'sessions' 1 "$(tail -n +"$((before + 1))" "$T/d/log" | grep -c ': Connect from')"
+	kill "$resident"
+	wait "$resident"
+	assertEquals 'log' '' "$(grep -E 'failed|lost' "$T/in.log")"
+}
+
 test_a_large_message() {
 	is_ready || return 0
 	python3 - >"$T/msg" <<-'P'

@@ -164,6 +164,7 @@ main(int argc, char *argv[])
 	static struct all a = { .conf = { .host = "pumps", .command_ms = 300000, .handshake_ms = 60000,
 		                    .greeting_ms = 60000, .stall_ms = 300000, .linger_ms = 1000 } };
 	struct epoll_event e[64], in = { .events = EPOLLIN };
+	struct tlsconf keys = { 0 };
 	struct buf why = { 0 };
 	int c, n, i;
 
@@ -179,7 +180,10 @@ main(int argc, char *argv[])
 		return 100;
 	a.argv = argv + optind + 2;
 	log_open(&a.log, "pumps", -1);
-	a.conf.tls = tlsconf_server(argv[optind], argv[optind + 1], &why);
+	keys.pair[0].cert = argv[optind];
+	keys.pair[0].key = argv[optind + 1];
+	keys.n = 1;
+	a.conf.tls = tlsconf_server(&keys, &why);
 	a.epoll = epoll_create1(EPOLL_CLOEXEC);
 	a.listen = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (!a.conf.tls || (i = port(a.listen)) < 0)
