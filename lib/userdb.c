@@ -161,9 +161,12 @@ random_parse(const char *text, unsigned char salt[SALT_MAX], size_t *salt_len, u
 	return take_field(&s, '\0', hash, HASH) == HASH ? 0 : -1;
 }
 
-/* Does password fit the credential? A credential that cannot be read fits nothing. 1, 0, or -1: no memory. */
+/*
+ * Does password fit the credential? A credential that cannot be read fits nothing. 1, 0, or -1: no memory. *worked is
+ * set where a slow hash was computed: crypt refuses at once what is too long for it.
+ */
 static int
-fits(const char *text, const char *password, size_t len)
+fits(const char *text, const char *password, size_t len, bool *worked)
 {
 	unsigned char salt[SALT_MAX], want[HASH], got[HASH];
 	struct scram stored, computed;
@@ -178,6 +181,7 @@ fits(const char *text, const char *password, size_t len)
 		computed = stored;
 		if (scram_compute(&computed, password, len) < 0)
 			return -1;
+		*worked = true;
 		r = CRYPTO_memcmp(computed.stored, stored.stored, HASH) == 0;
 		explicit_bzero(&computed, sizeof computed);
 		return r;
@@ -193,6 +197,7 @@ fits(const char *text, const char *password, size_t len)
 		return 0;
 	errno = 0;
 	hash = crypt_ra(password, text, &data, &size);
+	*worked |= hash && *hash == '$';
 	if (!hash)
 		r = errno == ENOMEM ? -1 : 0;
 	else
@@ -375,8 +380,7 @@ userdb_check(struct userdb *db, const char *name, const char *password, size_t l
 		while (result == USERDB_WRONG && next_credential(&copy, &pos, &c)) {
 			if (has_prefix(c.text, random_prefix) == (slow == 1))
 				continue;
-			fit = fits(c.text, password, len);
-			worked |= slow == 1;
+			fit = fits(c.text, password, len, &worked);
 			if (fit == 1)
 				set_label(label, c.label);
 			if (fit != 0)
