@@ -430,7 +430,11 @@ call_session(struct call *call, const char *path)
 		log_error(&call->log, "failed", "call %s:", path);
 	if (fd >= 0)
 		close(fd);
-	return r < 0 ? fail_with(call, REPLY_SHUTDOWN) : CHAIN_DONE;
+	if (r == 0)
+		return CHAIN_DONE;
+	r = fail_with(call, REPLY_SHUTDOWN);
+	shutdown(call->out, SHUT_WR); /* copies may wait in the queue of one that is stopped, and the client for the end */
+	return r;
 }
 
 /* Hand a message to the resident stage at path, which answers for itself. */
