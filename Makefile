@@ -129,10 +129,6 @@ lint:
 fuzz:
 	sh tests/fuzz/run
 
-# Two minutes of load while residents and workers are killed.
-soak: all
-	tests/soak/run -t 120
-
 install: all
 	install -d -m 755 $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin

@@ -304,49 +304,69 @@ make_room(struct server *s)
 		log_event(&s->log, "limit", "reason", "too few open files are allowed for so many connections", (char *)NULL);
 }
 
-int
-tlsserver_run(struct tlsserver_conf *conf)
+/* All that must be there before the first connection. A chain_exit code. */
+static int
+prepare(struct server *s)
 {
-	struct server s = { .conf = conf, .listener = -1 };
+	struct tlsserver_conf *conf = s->conf;
+
+	if (load(s) < 0)
+		return CHAIN_MISUSE;
+	if (conf->rules && rules_open(&s->rules, conf->rules) < 0) {
+		log_error(&s->log, "misuse", "%s:", conf->rules);
+		conf->rules = NULL; /* so there is nothing to close */
+		return CHAIN_MISUSE;
+	}
+	if (listen_there(s) < 0) {
+		log_error(&s->log, "failed", "%s:", conf->address);
+		return errno == EINVAL ? CHAIN_MISUSE : CHAIN_LATER;
+	}
+	make_room(s);
+	if (learn(s) < 0 || quota_open(&s->limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 || pipe(s->stop) < 0 ||
+	    pipe(s->wake) < 0 || (s->signals = os_signals()) < 0) {
+		log_error(&s->log, "failed", "start:");
+		return CHAIN_LATER;
+	}
+	fcntl(s->stop[0], F_SETFD, FD_CLOEXEC);
+	fcntl(s->stop[1], F_SETFD, FD_CLOEXEC);
+	fcntl(s->wake[0], F_SETFD, FD_CLOEXEC);
+	fcntl(s->wake[1], F_SETFD, FD_CLOEXEC);
+	fcntl(s->wake[0], F_SETFL, O_NONBLOCK);
+	fcntl(s->wake[1], F_SETFL, O_NONBLOCK);
+	return CHAIN_DONE;
+}
+
+static void
+say_ready(struct server *s)
+{
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
 	struct endpoint e;
 	char text[ENDPOINT_TEXT] = "";
 
-	log_open(&s.log, "tlsd", -1);
-	if (load(&s) < 0)
-		return CHAIN_MISUSE;
-	if (conf->rules && rules_open(&s.rules, conf->rules) < 0) {
-		log_error(&s.log, "misuse", "%s:", conf->rules);
-		return CHAIN_MISUSE;
-	}
-	if (listen_there(&s) < 0) {
-		log_error(&s.log, "failed", "%s:", conf->address);
-		return errno == EINVAL ? CHAIN_MISUSE : CHAIN_LATER;
-	}
-	make_room(&s);
-	if (learn(&s) < 0 || quota_open(&s.limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 || pipe(s.stop) < 0 ||
-	    pipe(s.wake) < 0 || (s.signals = os_signals()) < 0) {
-		log_error(&s.log, "failed", "start:");
-		return CHAIN_LATER;
-	}
-	fcntl(s.stop[0], F_SETFD, FD_CLOEXEC);
-	fcntl(s.stop[1], F_SETFD, FD_CLOEXEC);
-	fcntl(s.wake[0], F_SETFD, FD_CLOEXEC);
-	fcntl(s.wake[1], F_SETFD, FD_CLOEXEC);
-	fcntl(s.wake[0], F_SETFL, O_NONBLOCK);
-	fcntl(s.wake[1], F_SETFL, O_NONBLOCK);
-	while (count(&s, false) < conf->workers && start(&s) == 0)
-		;
-	if (getsockname(s.listener, (struct sockaddr *)&ss, &len) == 0 && endpoint_from(&e, &ss) == 0)
+	if (getsockname(s->listener, (struct sockaddr *)&ss, &len) == 0 && endpoint_from(&e, &ss) == 0)
 		endpoint_text(&e, text);
-	if (os_ready(conf->notify_fd) < 0)
-		log_error(&s.log, "failed", "readiness:");
-	log_event(&s.log, "ready", "address", text, (char *)NULL);
-	while (turn(&s))
-		;
-	finish(&s);
-	log_event(&s.log, "stopped", (char *)NULL);
+	if (os_ready(s->conf->notify_fd) < 0)
+		log_error(&s->log, "failed", "readiness:");
+	log_event(&s->log, "ready", "address", text, (char *)NULL);
+}
+
+int
+tlsserver_run(struct tlsserver_conf *conf)
+{
+	struct server s = { .conf = conf, .listener = -1 };
+
+	log_open(&s.log, "tlsd", -1);
+	s.code = prepare(&s);
+	if (s.code == CHAIN_DONE) {
+		while (count(&s, false) < conf->workers && start(&s) == 0)
+			;
+		say_ready(&s);
+		while (turn(&s))
+			;
+		finish(&s);
+		log_event(&s.log, "stopped", (char *)NULL);
+	}
 	facts_free(&s.facts);
 	quota_close(&s.limits);
 	if (conf->rules)
