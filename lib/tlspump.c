@@ -22,8 +22,7 @@
 enum state { CLEAR, PREPARING, OFFERED, HANDSHAKE, STARTING, GREETING, ANSWER, PUMP, CLOSING, LINGER, DONE };
 
 enum {
-	CHUNK = 32767,      /* octets moved at once; with buf's NUL two full TLS records */
-	UP_CHUNK = 65535,   /* decrypted at once: four */
+	CHUNK = 65535,      /* octets moved at once: about four TLS records; with buf's NUL a power of two */
 	RECORD = 16384,     /* octets in a TLS record, at most */
 	CLEAR_CHUNK = 1024, /* the same before TLS, where a line is 512 */
 	PIPE_PART = 512,    /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
@@ -315,14 +314,14 @@ read_up(struct tlspump *p)
 
 	if (!can(p, p->read_wants))
 		return 0;
-	if (buf_room(&p->up, UP_CHUNK - was) < 0) {
+	if (buf_room(&p->up, CHUNK - was) < 0) {
 		give_up(p, "memory");
 		return 1;
 	}
-	while ((r = tls_read(p->tls, p->up.p + p->up.len, UP_CHUNK - p->up.len)) > 0) {
+	while ((r = tls_read(p->tls, p->up.p + p->up.len, CHUNK - p->up.len)) > 0) {
 		p->up.len += (size_t)r;
 		p->in_octets += (size_t)r;
-		if (p->up.len > UP_CHUNK - RECORD) {
+		if (p->up.len > CHUNK - RECORD) {
 			p->read_wants = 0;
 			return 1;
 		}
