@@ -27,10 +27,11 @@ class Message:
 
 
 class Sink:
-    def __init__(self, host='127.0.0.1', port=0, grace=1.5, keywords=KEYWORDS):
+    def __init__(self, host='127.0.0.1', port=0, grace=1.5, patience=8, keywords=KEYWORDS):
         self.listener = socket.create_server((host, port), backlog=64)
         self.host, self.port = self.listener.getsockname()[:2]
         self.grace = grace          # seconds in which what is on its way arrives
+        self.patience = patience    # seconds after which what must come is missing
         self.keywords = keywords
         self.messages, self.changed = [], threading.Condition()
         threading.Thread(target=self.accept, daemon=True).start()
@@ -46,9 +47,9 @@ class Sink:
     def close(self):
         self.listener.close()
 
-    def wait(self, token, seconds=8):
+    def wait(self, token, seconds=None):
         """The message whose data or recipients hold token; None if none comes."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + (self.patience if seconds is None else seconds)
         token = token.encode()
         with self.changed:
             while True:
