@@ -44,7 +44,8 @@ struct tlspump_conf { /* of all connections; outlives them */
 	const char *host; /* our name in greeting and EHLO */
 	bool implicit;    /* TLS first */
 	bool lmtp;
-	int command_ms;   /* the wait for a command in the clear, and for the one that gets a greeting other than 220 */
+	int command_ms;   /* the wait for a command in the clear (twice that for all of them, or NOOPs would go on for ever)
+	                   * and for the one that gets a greeting other than 220 */
 	int handshake_ms; /* the whole handshake */
 	int greeting_ms;  /* for the next stage's greeting to be complete */
 	int stall_ms;     /* for a client that takes no output, or a next stage that does not end after its input did */
@@ -82,6 +83,7 @@ struct tlspump {
 	const struct log *log;
 	const char *peer;
 	int state;
+	int64_t clear_until_ms; /* the end of the dialogue in the clear */
 	struct tls *tls;
 	bool secure;               /* down leaves through tls */
 	struct cleartext clear;

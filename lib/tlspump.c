@@ -353,6 +353,8 @@ clear(struct tlspump *p)
 		switch (cleartext_take(&p->clear, &p->up, &p->down)) {
 		case CLEARTEXT_LINE:
 			p->deadline_ms = clock_ms() + p->conf->command_ms;
+			if (p->deadline_ms > p->clear_until_ms)
+				p->deadline_ms = p->clear_until_ms;
 			continue;
 		case CLEARTEXT_STARTTLS:
 			enter(p, PREPARING, 0);
@@ -909,6 +911,7 @@ tlspump_open(struct tlspump *p, const struct tlspump_conf *conf, int in, int out
 		log_error(log, "failed", "%s", tls_error(conf->tls));
 	} else {
 		enter(p, CLEAR, conf->command_ms);
+		p->clear_until_ms = p->deadline_ms + conf->command_ms;
 		if (cleartext_greet(&p->clear, &p->down) == 0)
 			return 0;
 	}

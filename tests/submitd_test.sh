@@ -594,7 +594,6 @@ test_a_client_that_drips_hears_421() {
 		>> O
 		sleep 0.4
 		>> O
-		sleep 0.4
 		<<
 	E2
 	expect 'one wait for the whole line' <<-'E2'

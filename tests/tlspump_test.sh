@@ -68,6 +68,17 @@ test_a_silent_client_is_told_421_in_the_clear() {
 	stop
 }
 
+test_a_client_that_only_says_noop_has_an_end_too() {
+	serve '-c 500' -
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		printf '%s\n' '> NOOP' 'sleep 0.2'
+	done >"$T/script"
+	echo '<<' >>"$T/script"
+	talk_to <"$T/script"
+	assertEquals 'twice the wait for a command' 1 "$(grep -c '^421 4.4.2 ' "$T/got")"
+	stop
+}
+
 test_a_handshake_in_small_pieces_has_one_deadline() {
 	serve '-i -h 500' -
 	talk_to <<-'END'
