@@ -52,7 +52,9 @@ test_the_table_of_verdicts_through_a_resident() {
 	rm -f "$T/row"
 	give stamp call "$T/it"
 	assertEquals "$local|.|" "$(tr '\n' '|' <"$T/verdict")"
-	assertEquals 'one line each, but for the verdicts that stand' 9 "$(grep -c ' verdict program=' "$T/it.log")"
+	# who waits has its deadline at the same time, so that line may come later
+	assertEquals 'one line each, but for the verdicts that stand' 9 \
+		"$(grep ' verdict program=' "$T/it.log" | grep -vc 'why="deadline passed"')"
 }
 
 test_two_replies_for_two_recipients() {
