@@ -1,4 +1,4 @@
-# ucspi-msa. Targets: all demo check bench lint fuzz install clean. CFLAGS and LDFLAGS are yours.
+# ucspi-msa. Targets: all demo check bench conformance soak lint fuzz install clean. CFLAGS and LDFLAGS are yours.
 .POSIX:
 .SUFFIXES:
 .SUFFIXES: .c .o
@@ -123,6 +123,18 @@ bench:
 	$(MAKE) all check-bin
 	sh tests/bench/run
 
+conformance:
+	sh scripts/setup demo
+	sh scripts/setup conformance || echo "conformance: Postfix could not be installed"
+	$(MAKE) all
+	tests/conformance/report/run --slow -o CONFORMANCE.md
+
+# Kills workers and residents at random for minutes, and counts what became of every message.
+soak:
+	sh scripts/setup check
+	$(MAKE) all check-bin
+	sh tests/soak/run
+
 lint:
 	sh scripts/lint
 
@@ -138,4 +150,4 @@ install: all
 clean:
 	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
 
-.PHONY: all check-bin demo check bench lint fuzz install clean
+.PHONY: all check-bin demo check bench conformance soak lint fuzz install clean
