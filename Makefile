@@ -133,7 +133,7 @@ conformance:
 soak:
 	sh scripts/setup check
 	$(MAKE) all check-bin
-	sh tests/soak/run
+	tests/soak/run
 
 lint:
 	sh scripts/lint

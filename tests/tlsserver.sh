@@ -147,4 +147,5 @@ clients() {
 	python3 -W ignore clients.py "$@" >got 2>&1
 }
 
+# shellcheck disable=SC2034 # for those who source this
 BUSY='421 4.3.2 Service not available, closing the connection'
