@@ -17,6 +17,9 @@ LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
 LIBS_unit = -lcdb
 
+# Bound at start and then read-only: safer, and a page that a resident's workers share and do not each make their own.
+LINK = -Wl,-z,relro,-z,now
+
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
 	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
 	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
@@ -56,56 +59,56 @@ libmsa.a: $(LIB)
 	ar rc $@ $(LIB)
 
 bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
 bin/call: cmd/call/call.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/call/call.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/call/call.o libmsa.a
 bin/envelope: cmd/envelope/envelope.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/envelope/envelope.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/envelope/envelope.o libmsa.a
 bin/filter: cmd/filter/filter.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/filter/filter.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/filter/filter.o libmsa.a
 bin/lmtp-inject: cmd/lmtp-inject/lmtp-inject.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/lmtp-inject/lmtp-inject.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/lmtp-inject/lmtp-inject.o libmsa.a
 bin/maildir-inject: cmd/maildir-inject/maildir-inject.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/maildir-inject/maildir-inject.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/maildir-inject/maildir-inject.o libmsa.a
 bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
 bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
 bin/rewind: cmd/rewind/rewind.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
 bin/stamp: cmd/stamp/stamp.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd) $(LIBS_cdb)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd) $(LIBS_cdb)
 bin/trace: cmd/trace/trace.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
 
 check-bin: $(CHECK_BIN) $(BENCH_BIN)
 
 bin/test-unit: $(UNIT) libmsa.a
-	$(CC) $(LDFLAGS) -o $@ $(UNIT) libmsa.a $(LIBS_unit)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(UNIT) libmsa.a $(LIBS_unit)
 bin/lmtp-keep: tests/tools/lmtp-keep.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ tests/tools/lmtp-keep.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/tools/lmtp-keep.o libmsa.a
 bin/pumps: tests/tools/pumps.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ tests/tools/pumps.o libmsa.a $(LIBS_tlsd)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/tools/pumps.o libmsa.a $(LIBS_tlsd)
 bin/test-data: tests/tools/test-data.o lib/data.o
-	$(CC) $(LDFLAGS) -o $@ tests/tools/test-data.o lib/data.o
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/tools/test-data.o lib/data.o
 bin/test-header: tests/tools/test-header.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ tests/tools/test-header.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/tools/test-header.o libmsa.a
 bin/test-table: tests/tools/test-table.o libmsa.a
-	$(CC) $(LDFLAGS) -o $@ tests/tools/test-table.o libmsa.a $(LIBS_cdb)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/tools/test-table.o libmsa.a $(LIBS_cdb)
 bin/bench-floor: tests/bench/floor.o
-	$(CC) $(LDFLAGS) -o $@ tests/bench/floor.o $(LIBS_tlsd)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/bench/floor.o $(LIBS_tlsd)
 bin/bench-keep: tests/bench/keep.o
-	$(CC) $(LDFLAGS) -o $@ tests/bench/keep.o
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/bench/keep.o
 bin/bench-load: tests/bench/load.o
-	$(CC) $(LDFLAGS) -o $@ tests/bench/load.o -lssl -lcrypto
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/bench/load.o -lssl -lcrypto
 bin/bench-sink: tests/bench/sink.o
-	$(CC) $(LDFLAGS) -o $@ tests/bench/sink.o
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/bench/sink.o
 bin/bench-stage: tests/bench/stage.o
-	$(CC) $(LDFLAGS) -o $@ tests/bench/stage.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/bench/stage.o libmsa.a
 
 demo:
 	sh scripts/setup demo

@@ -2,6 +2,7 @@
 #include "submission.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -38,7 +39,6 @@ enum state {
 struct submission {
 	struct call *call;
 	const struct submission_conf *conf;
-	struct conn conn;
 	struct ehlo offered; /* what EHLO lists */
 	bool lmtp;
 	bool esmtp;          /* greeted by EHLO or LHLO: parameters are known */
@@ -50,6 +50,7 @@ struct submission {
 	enum reply spoilt;   /* why the message will be refused at its end; REPLY_OK: it is good so far */
 	bool over;           /* close after this reply */
 	int errors;
+	struct conn conn;    /* last: its buffer is not zeroed, or every idle session would hold all of it */
 };
 
 typedef enum reply handler(struct submission *s, char *arg, size_t len);
@@ -606,11 +607,15 @@ turn(struct submission *s)
 int
 submission_serve(struct call *call, void *conf)
 {
-	struct submission s = { .call = call, .conf = conf, .state = START };
+	struct submission s;
 	const char *verb = facts_get(&call->facts, "MSA_VERB");
 	const char *limit;
 	char host[256];
 
+	memset(&s, 0, offsetof(struct submission, conn));
+	s.call = call;
+	s.conf = conf;
+	s.state = START;
 	conn_open(&s.conn, call->in, call->out);
 	s.conn.stop = call->stop;
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
