@@ -41,4 +41,7 @@ void verdict_free(struct verdict *v);
  */
 int verdict_write(int fd, const struct buf *text);
 
+/* Give a verdict on to who waits for ours: its n replies and the dot. 0, or -1 with errno. */
+int verdict_pass(int fd, const struct verdict *v);
+
 #endif

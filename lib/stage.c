@@ -375,22 +375,6 @@ stage_end(struct call *call)
 	facts_free(&call->facts);
 }
 
-/* A verdict as the answer to a message call. */
-static int
-pass_verdict(struct call *call, const struct verdict *v)
-{
-	struct buf b = { 0 };
-	size_t i;
-	int r = 0;
-
-	for (i = 0; r == 0 && i < v->n; i++)
-		r = reply_add_foreign(&b, &v->reply[i]);
-	if (r == 0)
-		r = verdict_write(call->out, &b);
-	buf_free(&b);
-	return r == 0 ? CHAIN_DONE : CHAIN_LATER;
-}
-
 /* How long somebody will wait for the verdict. */
 static int64_t
 left_ms(const struct call *call)
@@ -414,7 +398,7 @@ next_message(struct call *call, char *const argv[])
 	}
 	if (stage_deliver(call, argv, call->in, call->envelope, (size_t)n, clock_ms() + left_ms(call), &v) < 0)
 		return fail(call);
-	r = pass_verdict(call, &v);
+	r = verdict_pass(call->out, &v) < 0 ? CHAIN_LATER : CHAIN_DONE;
 	verdict_free(&v);
 	return r;
 }

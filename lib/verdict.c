@@ -227,6 +227,21 @@ verdict_free(struct verdict *v)
 }
 
 int
+verdict_pass(int fd, const struct verdict *v)
+{
+	struct buf b = { 0 };
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < v->n; i++)
+		r = reply_add_foreign(&b, &v->reply[i]);
+	if (r == 0)
+		r = verdict_write(fd, &b);
+	buf_free(&b);
+	return r;
+}
+
+int
 verdict_write(int fd, const struct buf *text)
 {
 	struct buf b = { 0 };

@@ -89,23 +89,6 @@ show_verdict(const struct call *call, const struct verdict *v, int64_t start_ms,
 	    v->why, "ms", ms, (char *)NULL);
 }
 
-static int
-pass_on(struct call *call, const struct verdict *v)
-{
-	struct buf b = { 0 };
-	size_t i;
-	int r = 0;
-
-	for (i = 0; r == 0 && i < v->n; i++)
-		r = reply_add_foreign(&b, &v->reply[i]);
-	if (r == 0)
-		r = verdict_write(call->out, &b);
-	buf_free(&b);
-	if (r < 0)
-		log_error(&call->log, "failed", "verdict:");
-	return r < 0 ? CHAIN_LATER : CHAIN_DONE;
-}
-
 /* Run the rest of the chain, so that what comes back can be seen too. */
 static int
 serve_message(struct call *call, const struct conf *conf, const struct envelope *e)
@@ -120,9 +103,11 @@ serve_message(struct call *call, const struct conf *conf, const struct envelope 
 	if (stage_deliver(call, conf->next, call->in, call->envelope, e->nrcpt, start_ms + late * 1000, &v) < 0)
 		return stage_verdict(call, REPLY_NO_MEMORY, NULL);
 	show_verdict(call, &v, start_ms, conf->verbose);
-	r = pass_on(call, &v);
+	r = verdict_pass(call->out, &v);
+	if (r < 0)
+		log_error(&call->log, "failed", "verdict:");
 	verdict_free(&v);
-	return r;
+	return r < 0 ? CHAIN_LATER : CHAIN_DONE;
 }
 
 static int
