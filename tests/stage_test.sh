@@ -125,11 +125,6 @@ test_the_chain_gets_its_descriptors_and_no_others() {
 		sh -c 'cmp -s - "$T/message" && cmp -s "$T/envelope" /proc/self/fd/3 <&3 && echo 250 regular'
 }
 
-# Signals 32 and 33 are the C library's own: no program can set them.
-libc_aside() {
-	sed 's/[0-9a-f]\([0-7][0-9a-f]\{7\}\)$/0\1/; s/[0-9a-f]8\([0-9a-f]\{7\}\)$/00\1/'
-}
-
 test_the_chain_gets_default_signals() {
 	python3 -c 'import os, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL) # which Python ignores
