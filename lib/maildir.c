@@ -16,6 +16,7 @@
 #include "ehlo.h"
 #include "header.h"
 #include "id.h"
+#include "message.h"
 
 enum {
 	BLOCK = 65536, /* octets of the message written at once */
@@ -119,22 +120,6 @@ make_maildir(int dir, const struct file *f)
 	return 0;
 }
 
-static int
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t r = write(fd, p, n);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -1;
-		p += r;
-		n -= (size_t)r;
-	}
-	return 0;
-}
-
 /* The message with LF for each CRLF, and with one at its end. */
 static int
 write_message(int to, int from, off_t size)
@@ -162,12 +147,12 @@ write_message(int to, int from, off_t size)
 		out -= kept;
 		if (out > 0)
 			last = block[out - 1];
-		if (write_all(to, block, out) < 0)
+		if (message_write(to, block, out) < 0)
 			return -1;
 		if (kept)
 			block[0] = '\r';
 	}
-	return last == '\n' ? 0 : write_all(to, "\n", 1);
+	return last == '\n' ? 0 : message_write(to, "\n", 1);
 }
 
 /* A complete file in tmp. 0, or -1 with errno: then it may be there, but not whole. */
@@ -186,7 +171,7 @@ write_tmp(int dir, const struct delivery *d, struct file *f)
 		return -1;
 	f->where = FILE_TMP;
 	n = snprintf(field, sizeof field, "Return-Path: <%.*s>\n", (int)mail->path_len, mail->path); /* RFC 5321 4.4 */
-	failed = write_all(fd, field, (size_t)n) < 0 || write_message(fd, d->message, d->size) < 0 || fsync(fd) < 0;
+	failed = message_write(fd, field, (size_t)n) < 0 || write_message(fd, d->message, d->size) < 0 || fsync(fd) < 0;
 	e = errno;
 	if (close(fd) < 0 && !failed) {
 		failed = 1;

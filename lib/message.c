@@ -8,8 +8,8 @@
 #include "chain.h"
 #include "os.h"
 
-static int
-write_all(int fd, const char *p, size_t n)
+int
+message_write(int fd, const char *p, size_t n)
 {
 	while (n > 0) {
 		ssize_t r = write(fd, p, n);
@@ -50,7 +50,7 @@ spill(struct message *m)
 			return -1;
 		m->spilled = 1;
 	}
-	if (write_all(m->wr, m->mem.p, m->mem.len) < 0)
+	if (message_write(m->wr, m->mem.p, m->mem.len) < 0)
 		return -1;
 	buf_clear(&m->mem);
 	return 0;
