@@ -72,6 +72,26 @@ add_pair(struct tls_config *conf, const struct tlsconf_pair *pair, bool first, s
 }
 
 /*
+ * Who signs the clients' certificates. One that is shown must be good, or the handshake fails; that one must be shown is
+ * for who sees that none was, or the client would not hear why.
+ */
+static int
+add_authority(struct tls_config *conf, const char *path, struct buf *why)
+{
+	struct file f = { 0 };
+	int r = load(&f, path, why);
+
+	if (r == 0 && path) {
+		r = tls_config_set_ca_mem(conf, f.p, f.n);
+		if (r < 0)
+			buf_printf(why, "%s: %s", path, tls_config_error(conf));
+		tls_config_verify_client_optional(conf);
+	}
+	unload(&f);
+	return r;
+}
+
+/*
  * Each pair is first tried alone: libtls would say of several only that one of them is bad. No ticket is ever issued
  * that works (tlsd(8) CAVEATS), so nothing is set for them.
  */
@@ -92,6 +112,8 @@ make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
 		if (i == n && (tls_config_set_protocols(conf, protocols) < 0 ||
 		                  (c->ciphers && tls_config_set_ciphers(conf, c->ciphers) < 0)))
 			blame(why, &c->pair[from], tls_config_error(conf));
+		else if (i == n && add_authority(conf, c->ca, why) < 0)
+			;
 		else if (i == n && tls_configure(tls, conf) < 0)
 			blame(why, &c->pair[from], tls_error(tls));
 		else
@@ -149,6 +171,7 @@ tlsconf_stamp(const struct tlsconf *c)
 	unsigned long long sum = 14695981039346656037u;
 	size_t i;
 
+	stamp(&sum, c->ca);
 	for (i = 0; i < c->n; i++) {
 		stamp(&sum, c->pair[i].cert);
 		stamp(&sum, c->pair[i].key);
