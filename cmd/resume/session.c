@@ -341,8 +341,9 @@ resume_serve(struct call *call, void *conf)
 	}
 	if (last_words)
 		say(&s, r);
-	if (call->resident)
-		shutdown(call->out, SHUT_WR); /* the client need not wait for what the server still does */
+	shutdown(call->out, SHUT_WR); /* the client need not wait for what the server still does */
+	if (!call->resident)
+		close(call->out);
 	finish(&s);
 	return resumed ? CHAIN_DONE : CHAIN_LATER;
 }
