@@ -358,7 +358,7 @@ stage_with_ehlo() {
 	cat >ehlo
 	stage foreign "printf '220 f\r\n'" 'while read -r l; do' 'case $l in' 'EHLO*|LHLO*) cat "$T/ehlo";;' \
 		'QUIT*) printf "221 bye\r\n"; exit;;' '*) printf "250 ok\r\n";;' 'esac done'
-	talk_to "$@" ./foreign <<-'END'
+	talk_to ./foreign <<-'END'
 		<
 		> EHLO x
 		<
@@ -373,12 +373,10 @@ stage_with_ehlo() {
 
 test_a_foreign_servers_ehlo_gets_starttls_once() {
 	printf '250-f.example hello\r\n250-SIZE 1000\r\n250 X-STARTTLSX\r\n' | stage_with_ehlo
-	for verb in EHLO LHLO; do
-		printf '%s\n' '250-f.example hello' '250-SIZE 1000' '250-X-STARTTLSX' '250 STARTTLS'
-	done >lines
+	printf '%s\n' '250-f.example hello' '250-SIZE 1000' '250-X-STARTTLSX' '250 STARTTLS' >lines
 	{
 		echo '220 f'
-		cat lines
+		cat lines lines
 		printf '%s\n' '250 ok' '221 bye' 'exit 0'
 	} | assert_got 'more lines'
 	for reply in '250 f.example hello\r\n' '250-f.example hello\r\n250 STARTTLS\r\n' \
