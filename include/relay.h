@@ -25,7 +25,7 @@ enum relay_result {
 
 enum relay_result relay_look(const struct buf *in, size_t *n, enum verb *verb, bool *argument);
 
-/* May another command be looked at behind this reply? Not if it asks for something else than a command, or is the end. */
+/* May a command be looked at behind this reply? Not if it asks for something else, or is the end. */
 bool relay_goes_on(int code);
 
 /*

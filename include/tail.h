@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How the replies that a pump passed on ended, which it otherwise looks into nothing of. Zero-initialised: none came. */
+/* How the replies ended that a pump passed on; it looks into nothing else of them. Zero-initialised: none came. */
 struct tail {
 	char head[4]; /* of the line in progress */
 	unsigned char head_len; /* 0: at the beginning of a line */

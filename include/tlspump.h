@@ -30,7 +30,7 @@
  *   ANSWER     another greeting: it waits to be the answer to the client's first command
  *   PUMP       blind, both ways
  *
- * TLS required, but not by whom: with a certificate demanded and none given, CLEAR again under TLS, where all is refused.
+ * Where the client's certificate is required and none was shown, CLEAR comes again, under TLS, and refuses all.
  * TLS offered only (optional): it begins with STARTING, without what TLS proves, and a stage in the clear:
  *
  *   FIRST      its greeting is waited for

@@ -1,6 +1,7 @@
 /* ISC licence, see LICENSE. */
 #include "relay.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -48,14 +49,15 @@ relay_goes_on(int code)
 	return code != 221 && code != 421 && code / 100 != 3;
 }
 
-/* Its keyword is STARTTLS, whatever may stand behind that. */
+/* Its keyword (RFC 5321 4.1.1.1: letters, digits and hyphens) is STARTTLS, whatever may stand behind that. */
 static bool
 is_starttls(const char *text, size_t len)
 {
 	static const char keyword[] = "STARTTLS";
 	size_t n = sizeof keyword - 1;
 
-	return len >= n && strncasecmp(text, keyword, n) == 0 && (len == n || strchr(" \t=", text[n]));
+	return len >= n && strncasecmp(text, keyword, n) == 0 &&
+	    (len == n || !(isalnum((unsigned char)text[n]) || text[n] == '-'));
 }
 
 int

@@ -162,7 +162,8 @@ read_up(struct tlspump *p)
 static void
 no_reply(struct tlspump *p, const char *reason)
 {
-	log_event(p->log, p->state == REPLY ? "reply" : "greeting", "reason", reason, "text", p->down.len ? p->down.p : NULL, (char *)NULL);
+	log_event(p->log, p->state == REPLY ? "reply" : "greeting", "reason", reason, "text",
+	    p->down.len ? p->down.p : NULL, (char *)NULL);
 	buf_clear(&p->down);
 	trouble(p, REPLY_TROUBLE, "next");
 }
@@ -175,7 +176,7 @@ converse(struct tlspump *p)
 	p->clear_until_ms = p->deadline_ms + p->conf->command_ms;
 }
 
-/* Under TLS, but without the certificate that is required (RFC 3207 4.1): no next stage, and a greeting where it lacks. */
+/* Under TLS without the certificate that is required (RFC 3207 4.1): no next stage, and a greeting where none was. */
 static void
 demand(struct tlspump *p)
 {

@@ -294,7 +294,7 @@ test_a_resident_that_is_stopped_tells_who_waits_for_a_server() {
 	printf '<<\n' | session call "$T/waits" &
 	talking=$!
 	until_true [ -e "$T/waiting" ]
-	kill "$waits_pid"
+	eval 'kill "$waits_pid"'
 	wait "$talking"
 	printf '%s\n' '421 4.3.2 Service not available, closing the connection' EOF 'exit 0' | expect stopped
 }

@@ -141,8 +141,8 @@ static enum reply
 no_server(const struct session *s, enum line_result r, int code)
 {
 	char text[8];
-	const char *reason = r == LINE_OK ? "it refuses" : r == LINE_EOF ? "it ended" : r == LINE_TIMEOUT ? "no reply in time" :
-	    r == LINE_BAD || r == LINE_LONG ? "no reply that can be read" : strerror(errno);
+	const char *reason = r == LINE_OK ? "it refuses" : r == LINE_EOF ? "it ended" :
+	    r == LINE_TIMEOUT ? "no reply in time" : r == LINE_BAD || r == LINE_LONG ? "no reply that can be read" : strerror(errno);
 
 	if (r == LINE_STOP)
 		return REPLY_SHUTDOWN;
