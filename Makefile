@@ -24,7 +24,7 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o l
 	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
 	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
 	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/relay.o lib/reply.o lib/rules.o lib/sasl.o lib/side.o \
-	lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o \
+	lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o \
 	lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \

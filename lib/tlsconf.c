@@ -75,8 +75,8 @@ add_pair(struct tls_config *conf, const struct tlsconf *all, const struct tlscon
 }
 
 /*
- * Who signs the clients' certificates. One that is shown must be good, or the handshake fails. That there must be one is
- * not for libtls to demand: the client could not be told why it was refused.
+ * Who signs the clients' certificates. One that is shown must be good, or the handshake fails. That there must be one
+ * is not for libtls to demand: the client could not be told why it was refused.
  */
 static int
 add_authority(struct tls_config *conf, const char *path, struct buf *why)

@@ -141,11 +141,27 @@ static enum reply
 no_server(const struct session *s, enum line_result r, int code)
 {
 	char text[8];
-	const char *reason = r == LINE_OK ? "it refuses" : r == LINE_EOF ? "it ended" :
-	    r == LINE_TIMEOUT ? "no reply in time" : r == LINE_BAD || r == LINE_LONG ? "no reply that can be read" : strerror(errno);
+	const char *reason = strerror(errno);
 
-	if (r == LINE_STOP)
+	switch (r) {
+	case LINE_STOP:
 		return REPLY_SHUTDOWN;
+	case LINE_OK:
+		reason = "it refuses";
+		break;
+	case LINE_EOF:
+		reason = "it ended";
+		break;
+	case LINE_TIMEOUT:
+		reason = "no reply in time";
+		break;
+	case LINE_BAD:
+	case LINE_LONG:
+		reason = "no reply that can be read";
+		break;
+	default:
+		break;
+	}
 	snprintf(text, sizeof text, "%d", code);
 	log_event(&s->call->log, "failed", "server", s->conf->server[0], "reason", reason, "code", code ? text : NULL, "text",
 	    *s->said ? s->said : NULL, (char *)NULL);
