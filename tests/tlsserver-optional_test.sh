@@ -52,16 +52,7 @@ assert_conversation() {
 }
 
 test_before_a_resident_each_stage_is_a_call_of_its_own() {
-	next 1:2
-	serve -o call "$T/next"
-	conversation
-	assert_conversation resident
-	stop
-	stop_next
-}
-
-test_before_a_resident_with_one_worker_the_first_call_makes_room() {
-	next 1:1
+	next 1:20
 	serve -o -P 1 call "$T/next"
 	for i in 1 2 3; do
 		conversation
