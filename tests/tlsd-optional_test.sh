@@ -588,6 +588,51 @@ test_on_pipes_it_works_as_on_a_socket() {
 		assert_got pipes
 }
 
+# As under inetd: fd 2 is the client too.
+test_nothing_of_the_log_reaches_a_client_on_fd_2() {
+	stage noisy 'echo noise >&2' "printf '220 x\r\n'" 'while read -r l; do case $l in' 'QUIT*) printf "221 bye\r\n"; exit;; esac' \
+		'echo noise >&2; printf "250 ok\r\n"; done'
+	talk -2 -x tlsd -o -c cert.pem -k key.pem ./noisy >got <<-'END'
+		<
+		> NOOP
+		<
+		> STARTTLS
+		<
+		tls
+		> NOOP
+		<
+		> QUIT
+		<<
+	END
+	printf '%s\n' '220 x' '250 ok' '220 2.0.0 Ready to start TLS' TLS '250 ok' '221 bye' EOF 'exit 0' | assert_got inetd
+	talk -2 -x tlsd -o -c none.pem -k key.pem ./noisy >got <<-'END'
+		<
+		> QUIT
+		<<
+	END
+	printf '%s\n' '220 x' '221 bye' EOF 'exit 0' | assert_got 'no certificate'
+}
+
+# Neither holds an end of the other's, so each sees its own end when the pump lets it go.
+test_each_stage_has_its_own_socket_and_no_other() {
+	stage sockets "printf '220 x\r\n'" 'while read -r l; do case $l in' 'QUIT*) printf "221 bye\r\n"; exit;; esac' \
+		'ls -l /proc/$$/fd | sed -n "s/.*socket:/socket:/p" >sockets.$$' \
+		'printf "250 %s of %s\r\n" "$(sort -u sockets.$$ | wc -l)" "$(wc -l <sockets.$$)"; done'
+	talk_to ./sockets <<-'END'
+		<
+		> NOOP
+		<
+		> STARTTLS
+		<
+		tls
+		> NOOP
+		<
+		> QUIT
+		<<
+	END
+	assertEquals "fds 0 and 1: $(cat got)" 2 "$(grep -cx '250 1 of 2' got)"
+}
+
 test_U_drops_the_pump_and_neither_stage() {
 	if [ "$(id -u)" -ne 0 ]; then
 		skip 'only root can drop privileges'
