@@ -29,6 +29,9 @@
  *              had its 220 in the clear). With implicit TLS there is no such state: the greeting is the client's
  *   ANSWER     another greeting: it waits to be the answer to the client's first command
  *   PUMP       blind, both ways
+ *   CLOSING    the last words, then close_notify
+ *   LINGER     our direction is closed; what still comes is read, since closing over it would reset the connection
+ *              and take our last words with it
  *
  * Where the client's certificate is required and none was shown, CLEAR comes again, under TLS, and refuses all.
  * TLS offered only (optional): it begins with STARTING, without what TLS proves, and a stage in the clear:
@@ -38,10 +41,6 @@
  *              ends that stage; PASS and REPLY for a few others; or PUMP
  *   PASS       the command goes to the stage
  *   REPLY      its reply is waited for
- *
- *   CLOSING    the last words, then close_notify
- *   LINGER     our direction is closed; what still comes is read, since closing over it would reset the connection
- *              and take our last words with it
  *
  * What its writing turned on: an end without close_notify is not a clean one, but the next stage's output still goes
  * out.
