@@ -40,6 +40,9 @@ struct ehlo {
 /* One EHLO line's text, without code: take its keyword and parameters into e; unknown ones are passed over. */
 void ehlo_take(struct ehlo *e, const char *text, size_t len);
 
+/* The same of several, LF or comma between them, as MSA_EHLO has them. */
+void ehlo_take_list(struct ehlo *e, const char *s);
+
 /*
  * What the chain offers: the keywords that need no next hop, DATABYTES for SIZE, and MSA_EHLO (EHLO lines, LF or comma
  * between them) for those that need one. Without MSA_EHLO: PIPELINING, ENHANCEDSTATUSCODES, SIZE, 8BITMIME, CHUNKING.

@@ -74,20 +74,27 @@ ehlo_take(struct ehlo *e, const char *text, size_t len)
 }
 
 void
+ehlo_take_list(struct ehlo *e, const char *s)
+{
+	while (*s) {
+		size_t n = strcspn(s, "\n,");
+
+		ehlo_take(e, s, n);
+		s += n + (s[n] != '\0');
+	}
+}
+
+void
 ehlo_from_facts(struct ehlo *e, const struct facts *f)
 {
 	const char *s = facts_get(f, "MSA_EHLO");
 	long long limit = facts_number(f, "DATABYTES", 0);
 
 	*e = (struct ehlo){ 0 };
-	if (!s)
+	if (s)
+		ehlo_take_list(e, s);
+	else
 		e->caps = CAP_8BITMIME;
-	while (s && *s) {
-		size_t n = strcspn(s, "\n,");
-
-		ehlo_take(e, s, n);
-		s += n + (s[n] != '\0');
-	}
 	e->caps = (e->caps & needs_next_hop) | ours;
 	if (limit > 0 && (e->size == 0 || limit < e->size))
 		e->size = limit;
