@@ -15,6 +15,7 @@
 	X(REPLY_OK,              250, "2.0.0", "Ok") \
 	X(REPLY_SENDER_OK,       250, "2.1.0", "Sender ok") \
 	X(REPLY_RCPT_OK,         250, "2.1.5", "Recipient ok") \
+	X(REPLY_REPORTED,        250, "2.0.0", "Not delivered, and reported as asked for") \
 	X(REPLY_DELIVERED,       250, "2.0.0", "Delivered") \
 	X(REPLY_BYE,             221, "2.0.0", "Bye") \
 	X(REPLY_HELP,            214, "2.0.0", "See RFC 6409 and RFC 5321") \
@@ -31,6 +32,7 @@
 	X(REPLY_NO_MEMORY,       451, "4.3.0", "Out of memory, try again later") \
 	X(REPLY_LATE,            451, "4.4.7", "No answer in time, try again later") \
 	X(REPLY_MIXED,           451, "4.3.0", "Not all recipients could be served alike, try again") \
+	X(REPLY_UNREPORTED,      451, "4.3.0", "Not all recipients were served, and no report of that was accepted; try again") \
 	X(REPLY_NEXT_HOP,        451, "4.4.1", "Next server cannot be reached, try again later") \
 	X(REPLY_NEXT_HOP_LOST,   451, "4.4.2", "Next server closed the connection, try again later") \
 	X(REPLY_STORAGE,         452, "4.3.1", "Insufficient storage, try again later") \
