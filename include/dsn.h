@@ -22,8 +22,8 @@ unsigned dsn_notify(const struct envelope_line *rcpt);
 bool dsn_wants_full(const struct envelope_line *mail);
 
 /*
- * ENVID or ORCPT's address as a report has it: xtext (RFC 3461 4) decoded and appended. An octet that may not stand in a
- * field's text becomes "?"; of what is no xtext the "+" stays. 0, or -1 with errno ENOMEM.
+ * ENVID or ORCPT's address as a report has it: xtext (RFC 3461 4) decoded and appended. An octet that may not stand in
+ * a field's text becomes "?"; of what is no xtext the "+" stays. 0, or -1 with errno ENOMEM.
  */
 int dsn_decode(struct buf *out, const char *xtext, size_t len);
 

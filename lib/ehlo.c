@@ -19,6 +19,7 @@ static const struct {
 	{ "SIZE", CAP_SIZE, 0, 0 },
 	{ "8BITMIME", CAP_8BITMIME, 0, 0 },
 	{ "ENHANCEDSTATUSCODES", CAP_ENHANCEDSTATUSCODES, 0, 0 },
+	{ "PRDR", CAP_PRDR, 0, 0 },
 	{ "CHUNKING", CAP_CHUNKING, 0, 0 },
 	{ "BINARYMIME", CAP_BINARYMIME, 0, 0 },
 	{ "DSN", CAP_DSN, 0, 0 },
@@ -38,7 +39,7 @@ static const struct {
 enum { TABLE = sizeof table / sizeof *table };
 
 /* What submitd does by itself, whatever the next hop offers. */
-static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_CHUNKING;
+static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_CHUNKING | CAP_PRDR;
 
 /* What a chain may offer only because its next hop does: MSA_EHLO's part. */
 static const uint32_t needs_next_hop = CAP_8BITMIME | CAP_BINARYMIME | CAP_DSN | CAP_SMTPUTF8 | CAP_DELIVERBY |
@@ -96,6 +97,8 @@ ehlo_from_facts(struct ehlo *e, const struct facts *f)
 	else
 		e->caps = CAP_8BITMIME;
 	e->caps = (e->caps & needs_next_hop) | ours;
+	if (facts_is_lmtp(f))
+		e->caps &= ~(uint32_t)CAP_PRDR;
 	if (limit > 0 && (e->size == 0 || limit < e->size))
 		e->size = limit;
 }

@@ -396,19 +396,16 @@ int
 report_make(const struct report *r, const char **params)
 {
 	struct work w = { .r = r };
-	struct message m = { 0 };
 	struct buf out = { 0 };
 	int fd = -1, e;
 	size_t i;
 
-	if (compose(&w) == 0 && write_header(&w, &out) == 0 && write_parts(&w, &out) == 0 &&
-	    message_add(&m, out.p, out.len) == 0)
-		fd = message_finish(&m);
+	if (compose(&w) == 0 && write_header(&w, &out) == 0 && write_parts(&w, &out) == 0)
+		fd = message_file(out.p, out.len);
 	e = errno;
 	*params = is_eight_bit(r->envelope->mail.path, r->envelope->mail.path_len) ? " SMTPUTF8" :
 	    w.part[PART_QUOTE].how == EIGHT_BIT                                       ? " BODY=8BITMIME" :
 	                                                                                "";
-	message_free(&m);
 	buf_free(&out);
 	for (i = 0; i < PARTS; i++)
 		buf_free(&w.part[i].content);

@@ -123,14 +123,12 @@ run_report(struct work *w, const char *id, int message, int envelope, struct ver
 static int
 report_envelope(const struct work *w, const char *params)
 {
-	struct message m = { 0 };
 	struct buf b = { 0 };
 	int fd = -1;
 
 	if (buf_printf(&b, "MAIL FROM:<>%s\nRCPT TO:<%.*s>\n", params, (int)w->envelope.mail.path_len,
-	        w->envelope.mail.path) == 0 && message_add(&m, b.p, b.len) == 0)
-		fd = message_finish(&m);
-	message_free(&m);
+	        w->envelope.mail.path) == 0)
+		fd = message_file(b.p, b.len);
 	buf_free(&b);
 	return fd;
 }
@@ -281,15 +279,13 @@ run(struct work *w)
 static int
 pass_envelope(const struct work *w)
 {
-	struct message m = { 0 };
 	struct buf b = { 0 };
 	int fd = -1;
 
 	if (w->conf->next_hop.caps & CAP_DSN || !dsn_is_asked(&w->envelope))
 		return w->call->envelope;
-	if (dsn_strip(&b, &w->envelope) == 0 && message_add(&m, b.p, b.len) == 0)
-		fd = message_finish(&m);
-	message_free(&m);
+	if (dsn_strip(&b, &w->envelope) == 0)
+		fd = message_file(b.p, b.len);
 	buf_free(&b);
 	return fd;
 }

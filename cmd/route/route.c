@@ -195,7 +195,6 @@ sort_copies(struct work *w)
 static int
 write_envelope(const struct work *w, const struct way *way)
 {
-	struct message m = { 0 };
 	struct buf b = { 0 };
 	int fd = -1, r = buf_printf(&b, "%s\n", w->envelope.mail.text);
 	size_t i;
@@ -205,9 +204,8 @@ write_envelope(const struct work *w, const struct way *way)
 
 		r = way->only_copies ? buf_printf(&b, "RCPT%s\n", line + strlen("COPY")) : buf_printf(&b, "%s\n", line);
 	}
-	if (r == 0 && buf_add(&b, way->copies.p, way->copies.len) == 0 && message_add(&m, b.p, b.len) == 0)
-		fd = message_finish(&m);
-	message_free(&m);
+	if (r == 0 && buf_add(&b, way->copies.p, way->copies.len) == 0)
+		fd = message_file(b.p, b.len);
 	buf_free(&b);
 	return fd;
 }
