@@ -305,6 +305,7 @@ serve_envelope(struct work *w)
 	if (wants_success(w) || (w->envelope.nrcpt > 1 && !w->partial && !w->refused))
 		r = run(w);
 	else { /* whatever the verdict is, nothing is to be made of it */
+		log_event(&call->log, "done", (char *)NULL);
 		call->envelope = w->passed;
 		r = stage_next(call, w->conf->next);
 		call->envelope = came;
