@@ -39,7 +39,7 @@ struct report {
 
 enum {
 	REPORT_QUOTE_MAX = 65536,  /* octets, where nobody says something else */
-	REPORT_REPLY_MAX = 1000,   /* octets shown of a recipient's reply */
+	REPORT_REPLY_MAX = 900,    /* octets shown of a reply: a line of it fits into a message, RFC 5322 2.1.1 */
 	REPORT_COLUMNS = 76,       /* RFC 2045 6.7 (5) */
 };
 

@@ -610,9 +610,9 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 	for (;;) {
 		int left = clock_left(deadline_ms);
 
-		if (left == 0)
-			return VERDICT_LATE;
 		n = poll(&p, 1, ended ? 0 : left < EXIT_LOOK_MS ? left : EXIT_LOOK_MS);
+		if (left == 0 && n <= 0)
+			return VERDICT_LATE; /* and not where the answer is there: we may have waited for another */
 		if (n < 0)
 			continue;
 		if (n == 0) {

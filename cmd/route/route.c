@@ -47,6 +47,7 @@ struct work {
 	struct reply_foreign *reply; /* owned, one for each recipient; code 0: none yet */
 	struct way *way;             /* owned */
 	size_t ways;
+	bool lost; /* of some line nobody knows where it goes */
 	int64_t start_ms, deadline_ms;
 };
 
@@ -122,6 +123,7 @@ look_up(struct work *w, const struct envelope_line *l)
 		r = table_get_lower(t, at + 1, l->path_len - (size_t)(at + 1 - l->path), &value, &len);
 	if (r < 0) {
 		log_error(&w->call->log, "failed", "%s:", w->conf->table_path);
+		w->lost = true;
 		return NULL;
 	}
 	way = find_way(w, value, len);
@@ -130,6 +132,7 @@ look_up(struct work *w, const struct envelope_line *l)
 		    (int)(len < 64 ? len : 64), value);
 	else if (!way)
 		log_error(&w->call->log, "failed", "table:");
+	w->lost |= !way;
 	return way;
 }
 
@@ -353,7 +356,7 @@ serve_envelope(struct work *w)
 		return -1;
 	if (is_over(w))
 		return answer(w);
-	if (w->ways == 1 && !w->way[0].only_copies) { /* the whole message goes one way, as it is */
+	if (w->ways == 1 && !w->way[0].only_copies && !w->lost) { /* the whole message goes one way, as it is */
 		log_event(&w->call->log, "done", "chain", *w->way[0].name ? w->way[0].name : NULL, (char *)NULL);
 		return stage_next(w->call, words(w, &w->way[0]));
 	}
