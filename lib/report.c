@@ -43,9 +43,11 @@ is_eight_bit(const char *s, size_t n)
 	return false;
 }
 
-/* It has a line that RFC 5322 does not allow, or octets that are no 7-bit text. */
-static bool
-needs_encoding(const struct buf *b)
+/* What can be done with a text: it is of 7 bits; of 8; or no text at all: a long line, a bare CR or LF, a NUL. */
+enum fitness { FIT, FIT_EIGHT_BIT, UNFIT };
+
+static enum fitness
+judge(const struct buf *b)
 {
 	size_t i, line = 0;
 
@@ -53,12 +55,12 @@ needs_encoding(const struct buf *b)
 		char c = b->p[i];
 
 		line = c == '\n' ? 0 : line + 1;
-		if ((unsigned char)c > 127 || c == '\0' || line > LINE_MAX_TEXT + 1) /* with its CR */
-			return true;
+		if (c == '\0' || line > LINE_MAX_TEXT + 1) /* with its CR */
+			return UNFIT;
 		if (c == '\r' ? i + 1 == b->len || b->p[i + 1] != '\n' : c == '\n' && (i == 0 || b->p[i - 1] != '\r'))
-			return true;
+			return UNFIT;
 	}
-	return false;
+	return b->len > 0 && is_eight_bit(b->p, b->len) ? FIT_EIGHT_BIT : FIT;
 }
 
 /* Quoted-printable, RFC 2045 6.7. */
@@ -266,7 +268,8 @@ write_quote(struct work *w)
 	const struct report *r = w->r;
 	struct part *q = &w->part[PART_QUOTE];
 	off_t size = message_size(r->message);
-	bool whole, failed = false, encode;
+	bool whole, failed = false;
+	enum fitness fitness;
 	size_t i;
 
 	for (i = 0; i < r->n; i++)
@@ -277,18 +280,14 @@ write_quote(struct work *w)
 	    !is_body(r->envelope, "BINARYMIME");
 	if (read_start(&q->content, r->message, (size_t)size < r->quote_max ? (size_t)size : r->quote_max) < 0)
 		return -1;
-	encode = needs_encoding(&q->content);
-	if (whole && encode && !w->utf8) { /* RFC 2046 5.2.1: message/rfc822 is never encoded */
-		q->how = EIGHT_BIT;
-		whole = is_body(r->envelope, "8BITMIME");
-	}
+	fitness = judge(&q->content);
+	if (whole && !w->utf8) /* RFC 2046 5.2.1: message/rfc822 is never encoded */
+		whole = fitness == FIT || (fitness == FIT_EIGHT_BIT && is_body(r->envelope, "8BITMIME"));
 	if (!whole) {
 		keep_header(&q->content);
-		encode = needs_encoding(&q->content);
-		q->how = AS_IT_IS;
+		fitness = judge(&q->content);
 	}
-	if (q->how != EIGHT_BIT && encode)
-		q->how = ENCODED;
+	q->how = fitness == FIT ? AS_IT_IS : whole && !w->utf8 ? EIGHT_BIT : ENCODED;
 	q->type = whole ? w->utf8 ? "message/global" : "message/rfc822" :
 	    w->utf8     ? "message/global-headers" :
 	                  "text/rfc822-headers";
@@ -383,7 +382,7 @@ compose(struct work *w)
 	w->utf8 |= is_eight_bit(w->part[PART_STATUS].content.p, w->part[PART_STATUS].content.len);
 	w->part[PART_STATUS].type = w->utf8 ? "message/global-delivery-status" : "message/delivery-status";
 	for (i = PART_TEXT; i <= PART_STATUS; i++)
-		w->part[i].how = needs_encoding(&w->part[i].content) ? ENCODED : AS_IT_IS;
+		w->part[i].how = judge(&w->part[i].content) == FIT ? AS_IT_IS : ENCODED;
 	w->part[PART_TEXT].type = w->part[PART_TEXT].how == ENCODED ? "text/plain; charset=utf-8" :
 	                                                              "text/plain; charset=us-ascii";
 	if (write_quote(w) < 0)

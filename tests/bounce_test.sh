@@ -16,7 +16,7 @@ oneTimeSetUp() {
 		cat <&3 >"$T/$n.env"
 		rewind
 		cat >"$T/$n.msg"
-		env | grep -E '^(MSA|SMTP|TCP|SSL_P|RELAY)' | sort >"$T/$n.facts"
+		env | grep -E '^(MSA|SMTP|TCP|SSL_P|RELAY)' | grep -v '^MSA_BIN=' | sort >"$T/$n.facts"
 		[ ! -e "$T/answer.$n" ] || { cat "$T/answer.$n"; exit; }
 		echo '250 2.0.0 taken'
 	P
@@ -363,6 +363,7 @@ test_eight_bits() {
 		 RET=FULL|x|\303\251|('text/rfc822-headers', None, True) MAIL
 		|\303\251|\303\251|('text/rfc822-headers', 'quoted-printable', True) MAIL
 		 BODY=8BITMIME|\303\251|\303\251|('text/rfc822-headers', 'quoted-printable', True) MAIL
+		 RET=FULL BODY=8BITMIME|x|\303\251bare\nlf|('text/rfc822-headers', None, True) MAIL
 		 RET=FULL BODY=BINARYMIME|x|\303\251|('text/rfc822-headers', None, True) MAIL
 		 RET=FULL SMTPUTF8|\303\251|\303\251|('message/global', 'quoted-printable', True) MAIL
 		 SMTPUTF8|x|\303\251|('message/global-headers', None, True) MAIL
