@@ -38,7 +38,10 @@ enum reply transaction_mail(struct transaction *t, const struct ehlo *offered, c
 enum reply transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len,
     const char **detail, size_t *detail_len);
 
-/* The last recipient alone, as an envelope: to be asked about. 0, or -1 with errno ENOMEM. */
+/*
+ * The last recipient alone, as an envelope: to be asked about. Without what DSN asks for: a stage of the message chain
+ * may fulfil that where the one that is asked cannot. 0, or -1 with errno ENOMEM.
+ */
 int transaction_last(const struct transaction *t, struct buf *out);
 
 /* Take the last recipient back. Not twice. */

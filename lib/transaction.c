@@ -5,6 +5,8 @@
 #include <strings.h>
 
 #include "chain.h"
+#include "dsn.h"
+#include "envelope.h"
 #include "message.h"
 #include "param.h"
 
@@ -183,11 +185,18 @@ transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *
 int
 transaction_last(const struct transaction *t, struct buf *out)
 {
-	const char *mail_end = memchr(t->envelope.p, '\n', t->envelope.len);
+	const char *mail_end = memchr(t->envelope.p, '\n', t->envelope.len), *why;
+	struct envelope e = { 0 };
+	struct buf lines = { 0 };
+	int r = -1;
 
-	if (buf_add(out, t->envelope.p, (size_t)(mail_end + 1 - t->envelope.p)) < 0)
-		return -1;
-	return buf_add(out, t->envelope.p + t->last, t->envelope.len - t->last);
+	if (buf_add(&lines, t->envelope.p, (size_t)(mail_end + 1 - t->envelope.p)) == 0 &&
+	    buf_add(&lines, t->envelope.p + t->last, t->envelope.len - t->last) == 0 &&
+	    envelope_parse(&e, &lines, &why) == 0)
+		r = dsn_strip(out, &e);
+	envelope_free(&e);
+	buf_free(&lines);
+	return r;
 }
 
 void

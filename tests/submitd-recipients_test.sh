@@ -124,6 +124,22 @@ test_all_recipients_refused_by_the_check() {
 	assertFalse 'nothing is delivered' "[ -e $T/envelope ]"
 }
 
+test_the_check_is_not_asked_for_dsn() {
+	MSA_EHLO=8BITMIME,DSN,SMTPUTF8 submission submitd -r "$T/check" "$SINK" <<-'X'
+		> EHLO client.example
+		> MAIL FROM:<a@example.org> RET=HDRS SMTPUTF8 ENVID=x
+		> RCPT TO:<b@example.net> NOTIFY=SUCCESS ORCPT=rfc822;b@example.net
+		> DATA
+		> .
+		> QUIT
+		<<
+	X
+	printf '%s\n' 'MAIL FROM:<a@example.org> SMTPUTF8' 'RCPT TO:<b@example.net>' >"$T/want"
+	head -n 2 "$T/check.1" >"$T/got"
+	assert_same 'the check' "$T/want" "$T/got"
+	assertTrue 'the message chain is' "grep -qx 'RCPT TO:<b@example.net> NOTIFY=SUCCESS ORCPT=rfc822;b@example.net' $T/envelope"
+}
+
 test_a_check_that_does_not_answer_is_451() {
 	submission submitd -t 1 -r "$T/check" "$SINK" <<-'X'
 		> EHLO client.example
