@@ -21,11 +21,11 @@ LIBS_unit = -lcdb
 LINK = -Wl,-z,relro,-z,now
 
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
-	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
-	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
-	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/reply.o lib/rules.o lib/sasl.o \
-	lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/tlsserver.o \
-	lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+	lib/domains.o lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o \
+	lib/id.o lib/intake.o lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o \
+	lib/os.o lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/refusals.o \
+	lib/reply.o lib/rules.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o \
+	lib/tlspump.o lib/tlsserver.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
 	bin/rewind bin/stamp bin/submitd bin/tlsd bin/trace
@@ -79,7 +79,7 @@ bin/rewind: cmd/rewind/rewind.o libmsa.a
 bin/stamp: cmd/stamp/stamp.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a $(LIBS_cdb)
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd) $(LIBS_cdb)
 bin/trace: cmd/trace/trace.o libmsa.a
