@@ -24,9 +24,9 @@ struct domains {
 };
 
 /*
- * Read the files at the paths: the table a cdb, the list as IANA's tlds-alpha-by-domain.txt is, a line each, in A-labels,
- * "#" before a comment. All or nothing: at -1 (errno; EPROTO: no such file as it should be) d is as before and *path is
- * the one that cannot be used.
+ * Read the files at the paths: the table a cdb, the list as IANA's tlds-alpha-by-domain.txt is, a line each, in
+ * A-labels, "#" before a comment. All or nothing: at -1 (errno; EPROTO: no such file as it should be) d is as before
+ * and *path is the one that cannot be used.
  */
 int domains_open(struct domains *d, const char **path);
 void domains_close(struct domains *d);

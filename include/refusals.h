@@ -7,10 +7,10 @@
 #include "verb.h"
 
 /*
- * The commands that a session's dialogue has refused, for the log (RFC 6409 5.2, 9): a line for the first of each class,
- * which is a verb and a reply, up to REFUSALS_LOGGED of them, as far as the whole service may write any (log_permit);
- * and one line at the end that counts the others. Never a word of what the client wrote: it may be a credential that
- * came in the wrong place. Zero-initialised there is none.
+ * The commands that a session's dialogue has refused, for the log (RFC 6409 5.2, 9): a line for the first of each
+ * class, which is a verb and a reply, up to REFUSALS_LOGGED of them, as far as the whole service may write any
+ * (log_permit); and one line at the end that counts the others. Never a word of what the client wrote: it may be a
+ * credential that came in the wrong place. Zero-initialised there is none.
  */
 enum { REFUSALS_LOGGED = 10 };
 

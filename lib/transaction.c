@@ -169,8 +169,8 @@ command(struct transaction *t, const struct transaction_rules *rules, enum param
 }
 
 enum reply
-transaction_mail(struct transaction *t, const struct transaction_rules *rules, const char *arg, size_t len, const char **detail,
-    size_t *detail_len)
+transaction_mail(struct transaction *t, const struct transaction_rules *rules, const char *arg, size_t len,
+    const char **detail, size_t *detail_len)
 {
 	enum reply r = command(t, rules, PARAM_OF_MAIL, arg, len, &t->from, detail, detail_len);
 
@@ -183,8 +183,8 @@ transaction_mail(struct transaction *t, const struct transaction_rules *rules, c
 }
 
 enum reply
-transaction_rcpt(struct transaction *t, const struct transaction_rules *rules, const char *arg, size_t len, const char **detail,
-    size_t *detail_len)
+transaction_rcpt(struct transaction *t, const struct transaction_rules *rules, const char *arg, size_t len,
+    const char **detail, size_t *detail_len)
 {
 	struct addr a;
 	enum reply r;

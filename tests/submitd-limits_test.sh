@@ -302,7 +302,7 @@ test_soliciting_by_a_word_of_the_site_is_550() {
 		assertEquals "$value" '250 2.1.0 Sender ok' "$reply"
 		assertEquals "$value: the next hop does not know it" 'MAIL FROM:<a@example.org>' "$line"
 	done
-	for value in 1x :x a,,b ,a a, a/b 'a"'; do
+	for value in 1x :x a,,b ,a 'a,' a/b 'a"'; do
 		solicit "$value"
 		assertEquals "$value" '501 5.5.4 Bad value of a parameter: SOLICIT' "$reply"
 	done
