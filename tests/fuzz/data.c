@@ -1,5 +1,4 @@
 /* ISC licence, see LICENSE. */
-/* modules: data */
 #include "data.h"
 
 #include <string.h>

@@ -1,5 +1,4 @@
 /* ISC licence, see LICENSE. */
-/* modules: data domains id intake refusals submission table transaction */
 #define _GNU_SOURCE /* memfd_create */
 #include "submission.h"
 

@@ -1,5 +1,4 @@
 /* ISC licence, see LICENSE. */
-/* modules: domains table */
 #define _GNU_SOURCE /* memfd_create */
 #include "domains.h"
 
