@@ -72,6 +72,24 @@ test_a_next_hops_lines_are_understood() {
 	END
 }
 
+test_a_next_hops_limits_are_its_own() {
+	printf '%s\n' 'LIMITS RCPTMAX=100 MAILMAX=5' 'NO-SOLICITING a:b,c:d' >"$T/input"
+	gives ehlo take <<-'END'
+	LIMITS RCPTMAX=100 MAILMAX=5
+	NO-SOLICITING a:b,c:d
+	END
+	offered MSA_MAILMAX=7 MSA_SOLICIT=e:f 'MSA_EHLO=LIMITS RCPTMAX=100 MAILMAX=5
+NO-SOLICITING a:b' <<-'END'
+	250-mx.example.net
+	250-PIPELINING
+	250-SIZE
+	250-ENHANCEDSTATUSCODES
+	250-LIMITS RCPTMAX=1000 MAILMAX=7
+	250-CHUNKING
+	250 NO-SOLICITING a:b,e:f
+	END
+}
+
 test_a_size_is_a_number_of_any_length() {
 	for line in 'SIZE' 'SIZE 0' 'SIZE x' 'SIZE -5'; do
 		echo "$line" >"$T/input"

@@ -485,6 +485,30 @@ test_command_lines_have_their_limits() {
 	E2
 }
 
+# RFC 2034 4, whatever is wrong with them.
+test_no_reply_to_a_greeting_has_an_enhanced_code() {
+	{
+		printf '%s\n' '> EHLO' '> HELO' '> LHLO x'
+		line 513 'EHLO ' ''
+		line 600000 'HELO ' ''
+		printf '%s\n' '> EHLO x' '> EHLOX' '> QUIT' '<<'
+	} >"$T/script"
+	conversation submitd "$SINK" <"$T/script"
+	sed -i '/^250/d' "$T/out"
+	expect 'replies' <<-'E2'
+		220 mx.test ESMTP
+		501 Argument missing
+		501 Argument missing
+		500 Command not recognized
+		500 Line too long
+		500 Line too long
+		500 5.5.2 Command not recognized
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	E2
+}
+
 test_extensions_make_the_limits_of_mail_and_rcpt_longer() {
 	# RFC 1870 3: 26 (SIZE); RFC 6152 2: 17 (8BITMIME); RFC 4954 3: 500 (AUTH), only after AUTH
 	{
