@@ -24,15 +24,17 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o l
 	lib/domains.o lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o \
 	lib/id.o lib/intake.o lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o \
 	lib/os.o lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/refusals.o \
-	lib/reply.o lib/rules.o lib/sasl.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o \
-	lib/tlspump.o lib/tlsserver.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+	lib/relay.o lib/reply.o lib/rules.o lib/sasl.o lib/side.o lib/stage.o lib/starter.o lib/submission.o \
+	lib/table.o lib/tail.o lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o \
+	lib/tlsstep.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
-	bin/rewind bin/stamp bin/submitd bin/tlsd bin/trace
+	bin/resume bin/rewind bin/stamp bin/submitd bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/call/call.o cmd/envelope/envelope.o cmd/filter/filter.o \
 	cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o \
-	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o \
+	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/resume/resume.o \
+	cmd/resume/session.o cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o \
 	cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
@@ -52,7 +54,7 @@ all: $(BIN)
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h tests/unit/unit.h
+$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/resume/session.h tests/unit/unit.h
 
 libmsa.a: $(LIB)
 	rm -f $@
@@ -74,6 +76,8 @@ bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
 bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
+bin/resume: cmd/resume/resume.o cmd/resume/session.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/resume/resume.o cmd/resume/session.o libmsa.a
 bin/rewind: cmd/rewind/rewind.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
 bin/stamp: cmd/stamp/stamp.o libmsa.a

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "buf.h"
 #include "verb.h"
@@ -115,6 +116,12 @@ enum { REPLY_TEXT_MAX = 4096 }; /* octets kept of a foreign text */
  * into line. false: it is no reply line.
  */
 bool reply_line(const char *line, size_t len, int *code, bool *last, const char **text, size_t *textlen);
+
+/*
+ * The octets at the front of p that are a whole reply, lines ended by LF or CRLF, and its *code. 0: not yet; -1: they
+ * will never be one.
+ */
+ssize_t reply_whole(const char *p, size_t n, int *code);
 
 /*
  * Take a line's text into r (the first sets code; an enhanced code of the same class at the front of each line is
