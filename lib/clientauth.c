@@ -69,9 +69,9 @@ hear(struct client *s, struct reply_foreign *r)
 		return -1;
 	if (r->code == 334)
 		return 1;
-	if (r->code < 300)
+	if (r->code == 235)
 		return 0;
-	snprintf(code, sizeof code, "refused with %d", r->code);
+	snprintf(code, sizeof code, "%d in place of 235", r->code);
 	said = *r;
 	*r = (struct reply_foreign){ 0 };
 	fail(s, code, said.text, r);

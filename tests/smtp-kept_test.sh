@@ -1,0 +1,157 @@
+#!/bin/sh
+# smtp-inject: which host gets a message, and the session that a worker keeps for its next one.
+# ISC licence, see LICENSE.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/inject.sh
+. "$ROOT/tests/inject.sh"
+# shellcheck source=tests/tls.sh
+. "$ROOT/tests/tls.sh"
+
+oneTimeSetUp() {
+	certificates localhost 127.0.0.1 || fail 'openssl makes no certificates'
+	credentials alice 'a secret'
+}
+
+setUp() {
+	message 'Subject: test\r\n\r\nHello\r\n'
+	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	resident=
+}
+
+tearDown() {
+	[ -z "$resident" ] || {
+		kill "$resident"
+		wait "$resident"
+	}
+	resident=
+}
+
+yes='250 2.0.0 Saved'
+
+# Two servers, whose rules follow -- each. Their ports: $one, $two; what they heard: $T/rec.1, $T/rec.2.
+# usage: two rule-of-the-first rule-of-the-second
+two() {
+	rm -f "$T/rec.1" "$T/rec.2"
+	: >"$T/rec.1"
+	: >"$T/rec.2"
+	: >"$T/ready.1"
+	: >"$T/ready.2"
+	lmtpd -s -t 15 -e PIPELINING -r "$T/rec.1" "$1" >"$T/ready.1" 2>/dev/null &
+	first_pid=$!
+	lmtpd -s -t 15 -e PIPELINING -r "$T/rec.2" "$2" >"$T/ready.2" 2>/dev/null &
+	second_pid=$!
+	await "$T/ready.1"
+	await "$T/ready.2"
+	one=$(cat "$T/ready.1")
+	two=$(cat "$T/ready.2")
+}
+
+both_end() {
+	kill "$first_pid" "$second_pid" 2>/dev/null
+	wait "$first_pid" "$second_pid" 2>/dev/null
+}
+
+test_the_next_host_where_nothing_was_taken() {
+	for rule in GREETING=close 'GREETING=554 5.3.2 No mail' 'GREETING=421 4.3.2 Full|close' 'EHLO=450 4.3.2 Not now' \
+		'EHLO=close' 'GREETING=raw:hello\r\n' 'MAIL=421 4.3.2 Going|close' MAIL=close GREETING=stall; do
+		two "$rule" QUIT=close
+		call smtp-inject -t 4 -p "$one" "$two"
+		both_end
+		assert_verdict "$rule" "$yes"
+		assertEquals "$rule: once" 1 "$(cat "$T/rec.1" "$T/rec.2" | grep -c '^Hello')"
+		assert_logged "done to=$two "
+	done
+	two QUIT=close QUIT=close
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	call smtp-inject -p "127.0.0.1:$port" no.such.name.invalid "$two" "$one"
+	both_end
+	assert_verdict 'nobody listens, and no name' "$yes"
+	assertFalse 'and not the one behind' "[ -s $T/rec.1 ]"
+}
+
+test_no_other_host_once_one_has_answered() {
+	for rule in 'MAIL=450 4.7.1 Not you' 'MAIL=550 5.7.1 Not you' 'RCPT=550 5.1.1 No' 'DATA=451 4.3.0 Not now' \
+		'END=452 4.3.1 Full' END=close RCPT=close 'DATA=354 Go on|close' END=stall; do
+		two "$rule" QUIT=close
+		call smtp-inject -t 2 -p "$one" "$two"
+		both_end
+		assertFalse "$rule: the second is not asked" "[ -s $T/rec.2 ]"
+		assertNotEquals "$rule: not a yes" 2 "$(head -c 1 "$T/verdict")"
+	done
+}
+
+test_no_host_at_all() {
+	two 'GREETING=450 4.3.2 Busy' 'GREETING=554 5.3.2 Never'
+	call smtp-inject -p "$one" "$two"
+	both_end
+	assert_verdict 'the one that may pass' '450 4.3.2 Busy'
+	two 'GREETING=554 5.3.2 Never' 'GREETING=554 5.3.2 Never'
+	call smtp-inject -p "$one" "$two"
+	both_end
+	assert_verdict 'both for good' '554 5.3.2 Never'
+}
+
+# A resident that keeps its session. usage: keep option ...
+keep() {
+	: >"$T/in.log"
+	smtp-inject -c "$T/ca.pem" -P 1:1 -l "$T/in" "$@" 2>"$T/in.log" &
+	resident=$!
+	await "$T/in.log"
+}
+
+let_go() {
+	kill "$resident"
+	wait "$resident"
+	resident=
+}
+
+test_a_session_under_tls_is_kept() {
+	smarthost -e PIPELINING,STARTTLS -E 'PIPELINING,AUTH PLAIN' 'DATA#2=451 4.3.0 Not now'
+	keep -a "$T/credentials" "127.0.0.1:$port"
+	for reply in "$yes" '451 4.3.0 Not now' "$yes" "$yes"; do
+		call call "$T/in"
+		assert_verdict "$reply" "$reply"
+	done
+	let_go
+	served
+	assertEquals 'verbs' 'EHLO STARTTLS EHLO AUTH MAIL RCPT DATA MAIL RCPT DATA RSET MAIL RCPT DATA MAIL RCPT DATA QUIT ' \
+		"$(grep -o '^[A-Z]\{4,8\}' "$T/rec" | tr '\n' ' ')"
+	assertEquals 'log' '' "$(grep -E 'failed|lost' "$T/in.log")"
+}
+
+test_a_kept_session_that_has_ended_is_opened_anew() {
+	smarthost -e PIPELINING,STARTTLS -n 3 "1/END=$yes|close" "2/END=$yes\\r\\n421 4.4.2 Idle|close" '3/END#2=close'
+	keep "127.0.0.1:$port"
+	for reply in "$yes" "$yes" "$yes" '451 4.4.2 Next server closed the connection, try again later'; do
+		call call "$T/in"
+		assert_verdict "$reply" "$reply"
+	done
+	let_go
+	served
+	assertEquals 'texts' 4 "$(grep -c '^Hello' "$T/rec")"
+	assertEquals 'handshakes' 3 "$(grep -c TLS.$ "$T/rec")"
+}
+
+test_the_helpers_are_gone_with_the_session() {
+	smarthost -e PIPELINING,STARTTLS -n 2
+	keep -I 1 "127.0.0.1:$port"
+	call call "$T/in"
+	assert_verdict 'verdict' "$yes"
+	worker=$(pgrep -P "$resident" | head -n 1)
+	assertEquals 'TLS has a process of its own' tlsc "$(ps -o comm= --ppid "$worker")"
+	i=0
+	while [ -n "$(ps -o comm= --ppid "$worker")" ] && [ "$i" -lt 200 ]; do
+		sleep 0.05
+		i=$((i + 1))
+	done
+	assertEquals 'the idle limit ends it' '' "$(ps -o comm= --ppid "$worker")"
+	call call "$T/in"
+	assert_verdict 'again' "$yes"
+	let_go
+	served
+	assertEquals 'sessions end in QUIT' 2 "$(grep -c '^QUIT' "$T/rec")"
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"
