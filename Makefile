@@ -162,6 +162,7 @@ install: all
 	install -m 644 cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
+	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o
+	rm -rf bin/*
 
 .PHONY: all check-bin demo check bench conformance soak lint fuzz install clean

@@ -59,7 +59,7 @@ struct client {
 	struct helper tls;     /* which fd leads to, where there is TLS */
 	bool is_private;       /* REQUIRETLS can be asked for: verified TLS, or a Unix socket */
 	bool kept;             /* messages went before */
-	bool spare;            /* nothing was heard of this message yet, and there is another way: a new session, a next host */
+	bool spare;            /* nothing was heard of this message yet, and there is another way: a new session or host */
 	bool stale;            /* it was spare, and the server had gone */
 	bool begun;            /* MAIL was accepted, and the transaction did not end with the text: RSET before the next */
 	const struct log *log; /* of the call in hand; borrowed */
@@ -82,8 +82,8 @@ int client_open(struct client *s, const struct client_conf *conf, const struct n
 /*
  * Deliver d to all of its lines that are pending, and answer each of them. Where !d->partial a recipient that is
  * refused before the data ends it, and nothing is sent. 0; afterwards s->open says whether the session can be kept.
- * -1, of a session that was kept, or where there is another host: the server had gone before it answered to MAIL; nobody
- * was answered, s is closed, open another.
+ * -1, of a session that was kept, or where there is another host: the server had gone before it answered to MAIL;
+ * nobody was answered, s is closed, open another.
  */
 int client_deliver(struct client *s, struct delivery *d, bool another);
 

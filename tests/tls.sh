@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2034
 # For the tests of clients under TLS: a certificate authority, a server's certificate.
 # ISC licence, see LICENSE.
 
