@@ -7,8 +7,8 @@
 
 /*
  * The facts of a call, chain(7) ENVIRONMENT: what the stages before this one found out, as NAME=value.
- * It holds the whole environment that the next program gets, so it is shaped like environ: v[0..n) are
- * owned strings, v[n] is NULL. Zero-initialised it is empty. The process's own environ is only read.
+ * It is shaped like environ: v[0..n) are owned strings, v[n] is NULL. Exec'd it holds the whole environment; of a call
+ * to a resident only what chain(7) names, and the process's own environ has the rest. Zero-initialised it is empty.
  */
 struct facts {
 	char **v;
@@ -16,6 +16,7 @@ struct facts {
 	size_t cap;
 	char *block; /* owned: strings that came together live here, and are freed together; the others are each their own */
 	size_t block_len;
+	bool of_call; /* facts_from_call made it */
 };
 
 /*
@@ -34,9 +35,9 @@ enum facts_owner {
 int facts_from_environ(struct facts *f);
 
 /*
- * This process's environment less all that chain(7) names, and of the n octets at p, NAME=value NUL each, those that it
- * does name: what a resident stage knows of a call. Of a name that comes twice the last counts. f must be empty. 0, or
- * -1 with errno ENOMEM, or EPROTO: p is no such list, or has more than max names.
+ * Of the n octets at p, NAME=value NUL each, those that chain(7) names: what a resident stage knows of a call. Of a
+ * name that comes twice the last counts. f must be empty. 0, or -1 with errno ENOMEM, or EPROTO: p is no such list, or
+ * has more than max names.
  */
 int facts_from_call(struct facts *f, const char *p, size_t n, size_t max);
 
@@ -57,11 +58,17 @@ void facts_unset(struct facts *f, const char *name);
 /* Unset every variable that owner or a later stage sets. */
 void facts_claim(struct facts *f, enum facts_owner owner);
 
-/* Who sets name; MSA_X_* is the operator's. Only names with an owner pass from one resident to another. */
+/*
+ * Who sets name, which ends where it does or before a "="; MSA_X_* is the operator's. Only names with an owner pass
+ * from one resident to another.
+ */
 enum facts_owner facts_owner(const char *name);
 
-/* For the process that is about to exec: environ becomes f->v. */
-void facts_to_environ(struct facts *f);
+/*
+ * For the process that is about to exec: environ becomes f->v, of a call with what the process's own environment has
+ * that chain(7) does not name. 0, or -1 with errno ENOMEM.
+ */
+int facts_to_environ(const struct facts *f);
 
 void facts_free(struct facts *f);
 

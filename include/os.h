@@ -35,6 +35,9 @@ int os_random(void *buf, size_t n);
 /* Other processes of the same uid cannot trace or dump this one. */
 int os_undumpable(void);
 
+/* Give memory that is not in use back to the system, where that can be asked: a process is about to wait for long. */
+void os_give_back(void);
+
 /* Where 0, 1 or 2 is closed, /dev/null is opened there: it would be the next file opened. */
 int os_fill_standard(void);
 

@@ -55,14 +55,21 @@ int
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
+	size_t room;
 	int n;
 
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (n < 0 || buf_room(b, (size_t)n) < 0)
+	if (buf_room(b, 0) < 0)
 		return -1;
-	vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
+	room = b->cap - b->len;
+	va_copy(again, ap);
+	n = vsnprintf(b->p + b->len, room, fmt, again);
+	va_end(again);
+	if (n < 0 || ((size_t)n >= room && buf_room(b, (size_t)n) < 0)) {
+		b->p[b->len] = '\0';
+		return -1;
+	}
+	if ((size_t)n >= room) /* now it fits */
+		vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
 	b->len += (size_t)n;
 	return 0;
 }

@@ -2,7 +2,6 @@
 #include "facts.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,10 +109,10 @@ owner_of(const char *name, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof table / sizeof *table; i++)
-		if (table[i].len == len && memcmp(table[i].name, name, len) == 0)
+	for (i = 0; len > 0 && i < sizeof table / sizeof *table; i++)
+		if (table[i].len == len && table[i].name[len - 1] == name[len - 1] && memcmp(table[i].name, name, len) == 0)
 			return table[i].owner;
-	return len >= 6 && memcmp(name, "MSA_X_", 6) == 0 ? FACTS_OPERATOR : FACTS_NOBODY;
+	return len >= sizeof site - 1 && memcmp(name, site, sizeof site - 1) == 0 ? FACTS_OPERATOR : FACTS_NOBODY;
 }
 
 int
@@ -129,28 +128,6 @@ facts_from_environ(struct facts *f)
 			return -1;
 		}
 	return 0;
-}
-
-/* Octets of the environment, less what chain(7) names; where to is not NULL they are copied there, and stand in f. */
-static int
-own_environment(struct facts *f, char *to, size_t *octets)
-{
-	char **e;
-
-	*octets = 0;
-	for (e = environ; e && *e; e++) {
-		size_t len = strlen(*e) + 1;
-
-		if (owner_of(*e, strcspn(*e, "=")) != FACTS_NOBODY)
-			continue;
-		if (to) {
-			if (room(f) < 0)
-				return -1;
-			f->v[f->n++] = memcpy(to + *octets, *e, len);
-		}
-		*octets += len;
-	}
-	return room(f); /* for the NULL behind the last, even if there is none */
 }
 
 /* The n octets at s, of the block. 0, or -1 with errno. */
@@ -183,19 +160,16 @@ call_facts(struct facts *f, char *s, size_t n, size_t max)
 int
 facts_from_call(struct facts *f, const char *p, size_t n, size_t max)
 {
-	size_t own;
 	int e;
 
-	if (own_environment(f, NULL, &own) < 0)
+	f->of_call = true;
+	f->block = malloc(n + 1);
+	if (!f->block || room(f) < 0)
 		goto fail;
-	f->block = malloc(n + own + 1);
-	if (!f->block)
-		goto fail;
-	f->block_len = n + own;
+	f->block_len = n;
 	if (n > 0)
 		memcpy(f->block, p, n);
-	/* the call's come first: they are what is asked for */
-	if (call_facts(f, f->block, n, max) < 0 || own_environment(f, f->block + n, &own) < 0)
+	if (call_facts(f, f->block, n, max) < 0)
 		goto fail;
 	f->v[f->n] = NULL;
 	return 0;
@@ -217,15 +191,17 @@ facts_get(const struct facts *f, const char *name)
 int
 facts_set(struct facts *f, const char *name, const char *value)
 {
-	size_t cap = strlen(name) + strlen(value) + 2;
-	char *entry = malloc(cap);
+	size_t len = strlen(name), value_len = strlen(value);
+	char *entry = malloc(len + value_len + 2);
 
 	if (!entry || room(f) < 0) {
 		free(entry);
 		errno = ENOMEM;
 		return -1;
 	}
-	snprintf(entry, cap, "%s=%s", name, value);
+	memcpy(entry, name, len);
+	entry[len] = '=';
+	memcpy(entry + len + 1, value, value_len + 1);
 	facts_unset(f, name); /* all of that name: an environment may hold it twice, and who reads it may take the last */
 	return append(f, entry);
 }
@@ -260,30 +236,49 @@ facts_unset(struct facts *f, const char *name)
 void
 facts_claim(struct facts *f, enum facts_owner owner)
 {
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < sizeof table / sizeof *table; i++)
-		if (table[i].owner >= owner)
-			facts_unset(f, table[i].name);
-	for (i = 0; owner <= FACTS_OPERATOR && i < f->n;)
-		if (strncmp(f->v[i], site, sizeof site - 1) == 0) {
-			free(f->v[i]);
-			f->v[i] = f->v[--f->n];
-			f->v[f->n] = NULL;
-		} else
+	while (i < f->n) {
+		enum facts_owner its = facts_owner(f->v[i]);
+
+		if (its == FACTS_NOBODY || its < owner) {
 			i++;
+			continue;
+		}
+		drop(f, f->v[i]);
+		f->v[i] = f->v[--f->n];
+		f->v[f->n] = NULL;
+	}
 }
 
 enum facts_owner
 facts_owner(const char *name)
 {
-	return owner_of(name, strlen(name));
+	return owner_of(name, strcspn(name, "="));
 }
 
-void
-facts_to_environ(struct facts *f)
+int
+facts_to_environ(const struct facts *f)
 {
-	environ = f->v;
+	size_t n = f->n, own = 0;
+	char **all, **e;
+
+	if (!f->of_call) {
+		environ = f->v;
+		return 0;
+	}
+	for (e = environ; e && *e; e++)
+		own++;
+	all = malloc((n + own + 1) * sizeof *all);
+	if (!all)
+		return -1;
+	memcpy(all, f->v, n * sizeof *all);
+	for (e = environ; e && *e; e++)
+		if (facts_owner(*e) == FACTS_NOBODY)
+			all[n++] = *e;
+	all[n] = NULL;
+	environ = all;
+	return 0;
 }
 
 void

@@ -85,22 +85,19 @@ static int
 pack(struct buf *b, const struct facts *f)
 {
 	size_t i, names = 0;
-	char name[NAME_MAX_OCTETS];
 
 	for (i = 0; i < f->n; i++) {
-		size_t len = strcspn(f->v[i], "=");
+		const char *equals = strchr(f->v[i], '=');
+		size_t name = equals ? (size_t)(equals - f->v[i]) : 0, len;
 
-		if (len >= sizeof name)
+		if (name >= NAME_MAX_OCTETS || facts_owner(f->v[i]) == FACTS_NOBODY)
 			continue;
-		memcpy(name, f->v[i], len);
-		name[len] = '\0';
-		if (facts_owner(name) == FACTS_NOBODY)
-			continue;
-		if (++names > HANDOVER_NAMES_MAX || b->len + strlen(f->v[i]) + 1 > HANDOVER_FACTS_MAX) {
+		len = name + strlen(equals) + 1;
+		if (++names > HANDOVER_NAMES_MAX || b->len + len > HANDOVER_FACTS_MAX) {
 			errno = E2BIG;
 			return -1;
 		}
-		if (buf_add(b, f->v[i], strlen(f->v[i]) + 1) < 0)
+		if (buf_add(b, f->v[i], len) < 0)
 			return -1;
 	}
 	return 0;

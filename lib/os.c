@@ -17,6 +17,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #ifdef __linux__
 #include <dirent.h>
 #include <sys/epoll.h>
@@ -180,6 +183,14 @@ os_undumpable(void)
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #else
 	return 0;
+#endif
+}
+
+void
+os_give_back(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
 #endif
 }
 

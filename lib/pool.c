@@ -203,6 +203,8 @@ become_worker(struct pool *p, int slot)
 	close(p->stop[1]);
 	close(p->retire[1]);
 	close(p->wake[0]);
+	free(p->worker); /* the parent's; room for what a call needs */
+	p->worker = NULL;
 	if (p->conf->user && stage_drop(p->conf->user) < 0) {
 		log_error(&p->log, "failed", "user %s:", p->conf->user);
 		_exit(CHAIN_MISUSE);

@@ -446,8 +446,8 @@ run_session(struct call *call, char *const argv[])
 		if (place(call->in, call->out, -1) == 0) {
 			os_close_from(CHAIN_FD_ENVELOPE);
 			signals_default();
-			facts_to_environ(&call->facts);
-			execvp(argv[0], argv);
+			if (facts_to_environ(&call->facts) == 0)
+				execvp(argv[0], argv);
 			call->in = CHAIN_FD_IN;
 			call->out = CHAIN_FD_OUT;
 		}
@@ -495,8 +495,8 @@ stage_next(struct call *call, char *const argv[])
 	}
 	os_close_inherited(call->envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE); /* a library's */
 	signals_default();
-	facts_to_environ(&call->facts);
-	execvp(argv[0], argv);
+	if (facts_to_environ(&call->facts) == 0)
+		execvp(argv[0], argv);
 	environ = was; /* the facts will be freed */
 	signal(SIGPIPE, SIG_IGN);
 	call->in = CHAIN_FD_IN;
@@ -508,15 +508,14 @@ stage_next(struct call *call, char *const argv[])
 void
 stage_become(const struct call *call, char *const argv[], int msg, int out, int envelope)
 {
-	struct call next = { .facts = call->facts };
 	int e;
 
 	setpgid(0, 0);
 	if (place(msg, out, envelope) == 0) {
 		os_close_from(CHAIN_FD_ENVELOPE + 1);
 		signals_default();
-		facts_to_environ(&next.facts);
-		execvp(argv[0], argv);
+		if (facts_to_environ(&call->facts) == 0)
+			execvp(argv[0], argv);
 	}
 	e = errno;
 	log_error(&call->log, "failed", "next program %s:", argv[0]);

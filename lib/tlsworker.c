@@ -31,6 +31,7 @@ enum {
 	SAY_MS = 1000,      /* a line about connections that were refused, at most */
 	HEADER_MS = 10000,  /* a proxy's header must have come */
 	RETRY_MS = 50,      /* a resident's full queue is tried again */
+	QUIET_MS = 1000,    /* without an event, after which memory is given back */
 	PAUSE_MS = 100,     /* without accept, after it failed for lack of something */
 };
 
@@ -659,6 +660,7 @@ tlsworker_run(const struct tlsworker_conf *conf)
 {
 	struct worker w = { .conf = conf, .log = *conf->log };
 	struct event e[BATCH];
+	bool used = false; /* since memory was given back */
 	size_t n, i;
 
 	if (events_open(&w.events) < 0 || (w.signals.fd = os_signals()) < 0) {
@@ -678,7 +680,12 @@ tlsworker_run(const struct tlsworker_conf *conf)
 		return CHAIN_LATER;
 	}
 	while (w.listening || w.n > 0) {
-		n = events_wait(&w.events, e, BATCH, w.ready ? 0 : w.next_ms ? clock_left(w.next_ms) : -1);
+		int left = w.ready ? 0 : w.next_ms ? clock_left(w.next_ms) : -1;
+
+		n = events_wait(&w.events, e, BATCH, used && (left < 0 || left > QUIET_MS) ? QUIET_MS : left);
+		if (n == 0 && used && left != 0)
+			os_give_back();
+		used = n > 0 || left == 0;
 		for (i = 0; i < n; i++)
 			take(&w, &e[i]);
 		look_at_clock(&w);

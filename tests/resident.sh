@@ -21,17 +21,17 @@ resident() {
 	assertTrue "$stage is ready: $(cat "$T/$name.log")" "[ -s $T/ready ]"
 }
 
-# Until a file is not empty, 5 s at most.
+# Until a file is not empty, 20 s at most.
 await() {
 	until_true [ -s "$1" ]
 }
 
-# Until a command is true, 5 s at most. usage: until_true command ...
+# Until a command is true, 20 s at most. usage: until_true command ...
 until_true() {
 	tries=0
 	until "$@"; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 250 ] || return 1
+		[ "$tries" -lt 1000 ] || return 1
 		sleep 0.02
 	done
 }

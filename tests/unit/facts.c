@@ -38,8 +38,8 @@ unit_facts(int argc, char **argv)
 		const char *value;
 
 		if (strcmp(a, "env") == 0) {
-			facts_to_environ(&f);
-			execv("/usr/bin/env", env);
+			if (facts_to_environ(&f) == 0)
+				execv("/usr/bin/env", env);
 			perror("env");
 			return 111;
 		}
