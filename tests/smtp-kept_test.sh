@@ -153,5 +153,47 @@ test_the_helpers_are_gone_with_the_session() {
 	assertEquals 'sessions end in QUIT' 2 "$(grep -c '^QUIT' "$T/rec")"
 }
 
+test_a_worker_that_is_killed_takes_its_helper_with_it() {
+	smarthost -e PIPELINING,STARTTLS -n 2
+	keep "127.0.0.1:$port"
+	call call "$T/in"
+	assert_verdict 'verdict' "$yes"
+	worker=$(pgrep -P "$resident" | head -n 1)
+	helper=$(ps -o pid= --ppid "$worker" | tr -d ' ')
+	assertTrue 'it has one' "kill -0 $helper"
+	kill -KILL "$worker"
+	i=0
+	while kill -0 "$helper" 2>/dev/null && [ "$i" -lt 500 ]; do
+		sleep 0.02
+		i=$((i + 1))
+	done
+	kill -0 "$helper" 2>/dev/null
+	assertFalse 'it is gone' $?
+	call call "$T/in"
+	assert_verdict 'the next worker' "$yes"
+	let_go
+	served
+}
+
+# The injector dies with the text half sent: the server has no end of it, and nothing counts as delivered.
+test_an_injector_that_is_killed_in_the_text_has_delivered_nothing() {
+	python3 -c 'print(("x" * 78 + "\r\n") * 200000, end="")' >"$T/msg"
+	smarthost -i -e PIPELINING 'TEXT=sleep:1|stall'
+	MSA_MESSAGE=M MSA_RCPTS=1 smtp-inject -i -c "$T/ca.pem" "127.0.0.1:$port" <"$T/msg" 3<"$T/env" >"$T/out" 2>"$T/log" &
+	injector=$!
+	i=0
+	until grep -q '^DATA' "$T/rec" 2>/dev/null || [ "$i" -gt 500 ]; do
+		sleep 0.02
+		i=$((i + 1))
+	done
+	sleep 0.2
+	kill -KILL "$injector"
+	wait "$injector" 2>/dev/null
+	served
+	grep -q '^\.' "$T/rec"
+	assertFalse 'no dot' $?
+	assertEquals 'no verdict' '' "$(cat "$T/out")"
+}
+
 # shellcheck source=/dev/null
 . "$SHUNIT2"

@@ -117,9 +117,10 @@ pump_run(struct tls *tls, int in, int out, int net, int linger_ms)
 	int64_t end = 0;
 
 	while (!(up.ended && up.pos == up.len) && !(down.ended && down.pos == down.len) && !(end && clock_left(end) == 0)) {
-		bool moved = move_up(&up, tls, in) | move_down(&down, tls, out);
+		bool moved = move_up(&up, tls, in);
 		struct pollfd p[3] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
 
+		moved |= move_down(&down, tls, out);
 		if (up.ended && end == 0)
 			end = clock_ms() + linger_ms;
 		if (moved)
