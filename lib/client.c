@@ -15,6 +15,7 @@
 enum {
 	GARBAGE_LOGGED = 200, /* octets of what was no reply */
 	STATUS_MAX = 512,     /* octets of what tlsc says of its handshake */
+	HANDSHAKE_MAX_S = 86400, /* of tlsc's -t */
 	QUIT_MS = 500,        /* tlsc may take to say the last words */
 };
 
@@ -252,9 +253,10 @@ start_tls(struct client *s, const struct nexthop *n, int64_t deadline_ms, struct
 	const char *name = s->conf->name ? s->conf->name : n->host;
 	char seconds[16], why[STATUS_MAX], *argv[9], *line = NULL;
 	size_t i = 0, len = 0;
+	int left_s = clock_left(deadline_ms) / 1000 + 1;
 	enum line_result l;
 
-	snprintf(seconds, sizeof seconds, "%d", clock_left(deadline_ms) / 1000 + 1);
+	snprintf(seconds, sizeof seconds, "%d", left_s < HANDSHAKE_MAX_S ? left_s : HANDSHAKE_MAX_S);
 	argv[i++] = (char *)(uintptr_t)"tlsc";
 	if (s->conf->cafile) {
 		argv[i++] = (char *)(uintptr_t)"-c";

@@ -1,6 +1,6 @@
 #!/bin/sh
 # smtp-inject: TLS, AUTH, what SMTP has otherwise than LMTP, the check without a message. What a server can do wrong is
-# smtp-faults_test.sh's, several hosts and kept sessions are smtp-kept_test.sh's.
+# smtp-faults_test.sh's, several hosts are smtp-hosts_test.sh's, kept sessions smtp-kept_test.sh's.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"

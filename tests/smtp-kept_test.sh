@@ -1,5 +1,5 @@
 #!/bin/sh
-# smtp-inject: which host gets a message, and the session that a worker keeps for its next one.
+# smtp-inject, resident: the session that a worker keeps for its next message, and the helpers that belong to it.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -28,69 +28,6 @@ tearDown() {
 }
 
 yes='250 2.0.0 Saved'
-
-# Two servers, whose rules follow -- each. Their ports: $one, $two; what they heard: $T/rec.1, $T/rec.2.
-# usage: two rule-of-the-first rule-of-the-second
-two() {
-	rm -f "$T/rec.1" "$T/rec.2"
-	: >"$T/rec.1"
-	: >"$T/rec.2"
-	: >"$T/ready.1"
-	: >"$T/ready.2"
-	lmtpd -s -t 15 -e PIPELINING -r "$T/rec.1" "$1" >"$T/ready.1" 2>/dev/null &
-	first_pid=$!
-	lmtpd -s -t 15 -e PIPELINING -r "$T/rec.2" "$2" >"$T/ready.2" 2>/dev/null &
-	second_pid=$!
-	await "$T/ready.1"
-	await "$T/ready.2"
-	one=$(cat "$T/ready.1")
-	two=$(cat "$T/ready.2")
-}
-
-both_end() {
-	kill "$first_pid" "$second_pid" 2>/dev/null
-	wait "$first_pid" "$second_pid" 2>/dev/null
-}
-
-test_the_next_host_where_nothing_was_taken() {
-	for rule in GREETING=close 'GREETING=554 5.3.2 No mail' 'GREETING=421 4.3.2 Full|close' 'EHLO=450 4.3.2 Not now' \
-		'EHLO=close' 'GREETING=raw:hello\r\n' 'MAIL=421 4.3.2 Going|close' MAIL=close GREETING=stall; do
-		two "$rule" QUIT=close
-		call smtp-inject -t 4 -p "$one" "$two"
-		both_end
-		assert_verdict "$rule" "$yes"
-		assertEquals "$rule: once" 1 "$(cat "$T/rec.1" "$T/rec.2" | grep -c '^Hello')"
-		assert_logged "done to=$two "
-	done
-	two QUIT=close QUIT=close
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	call smtp-inject -p "127.0.0.1:$port" no.such.name.invalid "$two" "$one"
-	both_end
-	assert_verdict 'nobody listens, and no name' "$yes"
-	assertFalse 'and not the one behind' "[ -s $T/rec.1 ]"
-}
-
-test_no_other_host_once_one_has_answered() {
-	for rule in 'MAIL=450 4.7.1 Not you' 'MAIL=550 5.7.1 Not you' 'RCPT=550 5.1.1 No' 'DATA=451 4.3.0 Not now' \
-		'END=452 4.3.1 Full' END=close RCPT=close 'DATA=354 Go on|close' END=stall; do
-		two "$rule" QUIT=close
-		call smtp-inject -t 2 -p "$one" "$two"
-		both_end
-		assertFalse "$rule: the second is not asked" "[ -s $T/rec.2 ]"
-		assertNotEquals "$rule: not a yes" 2 "$(head -c 1 "$T/verdict")"
-	done
-}
-
-test_no_host_at_all() {
-	two 'GREETING=450 4.3.2 Busy' 'GREETING=554 5.3.2 Never'
-	call smtp-inject -p "$one" "$two"
-	both_end
-	assert_verdict 'the one that may pass' '450 4.3.2 Busy'
-	two 'GREETING=554 5.3.2 Never' 'GREETING=554 5.3.2 Never'
-	call smtp-inject -p "$one" "$two"
-	both_end
-	assert_verdict 'both for good' '554 5.3.2 Never'
-}
 
 # A resident that keeps its session. usage: keep option ...
 keep() {
@@ -151,6 +88,25 @@ test_the_helpers_are_gone_with_the_session() {
 	let_go
 	served
 	assertEquals 'sessions end in QUIT' 2 "$(grep -c '^QUIT' "$T/rec")"
+}
+
+test_a_supervisors_sigterm_to_all_of_them_ends_no_session() {
+	smarthost -e PIPELINING,STARTTLS 'RCPT#2=sleep:0.6|250 2.1.5 Ok'
+	keep "127.0.0.1:$port"
+	call call "$T/in"
+	assert_verdict 'first' "$yes"
+	worker=$(pgrep -P "$resident" | head -n 1)
+	helper=$(ps -o pid= --ppid "$worker" | tr -d ' ')
+	(
+		sleep 0.3
+		kill -TERM "$resident" "$worker" "$helper"
+	) &
+	call call "$T/in"
+	assert_verdict 'the message in hand' "$yes"
+	wait "$resident"
+	resident=
+	served
+	assertEquals 'the session ends in QUIT' QUIT "$(tail -n 1 "$T/rec" | tr -d '\r')"
 }
 
 test_a_worker_that_is_killed_takes_its_helper_with_it() {

@@ -210,6 +210,9 @@ main(int argc, char *argv[])
 		return CHAIN_MISUSE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, SIG_IGN); /* a supervisor may send them to all: the message in hand must come to its end */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	os_undumpable();
 	unsetenv("SASL_PATH"); /* or the caller would choose what code sees the password */
 	unsetenv("SASL_CONF_PATH");

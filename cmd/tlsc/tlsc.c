@@ -135,6 +135,9 @@ main(int argc, char *argv[])
 		return usage();
 	conf.name = argv[optind];
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, SIG_IGN); /* a supervisor may send them to all: the message in hand must come to its end */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	for (fd = 0; fd <= FD_NET; fd++)
 		if (fd != 2 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
 			perror("tlsc: fd 0, 1 or 3");
