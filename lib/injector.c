@@ -223,9 +223,10 @@ serve(struct call *call, void *arg)
 	d.partial |= in->client.check; /* nobody gets anything, so nothing is all or nothing */
 	if (!delivery_is_over(&d))
 		deliver(in, &d);
-	if (!call->resident || in->keep_s == 0)
+	result = delivery_close(&d, in->session.to ? in->session.to : in->hop[0].text);
+	if (!call->resident || in->keep_s == 0) /* nobody waits for the answer to QUIT, and least of all the client */
 		client_quit(&in->session);
-	return delivery_close(&d, in->session.to ? in->session.to : in->hop[0].text);
+	return result;
 }
 
 /* -k: print what the server offers, as MSA_EHLO takes it. */
