@@ -28,8 +28,9 @@ behind(const char *arg, size_t *len, const char *word)
 }
 
 /*
- * The next hop is told of p. SIZE, AUTH and PRDR end here, chain(7). So does SOLICIT where the next hop does not know it:
- * refusing by class is all that it asks for, and that was done (RFC 3865 2.7); the message says the same in its header.
+ * The next hop is told of p. SIZE, AUTH and PRDR end here, chain(7). So does SOLICIT where the next hop does not know
+ * it: refusing by class is all that it asks for, and that was done (RFC 3865 2.7); the message says the same in its
+ * header.
  */
 static bool
 is_passed_on(const struct ehlo *offered, enum param p)
