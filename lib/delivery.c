@@ -368,21 +368,12 @@ log_lines(const struct delivery *d)
 static int
 print(const struct delivery *d, struct buf *text)
 {
-	size_t i, to = 0, done = 0;
+	size_t i, to = 0;
 
 	for (i = 0; i < text->len; i++)
 		if (text->p[i] != '\r')
 			text->p[to++] = text->p[i];
-	while (done < to) {
-		ssize_t r = write(d->call->out, text->p + done, to - done);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -1;
-		done += (size_t)r;
-	}
-	return 0;
+	return message_write(d->call->out, text->p, to);
 }
 
 int

@@ -7,6 +7,7 @@
 #include "addr.h"
 #include "client.h"
 #include "clock.h"
+#include "message.h"
 #include "msgtext.h"
 #include "os.h"
 
@@ -235,7 +236,7 @@ say_text(struct client *s, const struct delivery *d, const struct msgtext *t, bo
 
 		if (s->conn.out.len >= MSGTEXT_BLOCK && say_block(s, r) < 0)
 			return -1;
-		if (!t->is_here && msgtext_read(d->message, block, n, off) < 0) {
+		if (!t->is_here && message_read(d->message, block, n, off) < 0) {
 			client_fail(s, "text", REPLY_LOCAL_ERROR, strerror(errno), NULL, r);
 			return -1;
 		}

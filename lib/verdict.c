@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "chain.h"
+#include "message.h"
 
 enum { TEXT_SHORT = 400 }; /* octets kept of a reply's text where all that was said would be too much */
 
@@ -272,19 +272,8 @@ int
 verdict_write(int fd, const struct buf *text)
 {
 	struct buf b = { 0 };
-	size_t done = 0;
-	int failed = buf_add(&b, text->p, text->len) < 0 || buf_puts(&b, ".\r\n") < 0;
+	int r = buf_add(&b, text->p, text->len) < 0 || buf_puts(&b, ".\r\n") < 0 ? -1 : message_write(fd, b.p, b.len);
 
-	while (!failed && done < b.len) {
-		ssize_t r = write(fd, b.p + done, b.len - done);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			failed = 1;
-		else
-			done += (size_t)r;
-	}
 	buf_free(&b);
-	return failed ? -1 : 0;
+	return r;
 }
