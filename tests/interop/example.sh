@@ -46,10 +46,6 @@ example_end() {
 	READY=
 }
 
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 # Copy examples/$1 to $T/$1. Further arguments are sed's, for the example's own ports.
 # The users are some that every Debian has: what counts is that they differ.
 example_copy() {
@@ -64,10 +60,6 @@ example_copy() {
 	find "$T/$example" -type f -exec sed -i -e "s|/usr/local/bin|$T/bin|g" -e "s|/etc/msa|$T/etc|g" \
 		-e "s|/run/dovecot/lmtp|$T/d/lmtp|g" -e "s|/run/msa|$T/run|g" -e "s|/var/log/msa|$T/log|g" \
 		-e 's/-U msa /-U nobody /g' "$@" {} +
-}
-
-accepts() {
-	python3 -c "import socket; socket.create_connection(('127.0.0.1', $1)).close()" 2>/dev/null
 }
 
 # A message to port $1 with swaks's option $2 arrives with Dovecot. $3 is its subject.

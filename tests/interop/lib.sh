@@ -47,3 +47,12 @@ descendants() {
 is_gone() {
 	! kill -0 "$1" 2>/dev/null
 }
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Somebody takes connections on port $1.
+accepts() {
+	python3 -c "import socket; socket.create_connection(('127.0.0.1', $1)).close()" 2>/dev/null
+}
