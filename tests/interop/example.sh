@@ -99,7 +99,7 @@ no_process() {
 }
 
 assert_no_process() {
-	wait_for 5 no_process
+	wait_for 30 no_process
 	assertEquals "processes" "" "$(processes)"
 }
 
@@ -120,7 +120,7 @@ assert_stranger_is_refused() {
 # usage: assert_gone pids
 assert_gone() {
 	for one in $1; do
-		wait_for 5 is_gone "$one"
+		wait_for 30 is_gone "$one"
 		assertTrue "$one: $(ps -o args= -p "$one")" $?
 	done
 }

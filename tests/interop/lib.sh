@@ -10,7 +10,7 @@ quickstart_start() {
 	: >"$T/ready" # an earlier service's line would be read: the redirection below happens in the child
 	SUBMISSION_PORT=0 SUBMISSIONS_PORT=0 MAILDIR=$T/mail "$ROOT/examples/quickstart/run" >"$T/ready" 2>"$T/log" &
 	QUICKSTART=$!
-	wait_for 20 grep -q '^ready' "$T/ready" || {
+	wait_for 30 grep -q '^ready' "$T/ready" || {
 		cat "$T/log" >&2
 		return 1
 	}

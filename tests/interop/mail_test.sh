@@ -164,7 +164,7 @@ test_zz_net_smtp_sends_by_bdat() {
 	skip 'BDAT: swaks, msmtp, curl, s-nail, smtplib and nodemailer have none'
 	lmtpd -n 2 -t 60 -u "$T/lmtp" -r "$T/rec" -e PIPELINING,8BITMIME,ENHANCEDSTATUSCODES,CHUNKING,BINARYMIME >"$T/address" &
 	server=$!
-	wait_for 20 test -s "$T/address"
+	wait_for 30 test -s "$T/address"
 	LMTP=$T/lmtp quickstart_start
 	assertTrue "the service starts" $?
 	{ header chunks && echo body; } | message

@@ -60,7 +60,7 @@ start() {
 	systemd-socket-activate) systemd-socket-activate -l "127.0.0.1:$port" --accept --inetd "$T/session" "$@" ;;
 	esac 2>>"$T/superlog" &
 	servers="$servers $!"
-	wait_for 20 accepts "$port"
+	wait_for 30 accepts "$port"
 	assertTrue "$server listens: $(cat "$T/superlog")" $?
 }
 
@@ -71,7 +71,7 @@ has_no_sessions() {
 # The clients have left, so the super-servers must be alone.
 stop() {
 	for pid in $servers; do
-		wait_for 20 has_no_sessions "$pid"
+		wait_for 30 has_no_sessions "$pid"
 		assertTrue "a session stays: $(ps -o args= -p "$(descendants "$pid" | head -n 1)" 2>/dev/null)" $?
 		kill "$pid"
 		wait "$pid" 2>/dev/null
