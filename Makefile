@@ -20,19 +20,21 @@ LIBS_unit = -lcdb
 # Bound at start and then read-only: safer, and a page that a resident's workers share and do not each make their own.
 LINK = -Wl,-z,relro,-z,now
 
-LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
+LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o lib/dsn.o \
 	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
 	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
-	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/reply.o lib/rules.o lib/sasl.o \
-	lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/tlsserver.o \
-	lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/relay.o lib/reply.o lib/report.o \
+	lib/rules.o lib/sasl.o lib/side.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o \
+	lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o \
+	lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
-BIN = bin/authd bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
-	bin/rewind bin/stamp bin/submitd bin/tlsd bin/trace
+BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd \
+	bin/qualify bin/resume bin/rewind bin/route bin/stamp bin/submitd bin/tlsd bin/trace
 
-OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/call/call.o cmd/envelope/envelope.o cmd/filter/filter.o \
-	cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o cmd/msa-passwd/msa-passwd.o \
-	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rewind/rewind.o cmd/stamp/stamp.o cmd/submitd/submitd.o \
+OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/call/call.o cmd/envelope/envelope.o \
+	cmd/filter/filter.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o \
+	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/resume/resume.o \
+	cmd/resume/session.o cmd/rewind/rewind.o cmd/route/route.o cmd/stamp/stamp.o cmd/submitd/submitd.o \
 	cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
@@ -52,7 +54,7 @@ all: $(BIN)
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h tests/unit/unit.h
+$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/resume/session.h tests/unit/unit.h
 
 libmsa.a: $(LIB)
 	rm -f $@
@@ -60,6 +62,8 @@ libmsa.a: $(LIB)
 
 bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
+bin/bounce: cmd/bounce/bounce.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/bounce/bounce.o libmsa.a
 bin/call: cmd/call/call.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/call/call.o libmsa.a
 bin/envelope: cmd/envelope/envelope.o libmsa.a
@@ -74,8 +78,12 @@ bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
 bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
+bin/resume: cmd/resume/resume.o cmd/resume/session.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/resume/resume.o cmd/resume/session.o libmsa.a
 bin/rewind: cmd/rewind/rewind.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
+bin/route: cmd/route/route.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/route/route.o libmsa.a $(LIBS_cdb)
 bin/stamp: cmd/stamp/stamp.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
@@ -151,6 +159,6 @@ install: all
 	install -m 644 cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
+	rm -rf libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
 
 .PHONY: all check-bin demo check bench conformance soak lint fuzz install clean

@@ -28,6 +28,7 @@ enum ehlo_cap {
 	CAP_MTRK = 1 << 14,           /* RFC 3885 */
 	CAP_AUTH = 1 << 15,           /* RFC 4954 */
 	CAP_STARTTLS = 1 << 16,       /* RFC 3207 */
+	CAP_PRDR = 1 << 17,           /* draft-hall-prdr */
 };
 
 struct ehlo {
@@ -40,9 +41,13 @@ struct ehlo {
 /* One EHLO line's text, without code: take its keyword and parameters into e; unknown ones are passed over. */
 void ehlo_take(struct ehlo *e, const char *text, size_t len);
 
+/* The same of several, LF or comma between them, as MSA_EHLO has them. */
+void ehlo_take_list(struct ehlo *e, const char *s);
+
 /*
  * What the chain offers: the keywords that need no next hop, DATABYTES for SIZE, and MSA_EHLO (EHLO lines, LF or comma
  * between them) for those that need one. Without MSA_EHLO: PIPELINING, ENHANCEDSTATUSCODES, SIZE, 8BITMIME, CHUNKING.
+ * PRDR is not for LMTP, which has what it adds.
  */
 void ehlo_from_facts(struct ehlo *e, const struct facts *f);
 

@@ -59,8 +59,8 @@ void facts_unset(struct facts *f, const char *name);
 void facts_claim(struct facts *f, enum facts_owner owner);
 
 /*
- * Who sets name, which ends where it does or before a "="; MSA_X_* is the operator's. Only names with an owner pass from
- * one resident to another.
+ * Who sets name, which ends where it does or before a "="; MSA_X_* is the operator's. Only names with an owner pass
+ * from one resident to another.
  */
 enum facts_owner facts_owner(const char *name);
 

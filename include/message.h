@@ -30,6 +30,9 @@ int message_add_file(struct message *m, int fd, off_t off, off_t n);
  */
 int message_finish(struct message *m);
 
+/* n octets as such a file: a whole message or envelope that is at hand. -1 with errno. */
+int message_file(const char *p, size_t n);
+
 void message_free(struct message *m);
 
 /* All n octets to a file, whatever interrupts. 0, or -1 with errno. */

@@ -29,6 +29,12 @@ int os_copy(int out, int in, off_t off, off_t n);
  */
 ssize_t os_copy_some(int out, int in, off_t *off, size_t n);
 
+/*
+ * The same regular file, opened anew to read: an offset of its own, at 0. The descriptor; -1 with errno, ENOSYS where
+ * the system cannot (the caller copies then).
+ */
+int os_reopen(int fd);
+
 /* n octets of randomness that an adversary cannot guess. */
 int os_random(void *buf, size_t n);
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "buf.h"
 
@@ -15,6 +16,7 @@
 	X(REPLY_OK,              250, "2.0.0", "Ok") \
 	X(REPLY_SENDER_OK,       250, "2.1.0", "Sender ok") \
 	X(REPLY_RCPT_OK,         250, "2.1.5", "Recipient ok") \
+	X(REPLY_REPORTED,        250, "2.0.0", "Not delivered, and reported as asked for") \
 	X(REPLY_DELIVERED,       250, "2.0.0", "Delivered") \
 	X(REPLY_BYE,             221, "2.0.0", "Bye") \
 	X(REPLY_HELP,            214, "2.0.0", "See RFC 6409 and RFC 5321") \
@@ -22,6 +24,7 @@
 	X(REPLY_START_TLS,       220, "2.0.0", "Ready to start TLS") \
 	X(REPLY_VRFY,            252, "2.5.0", "Cannot verify, but will accept the message and attempt delivery") \
 	X(REPLY_START_DATA,      354, "",      "End data with <CR><LF>.<CR><LF>") \
+	X(REPLY_EACH,            353, "",      "Each recipient's own reply follows, then one for the message") \
 	X(REPLY_SHUTDOWN,        421, "4.3.2", "Service not available, closing the connection") \
 	X(REPLY_TROUBLE,         421, "4.3.0", "Local trouble, closing the connection") \
 	X(REPLY_TIMEOUT,         421, "4.4.2", "Waited too long, closing the connection") \
@@ -31,6 +34,7 @@
 	X(REPLY_NO_MEMORY,       451, "4.3.0", "Out of memory, try again later") \
 	X(REPLY_LATE,            451, "4.4.7", "No answer in time, try again later") \
 	X(REPLY_MIXED,           451, "4.3.0", "Not all recipients could be served alike, try again") \
+	X(REPLY_UNREPORTED,      451, "4.3.0", "Not all recipients were served, and no report of it was taken; try again") \
 	X(REPLY_NEXT_HOP,        451, "4.4.1", "Next server cannot be reached, try again later") \
 	X(REPLY_NEXT_HOP_LOST,   451, "4.4.2", "Next server closed the connection, try again later") \
 	X(REPLY_STORAGE,         452, "4.3.1", "Insufficient storage, try again later") \
@@ -107,6 +111,12 @@ enum { REPLY_TEXT_MAX = 4096 }; /* octets kept of a foreign text */
  * into line. false: it is no reply line.
  */
 bool reply_line(const char *line, size_t len, int *code, bool *last, const char **text, size_t *textlen);
+
+/*
+ * The octets at the front of p that are a whole reply, lines ended by LF or CRLF, and its *code. 0: not yet; -1: they
+ * will never be one.
+ */
+ssize_t reply_whole(const char *p, size_t n, int *code);
 
 /*
  * Take a line's text into r (the first sets code; an enhanced code of the same class at the front of each line is

@@ -109,6 +109,32 @@ int stage_deliver(const struct call *call, char *const argv[], int msg, int enve
     struct verdict *v);
 
 /*
+ * The same in two steps, so that several can run side by side: started one after another, finished in any order. The
+ * descriptors may be closed between the two; argv must stay. Whatever fails at the start is the verdict of the finish.
+ * Side by side each needs a file description of its own for the message (os_reopen).
+ */
+struct stage_child {
+	char *const *argv;
+	pid_t pid; /* 0: a resident has it; -1: it was not started, and why says why not */
+	int fd;    /* its verdict is read here */
+	int64_t deadline_ms;
+	const char *why;
+};
+void stage_start(struct stage_child *c, const struct call *call, char *const argv[], int msg, int envelope,
+    int64_t deadline_ms);
+int stage_finish(struct stage_child *c, const struct call *call, size_t n, struct verdict *v);
+
+/* Reap who closed its verdict with a dot and ended later. Not between stage_start and stage_finish. */
+void stage_reap(void);
+
+/*
+ * The time on clock_ms until which somebody waits for this message's verdict: MSA_DEADLINE, or CHAIN_ANSWER_S from now
+ * where it is not set. A stage that runs others keeps some of it for itself, and tells them so (stage_set_deadline).
+ */
+int64_t stage_deadline(const struct call *call);
+int stage_set_deadline(struct call *call, int64_t deadline_ms); /* 0, or -1 with errno ENOMEM */
+
+/*
  * In a child that was forked for it: become argv as stage_deliver's child does, a process group of its own, with msg,
  * out and envelope (-1: none) as 0, 1 and 3. Never returns: where that fails it has logged why, and the exit code is
  * 126 or 127.

@@ -10,6 +10,7 @@
  */
 struct submission_conf {
 	char *const *next; /* the message chain, run once for each message */
+	char *const *check; /* asked about each recipient at RCPT: a message chain of its own; NULL: nobody is */
 	int command_wait_s; /* for the client's next command */
 	int answer_s;       /* from the end of the data to the answer */
 	int session_s;      /* in all */

@@ -22,7 +22,9 @@ struct transaction {
 	struct addr from;
 	enum transaction_body body;
 	bool smtputf8;
+	bool prdr;         /* the client wants each recipient's own reply after the data: draft-hall-prdr */
 	struct buf envelope; /* MAIL line and recipient lines so far, LF ends */
+	size_t last;         /* where in it the last recipient's line begins */
 	size_t nrcpt;
 };
 
@@ -35,6 +37,15 @@ enum reply transaction_mail(struct transaction *t, const struct ehlo *offered, c
     const char **detail, size_t *detail_len);
 enum reply transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len,
     const char **detail, size_t *detail_len);
+
+/*
+ * The last recipient alone, as an envelope: to be asked about. Without what DSN asks for: a stage of the message chain
+ * may fulfil that where the one that is asked cannot. 0, or -1 with errno ENOMEM.
+ */
+int transaction_last(const struct transaction *t, struct buf *out);
+
+/* Take the last recipient back. Not twice. */
+void transaction_drop(struct transaction *t);
 
 /* The envelope as fd 3 wants it: a sealed file, the caller's. -1 with errno. */
 int transaction_envelope(const struct transaction *t);

@@ -41,6 +41,8 @@ command(struct cleartext *c, char *line, size_t len, struct buf *out)
 	size_t arglen;
 	enum verb v = verb_parse(line, len, &arg, &arglen);
 
+	if (c->refused && v != VERB_QUIT)
+		return say(c, out, REPLY_CERTIFICATE);
 	switch (v) {
 	case VERB_EHLO:
 	case VERB_HELO:

@@ -19,6 +19,7 @@ static const struct {
 	{ "SIZE", CAP_SIZE, 0, 0 },
 	{ "8BITMIME", CAP_8BITMIME, 0, 0 },
 	{ "ENHANCEDSTATUSCODES", CAP_ENHANCEDSTATUSCODES, 0, 0 },
+	{ "PRDR", CAP_PRDR, 0, 0 },
 	{ "CHUNKING", CAP_CHUNKING, 0, 0 },
 	{ "BINARYMIME", CAP_BINARYMIME, 0, 0 },
 	{ "DSN", CAP_DSN, 0, 0 },
@@ -38,7 +39,7 @@ static const struct {
 enum { TABLE = sizeof table / sizeof *table };
 
 /* What submitd does by itself, whatever the next hop offers. */
-static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_CHUNKING;
+static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_CHUNKING | CAP_PRDR;
 
 /* What a chain may offer only because its next hop does: MSA_EHLO's part. */
 static const uint32_t needs_next_hop = CAP_8BITMIME | CAP_BINARYMIME | CAP_DSN | CAP_SMTPUTF8 | CAP_DELIVERBY |
@@ -74,21 +75,30 @@ ehlo_take(struct ehlo *e, const char *text, size_t len)
 }
 
 void
+ehlo_take_list(struct ehlo *e, const char *s)
+{
+	while (*s) {
+		size_t n = strcspn(s, "\n,");
+
+		ehlo_take(e, s, n);
+		s += n + (s[n] != '\0');
+	}
+}
+
+void
 ehlo_from_facts(struct ehlo *e, const struct facts *f)
 {
 	const char *s = facts_get(f, "MSA_EHLO");
 	long long limit = facts_number(f, "DATABYTES", 0);
 
 	*e = (struct ehlo){ 0 };
-	if (!s)
+	if (s)
+		ehlo_take_list(e, s);
+	else
 		e->caps = CAP_8BITMIME;
-	while (s && *s) {
-		size_t n = strcspn(s, "\n,");
-
-		ehlo_take(e, s, n);
-		s += n + (s[n] != '\0');
-	}
 	e->caps = (e->caps & needs_next_hop) | ours;
+	if (facts_is_lmtp(f))
+		e->caps &= ~(uint32_t)CAP_PRDR;
 	if (limit > 0 && (e->size == 0 || limit < e->size))
 		e->size = limit;
 }

@@ -129,6 +129,17 @@ message_finish(struct message *m)
 	return fd;
 }
 
+int
+message_file(const char *p, size_t n)
+{
+	struct message m = { 0 };
+	int fd = message_add(&m, p, n) < 0 ? -1 : message_finish(&m), e = errno;
+
+	message_free(&m);
+	errno = e;
+	return fd;
+}
+
 void
 message_free(struct message *m)
 {

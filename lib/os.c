@@ -161,6 +161,21 @@ os_copy_some(int out, int in, off_t *off, size_t n)
 }
 
 int
+os_reopen(int fd)
+{
+#ifdef __linux__
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+#else
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+int
 os_random(void *buf, size_t n)
 {
 	unsigned char *p = buf;

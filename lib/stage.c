@@ -238,8 +238,12 @@ run_once(const struct stage *stage, void *conf, const char *user)
 	} else if (stage->kind == STAGE_MESSAGE && call.log.message && check_message(&call) < 0)
 		r = fail(&call);
 	else if (user && stage_drop(user) < 0) {
+		bool misuse = errno == ENOENT && !call.log.message; /* a mistake of ours never refuses a message for good */
+
 		log_error(&call.log, "failed", "user %s:", user);
 		r = fail(&call);
+		if (misuse)
+			r = CHAIN_MISUSE;
 	} else {
 		os_close_inherited(call.envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
 		r = stage->serve(&call, conf);
@@ -375,13 +379,23 @@ stage_end(struct call *call)
 	facts_free(&call->facts);
 }
 
-/* How long somebody will wait for the verdict. */
-static int64_t
-left_ms(const struct call *call)
+int64_t
+stage_deadline(const struct call *call)
 {
-	int64_t left = facts_number(&call->facts, "MSA_DEADLINE", 0) - (int64_t)time(NULL);
+	long long end = facts_number(&call->facts, "MSA_DEADLINE", -1), left = end - time(NULL);
 
-	return (left <= 0 || left > CHAIN_SESSION_S ? CHAIN_ANSWER_S : left) * 1000;
+	if (end < 0 || left > CHAIN_SESSION_S)
+		left = CHAIN_ANSWER_S;
+	return clock_ms() + (left > 0 ? left : 0) * 1000;
+}
+
+int
+stage_set_deadline(struct call *call, int64_t deadline_ms)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%lld", (long long)time(NULL) + clock_left(deadline_ms) / 1000);
+	return facts_set(&call->facts, "MSA_DEADLINE", text);
 }
 
 /* Run the next program, or call the next stage, for the message in hand, and give its verdict on. */
@@ -396,7 +410,7 @@ next_message(struct call *call, char *const argv[])
 		log_error(&call->log, "misuse", "MSA_RCPTS is not set to a number of recipients");
 		return fail(call);
 	}
-	if (stage_deliver(call, argv, call->in, call->envelope, (size_t)n, clock_ms() + left_ms(call), &v) < 0)
+	if (stage_deliver(call, argv, call->in, call->envelope, (size_t)n, stage_deadline(call), &v) < 0)
 		return fail(call);
 	r = verdict_pass(call->out, &v) < 0 ? CHAIN_LATER : CHAIN_DONE;
 	verdict_free(&v);
@@ -425,7 +439,7 @@ call_session(struct call *call, const char *path)
 static int
 call_message(struct call *call, const char *path)
 {
-	int fd = handover_connect(path, (int)left_ms(call)), r;
+	int fd = handover_connect(path, clock_left(stage_deadline(call))), r;
 
 	r = fd < 0 ? -1 : handover_send(fd, call, STAGE_MESSAGE);
 	if (r < 0)
@@ -579,10 +593,10 @@ reap(pid_t pid)
 }
 
 static void
-kill_group(pid_t pid)
+kill_group(pid_t pid, int64_t grace_ms)
 {
 	kill(-pid, SIGTERM);
-	has_ended(pid, clock_ms() + TERM_GRACE_MS);
+	has_ended(pid, grace_ms);
 	kill(-pid, SIGKILL); /* it, or what it may have left behind */
 }
 
@@ -599,9 +613,9 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 	for (;;) {
 		int left = clock_left(deadline_ms);
 
-		if (left == 0)
-			return VERDICT_LATE;
 		n = poll(&p, 1, ended ? 0 : left < EXIT_LOOK_MS ? left : EXIT_LOOK_MS);
+		if (left == 0 && n <= 0)
+			return VERDICT_LATE; /* and not where the answer is there: we may have waited for another */
 		if (n < 0)
 			continue;
 		if (n == 0) {
@@ -637,71 +651,94 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 	return VERDICT_EXIT;
 }
 
-int
-stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
-    struct verdict *v)
+void
+stage_reap(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+void
+stage_start(struct stage_child *c, const struct call *call, char *const argv[], int msg, int envelope,
+    int64_t deadline_ms)
 {
 	struct call next = { .in = msg, .envelope = envelope, .facts = call->facts };
-	struct buf text = { 0 };
-	enum verdict_end end = VERDICT_CUT;
-	int fd[2], status = 0, r, to = -1;
-	pid_t pid = 0;
+	int fd[2], to;
 
-	while (waitpid(-1, NULL, WNOHANG) > 0) /* whoever closed its verdict with a dot and ended later */
-		;
+	*c = (struct stage_child){ .argv = argv, .pid = -1, .fd = -1, .deadline_ms = deadline_ms, .why = "not started" };
 	if (!argv[0] || pipe(fd) < 0) {
 		if (argv[0])
 			log_error(&call->log, "failed", "pipe:");
 		else
 			log_error(&call->log, "misuse", "no program to deliver with");
-		r = verdict_judge(v, "", 0, VERDICT_CUT, 0, n);
-		if (r == 0)
-			v->why = argv[0] ? "no pipe" : "no program to deliver with";
-		return r;
+		c->why = argv[0] ? "no pipe" : "no program to deliver with";
+		return;
 	}
 	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
 	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
+	c->fd = fd[0];
 	if (is_call(argv)) {
 		next.out = fd[1];
 		to = handover_connect(argv[1], clock_left(deadline_ms));
-		if (to < 0 || handover_send(to, &next, STAGE_MESSAGE) < 0) {
+		if (to < 0 || handover_send(to, &next, STAGE_MESSAGE) < 0)
 			log_error(&call->log, "failed", "call %s:", argv[1]);
-			pid = -1;
-		}
+		else
+			c->pid = 0;
 		if (to >= 0)
 			close(to);
 	} else {
-		pid = fork();
-		if (pid == 0)
+		c->pid = fork();
+		if (c->pid == 0)
 			stage_become(call, argv, msg, fd[1], envelope);
-		if (pid < 0)
+		if (c->pid < 0)
 			log_error(&call->log, "failed", "fork:");
 		else
-			setpgid(pid, pid);
+			setpgid(c->pid, c->pid);
 	}
 	close(fd[1]);
-	if (pid >= 0)
-		end = collect(fd[0], pid, deadline_ms, &text);
-	close(fd[0]);
-	if (pid > 0 && (end == VERDICT_LATE || end == VERDICT_CUT))
-		kill_group(pid);
-	if (pid > 0 && (end != VERDICT_DOT || has_ended(pid, 0)))
-		status = reap(pid);
+}
+
+int
+stage_finish(struct stage_child *c, const struct call *call, size_t n, struct verdict *v)
+{
+	struct buf text = { 0 };
+	enum verdict_end end = VERDICT_CUT;
+	int status = 0, r;
+
+	if (c->pid >= 0)
+		end = collect(c->fd, c->pid, c->deadline_ms, &text);
+	if (c->fd >= 0)
+		close(c->fd);
+	if (c->pid > 0 && (end == VERDICT_LATE || end == VERDICT_CUT))
+		kill_group(c->pid, (end == VERDICT_LATE ? c->deadline_ms : clock_ms()) + TERM_GRACE_MS);
+	if (c->pid > 0 && (end != VERDICT_DOT || has_ended(c->pid, 0)))
+		status = reap(c->pid);
 	if (end == VERDICT_EXIT && !WIFEXITED(status))
 		end = VERDICT_SIGNAL;
 	status = WEXITSTATUS(status);
 	r = verdict_judge(v, text.p ? text.p : "", text.len, end, status, n);
-	if (r == 0 && pid < 0)
-		v->why = "not started"; /* logged above */
+	if (r == 0 && c->pid < 0)
+		v->why = c->why; /* logged above */
 	else if (r == 0 && v->why) {
 		char code[16];
 
 		snprintf(code, sizeof code, "%d", status);
 		if (text.len > 300)
 			text.p[text.len = 300] = '\0';
-		log_event(&call->log, "verdict", "program", argv[0], "why", v->why, "exit",
+		log_event(&call->log, "verdict", "program", c->argv[0], "why", v->why, "exit",
 		    end == VERDICT_EXIT ? code : NULL, "text", text.len ? text.p : NULL, (char *)NULL);
 	}
 	buf_free(&text);
 	return r;
+}
+
+int
+stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
+    struct verdict *v)
+{
+	struct stage_child c;
+
+	stage_reap();
+	stage_start(&c, call, argv, msg, envelope, deadline_ms);
+	return stage_finish(&c, call, n, v);
 }

@@ -34,6 +34,8 @@ enum state {
 	ANY = (1 << 6) - 1,
 };
 
+enum { CHECK_S = 30 }; /* for the check at RCPT; a client waits 5 minutes (RFC 5321 4.5.3.2.3), and may have many */
+
 #define SAID REPLY_COUNT /* no reply is missing: the handler has said it */
 
 struct submission {
@@ -164,6 +166,75 @@ do_mail(struct submission *s, char *arg, size_t len)
 	return about(s, r, detail, detail_len);
 }
 
+/* Why a message could not be stored. */
+static enum reply
+storage(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+}
+
+/* The facts of a message for n recipients, due in so many seconds. 0, or -1 with errno ENOMEM. */
+static int
+state_facts(struct submission *s, const char *id, size_t n, int seconds)
+{
+	struct facts *f = &s->call->facts;
+	char rcpts[24], deadline[24];
+
+	snprintf(rcpts, sizeof rcpts, "%zu", n);
+	snprintf(deadline, sizeof deadline, "%lld", (long long)time(NULL) + seconds);
+	if (facts_set(f, "MSA_MESSAGE", id) < 0 || facts_set(f, "MSA_RCPTS", rcpts) < 0 ||
+	    facts_set(f, "MSA_DEADLINE", deadline) < 0)
+		return -1;
+	s->call->log.message = facts_get(f, "MSA_MESSAGE");
+	return 0;
+}
+
+/* And forget them: they end with the message. */
+static void
+drop_facts(struct submission *s)
+{
+	s->call->log.message = NULL;
+	facts_claim(&s->call->facts, FACTS_SUBMITD);
+}
+
+/* Ask the check about the last recipient: a message of no octets to him alone, whose verdict answers his RCPT. */
+static enum reply
+check(struct submission *s)
+{
+	int seconds = s->conf->answer_s < CHECK_S ? s->conf->answer_s : CHECK_S;
+	int64_t deadline_ms = clock_ms() + (int64_t)seconds * 1000;
+	struct buf lines = { 0 };
+	struct verdict v = { 0 };
+	enum reply r = REPLY_NO_MEMORY;
+	char id[ID_MAX];
+	int message = -1, envelope = -1;
+
+	conn_flush(&s->conn, s->conf->command_wait_s * 1000); /* a wait: what was said before goes out */
+	id_make(id);
+	if (transaction_last(&s->mail, &lines) < 0 || state_facts(s, id, 1, seconds) < 0)
+		goto out;
+	message = message_file("", 0);
+	envelope = message_file(lines.p, lines.len);
+	if (message < 0 || envelope < 0) {
+		r = storage(errno);
+		log_error(&s->call->log, "failed", "check:");
+	} else if (stage_deliver(s->call, s->conf->check, message, envelope, 1, deadline_ms, &v) == 0) {
+		r = v.reply[0].code < 300                             ? REPLY_RCPT_OK :
+		    reply_add_foreign(&s->conn.out, &v.reply[0]) == 0 ? SAID :
+		                                                        REPLY_NO_MEMORY;
+		s->errors += r == SAID && v.reply[0].code >= 500;
+	}
+out:
+	verdict_free(&v);
+	buf_free(&lines);
+	if (message >= 0)
+		close(message);
+	if (envelope >= 0)
+		close(envelope);
+	drop_facts(s);
+	return r;
+}
+
 static enum reply
 do_rcpt(struct submission *s, char *arg, size_t len)
 {
@@ -172,11 +243,15 @@ do_rcpt(struct submission *s, char *arg, size_t len)
 	size_t detail_len;
 	enum reply r = transaction_rcpt(&s->mail, &e, arg, len, &detail, &detail_len);
 
-	if (r == REPLY_RCPT_OK) {
+	if (r != REPLY_RCPT_OK)
+		return about(s, r, detail, detail_len);
+	if (s->conf->check)
+		r = check(s);
+	if (r != REPLY_RCPT_OK)
+		transaction_drop(&s->mail);
+	else
 		s->state = RCPT;
-		return r;
-	}
-	return about(s, r, detail, detail_len);
+	return r;
 }
 
 /*
@@ -200,34 +275,52 @@ log_message(struct submission *s, const char *event, int code, const char *reaso
 	    s->mail.from.text, "reason", reason, (char *)NULL);
 }
 
-/* Each recipient its own reply (RFC 2033 4.2), or the one reply of chain(7). false: out of memory, nothing was said. */
+/* One reply for the message. */
+static int
+add_overall(struct buf *out, const struct reply_foreign *worst, const char *id)
+{
+	return worst ? reply_add_foreign(out, worst) : reply_addf(out, REPLY_OK, "Ok, message %s", id);
+}
+
+/* A reply for each recipient. */
+static int
+add_each(struct buf *out, const struct verdict *v, const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		if (add_overall(out, v->reply[i].code < 300 ? NULL : &v->reply[i], id) < 0)
+			return -1;
+	return 0;
+}
+
+/*
+ * Each recipient its own reply (RFC 2033 4.2), with PRDR too and then one for the message: yes where somebody got it.
+ * Else the one reply of chain(7). false: out of memory, nothing was said.
+ */
 static bool
 answer(struct submission *s, const struct verdict *v, const char *id, off_t size, int64_t start_ms)
 {
-	bool mixed;
+	bool mixed, prdr = s->mail.prdr && v->n > 1;
 	const struct reply_foreign *worst = verdict_reduce(v, &mixed);
 	struct buf *out = &s->conn.out;
-	size_t i, was = out->len;
+	size_t was = out->len;
+	int r;
 
 	if (!worst)
 		log_message(s, "accepted", 250, NULL, size, start_ms);
 	else
-		log_message(s, mixed ? "mixed" : "refused", mixed && !s->lmtp ? reply_code(REPLY_MIXED) : worst->code,
-		    worst->text, size, start_ms);
-	if (s->lmtp) {
-		for (i = 0; i < v->n; i++)
-			if (v->reply[i].code < 300 ? reply_addf(out, REPLY_OK, "Ok, message %s", id) < 0 :
-			                             reply_add_foreign(out, &v->reply[i]) < 0) {
-				out->len = was;
-				return false;
-			}
-		return true;
-	}
-	if (!worst)
-		return reply_addf(out, REPLY_OK, "Ok, message %s", id) == 0;
-	if (mixed)
-		return reply_add(out, REPLY_MIXED) == 0;
-	return reply_add_foreign(out, worst) == 0;
+		log_message(s, mixed ? "mixed" : "refused",
+		    !mixed || s->lmtp ? worst->code : prdr ? 250 : reply_code(REPLY_MIXED), worst->text, size, start_ms);
+	if (s->lmtp)
+		r = add_each(out, v, id);
+	else if (prdr)
+		r = reply_add(out, REPLY_EACH) < 0 || add_each(out, v, id) < 0 ? -1 : add_overall(out, mixed ? NULL : worst, id);
+	else
+		r = mixed ? reply_add(out, REPLY_MIXED) : add_overall(out, worst, id);
+	if (r < 0)
+		out->len = was;
+	return r == 0;
 }
 
 /* One reply for the message, or in LMTP one for each recipient. */
@@ -242,29 +335,6 @@ refuse(struct submission *s, enum reply r)
 	if (s->state != FAILED) /* there it was logged */
 		log_message(s, "refused", reply_code(r), reply_text(r), 0, 0);
 	return r;
-}
-
-/* The facts of this message. 0, or -1 with errno ENOMEM. */
-static int
-state_facts(struct submission *s, const char *id)
-{
-	struct facts *f = &s->call->facts;
-	char rcpts[24], deadline[24];
-
-	snprintf(rcpts, sizeof rcpts, "%zu", s->mail.nrcpt);
-	snprintf(deadline, sizeof deadline, "%lld", (long long)time(NULL) + s->conf->answer_s);
-	if (facts_set(f, "MSA_MESSAGE", id) < 0 || facts_set(f, "MSA_RCPTS", rcpts) < 0 ||
-	    facts_set(f, "MSA_DEADLINE", deadline) < 0 || (s->lmtp && facts_set(f, "MSA_PARTIAL", "") < 0))
-		return -1;
-	s->call->log.message = facts_get(f, "MSA_MESSAGE");
-	return 0;
-}
-
-/* Why a message could not be stored. */
-static enum reply
-storage(int error)
-{
-	return error == ENOSPC || error == EDQUOT || error == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
 }
 
 /* The message is in: have it delivered, and answer. */
@@ -291,7 +361,8 @@ deliver(struct submission *s)
 		r = storage(errno);
 		log_error(&s->call->log, "failed", "message file:");
 		refuse(s, r);
-	} else if (state_facts(s, id) < 0 ||
+	} else if (state_facts(s, id, s->mail.nrcpt, s->conf->answer_s) < 0 ||
+	    ((s->lmtp || s->mail.prdr) && facts_set(&s->call->facts, "MSA_PARTIAL", "") < 0) ||
 	    stage_deliver(s->call, s->conf->next, message, envelope, s->mail.nrcpt,
 	        start + (int64_t)s->conf->answer_s * 1000, &v) < 0 ||
 	    !answer(s, &v, id, size, start))
@@ -301,8 +372,7 @@ deliver(struct submission *s)
 		close(message);
 	if (envelope >= 0)
 		close(envelope);
-	s->call->log.message = NULL;
-	facts_claim(&s->call->facts, FACTS_SUBMITD);
+	drop_facts(s);
 	return r;
 }
 

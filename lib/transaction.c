@@ -5,6 +5,8 @@
 #include <strings.h>
 
 #include "chain.h"
+#include "dsn.h"
+#include "envelope.h"
 #include "message.h"
 #include "param.h"
 
@@ -25,7 +27,7 @@ behind(const char *arg, size_t *len, const char *word)
 	return arg;
 }
 
-/* What a parameter means to us; the rest of them is for the next hop. SIZE and AUTH end here, chain(7). */
+/* What a parameter means to us; the rest of them is for the next hop. SIZE, AUTH and PRDR end here, chain(7). */
 static enum reply
 take(struct transaction *t, const struct ehlo *offered, enum param p, const char *value, size_t len)
 {
@@ -48,6 +50,9 @@ take(struct transaction *t, const struct ehlo *offered, enum param p, const char
 		return REPLY_OK;
 	case PARAM_SMTPUTF8:
 		t->smtputf8 = true;
+		return REPLY_OK;
+	case PARAM_PRDR:
+		t->prdr = true;
 		return REPLY_OK;
 	default:
 		return REPLY_OK;
@@ -100,7 +105,7 @@ params(struct transaction *t, const struct ehlo *offered, enum param_of of, cons
 		r = take(t, offered, p, value, len);
 		if (r != REPLY_OK)
 			return r;
-		if (p != PARAM_SIZE && p != PARAM_AUTH && append(line, p, value, len) < 0)
+		if (p != PARAM_SIZE && p != PARAM_AUTH && p != PARAM_PRDR && append(line, p, value, len) < 0)
 			return REPLY_NO_MEMORY;
 	}
 	*detail = NULL;
@@ -162,6 +167,7 @@ enum reply
 transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len, const char **detail,
     size_t *detail_len)
 {
+	size_t was = t->envelope.len;
 	struct addr a;
 	enum reply r;
 
@@ -172,19 +178,38 @@ transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *
 	if (r != REPLY_OK)
 		return r;
 	t->nrcpt++;
+	t->last = was;
 	return REPLY_RCPT_OK;
+}
+
+int
+transaction_last(const struct transaction *t, struct buf *out)
+{
+	const char *mail_end = memchr(t->envelope.p, '\n', t->envelope.len), *why;
+	struct envelope e = { 0 };
+	struct buf lines = { 0 };
+	int r = -1;
+
+	if (buf_add(&lines, t->envelope.p, (size_t)(mail_end + 1 - t->envelope.p)) == 0 &&
+	    buf_add(&lines, t->envelope.p + t->last, t->envelope.len - t->last) == 0 &&
+	    envelope_parse(&e, &lines, &why) == 0)
+		r = dsn_strip(out, &e);
+	envelope_free(&e);
+	buf_free(&lines);
+	return r;
+}
+
+void
+transaction_drop(struct transaction *t)
+{
+	t->envelope.len = t->last;
+	t->nrcpt--;
 }
 
 int
 transaction_envelope(const struct transaction *t)
 {
-	struct message m = { 0 };
-	int fd = -1;
-
-	if (message_add(&m, t->envelope.p, t->envelope.len) == 0)
-		fd = message_finish(&m);
-	message_free(&m);
-	return fd;
+	return message_file(t->envelope.p, t->envelope.len);
 }
 
 void

@@ -444,7 +444,7 @@ test_a_user_of_its_own() {
 	expect 'no such user' <<-'E2'
 		421 4.3.0 Local trouble, closing the connection
 		EOF
-		exit 111
+		exit 100
 	E2
 }
 

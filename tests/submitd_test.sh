@@ -6,7 +6,7 @@
 test_usage_is_the_pages_synopsis() {
 	submitd >"$T/out" 2>&1
 	assertEquals 100 $?
-	echo 'usage: submitd [-e errors] [-S seconds] [-t seconds] [-w seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] prog [arg ...]' >"$T/want"
+	echo 'usage: submitd [-e errors] [-r check] [-S seconds] [-t seconds] [-w seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] prog [arg ...]' >"$T/want"
 	assert_same usage "$T/want" "$T/out"
 	{
 		printf 'usage: '
@@ -54,6 +54,7 @@ test_greeting_ehlo_and_quit() {
 		250-SIZE
 		250-8BITMIME
 		250-ENHANCEDSTATUSCODES
+		250-PRDR
 		250 CHUNKING
 		221 2.0.0 Bye
 		EOF
@@ -92,6 +93,7 @@ test_ehlo_lists_what_the_next_hop_offers_and_the_size_limit() {
 		250-SIZE 4000
 		250-8BITMIME
 		250-ENHANCEDSTATUSCODES
+		250-PRDR
 		250-CHUNKING
 		250-BINARYMIME
 		250-DSN

@@ -340,7 +340,7 @@ test_a_staple_is_sent_to_who_asks() {
 	openssl ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -reqin request.der -respout staple.der \
 		-ndays 1 >/dev/null 2>&1
 	: >log
-	tlsd -l 127.0.0.1:0 -c leaf.pem -k leaf.key -o staple.der ./cat 2>log &
+	tlsd -l 127.0.0.1:0 -c leaf.pem -k leaf.key -O staple.der ./cat 2>log &
 	tlsd=$!
 	servers="$servers $tlsd"
 	await 'grep -q " ready address=" log'
@@ -348,7 +348,7 @@ test_a_staple_is_sent_to_who_asks() {
 	openssl s_client -connect "127.0.0.1:$port" -starttls smtp -status -CAfile ca.pem </dev/null >got 2>&1
 	assertTrue "stapled: $(cat got)" "grep -q 'Cert Status: good' got"
 	stop
-	tlsd -l 127.0.0.1:0 -c leaf.pem -k leaf.key -o none.der ./cat 2>log
+	tlsd -l 127.0.0.1:0 -c leaf.pem -k leaf.key -O none.der ./cat 2>log
 	assertEquals 'no such file' 100 $?
 }
 

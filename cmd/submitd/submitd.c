@@ -1,15 +1,19 @@
 /* ISC licence, see LICENSE. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "chain.h"
 #include "submission.h"
 
+enum { CHECK_WORDS = 64 }; /* of the command that -r names */
+
 static int
 usage(void)
 {
-	fputs("usage: submitd [-e errors] [-S seconds] [-t seconds] [-w seconds] " STAGE_USAGE " prog [arg ...]\n", stderr);
+	fputs("usage: submitd [-e errors] [-r check] [-S seconds] [-t seconds] [-w seconds] " STAGE_USAGE
+	      " prog [arg ...]\n", stderr);
 	return CHAIN_MISUSE;
 }
 
@@ -28,6 +32,22 @@ number(const char *s, long max, int *value)
 	return 0;
 }
 
+/* The words of -r: blanks stand between them and in none. */
+static int
+split(char *s, char *words[CHECK_WORDS + 1])
+{
+	size_t n = 0;
+	char *word;
+
+	for (word = strtok(s, " \t"); word && n < CHECK_WORDS; word = strtok(NULL, " \t"))
+		words[n++] = word;
+	words[n] = NULL;
+	if (n > 0 && !word)
+		return 0;
+	fprintf(stderr, "submitd: -r: no words, or more than %d\n", CHECK_WORDS);
+	return -1;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -41,13 +61,18 @@ main(int argc, char *argv[])
 		.errors_max = CHAIN_ERRORS_MAX,
 	};
 	struct stage_options options;
+	char *check[CHECK_WORDS + 1];
 	int c, bad = 0;
 
 	stage_options(&options);
-	while ((c = getopt(argc, argv, "+e:S:t:w:" STAGE_OPTIONS)) != -1)
+	while ((c = getopt(argc, argv, "+e:r:S:t:w:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'e':
 			bad |= number(optarg, 1000000, &conf.errors_max);
+			break;
+		case 'r':
+			bad |= split(optarg, check);
+			conf.check = check;
 			break;
 		case 'S':
 			bad |= number(optarg, 604800, &conf.session_s);

@@ -1,0 +1,396 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "chain.h"
+#include "clock.h"
+#include "dsn.h"
+#include "ehlo.h"
+#include "id.h"
+#include "message.h"
+#include "report.h"
+#include "stage.h"
+
+enum {
+	REPORT_MS = 20000, /* of the time for the answer, kept for the report; a fifth where that is less */
+	MARGIN_MS = 2000,  /* and so much to answer in, so that we end our child and not our starter us; or a tenth */
+	QUOTE_MAX = 16777216,
+};
+
+struct conf {
+	struct ehlo next_hop;
+	bool delivers;     /* -d: what the next hop takes is delivered */
+	const char *from;
+	size_t quote_max;
+	char *const *next;
+};
+
+/* A message in hand. */
+struct work {
+	struct call *call;
+	const struct conf *conf;
+	struct envelope envelope; /* as it came */
+	int passed;               /* the envelope for the rest of the chain */
+	bool partial;             /* the caller takes results that differ */
+	bool refused;             /* an earlier stage has refused somebody, whose address is gone */
+	int64_t deadline_ms;      /* for the answer */
+	int64_t start_ms;
+	time_t arrival;
+};
+
+static int
+later(struct work *w, const char *what)
+{
+	enum reply r = errno == ENOMEM ? REPLY_NO_MEMORY :
+	    errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+
+	log_error(&w->call->log, "failed", "%s:", what);
+	return stage_verdict(w->call, r, NULL);
+}
+
+/* The report that a recipient's reply asks of us, as RFC 3461 5.2 has it. */
+static bool
+is_due(const struct work *w, const struct envelope_line *rcpt, const struct reply_foreign *reply, bool mixed)
+{
+	if (rcpt->kind != ENVELOPE_RCPT || w->envelope.mail.path_len == 0)
+		return false; /* never a report about a report */
+	if (reply->code >= 300)
+		return mixed && !w->partial && dsn_notify(rcpt) & DSN_FAILURE;
+	return !(w->conf->next_hop.caps & CAP_DSN) && dsn_notify(rcpt) & DSN_SUCCESS;
+}
+
+/* A recipient may want to hear that he was reached, from us. */
+static bool
+wants_success(const struct work *w)
+{
+	const struct reply_foreign yes = { .code = 250 };
+	size_t i;
+
+	for (i = 0; i < w->envelope.nrcpt; i++)
+		if (is_due(w, &w->envelope.rcpt[i], &yes, false))
+			return true;
+	return false;
+}
+
+/* Who is to be reported about; at most nrcpt. *failed: how many of them were not reached. */
+static size_t
+choose(const struct work *w, const struct verdict *v, bool mixed, struct report_rcpt *rcpt, size_t *failed)
+{
+	enum report_action yes = w->conf->delivers ? REPORT_DELIVERED : REPORT_RELAYED;
+	size_t i, n = 0;
+
+	*failed = 0;
+	for (i = 0; i < v->n; i++) {
+		const struct envelope_line *l = &w->envelope.rcpt[i];
+		const struct reply_foreign *reply = &v->reply[i];
+
+		if (!is_due(w, l, reply, mixed))
+			continue;
+		rcpt[n++] = (struct report_rcpt){ l, reply, reply->code < 300 ? yes : REPORT_FAILED };
+		*failed += reply->code >= 300;
+	}
+	return n;
+}
+
+/*
+ * Run the rest of the chain for a message of ours: it is nobody's submission, so what is known of the client is not for
+ * it. The verdict for its one recipient; -1 with errno ENOMEM.
+ */
+static int
+run_report(struct work *w, const char *id, int message, int envelope, struct verdict *v)
+{
+	static const char *const of_the_client[] = { "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO",
+		"RELAYCLIENT" };
+	struct call *call = w->call;
+	struct facts *f = &call->facts;
+	size_t i;
+
+	facts_claim(f, FACTS_TLSD);
+	for (i = 0; i < sizeof of_the_client / sizeof *of_the_client; i++)
+		facts_unset(f, of_the_client[i]);
+	if (facts_set(f, "MSA_MESSAGE", id) < 0 || facts_set(f, "MSA_RCPTS", "1") < 0 ||
+	    stage_set_deadline(call, w->deadline_ms) < 0)
+		return -1;
+	return stage_deliver(call, w->conf->next, message, envelope, 1, w->deadline_ms, v);
+}
+
+/* The report's envelope as a file, or -1 with errno. */
+static int
+report_envelope(const struct work *w, const char *params)
+{
+	struct buf b = { 0 };
+	int fd = -1;
+
+	if (buf_printf(&b, "MAIL FROM:<>%s\nRCPT TO:<%.*s>\n", params, (int)w->envelope.mail.path_len,
+	        w->envelope.mail.path) == 0)
+		fd = message_file(b.p, b.len);
+	buf_free(&b);
+	return fd;
+}
+
+/* Send the report. 0: it was accepted; -1: not, and that is logged. id: what it is called. */
+static int
+report(struct work *w, const struct report_rcpt *rcpt, size_t n, char id[ID_MAX])
+{
+	char host[256];
+	struct verdict v = { 0 };
+	const char *params;
+	const struct report r = {
+		.envelope = &w->envelope,
+		.message = w->call->in,
+		.id = w->call->log.message,
+		.arrival = w->arrival,
+		.rcpt = rcpt,
+		.n = n,
+		.report_id = id,
+		.host = ehlo_host(&w->call->facts, host, sizeof host),
+		.from = w->conf->from,
+		.date = time(NULL),
+		.quote_max = w->conf->quote_max,
+	};
+	int message, envelope = -1, result = -1;
+
+	id_make(id);
+	message = report_make(&r, &params);
+	if (message >= 0)
+		envelope = report_envelope(w, params);
+	if (envelope < 0 || run_report(w, id, message, envelope, &v) < 0)
+		log_error(&w->call->log, "failed", "report:");
+	else if (v.reply[0].code < 300)
+		result = 0;
+	else {
+		char code[12];
+
+		snprintf(code, sizeof code, "%d", v.reply[0].code);
+		log_event(&w->call->log, "unreported", "report", id, "code", code, "reason", v.reply[0].text, (char *)NULL);
+	}
+	verdict_free(&v);
+	if (message >= 0)
+		close(message);
+	if (envelope >= 0)
+		close(envelope);
+	return result;
+}
+
+/* Those who were not reached, and of whom nobody is told: the sender did not want to know, or is no one. */
+static void
+log_untold(const struct work *w, const struct verdict *v)
+{
+	char code[12], rcpt[ADDR_MAILBOX_MAX + 1];
+	size_t i;
+
+	for (i = 0; i < v->n; i++) {
+		const struct envelope_line *l = &w->envelope.rcpt[i];
+
+		if (v->reply[i].code < 300 || is_due(w, l, &v->reply[i], true))
+			continue;
+		snprintf(code, sizeof code, "%d", v->reply[i].code);
+		snprintf(rcpt, sizeof rcpt, "%.*s", (int)l->path_len, l->path);
+		log_event(&w->call->log, "untold", "code", code, "rcpt", rcpt, "reason", v->reply[i].text, (char *)NULL);
+	}
+}
+
+/* Make 250 of what somebody has been told of, or 451 of everything. 0, or -1 with errno ENOMEM. */
+static int
+level(struct verdict *v, bool told)
+{
+	size_t i;
+
+	for (i = 0; i < v->n; i++) {
+		if (told && v->reply[i].code < 300)
+			continue;
+		reply_foreign_free(&v->reply[i]);
+		if (reply_set(&v->reply[i], told ? REPLY_REPORTED : REPLY_UNREPORTED, NULL) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+log_done(const struct work *w, const struct verdict *v, const char *id, size_t n, size_t failed)
+{
+	char failures[24], successes[24], code[12], ms[24];
+	const struct reply_foreign *worst;
+	bool mixed;
+
+	worst = verdict_reduce(v, &mixed);
+	snprintf(failures, sizeof failures, "%zu", failed);
+	snprintf(successes, sizeof successes, "%zu", n - failed);
+	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);
+	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
+	log_event(&w->call->log, "done", "report", n ? id : NULL, "failed", n ? failures : NULL, "reached",
+	    n ? successes : NULL, "code", code, "ms", ms, (char *)NULL);
+}
+
+/* The rest of the chain has answered: see to the reports, and answer. */
+static int
+conclude(struct work *w, struct verdict *v)
+{
+	struct report_rcpt *rcpt = calloc(v->n, sizeof *rcpt);
+	bool mixed, told;
+	size_t n, failed = 0;
+	char id[ID_MAX];
+
+	if (!rcpt)
+		return later(w, "report");
+	verdict_reduce(v, &mixed);
+	mixed = mixed && !w->partial;
+	told = !mixed || !w->refused; /* no report can name those whom an earlier stage refused */
+	n = told ? choose(w, v, mixed, rcpt, &failed) : 0;
+	if (n > 0 && report(w, rcpt, n, id) < 0)
+		told = failed == 0; /* who was reached is not to be sent to again */
+	if (mixed && told)
+		log_untold(w, v);
+	free(rcpt);
+	if (mixed && level(v, told) < 0)
+		return later(w, "verdict");
+	log_done(w, v, id, n, failed);
+	return verdict_pass(w->call->out, v) < 0 ? CHAIN_LATER : CHAIN_DONE;
+}
+
+/* Run the rest of the chain for the message, with some of the time left for a report. */
+static int
+run(struct work *w)
+{
+	struct call *call = w->call;
+	int left = clock_left(w->deadline_ms);
+	int64_t margin = left / 10 < MARGIN_MS ? left / 10 : MARGIN_MS;
+	int64_t share = left / 5 < REPORT_MS ? left / 5 : REPORT_MS;
+	struct verdict v = { 0 };
+	int r = -1;
+
+	w->deadline_ms -= margin;
+	if ((w->partial || w->refused || facts_set(&call->facts, "MSA_PARTIAL", "") == 0) &&
+	    stage_set_deadline(call, w->deadline_ms - share) == 0)
+		r = stage_deliver(call, w->conf->next, call->in, w->passed, w->envelope.nrcpt, w->deadline_ms - share, &v);
+	if (r < 0)
+		return later(w, "verdict");
+	r = conclude(w, &v);
+	verdict_free(&v);
+	return r;
+}
+
+/* The envelope less what we see to: a new file where that is something, else the one that came. -1 with errno. */
+static int
+pass_envelope(const struct work *w)
+{
+	struct buf b = { 0 };
+	int fd = -1;
+
+	if (w->conf->next_hop.caps & CAP_DSN || !dsn_is_asked(&w->envelope))
+		return w->call->envelope;
+	if (dsn_strip(&b, &w->envelope) == 0)
+		fd = message_file(b.p, b.len);
+	buf_free(&b);
+	return fd;
+}
+
+static int
+serve_envelope(struct work *w)
+{
+	struct call *call = w->call;
+	int came = call->envelope, r;
+	size_t i;
+
+	for (i = 0; i < w->envelope.nrcpt; i++)
+		w->refused |= w->envelope.rcpt[i].kind == ENVELOPE_REPLY;
+	w->passed = pass_envelope(w);
+	if (w->passed < 0)
+		return later(w, "envelope");
+	if (wants_success(w) || (w->envelope.nrcpt > 1 && !w->partial && !w->refused))
+		r = run(w);
+	else { /* whatever the verdict is, nothing is to be made of it */
+		log_event(&call->log, "done", (char *)NULL);
+		call->envelope = w->passed;
+		r = stage_next(call, w->conf->next);
+		call->envelope = came;
+	}
+	if (w->passed != came)
+		close(w->passed);
+	return r;
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	struct work w = { .call = call, .conf = arg, .start_ms = clock_ms(), .arrival = time(NULL) };
+	char *message; /* the log outlives what the facts say: a report has an id of its own */
+	const char *why;
+	int r;
+
+	if (!call->log.message) {
+		log_error(&call->log, "misuse", "MSA_MESSAGE is not set: not in a chain");
+		return CHAIN_MISUSE;
+	}
+	w.deadline_ms = stage_deadline(call);
+	w.partial = facts_get(&call->facts, "MSA_PARTIAL") != NULL;
+	message = strdup(call->log.message);
+	if (!message)
+		return later(&w, "message");
+	call->log.message = message;
+	if (envelope_read(&w.envelope, call->envelope, &why) < 0) {
+		log_error(&call->log, "misuse", "%s", why);
+		r = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	} else if (w.envelope.nrcpt == 0 ||
+	    facts_number(&call->facts, "MSA_RCPTS", -1) != (long long)w.envelope.nrcpt) {
+		log_error(&call->log, "misuse", "MSA_RCPTS is not the number of recipients");
+		r = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	} else
+		r = serve_envelope(&w);
+	envelope_free(&w.envelope);
+	call->log.message = NULL;
+	free(message);
+	return r;
+}
+
+static int
+usage(void)
+{
+	return stage_misuse("usage: bounce [-d] [-f address] [-k keywords] [-q octets] " STAGE_USAGE " prog [arg ...]");
+}
+
+int
+main(int argc, char *argv[])
+{
+	static const struct stage stage = {
+		.name = "bounce", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
+	};
+	struct conf conf = { .quote_max = REPORT_QUOTE_MAX };
+	struct stage_options options;
+	struct addr from;
+	char *end;
+	long n;
+	int c;
+
+	stage_options(&options);
+	while ((c = getopt(argc, argv, "+df:k:q:" STAGE_OPTIONS)) != -1)
+		switch (c) {
+		case 'd':
+			conf.delivers = true;
+			break;
+		case 'f':
+			conf.from = optarg;
+			break;
+		case 'k':
+			ehlo_take_list(&conf.next_hop, optarg);
+			break;
+		case 'q':
+			n = strtol(optarg, &end, 10);
+			if (*optarg < '0' || *optarg > '9' || *end || n > QUOTE_MAX)
+				return usage();
+			conf.quote_max = (size_t)n;
+			break;
+		default:
+			if (c == '?' || stage_option(&options, "bounce", c, optarg) < 0)
+				return usage();
+		}
+	if (optind == argc || (conf.from && (addr_mailbox(conf.from, strlen(conf.from), &from) < 0 || from.is_utf8)))
+		return usage();
+	conf.next = argv + optind;
+	return stage_run(&stage, &conf, &options);
+}

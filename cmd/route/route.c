@@ -1,0 +1,470 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "chain.h"
+#include "clock.h"
+#include "envelope.h"
+#include "message.h"
+#include "os.h"
+#include "stage.h"
+#include "table.h"
+
+enum {
+	WIDE = 16,        /* chains side by side; more than these take their turns */
+	MARGIN_MS = 2000, /* of the time for the answer, to give it in: a tenth where that is less */
+	LINE_ROOM = 1024, /* of what is said about misuse */
+};
+
+struct conf {
+	struct table table;
+	const char *table_path;
+	const char *directory; /* NULL: none */
+	char *const *otherwise; /* the default chain */
+};
+
+/* A chain that this message goes to, and what of the envelope does. */
+struct way {
+	char *name;       /* the table's value, owned; "": the default chain */
+	char *words[3];   /* what is run, for a name; "call" and a path, or a program */
+	struct buf path;
+	size_t *line;     /* owned, n of them: indices into the envelope; recipients, or copies where there are none */
+	size_t n;
+	struct buf copies; /* the COPY lines beside recipients */
+	bool only_copies;
+	int message, envelope;
+	struct stage_child child;
+};
+
+struct work {
+	struct call *call;
+	const struct conf *conf;
+	struct envelope envelope;
+	struct reply_foreign *reply; /* owned, one for each recipient; code 0: none yet */
+	struct way *way;             /* owned */
+	size_t ways;
+	bool lost; /* of some line nobody knows where it goes */
+	int64_t start_ms, deadline_ms;
+};
+
+static const char call_word[] = "call";
+
+/* The words that run a way. A name is a socket's path, or a program's name in the directory. -1 with errno. */
+static int
+find_program(struct way *w, const struct conf *conf)
+{
+	bool resident = *w->name == '/';
+
+	if (!*w->name)
+		return 0;
+	errno = EINVAL;
+	if (!resident && (!conf->directory || *w->name == '.' || strchr(w->name, '/')))
+		return -1;
+	if (buf_printf(&w->path, "%s%s%s", resident ? "" : conf->directory, resident ? "" : "/", w->name) < 0)
+		return -1;
+	if (resident)
+		w->words[0] = (char *)call_word;
+	w->words[resident] = w->path.p;
+	return 0;
+}
+
+static char *const *
+words(const struct work *w, const struct way *way)
+{
+	return *way->name ? way->words : w->conf->otherwise;
+}
+
+/* The way of that name, n octets of it; a new one where there is none yet. NULL with errno: ENOMEM, EINVAL: no name. */
+static struct way *
+find_way(struct work *w, const char *name, size_t n)
+{
+	struct way *way;
+	size_t i;
+
+	for (i = 0; i < w->ways; i++)
+		if (strlen(w->way[i].name) == n && memcmp(w->way[i].name, name, n) == 0)
+			return &w->way[i];
+	if (memchr(name, '\0', n)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	way = &w->way[w->ways]; /* there is room for one a line */
+	way->message = way->envelope = -1;
+	way->name = strndup(name, n);
+	if (way->name && find_program(way, w->conf) == 0) {
+		w->ways++;
+		return way;
+	}
+	free(way->name);
+	way->name = NULL;
+	return NULL;
+}
+
+/* Where a line goes: by its address, else its domain, else the default. NULL with errno; logged. */
+static struct way *
+look_up(struct work *w, const struct envelope_line *l)
+{
+	struct table *t = (struct table *)&w->conf->table; /* a look-up moves a cursor in it */
+	const char *value = "", *at = memchr(l->path, '@', l->path_len), *p;
+	struct way *way;
+	size_t len = 0;
+	int r;
+
+	for (p = at; p && (p = memchr(p + 1, '@', l->path_len - (size_t)(p + 1 - l->path)));)
+		at = p; /* a quoted local part may have some too */
+	r = table_get(t, l->path, l->path_len, &value, &len);
+	if (r == 0)
+		r = table_get_lower(t, l->path, l->path_len, &value, &len);
+	if (r == 0 && at)
+		r = table_get_lower(t, at + 1, l->path_len - (size_t)(at + 1 - l->path), &value, &len);
+	if (r < 0) {
+		log_error(&w->call->log, "failed", "%s:", w->conf->table_path);
+		w->lost = true;
+		return NULL;
+	}
+	way = find_way(w, value, len);
+	if (!way && errno == EINVAL)
+		log_error(&w->call->log, "misuse", "%s: %.*s: neither a path nor the name of a program", w->conf->table_path,
+		    (int)(len < 64 ? len : 64), value);
+	else if (!way)
+		log_error(&w->call->log, "failed", "table:");
+	w->lost |= !way;
+	return way;
+}
+
+static int
+add_line(struct way *way, size_t i)
+{
+	size_t *grown = realloc(way->line, (way->n + 1) * sizeof *grown);
+
+	if (!grown)
+		return -1;
+	way->line = grown;
+	way->line[way->n++] = i;
+	return 0;
+}
+
+/* Give every recipient its way; what an earlier stage refused has its reply. 0, or -1 with errno ENOMEM. */
+static int
+sort_recipients(struct work *w)
+{
+	size_t i, len;
+	const char *text;
+	int code;
+	bool last;
+
+	for (i = 0; i < w->envelope.nrcpt; i++) {
+		const struct envelope_line *l = &w->envelope.rcpt[i];
+		struct way *way;
+
+		if (l->kind == ENVELOPE_REPLY) {
+			reply_line(l->text, strlen(l->text), &code, &last, &text, &len); /* the envelope was checked */
+			if (reply_take(&w->reply[i], code, text, len) < 0)
+				return -1;
+			continue;
+		}
+		way = look_up(w, l);
+		if ((way ? add_line(way, i) : reply_set(&w->reply[i], REPLY_LOCAL_ERROR, NULL)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A copy goes its own way; where no recipient goes there, it goes as one, whose reply is only logged. */
+static int
+sort_copies(struct work *w)
+{
+	size_t i;
+
+	for (i = w->envelope.nrcpt; i < w->envelope.nrcpt + w->envelope.ncopy; i++) {
+		const struct envelope_line *l = &w->envelope.rcpt[i];
+		struct way *way = look_up(w, l);
+
+		if (!way)
+			continue;
+		if (way->n == 0)
+			way->only_copies = true;
+		if ((way->only_copies ? add_line(way, i) : buf_printf(&way->copies, "%s\n", l->text)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A way's own envelope as a file, or -1. */
+static int
+write_envelope(const struct work *w, const struct way *way)
+{
+	struct buf b = { 0 };
+	int fd = -1, r = buf_printf(&b, "%s\n", w->envelope.mail.text);
+	size_t i;
+
+	for (i = 0; r == 0 && i < way->n; i++) {
+		const char *line = w->envelope.rcpt[way->line[i]].text;
+
+		r = way->only_copies ? buf_printf(&b, "RCPT%s\n", line + strlen("COPY")) : buf_printf(&b, "%s\n", line);
+	}
+	if (r == 0 && buf_add(&b, way->copies.p, way->copies.len) == 0)
+		fd = message_file(b.p, b.len);
+	buf_free(&b);
+	return fd;
+}
+
+/* The message with an offset of its own, or -1. */
+static int
+own_message(int fd)
+{
+	struct message m = { 0 };
+	int own = os_reopen(fd);
+
+	if (own >= 0)
+		return own;
+	if (message_add_file(&m, fd, 0, message_size(fd)) == 0)
+		own = message_finish(&m);
+	message_free(&m);
+	return own;
+}
+
+static void
+start(struct work *w, struct way *way)
+{
+	char rcpts[24];
+
+	snprintf(rcpts, sizeof rcpts, "%zu", way->n);
+	way->child = (struct stage_child){ .argv = words(w, way), .pid = -1, .fd = -1, .why = "no files" };
+	way->message = own_message(w->call->in);
+	way->envelope = write_envelope(w, way);
+	if (way->message < 0 || way->envelope < 0 || facts_set(&w->call->facts, "MSA_RCPTS", rcpts) < 0)
+		log_error(&w->call->log, "failed", "message:");
+	else
+		stage_start(&way->child, w->call, words(w, way), way->message, way->envelope, w->deadline_ms);
+	if (way->message >= 0)
+		close(way->message);
+	if (way->envelope >= 0)
+		close(way->envelope);
+}
+
+static void
+log_copy(const struct work *w, size_t i, const struct reply_foreign *r)
+{
+	const struct envelope_line *l = &w->envelope.rcpt[i];
+	char code[12], rcpt[ADDR_MAILBOX_MAX + 1];
+
+	snprintf(code, sizeof code, "%d", r->code);
+	snprintf(rcpt, sizeof rcpt, "%.*s", (int)l->path_len, l->path);
+	log_event(&w->call->log, "copy", "rcpt", rcpt, "code", code, "reason", r->text, (char *)NULL);
+}
+
+/* Take a way's verdict, each reply to its recipient. 0, or -1 with errno ENOMEM. */
+static int
+finish(struct work *w, struct way *way)
+{
+	struct verdict v = { 0 };
+	size_t i;
+
+	if (stage_finish(&way->child, w->call, way->n, &v) < 0)
+		return -1;
+	for (i = 0; i < way->n; i++)
+		if (way->only_copies)
+			log_copy(w, way->line[i], &v.reply[i]);
+		else {
+			w->reply[way->line[i]] = v.reply[i];
+			v.reply[i] = (struct reply_foreign){ 0 };
+		}
+	verdict_free(&v);
+	return 0;
+}
+
+static int
+run(struct work *w)
+{
+	size_t first, i, end;
+	int r = 0;
+
+	stage_reap();
+	if (stage_set_deadline(w->call, w->deadline_ms) < 0)
+		return -1;
+	for (first = 0; first < w->ways; first = end) {
+		end = w->ways - first > WIDE ? first + WIDE : w->ways;
+		for (i = first; i < end; i++)
+			start(w, &w->way[i]);
+		for (i = first; i < end; i++)
+			r |= finish(w, &w->way[i]);
+	}
+	return r;
+}
+
+/* The replies in the envelope's order. The exit code. */
+static int
+answer(struct work *w)
+{
+	const struct verdict v = { .reply = w->reply, .n = w->envelope.nrcpt };
+	char chains[24], rcpts[24], accepted[24], code[12], ms[24];
+	const struct reply_foreign *worst;
+	size_t i, yes = 0;
+	bool mixed;
+
+	worst = verdict_reduce(&v, &mixed);
+	for (i = 0; i < v.n; i++)
+		yes += v.reply[i].code < 300;
+	snprintf(chains, sizeof chains, "%zu", w->ways);
+	snprintf(rcpts, sizeof rcpts, "%zu", v.n);
+	snprintf(accepted, sizeof accepted, "%zu", yes);
+	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);
+	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
+	log_event(&w->call->log, "done", "chains", chains, "rcpts", rcpts, "accepted", accepted, "code", code, "ms", ms,
+	    (char *)NULL);
+	return verdict_pass(w->call->out, &v) < 0 ? CHAIN_LATER : CHAIN_DONE;
+}
+
+/* Nothing is to be sent: somebody was refused before the data, and nobody could tell that apart. All get that reply. */
+static bool
+is_over(struct work *w)
+{
+	struct verdict v = { .reply = w->reply };
+	struct reply_foreign all = { 0 };
+	const struct reply_foreign *worst;
+	bool mixed, open = false;
+	size_t i;
+
+	for (i = 0; i < w->envelope.nrcpt; i++)
+		open |= w->reply[i].code == 0;
+	v.n = w->envelope.nrcpt;
+	worst = verdict_reduce(&v, &mixed); /* what has no reply yet counts as accepted, which changes nothing here */
+	if (open && (!worst || facts_get(&w->call->facts, "MSA_PARTIAL")))
+		return false;
+	if (worst)
+		reply_copy(&all, worst);
+	for (i = 0; i < v.n; i++)
+		if (w->reply[i].code == 0)
+			reply_copy(&w->reply[i], &all);
+	reply_foreign_free(&all);
+	return true;
+}
+
+static int
+serve_envelope(struct work *w)
+{
+	size_t n = w->envelope.nrcpt + w->envelope.ncopy;
+
+	w->reply = calloc(n, sizeof *w->reply);
+	w->way = calloc(n, sizeof *w->way);
+	if (!w->reply || !w->way || sort_recipients(w) < 0 || sort_copies(w) < 0)
+		return -1;
+	if (is_over(w))
+		return answer(w);
+	if (w->ways == 1 && !w->way[0].only_copies && !w->lost) { /* the whole message goes one way, as it is */
+		log_event(&w->call->log, "done", "chain", *w->way[0].name ? w->way[0].name : NULL, (char *)NULL);
+		return stage_next(w->call, words(w, &w->way[0]));
+	}
+	return run(w) < 0 ? -1 : answer(w);
+}
+
+static void
+release(struct work *w)
+{
+	size_t i;
+
+	for (i = 0; w->reply && i < w->envelope.nrcpt; i++)
+		reply_foreign_free(&w->reply[i]);
+	for (i = 0; i < w->ways; i++) {
+		free(w->way[i].name);
+		free(w->way[i].line);
+		buf_free(&w->way[i].path);
+		buf_free(&w->way[i].copies);
+	}
+	free(w->reply);
+	free(w->way);
+	envelope_free(&w->envelope);
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	struct work w = { .call = call, .conf = arg, .start_ms = clock_ms() };
+	const char *why;
+	int r, left;
+
+	if (!call->log.message) {
+		log_error(&call->log, "misuse", "MSA_MESSAGE is not set: not in a chain");
+		return CHAIN_MISUSE;
+	}
+	w.deadline_ms = stage_deadline(call);
+	left = clock_left(w.deadline_ms);
+	w.deadline_ms -= left / 10 < MARGIN_MS ? left / 10 : MARGIN_MS;
+	if (envelope_read(&w.envelope, call->envelope, &why) < 0) {
+		log_error(&call->log, "misuse", "%s", why);
+		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	}
+	if (w.envelope.nrcpt == 0 || facts_number(&call->facts, "MSA_RCPTS", -1) != (long long)w.envelope.nrcpt) {
+		log_error(&call->log, "misuse", "MSA_RCPTS is not the number of recipients");
+		r = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	} else {
+		r = serve_envelope(&w);
+		if (r < 0) {
+			log_error(&call->log, "failed", "out of memory");
+			r = stage_verdict(call, REPLY_NO_MEMORY, NULL);
+		}
+	}
+	release(&w);
+	return r;
+}
+
+/* SIGHUP: the table as it is now. */
+static int
+reload(void *arg, const struct log *log)
+{
+	struct conf *conf = arg;
+	struct table t;
+
+	if (table_open(&t, conf->table_path) < 0) {
+		log_error(log, "failed", "%s:", conf->table_path);
+		return -1;
+	}
+	table_close(&conf->table);
+	conf->table = t;
+	return 0;
+}
+
+static int
+usage(void)
+{
+	return stage_misuse("usage: route [-d directory] -t table " STAGE_USAGE " prog [arg ...]");
+}
+
+int
+main(int argc, char *argv[])
+{
+	static const struct stage stage = {
+		.name = "route", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
+	};
+	struct conf conf = { .table_path = NULL };
+	struct stage_options options;
+	char line[LINE_ROOM];
+	int c;
+
+	stage_options(&options);
+	while ((c = getopt(argc, argv, "+d:t:" STAGE_OPTIONS)) != -1)
+		switch (c) {
+		case 'd':
+			conf.directory = optarg;
+			break;
+		case 't':
+			conf.table_path = optarg;
+			break;
+		default:
+			if (c == '?' || stage_option(&options, "route", c, optarg) < 0)
+				return usage();
+		}
+	if (optind == argc || !conf.table_path)
+		return usage();
+	if (table_open(&conf.table, conf.table_path) < 0) {
+		snprintf(line, sizeof line, "route: %s: %s", conf.table_path, strerror(errno));
+		return stage_misuse(line);
+	}
+	conf.otherwise = argv + optind;
+	return stage_run(&stage, &conf, &options);
+}

@@ -1,0 +1,98 @@
+/* ISC licence, see LICENSE. */
+#include "../../cmd/qualify/complete.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "header.h"
+#include "mailaddr.h"
+#include "message.h"
+#include "os.h"
+
+/* Every address of every field, and what offsets promise. */
+static void
+walk(const struct header *h)
+{
+	const char *text = h->text.p;
+	size_t pos = 0, last = 0;
+	struct field f;
+	int r;
+
+	while ((r = header_next(text, h->text.len, &pos, &f)) != 0) {
+		struct mailaddr_list list;
+		struct mailaddr m;
+		enum mailaddr_result got;
+
+		MUST(f.next > last && f.next <= h->text.len && pos == f.next);
+		last = f.next;
+		if (r < 0)
+			continue;
+		MUST(f.name < f.name_end && f.name_end < f.value && f.value <= f.end && f.end <= f.next);
+		mailaddr_begin(&list, text, f.value, f.end);
+		while ((got = mailaddr_next(&list, &m)) == MAILADDR_BOX) {
+			struct addr a;
+
+			MUST(m.local >= f.value && m.local <= m.local_end && m.local_end <= f.end);
+			MUST(m.domain <= m.domain_end && m.domain_end <= f.end && m.name <= m.name_end);
+			MUST((m.labels == 0) == (m.domain == m.domain_end));
+			if (mailaddr_addr(text, &m, &a) == 0)
+				MUST(a.len == strlen(a.text) && a.len <= ADDR_MAILBOX_MAX);
+		}
+		MUST(got == MAILADDR_END || (list.pos >= f.value && list.pos <= f.end));
+	}
+}
+
+/* The message completed, as a file. -1: refused. */
+static int
+complete_file(int fd)
+{
+	static const struct rules rules = { .domain = "example.net", .any_local = true, .suffix = "example.net" };
+	struct facts facts = { 0 };
+	struct header h = { 0 };
+	struct completion c = { .added = 0 };
+	struct message m = { 0 };
+	int out = -1;
+
+	MUST(facts_set(&facts, "MSA_MESSAGE", "x") == 0 && facts_set(&facts, "MSA_HOST", "mx.test") == 0 &&
+	    facts_set(&facts, "SMTPAUTHUSER", "alice@example.net") == 0);
+	if (header_read(&h, fd, HEADER_MAX) == HEADER_OK) {
+		off_t size = message_size(fd);
+
+		walk(&h);
+		if (complete(&c, &rules, &h, &facts, "\r\n") == COMPLETE_OK) {
+			MUST(edits_write(&c.edits, h.text.p, h.text.len, &m) == 0);
+			MUST(message_add_file(&m, fd, (off_t)h.text.len, size - (off_t)h.text.len) == 0);
+			out = message_finish(&m);
+			MUST(out >= 0);
+		} else
+			MUST(c.why.len == 0 || c.why.len < 900);
+	}
+	completion_free(&c);
+	header_free(&h);
+	facts_free(&facts);
+	return out;
+}
+
+/* What was completed has nothing left to complete but what every look removes or reads the same. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct message m = { 0 };
+	int in, once, twice;
+
+	MUST(message_add(&m, data, size) == 0);
+	in = message_finish(&m);
+	MUST(in >= 0);
+	MUST(header_would_join(in) >= 0);
+	once = complete_file(in);
+	if (once >= 0) {
+		twice = complete_file(once);
+		MUST(twice >= 0);
+		MUST(message_size(once) == message_size(twice));
+		close(twice);
+		close(once);
+	}
+	close(in);
+	return 0;
+}
