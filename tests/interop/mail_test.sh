@@ -1,6 +1,6 @@
 #!/bin/sh
-# What mail programs send, through the whole chain: megabytes, what they write themselves, many recipients at once, some
-# of them refused, and BDAT. The stages as residents: mail_resident_test.sh.
+# What mail programs send, through the whole chain: megabytes, what they write themselves, many messages in a session,
+# many recipients at once, some of them refused, and BDAT. The stages as residents: mail_resident_test.sh.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -110,6 +110,66 @@ test_msmtp_takes_recipients_out_of_the_header() {
 	assertEquals "complete" 3 "$(grep -c "^From: .*$USER_NAME" "$T/got")"
 }
 
+# Python's smtplib goes on after what is refused, without and with RSET.
+test_a_session_of_many_messages_and_refusals() {
+	rm -rf "$T/mail/"*
+	timeout 120 python3 - "$SUBMISSION" "$USER_NAME" "$PASSWORD" >"$T/got" 2>&1 <<-'P'
+		import smtplib, ssl, sys
+		context = ssl.create_default_context()
+		context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+		user = sys.argv[2]
+		def text(n): return 'From: %s\r\nTo: bob@example.org\r\nSubject: %s\r\n\r\nbody\r\n' % (user, n)
+		with smtplib.SMTP('127.0.0.1', int(sys.argv[1]), '[IPv6:::1]', timeout=60) as smtp:
+		    smtp.starttls(context=context)
+		    smtp.login(user, sys.argv[3])
+		    print(smtp.sendmail(user, ['one@example.org'], text('one')))
+		    try: smtp.sendmail(user, ['two@host'], text('two'))
+		    except smtplib.SMTPRecipientsRefused as e: print(e)
+		    print(smtp.sendmail(user, ['three@example.org', 'x@host'], text('three')))
+		    try: smtp.sendmail(user, ['four@example.org'], 'From: %s, @@\r\n\r\nbody\r\n' % user)
+		    except smtplib.SMTPDataError as e: print(e)
+		    print(smtp.noop()[0], smtp.verify('bob')[0], smtp.expn('bob')[0], smtp.rset()[0])
+		    try: smtp.sendmail('bob', ['five@example.org'], text('five'))
+		    except smtplib.SMTPSenderRefused as e: print(e.smtp_code)
+		    print(smtp.sendmail(user, ['"six six"@example.org'], text('six')))
+	P
+	cat >"$T/want" <<-'E'
+		{}
+		{'two@host': (554, b"5.1.2 Recipient's domain is not fully qualified")}
+		{'x@host': (554, b"5.1.2 Recipient's domain is not fully qualified")}
+		(554, b'5.6.0 From: address 2 is not valid')
+		250 252 502 250
+		501
+		{}
+	E
+	assert_same "what it heard" "$T/want" "$T/got"
+	assertEquals '"six six"@example.org one@example.org three@example.org ' "$(ls "$T/mail" | LC_ALL=C sort | tr '\n' ' ')"
+}
+
+# Three connections that are used again and again.
+test_nodemailer_keeps_a_pool_of_sessions() {
+	NODE_PATH=/usr/share/nodejs node -e 'require("nodemailer")' >/dev/null 2>&1 || {
+		skip 'no nodemailer'
+		return 0
+	}
+	rm -rf "$T/mail/"*
+	NODE_PATH=/usr/share/nodejs timeout 120 node - "$SUBMISSIONS" "$USER_NAME" "$PASSWORD" >"$T/got" 2>&1 <<-'J'
+		const [port, user, pass] = process.argv.slice(2);
+		const mailer = require('nodemailer').createTransport({ host: '127.0.0.1', port, secure: true, pool: true,
+			maxConnections: 3, auth: { user, pass }, tls: { rejectUnauthorized: false } });
+		const to = (i) => i === 5 ? 'user5@host' : i === 9 ? 'jörg@example.org' : `user${i}@example.org`;
+		Promise.allSettled([...Array(30).keys()].map((i) =>
+			mailer.sendMail({ from: user, to: to(i), subject: `number ${i}`, text: 'x'.repeat(20000) })))
+			.then((results) => {
+				results.forEach((r, i) => { if (r.status !== 'fulfilled') console.log(i, r.reason.responseCode); });
+				mailer.close();
+			});
+	J
+	printf '5 554\n9 550\n' >"$T/want"
+	assert_same "what was refused" "$T/want" "$T/got"
+	assertEquals 28 "$(cat "$T/mail/"*/new/* | grep -c '^Subject: number ')"
+}
+
 # 300 recipients, sent in one go.
 recipients() {
 	seq -f 'user%g@example.org' 300
@@ -178,7 +238,7 @@ test_zz_net_smtp_sends_by_bdat() {
 	fi
 	quickstart_stop
 	kill "$server" 2>/dev/null
-	wait "$server"
+	wait "$server" 2>/dev/null
 	return 0
 }
 
