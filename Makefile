@@ -10,8 +10,10 @@ WARN = -Wall -Wextra -Wshadow -Wpedantic -Wmissing-prototypes -Wstrict-prototype
 	-Wundef -Wformat=2 -Wvla
 CPP_MSA = -std=c11 -D_DEFAULT_SOURCE -Iinclude
 
-# Only tlsd links libtls, only authd libsasl2: tests/links_test.sh looks.
+# Only tlsd and tlsc link libtls, only authd and saslc libsasl2: tests/links_test.sh looks.
 LIBS_tlsd = -ltls
+LIBS_tlsc = -ltls
+LIBS_saslc = -lsasl2
 LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt
 LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
@@ -20,22 +22,24 @@ LIBS_unit = -lcdb
 # Bound at start and then read-only: safer, and a page that a resident's workers share and do not each make their own.
 LINK = -Wl,-z,relro,-z,now
 
-LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o lib/dsn.o \
-	lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
-	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
-	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/relay.o lib/reply.o lib/report.o \
-	lib/rules.o lib/sasl.o lib/side.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o \
-	lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o \
-	lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/client.o lib/clientauth.o lib/clock.o lib/conn.o \
+	lib/data.o lib/delivery.o lib/domains.o lib/dsn.o lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o \
+	lib/facts.o lib/handover.o lib/header.o lib/helper.o lib/id.o lib/injector.o lib/intake.o lib/listener.o \
+	lib/log.o lib/mailaddr.o lib/maildir.o lib/mailing.o lib/message.o lib/msgtext.o lib/nexthop.o lib/os.o \
+	lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/refusals.o lib/relay.o \
+	lib/reply.o lib/report.o lib/rules.o lib/sasl.o lib/side.o lib/stage.o lib/starter.o lib/submission.o \
+	lib/table.o lib/tail.o lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o \
+	lib/tlsstep.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd \
-	bin/qualify bin/resume bin/rewind bin/route bin/stamp bin/submitd bin/tlsd bin/trace
+	bin/qualify bin/resume bin/rewind bin/route bin/saslc bin/smtp-inject bin/stamp bin/submitd bin/tlsc \
+	bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/call/call.o cmd/envelope/envelope.o \
 	cmd/filter/filter.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o \
 	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/resume/resume.o \
-	cmd/resume/session.o cmd/rewind/rewind.o cmd/route/route.o cmd/stamp/stamp.o cmd/submitd/submitd.o \
-	cmd/tlsd/tlsd.o cmd/trace/trace.o
+	cmd/resume/session.o cmd/rewind/rewind.o cmd/route/route.o cmd/saslc/saslc.o cmd/smtp-inject/smtp-inject.o \
+	cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsc/pump.o cmd/tlsc/tlsc.o cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
@@ -54,7 +58,8 @@ all: $(BIN)
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/resume/session.h tests/unit/unit.h
+$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/resume/session.h \
+	cmd/tlsc/pump.h tests/unit/unit.h
 
 libmsa.a: $(LIB)
 	rm -f $@
@@ -84,10 +89,16 @@ bin/rewind: cmd/rewind/rewind.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
 bin/route: cmd/route/route.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/route/route.o libmsa.a $(LIBS_cdb)
+bin/saslc: cmd/saslc/saslc.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/saslc/saslc.o libmsa.a $(LIBS_saslc)
+bin/smtp-inject: cmd/smtp-inject/smtp-inject.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/smtp-inject/smtp-inject.o libmsa.a
 bin/stamp: cmd/stamp/stamp.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a $(LIBS_cdb)
+bin/tlsc: cmd/tlsc/tlsc.o cmd/tlsc/pump.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/tlsc/tlsc.o cmd/tlsc/pump.o libmsa.a $(LIBS_tlsc)
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd) $(LIBS_cdb)
 bin/trace: cmd/trace/trace.o libmsa.a

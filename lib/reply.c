@@ -44,6 +44,14 @@ reply_add(struct buf *out, enum reply r)
 }
 
 int
+reply_add_to(struct buf *out, enum verb v, enum reply r)
+{
+	if (v != VERB_EHLO && v != VERB_HELO && v != VERB_LHLO)
+		return reply_add(out, r);
+	return buf_printf(out, "%d %s\r\n", table[r].code, table[r].text);
+}
+
+int
 reply_addf(struct buf *out, enum reply r, const char *fmt, ...)
 {
 	size_t was = out->len;

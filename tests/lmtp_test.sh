@@ -1,5 +1,5 @@
 #!/bin/sh
-# The LMTP client of lib/lmtp.c, by way of lmtp-inject: exact dialogues with a server that does what it is told.
+# The client of lib/client.c and lib/mailing.c, by way of lmtp-inject: exact dialogues with a server that does what it is told.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -177,7 +177,7 @@ compare(const struct session *s)
 	size_t i;
 
 	ehlo_from_facts(&promised, &s->call->facts);
-	lacks.caps = promised.caps & ~s->has.caps & ~(uint32_t)(CAP_ENHANCEDSTATUSCODES | CAP_SIZE);
+	lacks.caps = promised.caps & ~s->has.caps & ~(uint32_t)(CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_LIMITS);
 	if (lacks.caps && ehlo_keywords(&b, &lacks) == 0) {
 		b.p[--b.len] = '\0';
 		for (i = 0; i < b.len; i++)
