@@ -47,12 +47,12 @@ stage() {
 	chmod 755 "$stage_name"
 }
 
-# Wait until a command succeeds, 10 s at most.
+# Wait until a command succeeds, 20 s at most.
 await() {
 	tries=0
 	until eval "$1"; do
 		tries=$((tries + 1))
-		[ $tries -lt 100 ] || return 1
+		[ $tries -lt 200 ] || return 1
 		sleep 0.1
 	done
 }
