@@ -78,7 +78,7 @@ stop() {
 # A resident session stage at $T/next: submitd, which needs no next stage before a message.
 next() {
 	: >next.log
-	submitd -l "$T/next" -P "${1:-1:100}" true 2>next.log &
+	submitd -e "${2:-20}" -l "$T/next" -P "${1:-1:100}" true 2>next.log &
 	next=$!
 	servers="$servers $next"
 	await 'grep -q "submitd: - ready" next.log' || fail 'the resident is not ready'

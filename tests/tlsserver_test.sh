@@ -261,17 +261,14 @@ test_a_thousand_connections_spread_evenly_and_cost_little() {
 
 # 100 that finish TLS and say nothing, one that sends an octet a second, one that never reads: nobody else waits for them.
 test_slow_and_silent_clients_hold_up_nobody() {
-	next 1:150
-	export RELAYCLIENT=
+	next 1:150 1000000
 	serve -P 1 -t 6 -a 200 call "$T/next"
-	unset RELAYCLIENT
 	clients "$port" <<-'END'
 		silent = [tls(connect()) for i in range(100)]
 		deaf = tls(connect())
 		deaf.settimeout(0.05)
 		try:
-		    deaf.sendall(b'MAIL FROM:<a@example.net>\r\n') # and then what has a reply and is nobody's error
-		    for i in range(2000): deaf.sendall(b'RCPT TO:<b@example.net>\r\n' * 1000)
+		    for i in range(2000): deaf.sendall(b'MAIL FROM:<>\r\n' * 1000)
 		    print('it took everything')
 		except OSError: print('bounded')
 		slow, start = connect(), time.time()
