@@ -8,11 +8,18 @@ export MSA_HOST=mx.test MSA_SESSION=session TCPREMOTEIP=192.0.2.1
 mkdir "$T/tmp"
 export TMPDIR="$T/tmp"
 
+# Says what the message says; "exit N" is how it ends.
 program answer <<'E2'
 #!/bin/sh
+read -r line
 cat >/dev/null
-[ ! -e "$T/says" ] || cat "$T/says"
-exit "$(cat "$T/exit")"
+cr=$(printf '\r')
+line=${line%"$cr"}
+case $line in
+exit*) exit "${line#exit }" ;;
+[245]*) echo "$line" ;;
+*) echo 250 2.0.0 taken ;;
+esac
 E2
 
 # Files of the process have at most 100 blocks, a big message does not fit.
@@ -43,29 +50,26 @@ session() {
 	assert_same "$row, resident" "$T/want.session" "$T/heard"
 }
 
-# A text with escapes, by DATA and by BDAT, its reply, and a session that goes on. usage: text reply stage ...
-text() {
-	said=$1
-	reply=$2
-	shift 2
-	for way in DATA BDAT; do
-		{
-			printf '%s\n' 'S: 220 mx.test ESMTP' 'C: HELO x' 'S: 250 mx.test' 'C: MAIL FROM:<a@example.org>' \
-				'S: 250 2.1.0 Sender ok' 'C: RCPT TO:<b@example.net>' 'S: 250 2.1.5 Recipient ok'
-			if [ $way = DATA ]; then
-				printf '%s\n' 'C: DATA' 'S: 354 End data with <CR><LF>.<CR><LF>' "D: $said.\\r\\n"
-			else
-				n=$(python3 -c 'import sys; print(len(sys.argv[1].encode().decode("unicode_escape")))' "$said")
-				printf '%s\n' "D: BDAT $n LAST\\r\\n$said"
-			fi
-			printf '%s\n' "S: $reply" 'C: NOOP' 'S: 250 2.0.0 Ok' 'C: QUIT' 'S: 221 2.0.0 Bye'
-		} | RELAYCLIENT='' session "$reply by $way" "$@"
-	done
-}
-
-setUp() {
-	rm -f "$T/says"
-	echo 0 >"$T/exit"
+# Standard input is lines "text with escapes|reply": one session, each text by DATA and by BDAT. usage: texts stage ...
+texts() {
+	{
+		printf '%s\n' 'S: 220 mx.test ESMTP' 'C: HELO x' 'S: 250 mx.test'
+		while IFS='|' read -r said reply; do
+			for way in DATA BDAT; do
+				printf '%s\n' 'C: MAIL FROM:<a@example.org>' 'S: 250 2.1.0 Sender ok' \
+					'C: RCPT TO:<b@example.net>' 'S: 250 2.1.5 Recipient ok'
+				if [ $way = DATA ]; then
+					printf '%s\n' 'C: DATA' 'S: 354 End data with <CR><LF>.<CR><LF>' "D: $said.\\r\\n"
+				else
+					n=$(python3 -c 'import sys; print(len(sys.argv[1].encode().decode("unicode_escape")))' "$said")
+					printf '%s\n' "D: BDAT $n LAST\\r\\n$said"
+				fi
+				printf '%s\n' "S: $reply"
+			done
+		done
+		printf '%s\n' 'C: NOOP' 'S: 250 2.0.0 Ok' 'C: QUIT' 'S: 221 2.0.0 Bye'
+	} >"$T/texts"
+	RELAYCLIENT='' session "$*" "$@" <"$T/texts"
 }
 
 test_commands() {
@@ -134,10 +138,10 @@ test_the_envelope() {
 		S: 250-SIZE 1000
 		S: 250-8BITMIME
 		S: 250-ENHANCEDSTATUSCODES
-		S: 250-NO-SOLICITING net.example:ADV
 		S: 250-PRDR
 		S: 250-LIMITS RCPTMAX=1000
-		S: 250 CHUNKING
+		S: 250-CHUNKING
+		S: 250 NO-SOLICITING net.example:ADV
 		C: MAIL FROM:<a@@example.org>
 		S: 501 5.1.7 Bad sender address syntax
 		C: MAIL FROM:<a@host>
@@ -229,7 +233,13 @@ test_unauthenticated() {
 		S: 220 mx.test ESMTP
 		C: EHLO x
 		S: 250-mx.test
-		S: 250 ENHANCEDSTATUSCODES
+		S: 250-PIPELINING
+		S: 250-SIZE
+		S: 250-8BITMIME
+		S: 250-ENHANCEDSTATUSCODES
+		S: 250-PRDR
+		S: 250-LIMITS RCPTMAX=1000
+		S: 250 CHUNKING
 		C: AUTH PLAIN AGJvYgBwZW5jaWw=
 		S: 538 5.7.11 Encryption required for authentication
 		C: QUIT
@@ -239,7 +249,13 @@ test_unauthenticated() {
 		S: 220 mx.test ESMTP
 		C: EHLO x
 		S: 250-mx.test
+		S: 250-PIPELINING
+		S: 250-SIZE
+		S: 250-8BITMIME
 		S: 250-ENHANCEDSTATUSCODES
+		S: 250-PRDR
+		S: 250-LIMITS RCPTMAX=1000
+		S: 250-CHUNKING
 		S: 250 AUTH PLAIN
 		C: AUTH
 		S: 501 5.5.4 Argument missing
@@ -259,12 +275,17 @@ test_unauthenticated() {
 }
 
 test_the_text_itself() {
-	for bare in '\n' '\r' '\0'; do
-		text "Subject: x\\r\\n\\r\\na${bare}b\\r\\n" '554 5.6.0 Bare CR, bare LF or NUL in the message' submitd "$T/answer"
-	done
-	text "$(printf '%01000d' 0)\\r\\n" '554 5.6.0 Line too long in the message' submitd -L 1000 "$T/answer"
-	DATABYTES=10 text 'Subject: x\r\n\r\n' '552 5.3.4 Message too big' submitd "$T/answer"
-	text "$(printf '%070000d' 0)\\r\\n" '250 2.0.0 Ok, message ID' submitd "$T/answer"
+	texts submitd -L 1000 "$T/answer" <<-E2
+		Subject: x\\r\\n\\r\\na\\nb\\r\\n|554 5.6.0 Bare CR, bare LF or NUL in the message
+		Subject: x\\r\\n\\r\\na\\rb\\r\\n|554 5.6.0 Bare CR, bare LF or NUL in the message
+		Subject: x\\r\\n\\r\\na\\0b\\r\\n|554 5.6.0 Bare CR, bare LF or NUL in the message
+		$(printf '%01000d' 0)\\r\\n|554 5.6.0 Line too long in the message
+		$(printf '%0998d' 0)\\r\\n|250 2.0.0 Ok, message ID
+	E2
+	DATABYTES=14 texts submitd "$T/answer" <<-'E2'
+		Subject: x\r\n\r\n|250 2.0.0 Ok, message ID
+		Subject: xy\r\n\r\n|552 5.3.4 Message too big
+	E2
 }
 
 test_storage() {
@@ -286,35 +307,23 @@ test_storage() {
 
 # What a stage or a script behind says goes out as it is, except what speaks of another session than the client's.
 test_what_the_message_chain_says() {
-	while IFS='|' read -r says hears; do
-		printf '%s\r\n' "$says" >"$T/says"
-		text 'Subject: x\r\n\r\n' "${hears:-$says}" submitd "$T/answer"
-	done <<-'E2'
-		550 5.1.8 No return path
-		550 5.7.1 Not allowed
-		550 5.7.0 Refused by site policy
-		554 5.6.0 Message is not valid
-		452 4.3.1 Insufficient storage, try again later
-		521 5.3.2 Go away|554 5.3.0 Next server refused: 521 5.3.2 Go away
-		421 4.3.2 Closing|451 4.3.0 The next server said: 421 4.3.2 Closing
+	texts submitd "$T/answer" <<-'E2'
+		550 5.1.8 No return path\r\n|550 5.1.8 No return path
+		550 5.7.1 Not allowed\r\n|550 5.7.1 Not allowed
+		550 5.7.0 Refused by site policy\r\n|550 5.7.0 Refused by site policy
+		554 5.6.0 Message is not valid\r\n|554 5.6.0 Message is not valid
+		452 4.3.1 Insufficient storage\r\n|452 4.3.1 Insufficient storage
+		521 5.3.2 Go away\r\n|554 5.3.0 The next server said: 521 5.3.2 Go away
+		421 4.3.2 Closing\r\n|451 4.3.0 The next server said: 421 4.3.2 Closing
+		exit 100\r\n|554 5.7.1 Refused
+		exit 111\r\n|451 4.3.0 Local error, try again later
 	E2
-	rm "$T/says"
-	while IFS='|' read -r code hears; do
-		echo "$code" >"$T/exit"
-		text 'Subject: x\r\n\r\n' "$hears" submitd "$T/answer"
-	done <<-'E2'
-		100|554 5.7.1 Refused
-		111|451 4.3.0 Local error, try again later
-	E2
-	echo 0 >"$T/exit"
 }
 
 test_the_header() {
-	while IFS='|' read -r field hears; do
-		text "$field\\r\\n\\r\\n" "$hears" submitd qualify -d example.net -u all "$T/answer"
-	done <<-'E2'
-		From: a b@c.example|554 5.6.0 From: address 1 is not valid
-		To: b@host|554 5.6.0 To: address 1 has no fully qualified domain
+	texts submitd qualify -d example.net -u all "$T/answer" <<-'E2'
+		From: a b@c.example\r\n\r\n|554 5.6.0 From: address 1 is not valid
+		To: b@host\r\n\r\n|554 5.6.0 To: address 1 has no fully qualified domain
 	E2
 }
 
