@@ -1,6 +1,7 @@
 #!/bin/sh
 # The reply to each reason, a row each, as a client sees it: of stages that are started for the session and of residents,
-# and what speaks of a message by DATA and by BDAT. ISC licence, see LICENSE.
+# and what speaks of a message by DATA and by BDAT. (Before TLS: tlsd_test. Without a certificate: tlsd-certificate_test.)
+# ISC licence, see LICENSE.
 # shellcheck source=tests/resident.sh
 . "$(dirname "$0")/resident.sh"
 
