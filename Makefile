@@ -24,16 +24,17 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o l
 	lib/dsn.o lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
 	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
 	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/reply.o lib/report.o lib/rules.o lib/sasl.o \
-	lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o lib/tlsserver.o \
-	lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+	lib/spool.o lib/spooled.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o \
+	lib/tlsserver.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
-	bin/rewind bin/route bin/stamp bin/submitd bin/tlsd bin/trace
+	bin/rewind bin/route bin/spool bin/spoold bin/stamp bin/submitd bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/call/call.o cmd/envelope/envelope.o \
 	cmd/filter/filter.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o \
 	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rewind/rewind.o \
-	cmd/route/route.o cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o cmd/trace/trace.o
+	cmd/route/route.o cmd/spool/list.o cmd/spool/spool.o cmd/spoold/agenda.o cmd/spoold/round.o \
+	cmd/spoold/spoold.o cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
@@ -52,7 +53,8 @@ all: $(BIN)
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h tests/unit/unit.h
+$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/spool/list.h cmd/spoold/agenda.h \
+	cmd/spoold/round.h tests/unit/unit.h
 
 libmsa.a: $(LIB)
 	rm -f $@
@@ -80,6 +82,10 @@ bin/rewind: cmd/rewind/rewind.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
 bin/route: cmd/route/route.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/route/route.o libmsa.a $(LIBS_cdb)
+bin/spool: cmd/spool/list.o cmd/spool/spool.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/spool/list.o cmd/spool/spool.o libmsa.a
+bin/spoold: cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o libmsa.a
 bin/stamp: cmd/stamp/stamp.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
