@@ -142,11 +142,13 @@ conformance:
 	$(MAKE) all
 	tests/conformance/report/run --slow -o CONFORMANCE.md
 
-# Kills workers and residents at random for minutes, and counts what became of every message.
+# Kills workers and residents at random for minutes, and the spool's programs at each of their system calls; counts what
+# became of every message.
 soak:
 	sh scripts/setup check
 	$(MAKE) all check-bin
 	tests/soak/run
+	tests/soak/spool
 
 lint:
 	sh scripts/lint

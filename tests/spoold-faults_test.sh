@@ -1,0 +1,176 @@
+#!/bin/sh
+# spoold: its end, its directory as it may be found, and what fails. What kills do: tests/soak/spool.
+# ISC licence, see LICENSE.
+# shellcheck source=tests/spoold.sh
+. "$(dirname "$0")/spoold.sh"
+
+test_at_sigterm_it_finishes_what_it_has_in_hand() {
+	: >"$T/hold"
+	put
+	put
+	start_runner -n 1
+	until_true [ -e "$T/1.begun" ]
+	kill "$runner_pid"
+	sleep 0.3
+	kill -0 "$runner_pid"
+	assertEquals 'it waits' 0 $?
+	rm "$T/hold"
+	wait "$runner_pid"
+	assertEquals 'its end' 0 $?
+	residents=
+	assert_runs 'one' 1
+	assertEquals 'the other stays' 1 "$(find "$T/spool/cur" -mindepth 1 -maxdepth 1 | wc -l)"
+	drained
+	assert_runs 'and is tried at the next start' 2
+}
+
+test_one_runner_a_directory() {
+	start_runner
+	first=$runner_pid
+	spoold -R 3 "$T/spool" "$T/next" 3>"$T/ready2" 2>>"$T/spoold.log" </dev/null &
+	second=$!
+	residents="$residents $second"
+	assert_logs '^spoold: - locked reason="another runner is there, or what it has begun"'
+	assertEquals 'not ready' '' "$(cat "$T/ready2")"
+	kill "$first"
+	wait "$first"
+	until_true [ -s "$T/ready2" ]
+	assertTrue 'ready then' "[ -s $T/ready2 ]"
+	put
+	until_true is_empty
+	assertTrue 'it does the work' $?
+}
+
+test_a_message_can_be_taken_away_by_hand_and_put_back() {
+	answers 1 '450 4.2.2 Full'
+	put
+	start_runner -b 1000:1000
+	until_true logs waiting=1
+	mv "$T/spool/cur/$id" "$T/held"
+	spool -f "$T/spool"
+	sleep 0.5
+	assert_runs 'away' 1
+	mv "$T/held" "$T/spool/new/$id"
+	spool -f "$T/spool"
+	until_true is_empty
+	assert_runs 'back' 2
+	answers 3 '450 4.2.2 Full'
+	put
+	until_true [ -e "$T/3.done" ]
+	until_true [ -e "$T/spool/cur/$id" ]
+	rm -r "$T/spool/cur/$id"
+	spool -f "$T/spool"
+	sleep 0.5
+	assert_runs 'removed' 3
+	stop_runner
+	assertEquals 'no complaint' '' "$(grep failed\  "$T/spoold.log")"
+}
+
+test_a_damaged_message_is_left_and_told_and_others_go_on() {
+	put
+	echo junk >"$T/spool/new/$id/envelope"
+	damaged=$id
+	put
+	rm "$T/spool/new/$id/message"
+	half=$id
+	put
+	mkdir "$T/spool/new/other" "$T/spool/cur/.x" # nothing of ours
+	start_runner
+	until_true [ -e "$T/1.done" ]
+	assert_logs "^spoold: - failed reason=\"$damaged: Invalid argument\""
+	assert_logs "^spoold: - failed reason=\"$half: message cannot be read: No such file"
+	assert_runs 'the third' 1
+	stop_runner
+	assertTrue 'left' "[ -e $T/spool/cur/$damaged/message ] && [ -e $T/spool/cur/$half/envelope ]"
+}
+
+test_what_was_left_in_tmp_is_swept() {
+	put
+	mkdir "$T/spool/tmp/1ng4pp4y0e82te" "$T/spool/tmp/1ng4pp4y0e82tf"
+	: >"$T/spool/tmp/1ng4pp4y0e82te/message"
+	: >"$T/spool/tmp/1ng4pp4y0e82te/envelope.new"
+	touch -d '2 hours ago' "$T/spool/tmp/1ng4pp4y0e82te"
+	drained
+	assertEquals 'the old one' 1ng4pp4y0e82tf "$(ls "$T/spool/tmp")"
+}
+
+test_ten_thousand_messages_are_no_burden() {
+	put
+	python3 - "$T/spool" "$id" <<-'P'
+		import os, sys
+		d, first = sys.argv[1] + '/cur', sys.argv[1] + '/new/' + sys.argv[2]
+		text = open(first + '/envelope').read().replace('\nnext ', '\nnext 9', 1)
+		digits = '0123456789abcdefghjkmnpqrstvwxyz'
+		for n in range(10000):
+		    id = '0000000000' + ''.join(digits[n >> s & 31] for s in (15, 10, 5, 0))
+		    os.mkdir(f'{d}/{id}')
+		    open(f'{d}/{id}/envelope', 'w').write(text)
+	P
+	start=$(date +%s)
+	start_runner
+	until_true [ -e "$T/1.done" ]
+	assertTrue 'the one that is due is tried soon' "[ $(($(date +%s) - start)) -lt 10 ]"
+	assertTrue 'few descriptors' "[ $(ls "/proc/$runner_pid/fd" | wc -l) -lt 12 ]"
+	stop_runner
+	assertEquals 'nobody else was tried' 10000 "$(ls "$T/spool/cur" | wc -l)"
+}
+
+test_who_was_reached_is_not_tried_again_though_the_disk_is_full() {
+	if [ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=256k,mode=700 none "$T/spool" 2>/dev/null; then
+		skip 'a small tmpfs needs root'
+		return
+	fi
+	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<dave@example.org>'
+	answers 1 '250 2.0.0 one' '450 4.2.2 Full' '550 5.1.1 No such user'
+	put
+	head -c 300000 /dev/zero >"$T/spool/filler" 2>/dev/null
+	start_runner -b 1:1 -n 1
+	assert_logs "spoold: S/M failed reason=\"recording $id: No space left on device\""
+	sleep 3 # it could try again now
+	assert_runs 'once' 1
+	rm "$T/spool/filler"
+	until_true is_empty
+	for n in 2 3; do
+		sed -n '2,$p' "$T/$n.env"
+	done | sort >"$T/got"
+	printf '%s\n' 'RCPT TO:<alice@example.net>' 'RCPT TO:<carol@example.org>' >"$T/expected"
+	assert_same 'then the report, and who waited' "$T/expected" "$T/got"
+	assert_runs 'all' 3
+	stop_runner
+	umount "$T/spool"
+}
+
+test_a_report_that_does_not_fit_comes_later() {
+	if [ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=256k,mode=700 none "$T/spool" 2>/dev/null; then
+		skip 'a small tmpfs needs root'
+		return
+	fi
+	answers 1 '550 5.1.1 No such user'
+	put
+	mount -o remount,nr_inodes=11 "$T/spool" # room for what is known, not for a message
+	start_runner -b 1:1 -n 1
+	assert_logs 'spoold: S/M failed reason="report: No space left on device"'
+	assertEquals 'kept' 'rcpt 1 failed untold 550 5.1.1 No such user' "$(known cur | grep '^rcpt')"
+	mount -o remount,nr_inodes=100 "$T/spool"
+	until_true is_empty
+	assertEquals 'told then' 'Action: failed' "$(tr -d '\r' <"$T/2.msg" | grep '^Action')"
+	assert_runs 'and not tried again' 2
+	stop_runner
+	umount "$T/spool"
+}
+
+test_the_next_stage_may_be_a_resident() {
+	mkdir "$T/mail"
+	resident inject maildir-inject "$T/mail"
+	put
+	: >"$T/ready"
+	spoold -R 3 "$T/spool" call "$T/inject" 3>"$T/ready" 2>>"$T/spoold.log" </dev/null &
+	runner_pid=$!
+	until_true is_empty
+	stop_runner
+	assertEquals 'delivered' 1 "$(find "$T/mail/bob@example.org/new" -type f | wc -l)"
+	stop inject
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"
