@@ -10,8 +10,10 @@ WARN = -Wall -Wextra -Wshadow -Wpedantic -Wmissing-prototypes -Wstrict-prototype
 	-Wundef -Wformat=2 -Wvla
 CPP_MSA = -std=c11 -D_DEFAULT_SOURCE -Iinclude
 
-# Only tlsd links libtls, only authd libsasl2: tests/links_test.sh looks.
+# Only tlsd and tlsc link libtls, only authd and saslc libsasl2: tests/links_test.sh looks.
 LIBS_tlsd = -ltls
+LIBS_tlsc = -ltls
+LIBS_saslc = -lsasl2
 LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt
 LIBS_passwd = -lcdb -lcrypto -lcrypt
 LIBS_cdb = -lcdb
@@ -20,21 +22,25 @@ LIBS_unit = -lcdb
 # Bound at start and then read-only: safer, and a page that a resident's workers share and do not each make their own.
 LINK = -Wl,-z,relro,-z,now
 
-LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/clock.o lib/conn.o lib/data.o lib/delivery.o \
-	lib/dsn.o lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o lib/facts.o lib/handover.o lib/header.o lib/id.o \
-	lib/listener.o lib/lmtp.o lib/log.o lib/mailaddr.o lib/maildir.o lib/message.o lib/os.o lib/param.o \
-	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/reply.o lib/report.o lib/rules.o lib/sasl.o \
-	lib/spool.o lib/spooled.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tlsconf.o lib/tlspump.o \
-	lib/tlsserver.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+LIB = lib/addr.o lib/base64.o lib/buf.o lib/cleartext.o lib/client.o lib/clientauth.o lib/clock.o lib/conn.o \
+	lib/data.o lib/delivery.o lib/domains.o lib/dsn.o lib/edit.o lib/ehlo.o lib/envelope.o lib/events.o \
+	lib/facts.o lib/handover.o lib/header.o lib/helper.o lib/id.o lib/injector.o lib/intake.o lib/listener.o \
+	lib/log.o lib/mailaddr.o lib/maildir.o lib/mailing.o lib/message.o lib/msgtext.o lib/nexthop.o lib/os.o \
+	lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/received.o lib/refusals.o lib/relay.o \
+	lib/reply.o lib/report.o lib/rules.o lib/sasl.o lib/side.o lib/spool.o lib/spooled.o lib/stage.o lib/starter.o \
+	lib/submission.o lib/table.o lib/tail.o lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o \
+	lib/tlsstep.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
-BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd bin/qualify \
-	bin/rewind bin/route bin/spool bin/spoold bin/stamp bin/submitd bin/tlsd bin/trace
+BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd \
+	bin/qualify bin/resume bin/rewind bin/route bin/saslc bin/smtp-inject bin/spool bin/spoold bin/stamp \
+	bin/submitd bin/tlsc bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/call/call.o cmd/envelope/envelope.o \
 	cmd/filter/filter.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o \
-	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rewind/rewind.o \
-	cmd/route/route.o cmd/spool/list.o cmd/spool/spool.o cmd/spoold/agenda.o cmd/spoold/round.o \
-	cmd/spoold/spoold.o cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsd/tlsd.o cmd/trace/trace.o
+	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/resume/resume.o \
+	cmd/resume/session.o cmd/rewind/rewind.o cmd/route/route.o cmd/saslc/saslc.o cmd/smtp-inject/smtp-inject.o \
+	cmd/spool/list.o cmd/spool/spool.o cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o \
+	cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsc/pump.o cmd/tlsc/tlsc.o cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
@@ -53,8 +59,8 @@ all: $(BIN)
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/spool/list.h cmd/spoold/agenda.h \
-	cmd/spoold/round.h tests/unit/unit.h
+$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/resume/session.h \
+	cmd/spool/list.h cmd/spoold/agenda.h cmd/spoold/round.h cmd/tlsc/pump.h tests/unit/unit.h
 
 libmsa.a: $(LIB)
 	rm -f $@
@@ -78,10 +84,16 @@ bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
 bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
+bin/resume: cmd/resume/resume.o cmd/resume/session.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/resume/resume.o cmd/resume/session.o libmsa.a
 bin/rewind: cmd/rewind/rewind.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
 bin/route: cmd/route/route.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/route/route.o libmsa.a $(LIBS_cdb)
+bin/saslc: cmd/saslc/saslc.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/saslc/saslc.o libmsa.a $(LIBS_saslc)
+bin/smtp-inject: cmd/smtp-inject/smtp-inject.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/smtp-inject/smtp-inject.o libmsa.a
 bin/spool: cmd/spool/list.o cmd/spool/spool.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/spool/list.o cmd/spool/spool.o libmsa.a
 bin/spoold: cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o libmsa.a
@@ -89,7 +101,9 @@ bin/spoold: cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o libmsa.a
 bin/stamp: cmd/stamp/stamp.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a $(LIBS_cdb)
+bin/tlsc: cmd/tlsc/tlsc.o cmd/tlsc/pump.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/tlsc/tlsc.o cmd/tlsc/pump.o libmsa.a $(LIBS_tlsc)
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd) $(LIBS_cdb)
 bin/trace: cmd/trace/trace.o libmsa.a
@@ -163,6 +177,6 @@ install: all
 	install -m 644 cmd/*/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
-	rm -f libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
+	rm -rf libmsa.a lib/*.o cmd/*/*.o tests/unit/*.o tests/tools/*.o tests/bench/*.o bin/*
 
 .PHONY: all check-bin demo check bench conformance soak lint fuzz install clean

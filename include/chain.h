@@ -35,6 +35,7 @@ enum {
 	CHAIN_ENVELOPE_MAX = 8388608,    /* octets of an envelope */
 	CHAIN_RCPT_MAX = 1000,           /* recipients of a message; RFC 5321 4.5.3.1.8 wants at least 100 */
 	CHAIN_ERRORS_MAX = 20,           /* refused commands until a session is ended */
+	CHAIN_IDLE_MAX = 1000,           /* NOOP, RSET, EHLO ... without a message until a session is ended */
 	CHAIN_TEXT_MAX = 255,            /* octets of a text that a peer chose, as it enters the environment */
 };
 

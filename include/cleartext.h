@@ -8,13 +8,15 @@
 
 /*
  * The dialogue before TLS where TLS is required (RFC 3207 4): EHLO, NOOP, STARTTLS and QUIT are served, all else is
- * 530 5.7.0. Octets in, replies out: it reads and writes nothing itself.
+ * 530 5.7.0. Or the one within TLS where the client lacks the certificate that is required (RFC 3207 4.1): 554 5.7.0 to
+ * all but QUIT. Octets in, replies out: it reads and writes nothing itself.
  */
 enum { CLEARTEXT_ERRORS_MAX = 20 }; /* the command that is the 20th error is answered 421 4.7.0 */
 
 struct cleartext {
 	const char *host; /* our name; borrowed */
 	bool lmtp;        /* LHLO in EHLO's place (RFC 2033 4.1) */
+	bool refused;     /* for want of a certificate */
 	bool dropping;    /* in the middle of a line that is too long */
 	unsigned char errors;
 };

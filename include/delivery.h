@@ -13,7 +13,7 @@
 
 /*
  * A message in the hands of a stage that delivers, chain(7) VERDICT: what is to be delivered to whom, until when
- * somebody waits, and a reply for each recipient. How it is delivered is the stage's own: lmtp.h, maildir.h.
+ * somebody waits, and a reply for each recipient. How it is delivered is the stage's own: client.h, maildir.h.
  *
  * In a chain (MSA_MESSAGE is set) the message and the envelope are the call's. By hand the envelope comes from options
  * and the message from fd 0, whatever that is, its bare LFs made CRLF.

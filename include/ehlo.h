@@ -31,11 +31,19 @@ enum ehlo_cap {
 	CAP_PRDR = 1 << 17,           /* draft-hall-prdr */
 };
 
+enum {
+	EHLO_WORDS_MAX = 492, /* octets of NO-SOLICITING's words: a reply's line has 512 (RFC 5321 4.5.3.1.5) */
+	EHLO_MAILMAX = 999999, /* RFC 9422 4.1: six digits */
+};
+
 struct ehlo {
 	uint32_t caps;     /* CAP_* */
 	long long size;    /* SIZE's value; 0: no fixed limit */
+	int mailmax;       /* what we offer: messages of a session; 0: no limit */
+	bool pass_solicit; /* what we offer: the next hop takes SOLICIT= too */
 	char auth[256];    /* AUTH's mechanisms, single spaces between; "" for none */
-	char deliverby[24], mt_priority[32], no_soliciting[256], futurerelease[64]; /* their parameters, "" for none */
+	char deliverby[24], mt_priority[32], limits[64], futurerelease[64]; /* their parameters, "" for none */
+	char no_soliciting[EHLO_WORDS_MAX + 1]; /* words, commas between them; "" for none */
 };
 
 /* One EHLO line's text, without code: take its keyword and parameters into e; unknown ones are passed over. */
@@ -45,11 +53,16 @@ void ehlo_take(struct ehlo *e, const char *text, size_t len);
 void ehlo_take_list(struct ehlo *e, const char *s);
 
 /*
- * What the chain offers: the keywords that need no next hop, DATABYTES for SIZE, and MSA_EHLO (EHLO lines, LF or comma
- * between them) for those that need one. Without MSA_EHLO: PIPELINING, ENHANCEDSTATUSCODES, SIZE, 8BITMIME, CHUNKING.
- * PRDR is not for LMTP, which has what it adds.
+ * What the chain offers: the keywords that need no next hop, DATABYTES for SIZE, MSA_MAILMAX for LIMITS, MSA_SOLICIT
+ * for NO-SOLICITING, and MSA_EHLO (EHLO lines, LF or comma between them) for those that need a next hop. Without any
+ * of them: PIPELINING, ENHANCEDSTATUSCODES, SIZE, PRDR (not for LMTP, which has what it adds), LIMITS, 8BITMIME,
+ * CHUNKING. An MSA_EHLO that begins with "=" is the whole list. NULL; or the name of a variable that does not say what
+ * it must: a limit that cannot be read is not the same as none, so nothing can be served.
  */
-void ehlo_from_facts(struct ehlo *e, const struct facts *f);
+const char *ehlo_from_facts(struct ehlo *e, const struct facts *f);
+
+/* One of the words in list (SOLICIT='s value, commas between) is one that e refuses. In any case, whole words. */
+bool ehlo_is_refused(const struct ehlo *e, const char *list, size_t len);
 
 /* Our name in greeting, EHLO reply and Received: MSA_HOST, else the system's. Borrowed from f, or copied to buf. */
 const char *ehlo_host(const struct facts *f, char *buf, size_t cap);

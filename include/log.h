@@ -10,13 +10,19 @@
  * the first stage puts in the peer's place, so that no later stage or script writes to it). A value with other
  * octets than graphic ASCII, or with a quote or backslash, is written in quotes with \xHH for each of them.
  */
-enum { LOG_LINE_MAX = 1000 };
+enum {
+	LOG_LINE_MAX = 1000,
+	LOG_REFUSALS = 600, /* lines a minute that all sessions of a resident stage may write about refused commands */
+};
+
+struct log_budget; /* what the processes of a resident stage share of that */
 
 struct log {
 	const char *stage;
 	const char *session; /* MSA_SESSION, or NULL; borrowed */
 	const char *message; /* MSA_MESSAGE, or NULL; borrowed */
 	bool syslog;         /* not fd 2 */
+	struct log_budget *budget; /* borrowed; NULL: nobody shares the log */
 };
 
 /* Make l ready for stage (a string constant); asks what fd 2 is. peer_fd -1: there is no peer. */
@@ -30,5 +36,17 @@ void log_event(const struct log *l, const char *event, ...) __attribute__((senti
 
 /* The same with one pair more: reason=, formatted, and ": strerror(errno)" behind it where fmt ends with a colon. */
 void log_error(const struct log *l, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* A budget for this process and those it forks, for as long as they live. NULL with errno. */
+struct log_budget *log_budget_new(void);
+
+/*
+ * May a line be written that a client can cause at will, with no cost to it? false: it is counted, and the count is
+ * written in one line once the minute is over, by whoever asks next, or by log_budget_end.
+ */
+bool log_permit(const struct log *l);
+
+/* The service is over: what was counted is written. */
+void log_budget_end(const struct log *l);
 
 #endif

@@ -4,8 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "buf.h"
+#include "verb.h"
 
 /*
  * Every reply of ours, once: symbol, code (RFC 5321 4.2), enhanced status code (RFC 3463; "" where RFC 2034 4 wants
@@ -29,6 +31,8 @@
 	X(REPLY_TIMEOUT,         421, "4.4.2", "Waited too long, closing the connection") \
 	X(REPLY_CHUNK_LENGTH,    421, "4.5.4", "Cannot tell the chunk's length, closing the connection") \
 	X(REPLY_TOO_MANY_ERRORS, 421, "4.7.0", "Too many errors, closing the connection") \
+	X(REPLY_TOO_MANY_COMMANDS, 421, "4.7.0", "Too many commands without a message, closing the connection") \
+	X(REPLY_TOO_MANY_MAILS,  421, "4.7.0", "Too many messages in one session, closing the connection") \
 	X(REPLY_LOCAL_ERROR,     451, "4.3.0", "Local error, try again later") \
 	X(REPLY_NO_MEMORY,       451, "4.3.0", "Out of memory, try again later") \
 	X(REPLY_LATE,            451, "4.4.7", "No answer in time, try again later") \
@@ -36,6 +40,8 @@
 	X(REPLY_UNREPORTED,      451, "4.3.0", "Not all recipients were served, and no report of it was taken; try again") \
 	X(REPLY_NEXT_HOP,        451, "4.4.1", "Next server cannot be reached, try again later") \
 	X(REPLY_NEXT_HOP_LOST,   451, "4.4.2", "Next server closed the connection, try again later") \
+	X(REPLY_NOT_LET_IN,      451, "4.7.0", "Next server does not let us in, try again later") \
+	X(REPLY_NO_SECURITY,     451, "4.7.5", "Next server cannot be reached securely, try again later") \
 	X(REPLY_STORAGE,         452, "4.3.1", "Insufficient storage, try again later") \
 	X(REPLY_TOO_MANY_RCPTS,  452, "4.5.3", "Too many recipients") \
 	X(REPLY_NO_TLS_NOW,      454, "4.7.0", "TLS not available due to a temporary reason") \
@@ -63,6 +69,7 @@
 	X(REPLY_NO_MAILBOX,      550, "5.1.1", "No such mailbox here") \
 	X(REPLY_NO_RETURN_PATH,  550, "5.1.8", "No return path") \
 	X(REPLY_NO_RIGHT,        550, "5.7.1", "Not allowed") \
+	X(REPLY_SOLICITING,      550, "5.7.1", "No soliciting of this class") \
 	X(REPLY_POLICY,          550, "5.7.0", "Refused by site policy") \
 	X(REPLY_NON_ASCII,       550, "5.6.7", "Non-ASCII address, but SMTPUTF8 was not given or is not available") \
 	X(REPLY_NO_REQUIRETLS,   550, "5.7.30", "Next server does not support REQUIRETLS") \
@@ -74,6 +81,7 @@
 	X(REPLY_RCPT_UNQUALIFIED, 554, "5.1.2", "Recipient's domain is not fully qualified") \
 	X(REPLY_NO_RCPTS,        554, "5.5.1", "No valid recipients") \
 	X(REPLY_BARE,            554, "5.6.0", "Bare CR, bare LF or NUL in the message") \
+	X(REPLY_TEXT_LONG,       554, "5.6.0", "Line too long in the message") \
 	X(REPLY_BAD_MESSAGE,     554, "5.6.0", "Message is not valid") \
 	X(REPLY_LOOP,            554, "5.4.6", "Too many Received fields, mail loop") \
 	X(REPLY_NO_8BIT,         554, "5.6.3", "Next server does not take 8-bit data") \
@@ -94,6 +102,9 @@ const char *reply_text(enum reply r);
 int reply_add(struct buf *out, enum reply r);
 int reply_addf(struct buf *out, enum reply r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* The same to a command v: the replies to EHLO, HELO and LHLO have no enhanced code (RFC 2034 4). */
+int reply_add_to(struct buf *out, enum verb v, enum reply r);
+
 /*
  * A reply from somewhere else: a next hop, a script. Lines were joined with LF; octets that may not stand in a
  * reply are "?" by now.
@@ -111,6 +122,12 @@ enum { REPLY_TEXT_MAX = 4096 }; /* octets kept of a foreign text */
  * into line. false: it is no reply line.
  */
 bool reply_line(const char *line, size_t len, int *code, bool *last, const char **text, size_t *textlen);
+
+/*
+ * The octets at the front of p that are a whole reply, lines ended by LF or CRLF, and its *code. 0: not yet; -1: they
+ * will never be one.
+ */
+ssize_t reply_whole(const char *p, size_t n, int *code);
 
 /*
  * Take a line's text into r (the first sets code; an enhanced code of the same class at the front of each line is

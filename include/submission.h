@@ -2,6 +2,7 @@
 #ifndef SUBMISSION_H
 #define SUBMISSION_H
 
+#include "domains.h"
 #include "stage.h"
 
 /*
@@ -15,6 +16,9 @@ struct submission_conf {
 	int answer_s;       /* from the end of the data to the answer */
 	int session_s;      /* in all */
 	int errors_max;     /* refused commands until the session is ended */
+	int line_max;       /* octets of a line of text with its CRLF; 0: no limit */
+	bool mend;          /* a bare LF in DATA becomes CRLF */
+	struct domains *domains; /* which are fully qualified */
 };
 
 /* Serve one session. conf: struct submission_conf. The result is a chain_exit code. */

@@ -21,10 +21,11 @@ struct tlsconf {
 	size_t n;
 	bool only_13;           /* TLS 1.2 is refused */
 	const char *ciphers;    /* as tls_config_set_ciphers has it; NULL: libtls's secure ones */
+	const char *ca;         /* file: clients are asked for a certificate signed by one of these, PEM; NULL: they are not */
 };
 
 /*
- * A server context: TLS 1.2 and 1.3, no client certificate asked for. The caller frees it with tls_free. NULL: why is a
+ * A server context: TLS 1.2 and 1.3. The caller frees it with tls_free. NULL: why is a
  * text that names the file; errno is ENOMEM where that was the reason, else EINVAL.
  */
 struct tls *tlsconf_server(const struct tlsconf *c, struct buf *why);

@@ -12,6 +12,10 @@
 #include "facts.h"
 #include "log.h"
 #include "reply.h"
+#include "side.h"
+#include "tail.h"
+#include "tlslink.h"
+#include "verb.h"
 
 /*
  * One connection of tlsd, from the dialogue in the clear to the last octet, as a state machine that never blocks:
@@ -29,9 +33,17 @@
  *   LINGER     our direction is closed; what still comes is read, since closing over it would reset the connection
  *              and take our last words with it
  *
- * What its writing turned on: any tls_* call may want either direction; octets that libtls has decrypted do not wake
- * poll, so after making room tls_read comes before waiting;
- * an end without close_notify is not a clean one, but the next stage's output still goes out.
+ * Where the client's certificate is required and none was shown, CLEAR comes again, under TLS, and refuses all.
+ * TLS offered only (optional): it begins with STARTING, without what TLS proves, and a stage in the clear:
+ *
+ *   FIRST      its greeting is waited for
+ *   COMMAND    its replies go out; the client's next command is looked at: STARTTLS, and then PREPARING as above, which
+ *              ends that stage; PASS and REPLY for a few others; or PUMP
+ *   PASS       the command goes to the stage
+ *   REPLY      its reply is waited for
+ *
+ * What its writing turned on: an end without close_notify is not a clean one, but the next stage's output still goes
+ * out.
  *
  * It is all in the struct: a process may hold thousands. One that waits holds no buffers.
  */
@@ -40,14 +52,16 @@ struct tlspump_spare { /* zero-initialised at first; at the end the caller frees
 	struct buf raw, up, down;
 };
 struct tlspump_conf { /* of all connections; outlives them */
-	struct tls *tls;  /* a configured server context */
+	struct tls *tls;  /* a configured server context; NULL with optional: STARTTLS cannot be offered */
 	const char *host; /* our name in greeting and EHLO */
 	bool implicit;    /* TLS first */
+	bool optional;    /* TLS offered and not required; not with implicit */
+	bool certificate; /* a client's is required; tls asks for it */
 	bool lmtp;
 	int command_ms;   /* the wait for a command in the clear (twice that for all of them, or NOOPs would go on for ever)
 	                   * and for the one that gets a greeting other than 220 */
 	int handshake_ms; /* the whole handshake */
-	int greeting_ms;  /* for the next stage's greeting to be complete */
+	int greeting_ms;  /* for the next stage's greeting, or its reply to a command that was passed on, to be complete */
 	int stall_ms;     /* for a client that takes no output, or a next stage that does not end after its input did */
 	int linger_ms;
 	void (*forget)(struct tlspump *p, void *arg); /* NULL, or called before the next stage's socket is closed */
@@ -68,13 +82,6 @@ enum tlspump_need {
 	TLSPUMP_DONE,    /* call tlspump_close */
 };
 
-struct tlspump_side {
-	int in, out; /* -1: none. May be the same */
-	bool in_socket, out_socket;
-	bool readable, writable; /* no call since has said otherwise */
-	bool hup;                /* the other side is at its end: no further event will announce it */
-};
-
 struct tlspump {
 	int64_t deadline_ms; /* step again then, whatever happens; 0: none */
 
@@ -84,23 +91,19 @@ struct tlspump {
 	const char *peer;
 	int state;
 	int64_t clear_until_ms; /* the end of the dialogue in the clear */
-	struct tls *tls;
-	bool secure;               /* down leaves through tls */
 	struct cleartext clear;
-	struct tlspump_side net, app; /* the client; the next stage */
-	struct buf raw, up, down;  /* from the client, encrypted; to the next stage; to the client */
-	size_t raw_pos, up_pos, down_pos;
-	short read_wants, write_wants; /* what tls_read and tls_write wait for: POLLIN, POLLOUT; 0: nothing */
-	bool net_eof;              /* the client's transport ended */
-	int net_errno;             /* with this; 0: as it should */
+	struct tlslink net;        /* the client */
+	struct side app;           /* the next stage */
+	struct buf up, down;       /* to the next stage; to the client */
+	size_t up_pos, down_pos;
+	size_t line;               /* octets of up that are the command being passed on */
+	enum verb verb;            /* its verb */
 	bool up_eof;               /* the client's input ended */
 	bool up_shut;              /* and the next stage was told */
 	bool app_deaf;             /* the next stage reads no more */
 	bool app_eof;              /* the next stage's output ended */
 	bool pipelined;            /* input behind STARTTLS */
-	char head[4];              /* of the line of output in progress */
-	unsigned char head_len;    /* 0: at the beginning of a line */
-	char last[4];              /* the beginning of the last complete line of output */
+	struct tail tail;          /* of the output */
 	int64_t start_ms;
 	uint64_t in_octets, out_octets;
 	const char *end;           /* why it ended, for the log; a constant */
@@ -134,10 +137,13 @@ void tlspump_refused(struct tlspump *p, enum reply r);
 /* The service ends: a client still in the clear is told so, others go on. */
 void tlspump_stop(struct tlspump *p);
 
-/* The handshake and the next stage's greeting lie behind it. */
+/* The next stage's greeting lies behind it, and with it the handshake, unless TLS is optional. */
 bool tlspump_is_through(const struct tlspump *p);
 
-/* Add what TLS proved: SSL_PROTOCOL and so on. 0, or -1 with errno ENOMEM. */
+/* It is under TLS: TLSPUMP_START means the stage behind it, not the one in the clear. */
+bool tlspump_is_secure(const struct tlspump *p);
+
+/* Add what TLS proved: SSL_PROTOCOL and so on; in the clear nothing. 0, or -1 with errno ENOMEM. */
 int tlspump_facts(const struct tlspump *p, struct facts *f);
 
 /* Free what p owns; the next stage's socket is closed. */

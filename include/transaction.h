@@ -8,6 +8,7 @@
 
 #include "addr.h"
 #include "buf.h"
+#include "domains.h"
 #include "ehlo.h"
 #include "reply.h"
 
@@ -28,14 +29,20 @@ struct transaction {
 	size_t nrcpt;
 };
 
+/* What MAIL and RCPT are held against. */
+struct transaction_rules {
+	struct ehlo offered;     /* what EHLO listed (no caps: after HELO, so no parameter is known) */
+	struct domains *domains; /* borrowed */
+};
+
 /*
- * MAIL's and RCPT's argument ("FROM:<...> KEY=value"). offered is what EHLO listed (no caps: after HELO, so no
- * parameter is known). The reply is the answer, REPLY_SENDER_OK or REPLY_RCPT_OK where it was taken; out of memory
- * is REPLY_NO_MEMORY. *detail: NULL, or the keyword the reply is about, in arg, *detail_len octets.
+ * MAIL's and RCPT's argument ("FROM:<...> KEY=value"). The reply is the answer, REPLY_SENDER_OK or REPLY_RCPT_OK where
+ * it was taken; out of memory is REPLY_NO_MEMORY. *detail: NULL, or the keyword the reply is about, in arg, *detail_len
+ * octets.
  */
-enum reply transaction_mail(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len,
+enum reply transaction_mail(struct transaction *t, const struct transaction_rules *rules, const char *arg, size_t len,
     const char **detail, size_t *detail_len);
-enum reply transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len,
+enum reply transaction_rcpt(struct transaction *t, const struct transaction_rules *rules, const char *arg, size_t len,
     const char **detail, size_t *detail_len);
 
 /*

@@ -81,6 +81,24 @@ addr_is_domain(const char *s, size_t n)
 	return n > 0 && n <= ADDR_DOMAIN_MAX && domain_len(s, n) == n && addr_is_utf8(s, n);
 }
 
+/* IPv4-address-literal: four numbers of one to three digits, zeros in front allowed, which inet_pton does not take. */
+static bool
+is_ipv4(const char *s, size_t n)
+{
+	size_t i = 0, start;
+	int part, value;
+
+	for (part = 0; part < 4; part++) {
+		if (part > 0 && (i == n || s[i++] != '.'))
+			return false;
+		for (start = i, value = 0; i < n && s[i] >= '0' && s[i] <= '9' && i - start < 3; i++)
+			value = value * 10 + (s[i] - '0');
+		if (i == start || value > 255)
+			return false;
+	}
+	return i == n;
+}
+
 /* What stands between the brackets of an address literal, RFC 5321 4.1.3. */
 static bool
 is_literal(const char *s, size_t n)
@@ -91,11 +109,11 @@ is_literal(const char *s, size_t n)
 
 	if (n == 0 || n >= ADDR_DOMAIN_MAX || memchr(s, '\0', n)) /* inet_pton would stop at a NUL */
 		return false;
+	if (is_ipv4(s, n))
+		return true;
 	if (n < sizeof text) {
 		memcpy(text, s, n);
 		text[n] = '\0';
-		if (inet_pton(AF_INET, text, addr) == 1)
-			return true;
 		if (strncasecmp(text, "IPv6:", 5) == 0)
 			return inet_pton(AF_INET6, text + 5, addr) == 1;
 	}

@@ -15,13 +15,19 @@ cleartext_greet(const struct cleartext *c, struct buf *out)
 }
 
 static enum cleartext_result
-say(struct cleartext *c, struct buf *out, enum reply r)
+say_to(struct cleartext *c, struct buf *out, enum verb v, enum reply r)
 {
 	bool enough = reply_code(r) >= 500 && ++c->errors >= CLEARTEXT_ERRORS_MAX;
 
-	if (reply_add(out, enough ? REPLY_TOO_MANY_ERRORS : r) < 0)
+	if ((enough ? reply_add(out, REPLY_TOO_MANY_ERRORS) : reply_add_to(out, v, r)) < 0)
 		return CLEARTEXT_ERROR;
 	return enough || r == REPLY_BYE ? CLEARTEXT_END : CLEARTEXT_LINE;
+}
+
+static enum cleartext_result
+say(struct cleartext *c, struct buf *out, enum reply r)
+{
+	return say_to(c, out, VERB_UNKNOWN, r);
 }
 
 static enum cleartext_result
@@ -30,7 +36,7 @@ hello(struct cleartext *c, struct buf *out, bool argument)
 	static const struct ehlo offer = { .caps = CAP_STARTTLS | CAP_ENHANCEDSTATUSCODES };
 
 	if (!argument)
-		return say(c, out, REPLY_NO_ARGUMENT);
+		return say_to(c, out, VERB_EHLO, REPLY_NO_ARGUMENT);
 	return ehlo_reply(out, &offer, c->host) < 0 ? CLEARTEXT_ERROR : CLEARTEXT_LINE;
 }
 
@@ -41,14 +47,16 @@ command(struct cleartext *c, char *line, size_t len, struct buf *out)
 	size_t arglen;
 	enum verb v = verb_parse(line, len, &arg, &arglen);
 
+	if (c->refused && v != VERB_QUIT)
+		return say(c, out, REPLY_CERTIFICATE);
 	switch (v) {
 	case VERB_EHLO:
 	case VERB_HELO:
 		if (c->lmtp)
-			return say(c, out, REPLY_UNKNOWN_VERB); /* RFC 2033 4.1 wants 500 */
-		return v == VERB_EHLO ? hello(c, out, arglen > 0) : say(c, out, REPLY_TLS_FIRST);
+			return say_to(c, out, v, REPLY_UNKNOWN_VERB); /* RFC 2033 4.1 wants 500 */
+		return v == VERB_EHLO ? hello(c, out, arglen > 0) : say_to(c, out, v, REPLY_TLS_FIRST);
 	case VERB_LHLO:
-		return c->lmtp ? hello(c, out, arglen > 0) : say(c, out, REPLY_TLS_FIRST);
+		return c->lmtp ? hello(c, out, arglen > 0) : say_to(c, out, v, REPLY_TLS_FIRST);
 	case VERB_NOOP:
 		return say(c, out, REPLY_OK);
 	case VERB_STARTTLS:

@@ -13,9 +13,17 @@ put(struct message *m, const char **run, const char *end)
 	return r;
 }
 
-/* From p, in the middle of a line: the octet behind its LF, or end; the state there. */
+/* n octets more of a line. */
+static void
+count(struct data *d, size_t n)
+{
+	d->line += n;
+	d->is_long |= d->line_max > 0 && d->line > d->line_max;
+}
+
+/* From p, in the middle of a line: the octet behind its LF, or end; the state there. *lone: that LF is a bare one. */
 static const char *
-line(struct data *d, const char *p, const char *end)
+line(struct data *d, const char *p, const char *end, bool *lone)
 {
 	const char *lf = memchr(p, '\n', (size_t)(end - p));
 	const char *stop = lf ? lf : end, *cr = memchr(p, '\r', (size_t)(stop - p));
@@ -23,16 +31,14 @@ line(struct data *d, const char *p, const char *end)
 	d->bare |= memchr(p, '\0', (size_t)(stop - p)) != NULL;
 	if (cr && cr + 1 < stop)
 		d->bare = true;
+	*lone = lf && (lf == p || lf[-1] != '\r');
+	count(d, (size_t)(stop - p) + (lf != NULL) + *lone);
 	if (!lf) {
 		d->state = stop > p && stop[-1] == '\r' ? DATA_CR : DATA_LINE;
 		return end;
 	}
-	if (lf > p && lf[-1] == '\r')
-		d->state = DATA_START;
-	else {
-		d->bare = true;
-		d->state = DATA_LINE;
-	}
+	d->state = *lone ? DATA_LINE : DATA_START;
+	d->line = 0;
 	return lf + 1;
 }
 
@@ -41,6 +47,8 @@ static const char *
 after_cr(struct data *d, const char *p)
 {
 	if (*p == '\n') {
+		count(d, 1);
+		d->line = 0;
 		d->state = DATA_START;
 		return p + 1;
 	}
@@ -53,6 +61,7 @@ int
 data_dots(struct data *d, const char *in, size_t n, size_t *used, struct message *m)
 {
 	const char *p = in, *end = in + n, *run = in;
+	bool lone;
 
 	while (p < end) {
 		switch (d->state) {
@@ -93,7 +102,15 @@ data_dots(struct data *d, const char *in, size_t n, size_t *used, struct message
 			p = after_cr(d, p);
 			break;
 		case DATA_LINE:
-			p = line(d, p, end);
+			p = line(d, p, end, &lone);
+			d->bare |= lone && !d->mend;
+			if (lone && d->mend) {
+				if (put(m, &run, p - 1) < 0 || (m && message_add(m, "\r\n", 2) < 0)) {
+					*used = (size_t)(p - in);
+					return -1;
+				}
+				run = p;
+			}
 			break;
 		}
 	}
@@ -107,14 +124,23 @@ int
 data_octets(struct data *d, const char *in, size_t n, bool text, bool last, struct message *m)
 {
 	const char *p = in, *end = in + n;
+	bool lone;
 
 	while (text && p < end) {
 		if (d->state == DATA_CR)
 			p = after_cr(d, p);
-		else
-			p = line(d, p, end);
+		else {
+			p = line(d, p, end, &lone);
+			d->bare |= lone;
+		}
 	}
-	if (text && last && d->state == DATA_CR)
-		d->bare = true;
-	return m ? message_add(m, in, n) : 0;
+	if (m && message_add(m, in, n) < 0)
+		return -1;
+	if (!text || !last)
+		return 0;
+	d->bare |= d->state == DATA_CR;
+	if (d->state != DATA_LINE)
+		return 0;
+	count(d, 2);
+	return m ? message_add(m, "\r\n", 2) : 0;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "chain.h"
+#include "param.h"
 
 /* Keyword, bit, and where in struct ehlo its parameters are kept (0: it has none that count). */
 static const struct {
@@ -20,6 +21,7 @@ static const struct {
 	{ "8BITMIME", CAP_8BITMIME, 0, 0 },
 	{ "ENHANCEDSTATUSCODES", CAP_ENHANCEDSTATUSCODES, 0, 0 },
 	{ "PRDR", CAP_PRDR, 0, 0 },
+	{ "LIMITS", CAP_LIMITS, WITH(limits) },
 	{ "CHUNKING", CAP_CHUNKING, 0, 0 },
 	{ "BINARYMIME", CAP_BINARYMIME, 0, 0 },
 	{ "DSN", CAP_DSN, 0, 0 },
@@ -27,7 +29,6 @@ static const struct {
 	{ "DELIVERBY", CAP_DELIVERBY, WITH(deliverby) },
 	{ "MT-PRIORITY", CAP_MT_PRIORITY, WITH(mt_priority) },
 	{ "REQUIRETLS", CAP_REQUIRETLS, 0, 0 },
-	{ "LIMITS", CAP_LIMITS, 0, 0 },
 	{ "NO-SOLICITING", CAP_NO_SOLICITING, WITH(no_soliciting) },
 	{ "FUTURERELEASE", CAP_FUTURERELEASE, WITH(futurerelease) },
 	{ "MTRK", CAP_MTRK, 0, 0 },
@@ -39,11 +40,11 @@ static const struct {
 enum { TABLE = sizeof table / sizeof *table };
 
 /* What submitd does by itself, whatever the next hop offers. */
-static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_CHUNKING | CAP_PRDR;
+static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_PRDR | CAP_LIMITS | CAP_CHUNKING;
 
 /* What a chain may offer only because its next hop does: MSA_EHLO's part. */
 static const uint32_t needs_next_hop = CAP_8BITMIME | CAP_BINARYMIME | CAP_DSN | CAP_SMTPUTF8 | CAP_DELIVERBY |
-    CAP_MT_PRIORITY | CAP_REQUIRETLS | CAP_FUTURERELEASE | CAP_MTRK;
+    CAP_MT_PRIORITY | CAP_REQUIRETLS | CAP_FUTURERELEASE | CAP_MTRK | CAP_NO_SOLICITING;
 
 void
 ehlo_take(struct ehlo *e, const char *text, size_t len)
@@ -85,22 +86,105 @@ ehlo_take_list(struct ehlo *e, const char *s)
 	}
 }
 
-void
+/* The word at the start of s, behind what separates words; its length, 0: there is none. */
+static size_t
+word(const char **s, const char *end)
+{
+	const char *p = *s;
+
+	while (p < end && (*p == ' ' || *p == ','))
+		p++;
+	for (*s = p; p < end && *p != ' ' && *p != ','; p++)
+		;
+	return (size_t)(p - *s);
+}
+
+/* Add a list of words (spaces or commas between) to those refused. 0, or -1: not words of RFC 3865 2.2, or too many. */
+static int
+refuse_words(struct ehlo *e, const char *s, size_t len)
+{
+	const char *end = s + len;
+	size_t n, at;
+
+	for (; (n = word(&s, end)) > 0; s += n) {
+		if (ehlo_is_refused(e, s, n))
+			continue;
+		at = strlen(e->no_soliciting);
+		if (param_check(PARAM_SOLICIT, s, n) < 0 || at + 1 + n > EHLO_WORDS_MAX)
+			return -1;
+		snprintf(e->no_soliciting + at, sizeof e->no_soliciting - at, "%s%.*s", at > 0 ? "," : "", (int)n, s);
+	}
+	return 0;
+}
+
+bool
+ehlo_is_refused(const struct ehlo *e, const char *list, size_t len)
+{
+	const char *end = list + len, *ours_end = e->no_soliciting + strlen(e->no_soliciting), *own;
+	size_t n, k;
+
+	for (; (n = word(&list, end)) > 0; list += n)
+		for (own = e->no_soliciting; (k = word(&own, ours_end)) > 0; own += k)
+			if (k == n && strncasecmp(own, list, n) == 0)
+				return true;
+	return false;
+}
+
+/* What the next hop says of itself. */
+static void
+next_hop(struct ehlo *e, const char *s)
+{
+	char theirs[sizeof e->no_soliciting];
+
+	ehlo_take_list(e, s);
+	e->pass_solicit = e->caps & CAP_NO_SOLICITING;
+	memcpy(theirs, e->no_soliciting, sizeof theirs);
+	e->no_soliciting[0] = '\0';
+	if (refuse_words(e, theirs, strlen(theirs)) < 0) /* its words are its own business then: it refuses them itself */
+		e->no_soliciting[0] = '\0';
+}
+
+static bool
+is_set(const struct facts *f, const char *name)
+{
+	const char *s = facts_get(f, name);
+
+	return s && *s;
+}
+
+const char *
 ehlo_from_facts(struct ehlo *e, const struct facts *f)
 {
-	const char *s = facts_get(f, "MSA_EHLO");
-	long long limit = facts_number(f, "DATABYTES", 0);
+	const char *s = facts_get(f, "MSA_EHLO"), *wrong = NULL;
+	long long limit = facts_number(f, "DATABYTES", 0), mails = facts_number(f, "MSA_MAILMAX", 0);
+	const bool whole = s && *s == '='; /* the dialogue is somebody else's, so our part of the list is too */
 
 	*e = (struct ehlo){ 0 };
-	if (s)
-		ehlo_take_list(e, s);
+	if (whole)
+		ehlo_take_list(e, s + 1);
+	else if (s)
+		next_hop(e, s);
 	else
 		e->caps = CAP_8BITMIME;
-	e->caps = (e->caps & needs_next_hop) | ours;
+	e->caps = whole ? e->caps & (needs_next_hop | ours) : (e->caps & needs_next_hop) | ours;
 	if (facts_is_lmtp(f))
 		e->caps &= ~(uint32_t)CAP_PRDR;
+	if (is_set(f, "DATABYTES") && facts_number(f, "DATABYTES", -1) < 0)
+		wrong = "DATABYTES";
 	if (limit > 0 && (e->size == 0 || limit < e->size))
 		e->size = limit;
+	if (mails > EHLO_MAILMAX || (is_set(f, "MSA_MAILMAX") && facts_number(f, "MSA_MAILMAX", -1) < 0))
+		wrong = "MSA_MAILMAX";
+	e->mailmax = wrong ? 0 : (int)mails;
+	snprintf(e->limits, sizeof e->limits, "RCPTMAX=%d", CHAIN_RCPT_MAX);
+	if (e->mailmax > 0)
+		snprintf(e->limits, sizeof e->limits, "RCPTMAX=%d MAILMAX=%d", CHAIN_RCPT_MAX, e->mailmax);
+	s = facts_get(f, "MSA_SOLICIT");
+	if (s && refuse_words(e, s, strlen(s)) < 0)
+		wrong = "MSA_SOLICIT";
+	if (s)
+		e->caps |= CAP_NO_SOLICITING;
+	return wrong;
 }
 
 const char *
@@ -124,8 +208,6 @@ keyword(struct buf *out, const struct ehlo *e, size_t i)
 
 	if (table[i].cap == CAP_SIZE && e->size > 0)
 		return buf_printf(out, "SIZE %lld", e->size);
-	if (table[i].cap == CAP_LIMITS)
-		return buf_printf(out, "LIMITS RCPTMAX=%d", CHAIN_RCPT_MAX);
 	return buf_printf(out, "%s%s%s", table[i].keyword, *param ? " " : "", param);
 }
 

@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 enum { LOG_ID_MAX = 64 }; /* ours have 14 octets */
 
@@ -157,4 +161,51 @@ log_error(const struct log *log, const char *event, const char *fmt, ...)
 	if (len && fmt[len - 1] == ':')
 		snprintf(reason + used, sizeof reason - used, " %s", strerror(e));
 	log_event(log, event, "reason", reason, (char *)NULL);
+}
+
+/* In memory that a parent and its workers share. */
+struct log_budget {
+	atomic_llong minute; /* of the monotonic clock: the one that the others are about */
+	atomic_uint lines, suppressed;
+};
+
+struct log_budget *
+log_budget_new(void)
+{
+	void *p = mmap(NULL, sizeof(struct log_budget), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p; /* zeroes */
+}
+
+void
+log_budget_end(const struct log *l)
+{
+	struct log service = *l;
+	unsigned n = l->budget ? atomic_exchange(&l->budget->suppressed, 0) : 0;
+	char text[16];
+
+	if (n == 0)
+		return;
+	service.session = service.message = NULL; /* it is about all sessions */
+	snprintf(text, sizeof text, "%u", n);
+	log_event(&service, "suppressed", "lines", text, (char *)NULL);
+}
+
+bool
+log_permit(const struct log *l)
+{
+	struct log_budget *b = l->budget;
+	long long now = clock_ms() / 60000, was;
+
+	if (!b)
+		return true;
+	was = atomic_load(&b->minute);
+	if (was != now && atomic_compare_exchange_strong(&b->minute, &was, now)) { /* one of all who come writes it */
+		log_budget_end(l);
+		atomic_store(&b->lines, 0);
+	}
+	if (atomic_fetch_add(&b->lines, 1) < LOG_REFUSALS)
+		return true;
+	atomic_fetch_add(&b->suppressed, 1);
+	return false;
 }

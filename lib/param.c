@@ -11,7 +11,7 @@
 enum {
 	ENVID_MAX = 100,  /* RFC 3461 4.4: characters of the xtext */
 	ORCPT_MAX = 500,  /* RFC 3461 4.2 */
-	SOLICIT_MAX = 1000, /* RFC 3865 3.2 */
+	SOLICIT_MAX = 1000, /* RFC 3865 2.2 */
 	MTRK_MAX = 65,    /* RFC 3885 3.1: a base64 hash, a colon, nine digits */
 };
 
@@ -125,14 +125,17 @@ check_mt_priority(const char *s, size_t n) /* RFC 6710 6: -9 to 9, no "-0" */
 }
 
 static bool
-check_solicit(const char *s, size_t n) /* RFC 3865 3.2: keywords, comma between them */
+check_solicit(const char *s, size_t n) /* RFC 3865 2.2: words with commas between, each one beginning with a letter */
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		if (!is_alnum_or(s[i], "-_.:,") || (s[i] == ',' && i > 0 && s[i - 1] == ','))
+	for (i = 0; i < n; i++) {
+		bool first = i == 0 || s[i - 1] == ',';
+
+		if (first ? is_digit(s[i]) || !is_alnum_or(s[i], "") : !is_alnum_or(s[i], "-_.:,"))
 			return false;
-	return n > 0 && n <= SOLICIT_MAX && *s != ',' && s[n - 1] != ',';
+	}
+	return n > 0 && n <= SOLICIT_MAX && s[n - 1] != ',';
 }
 
 static bool

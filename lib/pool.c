@@ -493,7 +493,8 @@ make(struct pool *p)
 	os_close_inherited(CHAIN_FD_LOG + 1);
 	p->board = mmap(NULL, max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	p->worker = calloc(max, sizeof *p->worker);
-	if (p->board == MAP_FAILED || !p->worker || make_pipe(p->wake) < 0 || make_pipe(p->stop) < 0 ||
+	p->log.budget = log_budget_new();
+	if (p->board == MAP_FAILED || !p->worker || !p->log.budget || make_pipe(p->wake) < 0 || make_pipe(p->stop) < 0 ||
 	    make_pipe(p->retire) < 0 || (p->signals = os_signals()) < 0) {
 		log_error(&p->log, "failed", "pool:");
 		return CHAIN_LATER;
@@ -518,6 +519,7 @@ pool_run(const struct stage *stage, void *conf, const struct pool_conf *pool)
 	while (turn(&p))
 		;
 	finish(&p);
+	log_budget_end(&p.log);
 	log_event(&p.log, "stopped", (char *)NULL);
 	free(p.worker);
 	return CHAIN_DONE;

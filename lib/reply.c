@@ -44,6 +44,14 @@ reply_add(struct buf *out, enum reply r)
 }
 
 int
+reply_add_to(struct buf *out, enum verb v, enum reply r)
+{
+	if (v != VERB_EHLO && v != VERB_HELO && v != VERB_LHLO)
+		return reply_add(out, r);
+	return buf_printf(out, "%d %s\r\n", table[r].code, table[r].text);
+}
+
+int
 reply_addf(struct buf *out, enum reply r, const char *fmt, ...)
 {
 	size_t was = out->len;
@@ -81,6 +89,26 @@ reply_line(const char *line, size_t len, int *code, bool *last, const char **tex
 	*text = line + (len > 3 ? 4 : 3);
 	*textlen = len > 3 ? len - 4 : 0;
 	return true;
+}
+
+ssize_t
+reply_whole(const char *p, size_t n, int *code)
+{
+	size_t at = 0, len, textlen;
+	const char *lf, *text;
+	bool last = false;
+	int first = 0;
+
+	while (!last && at < n && (lf = memchr(p + at, '\n', n - at))) {
+		len = (size_t)(lf - p) - at;
+		if (len > 0 && lf[-1] == '\r')
+			len--;
+		if (!reply_line(p + at, len, code, &last, &text, &textlen) || (first && *code != first))
+			return -1;
+		first = *code;
+		at = (size_t)(lf - p) + 1;
+	}
+	return last ? (ssize_t)at : 0;
 }
 
 /* The length of an enhanced status code (RFC 3463 2) of the given class at the start of s; 0: none. */

@@ -238,8 +238,12 @@ run_once(const struct stage *stage, void *conf, const char *user)
 	} else if (stage->kind == STAGE_MESSAGE && call.log.message && check_message(&call) < 0)
 		r = fail(&call);
 	else if (user && stage_drop(user) < 0) {
+		bool misuse = errno == ENOENT && !call.log.message; /* a mistake of ours never refuses a message for good */
+
 		log_error(&call.log, "failed", "user %s:", user);
 		r = fail(&call);
+		if (misuse)
+			r = CHAIN_MISUSE;
 	} else {
 		os_close_inherited(call.envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
 		r = stage->serve(&call, conf);

@@ -13,8 +13,9 @@
 
 #include "buf.h"
 #include "chain.h"
+#include "os.h"
 
-enum { LETTER_MAX = 4096 }; /* octets of facts: four of them, at most CHAIN_TEXT_MAX each */
+enum { LETTER_MAX = 4096 }; /* octets of facts: six of them, at most CHAIN_TEXT_MAX each */
 
 static int
 can_start(const char *path)
@@ -113,10 +114,9 @@ starter_fork(struct starter *s, const struct call *call, char *const argv[])
 	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
 	s->pid = fork();
 	if (s->pid == 0) {
-		close(fd[0]);
 		if (dup2(fd[1], 0) < 0 || dup2(fd[1], 1) < 0)
 			_exit(CHAIN_LATER);
-		close(fd[1]);
+		os_close_from(CHAIN_FD_ENVELOPE); /* while it waits it is nobody's end but its own */
 		_exit(become(call, argv));
 	}
 	e = errno;

@@ -1,22 +1,15 @@
 /* ISC licence, see LICENSE. */
 #include "submission.h"
 
-#include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "chain.h"
 #include "clock.h"
-#include "conn.h"
-#include "data.h"
-#include "ehlo.h"
-#include "id.h"
+#include "intake.h"
 #include "param.h"
-#include "transaction.h"
+#include "refusals.h"
 #include "verb.h"
 
 /*
@@ -34,60 +27,62 @@ enum state {
 	ANY = (1 << 6) - 1,
 };
 
-enum { CHECK_S = 30 }; /* for the check at RCPT; a client waits 5 minutes (RFC 5321 4.5.3.2.3), and may have many */
-
-#define SAID REPLY_COUNT /* no reply is missing: the handler has said it */
+#define SAID INTAKE_SAID
 
 struct submission {
 	struct call *call;
 	const struct submission_conf *conf;
-	struct ehlo offered; /* what EHLO lists */
-	bool lmtp;
+	struct transaction_rules rules; /* rules.offered is what EHLO lists */
 	bool esmtp;          /* greeted by EHLO or LHLO: parameters are known */
 	bool auth;           /* a stage in front of us was there to offer AUTH, so MAIL may have AUTH= */
 	enum state state;
-	struct transaction mail;
-	struct message text; /* the message as far as it is in */
-	struct data data;
-	enum reply spoilt;   /* why the message will be refused at its end; REPLY_OK: it is good so far */
+	struct intake in;
 	bool over;           /* close after this reply */
 	int errors;
+	int idle;            /* commands since a message was taken that can go on for ever */
+	int mails;
+	struct refusals refusals;
+	const char *detail;  /* NULL, or the keyword that the reply is about, in the line of the command; */
+	size_t detail_len;
 	struct conn conn;    /* last: its buffer is not zeroed, or every idle session would hold all of it */
 };
 
 typedef enum reply handler(struct submission *s, char *arg, size_t len);
 
-/* Say r. Without memory for it what was said before goes out first, and r takes its room. */
+/* Say r to verb, with the keyword that it is about, which comes from the peer and so may be anything. */
 static int
-say(struct submission *s, enum reply r)
+say(struct submission *s, enum verb to, enum reply r)
 {
-	if (reply_add(&s->conn.out, r) == 0)
-		return 0;
-	return conn_flush(&s->conn, s->conf->command_wait_s * 1000) < 0 ? -1 : reply_add(&s->conn.out, r);
+	char clean[41];
+	size_t i;
+
+	if (!s->detail)
+		return intake_say(&s->in, to, r);
+	for (i = 0; i < s->detail_len && i < sizeof clean - 1; i++)
+		clean[i] = s->detail[i] > ' ' && s->detail[i] <= '~' ? s->detail[i] : '?';
+	clean[i] = '\0';
+	return reply_addf(&s->conn.out, r, "%s: %s", reply_text(r), clean) == 0 ? 0 : intake_say(&s->in, to, r);
 }
 
 static void
 forget(struct submission *s)
 {
-	transaction_reset(&s->mail);
-	message_free(&s->text);
-	s->data = (struct data){ 0 };
-	s->spoilt = REPLY_OK;
+	intake_forget(&s->in);
 	if (s->state != START)
 		s->state = READY;
 }
 
-/* What parameters MAIL and RCPT may have. AUTH= is taken from whoever was offered AUTH, and ends here: RFC 4954 5. */
-static struct ehlo
-accepted(const struct submission *s)
+/* What MAIL and RCPT may have. AUTH= is taken from whoever was offered AUTH, and ends here: RFC 4954 5. */
+static struct transaction_rules
+rules(const struct submission *s)
 {
-	struct ehlo e = s->offered;
+	struct transaction_rules r = s->rules;
 
 	if (!s->esmtp)
-		e.caps = 0;
+		r.offered.caps = 0;
 	else if (s->auth)
-		e.caps |= CAP_AUTH;
-	return e;
+		r.offered.caps |= CAP_AUTH;
+	return r;
 }
 
 static enum reply
@@ -104,7 +99,7 @@ greet(struct submission *s, enum verb verb, const char *arg, size_t len)
 	forget(s);
 	s->esmtp = verb != VERB_HELO;
 	if (s->esmtp)
-		r = ehlo_reply(&s->conn.out, &s->offered, host);
+		r = ehlo_reply(&s->conn.out, &s->rules.offered, host);
 	else
 		r = buf_printf(&s->conn.out, "250 %s\r\n", host);
 	return r < 0 ? REPLY_NO_MEMORY : SAID;
@@ -128,332 +123,69 @@ do_lhlo(struct submission *s, char *arg, size_t len)
 	return greet(s, VERB_LHLO, arg, len);
 }
 
-/* r with the keyword that it is about, which comes from the peer and so may be anything. */
-static enum reply
-about(struct submission *s, enum reply r, const char *detail, size_t len)
-{
-	char clean[41];
-	size_t i;
-
-	if (!detail)
-		return r;
-	for (i = 0; i < len && i < sizeof clean - 1; i++)
-		clean[i] = detail[i] > ' ' && detail[i] <= '~' ? detail[i] : '?';
-	clean[i] = '\0';
-	if (reply_addf(&s->conn.out, r, "%s: %s", reply_text(r), clean) < 0)
-		return r;
-	s->errors += reply_code(r) >= 500;
-	return SAID;
-}
-
 static enum reply
 do_mail(struct submission *s, char *arg, size_t len)
 {
-	struct facts *f = &s->call->facts;
-	struct ehlo e = accepted(s);
-	const char *detail;
-	size_t detail_len;
+	const struct facts *f = &s->call->facts;
+	struct transaction_rules rule = rules(s);
 	enum reply r;
 
+	if (rule.offered.mailmax > 0 && ++s->mails > rule.offered.mailmax) { /* RFC 9422 4.1: whatever became of them */
+		s->over = true;
+		return REPLY_TOO_MANY_MAILS;
+	}
 	if (!facts_is_authenticated(f) && !facts_get(f, "RELAYCLIENT"))
 		return REPLY_AUTH_FIRST; /* a chain without authd is closed: RFC 6409 4.3 */
 	forget(s); /* what FAILED left */
-	r = transaction_mail(&s->mail, &e, arg, len, &detail, &detail_len);
-	if (r == REPLY_SENDER_OK) {
+	r = transaction_mail(&s->in.mail, &rule, arg, len, &s->detail, &s->detail_len);
+	if (r == REPLY_SENDER_OK)
 		s->state = MAIL;
-		return r;
-	}
-	return about(s, r, detail, detail_len);
-}
-
-/* Why a message could not be stored. */
-static enum reply
-storage(int error)
-{
-	return error == ENOSPC || error == EDQUOT || error == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
-}
-
-/* The facts of a message for n recipients, due in so many seconds. 0, or -1 with errno ENOMEM. */
-static int
-state_facts(struct submission *s, const char *id, size_t n, int seconds)
-{
-	struct facts *f = &s->call->facts;
-	char rcpts[24], deadline[24];
-
-	snprintf(rcpts, sizeof rcpts, "%zu", n);
-	snprintf(deadline, sizeof deadline, "%lld", (long long)time(NULL) + seconds);
-	if (facts_set(f, "MSA_MESSAGE", id) < 0 || facts_set(f, "MSA_RCPTS", rcpts) < 0 ||
-	    facts_set(f, "MSA_DEADLINE", deadline) < 0)
-		return -1;
-	s->call->log.message = facts_get(f, "MSA_MESSAGE");
-	return 0;
-}
-
-/* And forget them: they end with the message. */
-static void
-drop_facts(struct submission *s)
-{
-	s->call->log.message = NULL;
-	facts_claim(&s->call->facts, FACTS_SUBMITD);
-}
-
-/* Ask the check about the last recipient: a message of no octets to him alone, whose verdict answers his RCPT. */
-static enum reply
-check(struct submission *s)
-{
-	int seconds = s->conf->answer_s < CHECK_S ? s->conf->answer_s : CHECK_S;
-	int64_t deadline_ms = clock_ms() + (int64_t)seconds * 1000;
-	struct buf lines = { 0 };
-	struct verdict v = { 0 };
-	enum reply r = REPLY_NO_MEMORY;
-	char id[ID_MAX];
-	int message = -1, envelope = -1;
-
-	conn_flush(&s->conn, s->conf->command_wait_s * 1000); /* a wait: what was said before goes out */
-	id_make(id);
-	if (transaction_last(&s->mail, &lines) < 0 || state_facts(s, id, 1, seconds) < 0)
-		goto out;
-	message = message_file("", 0);
-	envelope = message_file(lines.p, lines.len);
-	if (message < 0 || envelope < 0) {
-		r = storage(errno);
-		log_error(&s->call->log, "failed", "check:");
-	} else if (stage_deliver(s->call, s->conf->check, message, envelope, 1, deadline_ms, &v) == 0) {
-		r = v.reply[0].code < 300                             ? REPLY_RCPT_OK :
-		    reply_add_foreign(&s->conn.out, &v.reply[0]) == 0 ? SAID :
-		                                                        REPLY_NO_MEMORY;
-		s->errors += r == SAID && v.reply[0].code >= 500;
-	}
-out:
-	verdict_free(&v);
-	buf_free(&lines);
-	if (message >= 0)
-		close(message);
-	if (envelope >= 0)
-		close(envelope);
-	drop_facts(s);
 	return r;
 }
 
 static enum reply
 do_rcpt(struct submission *s, char *arg, size_t len)
 {
-	struct ehlo e = accepted(s);
-	const char *detail;
-	size_t detail_len;
-	enum reply r = transaction_rcpt(&s->mail, &e, arg, len, &detail, &detail_len);
+	struct transaction_rules rule = rules(s);
+	struct reply_foreign no = { 0 };
+	enum reply r = transaction_rcpt(&s->in.mail, &rule, arg, len, &s->detail, &s->detail_len);
 
 	if (r != REPLY_RCPT_OK)
-		return about(s, r, detail, detail_len);
+		return r;
 	if (s->conf->check)
-		r = check(s);
-	if (r != REPLY_RCPT_OK)
-		transaction_drop(&s->mail);
-	else
+		r = intake_check(&s->in, &no);
+	if (r == SAID) {
+		s->errors += no.code >= 500;
+		refusals_add_foreign(&s->refusals, s->call, VERB_RCPT, &no);
+	}
+	if (r == REPLY_RCPT_OK)
 		s->state = RCPT;
-	return r;
-}
-
-/*
- * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the
- * chain was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the
- * line.
- */
-static void
-log_message(struct submission *s, const char *event, int code, const char *reason, off_t size, int64_t start_ms)
-{
-	const struct facts *f = &s->call->facts;
-	char rcpts[24], octets[24], ms[24], digits[12];
-
-	snprintf(rcpts, sizeof rcpts, "%zu", s->mail.nrcpt);
-	snprintf(octets, sizeof octets, "%lld", (long long)size);
-	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
-	snprintf(digits, sizeof digits, "%d", code);
-	log_event(&s->call->log, event, "user", facts_get(f, "SMTPAUTHUSER"), "mech", facts_get(f, "SMTPAUTHMETHOD"), "ip",
-	    facts_get(f, "TCPREMOTEIP"), "tls", facts_get(f, "SSL_PROTOCOL"), "cipher", facts_get(f, "SSL_CIPHER"),
-	    "rcpts", rcpts, "size", start_ms ? octets : NULL, "code", digits, "ms", start_ms ? ms : NULL, "from",
-	    s->mail.from.text, "reason", reason, (char *)NULL);
-}
-
-/* One reply for the message. */
-static int
-add_overall(struct buf *out, const struct reply_foreign *worst, const char *id)
-{
-	return worst ? reply_add_foreign(out, worst) : reply_addf(out, REPLY_OK, "Ok, message %s", id);
-}
-
-/* A reply for each recipient. */
-static int
-add_each(struct buf *out, const struct verdict *v, const char *id)
-{
-	size_t i;
-
-	for (i = 0; i < v->n; i++)
-		if (add_overall(out, v->reply[i].code < 300 ? NULL : &v->reply[i], id) < 0)
-			return -1;
-	return 0;
-}
-
-/*
- * Each recipient its own reply (RFC 2033 4.2), with PRDR too and then one for the message: yes where somebody got it.
- * Else the one reply of chain(7). false: out of memory, nothing was said.
- */
-static bool
-answer(struct submission *s, const struct verdict *v, const char *id, off_t size, int64_t start_ms)
-{
-	bool mixed, prdr = s->mail.prdr && v->n > 1;
-	const struct reply_foreign *worst = verdict_reduce(v, &mixed);
-	struct buf *out = &s->conn.out;
-	size_t was = out->len;
-	int r;
-
-	if (!worst)
-		log_message(s, "accepted", 250, NULL, size, start_ms);
 	else
-		log_message(s, mixed ? "mixed" : "refused",
-		    !mixed || s->lmtp ? worst->code : prdr ? 250 : reply_code(REPLY_MIXED), worst->text, size, start_ms);
-	if (s->lmtp)
-		r = add_each(out, v, id);
-	else if (prdr)
-		r = reply_add(out, REPLY_EACH) < 0 || add_each(out, v, id) < 0 ? -1 : add_overall(out, mixed ? NULL : worst, id);
-	else
-		r = mixed ? reply_add(out, REPLY_MIXED) : add_overall(out, worst, id);
-	if (r < 0)
-		out->len = was;
-	return r == 0;
-}
-
-/* One reply for the message, or in LMTP one for each recipient. */
-static enum reply
-refuse(struct submission *s, enum reply r)
-{
-	size_t i;
-
-	for (i = 1; s->lmtp && i < s->mail.nrcpt; i++)
-		if (say(s, r) < 0)
-			s->over = true;
-	if (s->state != FAILED) /* there it was logged */
-		log_message(s, "refused", reply_code(r), reply_text(r), 0, 0);
+		transaction_drop(&s->in.mail);
+	reply_foreign_free(&no);
 	return r;
 }
 
-/* The message is in: have it delivered, and answer. */
+/* The message is answered. */
 static enum reply
-deliver(struct submission *s)
+done(struct submission *s, enum reply r)
 {
-	int64_t start;
-	struct verdict v = { 0 };
-	off_t size = s->text.size;
-	enum reply r = SAID;
-	char id[ID_MAX];
-	int message, envelope;
-
-	if (s->data.bare && s->mail.body != BODY_BINARYMIME)
-		s->spoilt = REPLY_BARE;
-	if (s->spoilt != REPLY_OK)
-		return refuse(s, s->spoilt);
-	conn_flush(&s->conn, s->conf->command_wait_s * 1000); /* the chain is a wait too; and the answer has room */
-	start = clock_ms();
-	id_make(id);
-	message = message_finish(&s->text);
-	envelope = message < 0 ? -1 : transaction_envelope(&s->mail);
-	if (envelope < 0) {
-		r = storage(errno);
-		log_error(&s->call->log, "failed", "message file:");
-		refuse(s, r);
-	} else if (state_facts(s, id, s->mail.nrcpt, s->conf->answer_s) < 0 ||
-	    ((s->lmtp || s->mail.prdr) && facts_set(&s->call->facts, "MSA_PARTIAL", "") < 0) ||
-	    stage_deliver(s->call, s->conf->next, message, envelope, s->mail.nrcpt,
-	        start + (int64_t)s->conf->answer_s * 1000, &v) < 0 ||
-	    !answer(s, &v, id, size, start))
-		r = refuse(s, REPLY_NO_MEMORY);
-	verdict_free(&v);
-	if (message >= 0)
-		close(message);
-	if (envelope >= 0)
-		close(envelope);
-	drop_facts(s);
+	s->idle = 0;
+	s->over |= s->in.over;
+	forget(s);
 	return r;
-}
-
-/* What became of adding to the message. Of one that is lost the rest is dropped, and its room is given back. */
-static void
-took(struct submission *s, int result)
-{
-	if (s->spoilt != REPLY_OK)
-		return;
-	if (result < 0)
-		s->spoilt = storage(errno);
-	else if (s->offered.size > 0 && s->text.size > s->offered.size)
-		s->spoilt = REPLY_TOO_BIG;
-	if (s->spoilt != REPLY_OK)
-		message_free(&s->text);
-}
-
-/* The log line of a transaction whose client is gone. */
-static void
-lost(struct submission *s, const char *where, const char *reason)
-{
-	if (s->state & (MAIL | RCPT | CHUNKS))
-		log_event(&s->call->log, "lost", "where", where, "reason", reason, (char *)NULL);
-}
-
-/*
- * More of the data, within RFC 5321 4.5.3.2.5's wait and at CHAIN_DATA_RATE over the whole, so that a client that
- * sends an octet a minute cannot stay. done: octets so far; since: when the data began.
- */
-static bool
-more_data(struct submission *s, int64_t since, long long done)
-{
-	int64_t session = s->conn.deadline_ms;
-	int64_t rate = since + (int64_t)CHAIN_DATA_WAIT_S * 1000 + done * 1000 / CHAIN_DATA_RATE;
-	enum line_result r;
-
-	if (rate < session)
-		s->conn.deadline_ms = rate;
-	s->conn.stop = -1; /* a message that is coming in is taken to its end */
-	r = conn_fill(&s->conn, CHAIN_DATA_WAIT_S * 1000);
-	s->conn.stop = s->call->stop;
-	s->conn.deadline_ms = session;
-	if (r == LINE_OK)
-		return true;
-	lost(s, "data", r == LINE_TIMEOUT ? "timeout" : "closed");
-	if (r == LINE_TIMEOUT && say(s, REPLY_TIMEOUT) == 0)
-		conn_flush(&s->conn, s->conf->command_wait_s * 1000);
-	s->over = true;
-	return false;
 }
 
 static enum reply
 do_data(struct submission *s, char *arg, size_t len)
 {
-	int64_t since = clock_ms();
-	long long done = 0;
-	enum reply r;
-	int end = 0;
-
 	(void)arg;
 	(void)len;
 	if (s->state != RCPT)
-		return s->state != MAIL || s->lmtp ? REPLY_ORDER : REPLY_NO_RCPTS; /* RFC 2033 4.2 wants 503 */
-	if (s->mail.body == BODY_BINARYMIME)
+		return s->state != MAIL || s->in.lmtp ? REPLY_ORDER : REPLY_NO_RCPTS; /* RFC 2033 4.2 wants 503 */
+	if (s->in.mail.body == BODY_BINARYMIME)
 		return REPLY_ORDER; /* RFC 3030 3: only BDAT */
-	if (reply_add(&s->conn.out, REPLY_START_DATA) < 0)
-		return REPLY_NO_MEMORY;
-	while (end != 1) {
-		size_t used;
-
-		if (!more_data(s, since, done))
-			return SAID;
-		end = data_dots(&s->data, s->conn.in_buf + s->conn.pos, s->conn.len - s->conn.pos, &used,
-		    s->spoilt == REPLY_OK ? &s->text : NULL);
-		took(s, end);
-		s->conn.pos += used;
-		done += (long long)used;
-	}
-	r = deliver(s);
-	forget(s);
-	return r;
+	return done(s, intake_data(&s->in));
 }
 
 /* "n" or "n LAST". */
@@ -479,46 +211,24 @@ static enum reply
 do_bdat(struct submission *s, char *arg, size_t len)
 {
 	bool wanted = (s->state & (RCPT | CHUNKS | FAILED)) != 0, last;
-	int64_t since = clock_ms();
-	long long size, left;
+	long long size;
 	enum reply r;
 
 	if (chunk(arg, len, &size, &last) < 0) {
 		s->over = true; /* what follows cannot be told from commands; RFC 5321 3.8: nobody closes without a 421 */
-		return say(s, REPLY_BAD_ARGUMENT) < 0 ? SAID : REPLY_CHUNK_LENGTH;
+		return say(s, VERB_BDAT, REPLY_BAD_ARGUMENT) < 0 ? SAID : REPLY_CHUNK_LENGTH;
 	}
-	for (left = size; left > 0;) { /* the chunk is on its way, whatever we think of it */
-		size_t n = s->conn.len - s->conn.pos;
-
-		if (n == 0) {
-			if (!more_data(s, since, size - left))
-				return SAID;
-			continue;
-		}
-		if ((long long)n > left)
-			n = (size_t)left;
-		if (wanted)
-			took(s, data_octets(&s->data, s->conn.in_buf + s->conn.pos, n, s->mail.body != BODY_BINARYMIME,
-			            false, s->spoilt == REPLY_OK ? &s->text : NULL));
-		s->conn.pos += n;
-		left -= (long long)n;
+	if (!intake_octets(&s->in, size, wanted)) { /* the chunk is on its way, whatever we think of it */
+		s->over = true;
+		return SAID;
 	}
 	if (!wanted)
-		return s->state == MAIL && !s->lmtp ? REPLY_NO_RCPTS : REPLY_ORDER;
-	if (last) {
-		data_octets(&s->data, "", 0, s->mail.body != BODY_BINARYMIME, true, NULL);
-		r = deliver(s);
-		forget(s);
-		return r;
-	}
-	if (s->spoilt == REPLY_OK) {
-		s->state = CHUNKS;
-		return reply_addf(&s->conn.out, REPLY_OK, "%lld octets received", size) < 0 ? REPLY_NO_MEMORY : SAID;
-	}
-	if (s->state != FAILED)
-		log_message(s, "refused", reply_code(s->spoilt), reply_text(s->spoilt), 0, 0);
-	s->state = FAILED;
-	return s->spoilt;
+		return s->state == MAIL && !s->in.lmtp ? REPLY_NO_RCPTS : REPLY_ORDER;
+	if (last)
+		return done(s, intake_last(&s->in));
+	r = intake_chunk(&s->in, size);
+	s->state = s->in.failed ? FAILED : CHUNKS;
+	return r;
 }
 
 static enum reply
@@ -584,40 +294,42 @@ do_starttls(struct submission *s, char *arg, size_t len)
 	return facts_is_tls(&s->call->facts) ? REPLY_ORDER : REPLY_NOT_OFFERED;
 }
 
-/* Verb, where it is legal (elsewhere 503), what it does. What is not here is not offered: 502. */
+/* Verb, where it is legal (elsewhere 503), what it does, and whether a prober can say it for ever. Others: 502. */
 static const struct {
 	unsigned states;
 	handler *run;
+	bool idle;
 } verbs[VERB_COUNT] = {
-	[VERB_EHLO] = { ANY, do_ehlo },
-	[VERB_HELO] = { ANY, do_helo },
-	[VERB_LHLO] = { ANY, do_lhlo },
-	[VERB_MAIL] = { READY | FAILED, do_mail },
-	[VERB_RCPT] = { MAIL | RCPT, do_rcpt },
-	[VERB_DATA] = { ANY, do_data },
-	[VERB_BDAT] = { ANY, do_bdat }, /* looks itself: its octets must be read in any state */
-	[VERB_RSET] = { ANY, do_rset },
-	[VERB_NOOP] = { ANY, do_noop },
-	[VERB_QUIT] = { ANY, do_quit },
-	[VERB_VRFY] = { ANY, do_vrfy },
-	[VERB_HELP] = { ANY, do_help },
-	[VERB_AUTH] = { ANY, do_auth },
-	[VERB_STARTTLS] = { ANY, do_starttls },
+	[VERB_EHLO] = { ANY, do_ehlo, true },
+	[VERB_HELO] = { ANY, do_helo, true },
+	[VERB_LHLO] = { ANY, do_lhlo, true },
+	[VERB_MAIL] = { READY | FAILED, do_mail, false },
+	[VERB_RCPT] = { MAIL | RCPT, do_rcpt, false },
+	[VERB_DATA] = { ANY, do_data, false },
+	[VERB_BDAT] = { ANY, do_bdat, false }, /* looks itself: its octets must be read in any state */
+	[VERB_RSET] = { ANY, do_rset, true },
+	[VERB_NOOP] = { ANY, do_noop, true },
+	[VERB_QUIT] = { ANY, do_quit, false },
+	[VERB_VRFY] = { ANY, do_vrfy, true },
+	[VERB_HELP] = { ANY, do_help, true },
+	[VERB_AUTH] = { ANY, do_auth, false },
+	[VERB_STARTTLS] = { ANY, do_starttls, false },
 };
 
 static enum reply
-command(struct submission *s, char *line, size_t len)
+command(struct submission *s, char *line, size_t len, enum verb *verb)
 {
 	size_t arglen, was = len;
 	char *arg;
 	enum verb v = verb_parse(line, len, &arg, &arglen);
-	size_t adds = v == VERB_MAIL ? param_adds(accepted(s).caps, PARAM_OF_MAIL) :
-	    v == VERB_RCPT           ? param_adds(accepted(s).caps, PARAM_OF_RCPT) :
+	size_t adds = v == VERB_MAIL ? param_adds(rules(s).offered.caps, PARAM_OF_MAIL) :
+	    v == VERB_RCPT           ? param_adds(rules(s).offered.caps, PARAM_OF_RCPT) :
 	                               0;
 
+	*verb = v;
 	if (was + 2 > LINE_COMMAND_MAX + adds)
 		return REPLY_LINE_LONG;
-	if (v == VERB_UNKNOWN || (s->lmtp ? v == VERB_EHLO || v == VERB_HELO : v == VERB_LHLO))
+	if (v == VERB_UNKNOWN || (s->in.lmtp ? v == VERB_EHLO || v == VERB_HELO : v == VERB_LHLO))
 		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LHLO in place of HELO and EHLO, and nowhere else */
 	if (!verbs[v].run)
 		return REPLY_NOT_OFFERED;
@@ -630,47 +342,70 @@ command(struct submission *s, char *line, size_t len)
 	return verbs[v].run(s, arg, arglen);
 }
 
+/* The session ends for what the client does, or does not do. */
+static void
+end(struct submission *s, enum reply r, const char *reason)
+{
+	if (reason)
+		log_event(&s->call->log, "ended", "reason", reason, "ip", facts_get(&s->call->facts, "TCPREMOTEIP"), (char *)NULL);
+	s->over = true;
+	s->detail = NULL;
+	say(s, VERB_UNKNOWN, r);
+}
+
+/* One line into its reply; SAID where that was said. */
+static enum reply
+hear(struct submission *s, enum verb *verb)
+{
+	size_t len, arglen, max = LINE_COMMAND_MAX + param_adds(UINT32_MAX, PARAM_OF_MAIL | PARAM_OF_RCPT);
+	char *line, *arg;
+
+	switch (conn_line(&s->conn, max, s->conf->command_wait_s * 1000, &line, &len)) {
+	case LINE_OK:
+		return command(s, line, len, verb);
+	case LINE_LONG:
+		*verb = verb_parse(s->conn.head, strlen(s->conn.head), &arg, &arglen);
+		return REPLY_LINE_LONG;
+	case LINE_BAD:
+		return REPLY_LINE_BAD;
+	case LINE_TIMEOUT:
+		intake_lost(&s->in, "commands", "timeout");
+		end(s, REPLY_TIMEOUT, NULL);
+		return SAID;
+	case LINE_STOP:
+		end(s, REPLY_SHUTDOWN, NULL);
+		return SAID;
+	case LINE_EOF:
+	case LINE_ERROR:
+		break;
+	}
+	intake_lost(&s->in, "commands", "closed");
+	s->over = true;
+	return SAID;
+}
+
 /* One line and its answer. false: the session is over. */
 static bool
 turn(struct submission *s)
 {
-	size_t len, max = LINE_COMMAND_MAX + param_adds(UINT32_MAX, PARAM_OF_MAIL | PARAM_OF_RCPT);
-	char *line;
-	enum reply r = SAID;
+	enum verb verb = VERB_UNKNOWN;
+	enum reply r;
 
-	switch (conn_line(&s->conn, max, s->conf->command_wait_s * 1000, &line, &len)) {
-	case LINE_OK:
-		r = command(s, line, len);
-		break;
-	case LINE_LONG:
-		r = REPLY_LINE_LONG;
-		break;
-	case LINE_BAD:
-		r = REPLY_LINE_BAD;
-		break;
-	case LINE_TIMEOUT:
-		lost(s, "commands", "timeout");
-		s->over = true;
-		r = REPLY_TIMEOUT;
-		break;
-	case LINE_STOP:
-		s->over = true;
-		r = REPLY_SHUTDOWN;
-		break;
-	case LINE_EOF:
-	case LINE_ERROR:
-		lost(s, "commands", "closed");
-		return false;
-	}
+	s->detail = NULL;
+	s->in.logged = false;
+	r = hear(s, &verb);
+	if (r != SAID && reply_code(r) >= 400 && !s->in.logged)
+		refusals_add(&s->refusals, s->call, verb, r);
 	if (r != SAID && reply_code(r) >= 500)
 		s->errors++;
-	if (r != SAID && say(s, r) < 0)
+	if (r != SAID && say(s, verb, r) < 0)
 		return false;
-	if (!s->over && s->errors > s->conf->errors_max) {
-		log_event(&s->call->log, "ended", "reason", "too many errors", (char *)NULL);
-		s->over = true;
-		say(s, REPLY_TOO_MANY_ERRORS);
-	}
+	if (verb < VERB_COUNT && verbs[verb].idle)
+		s->idle++;
+	if (!s->over && s->errors > s->conf->errors_max)
+		end(s, REPLY_TOO_MANY_ERRORS, "too many errors");
+	if (!s->over && s->idle >= CHAIN_IDLE_MAX)
+		end(s, REPLY_TOO_MANY_COMMANDS, "too many commands without a message");
 	return !s->over;
 }
 
@@ -679,7 +414,7 @@ submission_serve(struct call *call, void *conf)
 {
 	struct submission s;
 	const char *verb = facts_get(&call->facts, "MSA_VERB");
-	const char *limit;
+	const char *wrong;
 	char host[256];
 
 	memset(&s, 0, offsetof(struct submission, conn));
@@ -689,24 +424,25 @@ submission_serve(struct call *call, void *conf)
 	conn_open(&s.conn, call->in, call->out);
 	s.conn.stop = call->stop;
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
-	s.lmtp = facts_is_lmtp(&call->facts);
-	ehlo_from_facts(&s.offered, &call->facts);
-	limit = facts_get(&call->facts, "DATABYTES");
+	wrong = ehlo_from_facts(&s.rules.offered, &call->facts);
+	s.rules.domains = s.conf->domains;
 	s.auth = verb || facts_is_authenticated(&call->facts);
-	if (limit && *limit && facts_number(&call->facts, "DATABYTES", -1) < 0) {
-		/* a limit that cannot be read is not the same as none */
-		log_event(&call->log, "misuse", "reason", "DATABYTES is not a number of octets", (char *)NULL);
-		reply_add(&s.conn.out, REPLY_TROUBLE);
-		s.over = true;
+	s.in = (struct intake){ .call = call, .conf = conf, .conn = &s.conn, .lmtp = facts_is_lmtp(&call->facts),
+		.size_max = s.rules.offered.size };
+	intake_forget(&s.in);
+	if (wrong) {
+		log_error(&call->log, "misuse", "%s does not say what it must", wrong);
+		end(&s, REPLY_TROUBLE, NULL);
 	} else if (verb) { /* authd has greeted and taken the EHLO */
 		s.state = READY;
 		s.esmtp = strcmp(verb, "HELO") != 0;
 	} else if (buf_printf(&s.conn.out, "220 %s %s\r\n", ehlo_host(&call->facts, host, sizeof host),
-	               s.lmtp ? "LMTP" : "ESMTP") < 0)
+	               s.in.lmtp ? "LMTP" : "ESMTP") < 0)
 		s.over = true;
 	while (!s.over && turn(&s))
 		;
 	conn_flush(&s.conn, s.conf->command_wait_s * 1000);
+	refusals_end(&s.refusals, call);
 	forget(&s);
 	conn_close(&s.conn);
 	return CHAIN_DONE;

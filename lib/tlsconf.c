@@ -14,12 +14,14 @@ struct file {
 
 /* libtls does not say which file it speaks of. */
 static void
-blame(struct buf *why, const struct tlsconf_pair *pair, const char *text)
+blame(struct buf *why, const struct tlsconf *c, const struct tlsconf_pair *pair, const char *text)
 {
 	if (!text)
 		text = "cannot be used";
 	if (strstr(text, "ciphers") || strstr(text, "cipher list"))
 		buf_printf(why, "%s", text);
+	else if (c->ca && strstr(text, "verify"))
+		buf_printf(why, "%s: %s", c->ca, text);
 	else if (strstr(text, "certificate"))
 		buf_printf(why, "%s: %s", pair->cert, text);
 	else if (strstr(text, "read private key"))
@@ -48,7 +50,8 @@ unload(struct file *f)
 }
 
 static int
-add_pair(struct tls_config *conf, const struct tlsconf_pair *pair, bool first, struct buf *why)
+add_pair(struct tls_config *conf, const struct tlsconf *all, const struct tlsconf_pair *pair, bool first,
+    struct buf *why)
 {
 	struct file c = { 0 }, k = { 0 }, o = { 0 };
 	int r = load(&c, pair->cert, why);
@@ -63,11 +66,31 @@ add_pair(struct tls_config *conf, const struct tlsconf_pair *pair, bool first, s
 		else
 			r = tls_config_add_keypair_ocsp_mem(conf, c.p, c.n, k.p, k.n, o.p, o.n);
 		if (r < 0)
-			blame(why, pair, tls_config_error(conf));
+			blame(why, all, pair, tls_config_error(conf));
 	}
 	unload(&c);
 	unload(&k);
 	unload(&o);
+	return r;
+}
+
+/*
+ * Who signs the clients' certificates. One that is shown must be good, or the handshake fails. That there must be one
+ * is not for libtls to demand: the client could not be told why it was refused.
+ */
+static int
+add_authority(struct tls_config *conf, const char *path, struct buf *why)
+{
+	struct file f = { 0 };
+	int r = load(&f, path, why);
+
+	if (r == 0 && path) {
+		r = tls_config_set_ca_mem(conf, f.p, f.n);
+		if (r < 0)
+			buf_printf(why, "%s: %s", path, tls_config_error(conf));
+		tls_config_verify_client_optional(conf);
+	}
+	unload(&f);
 	return r;
 }
 
@@ -87,13 +110,15 @@ make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
 	if (!conf || !tls)
 		buf_puts(why, strerror(ENOMEM));
 	else {
-		for (i = 0; i < n && add_pair(conf, &c->pair[from + i], i == 0, why) == 0; i++)
+		for (i = 0; i < n && add_pair(conf, c, &c->pair[from + i], i == 0, why) == 0; i++)
 			;
 		if (i == n && (tls_config_set_protocols(conf, protocols) < 0 ||
 		                  (c->ciphers && tls_config_set_ciphers(conf, c->ciphers) < 0)))
-			blame(why, &c->pair[from], tls_config_error(conf));
+			blame(why, c, &c->pair[from], tls_config_error(conf));
+		else if (i == n && add_authority(conf, c->ca, why) < 0)
+			;
 		else if (i == n && tls_configure(tls, conf) < 0)
-			blame(why, &c->pair[from], tls_error(tls));
+			blame(why, c, &c->pair[from], tls_error(tls));
 		else
 			ok = i == n;
 	}
@@ -149,6 +174,7 @@ tlsconf_stamp(const struct tlsconf *c)
 	unsigned long long sum = 14695981039346656037u;
 	size_t i;
 
+	stamp(&sum, c->ca);
 	for (i = 0; i < c->n; i++) {
 		stamp(&sum, c->pair[i].cert);
 		stamp(&sum, c->pair[i].key);

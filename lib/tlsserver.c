@@ -55,7 +55,7 @@ struct server {
 	int code;
 };
 
-/* The keys, read anew. 0, or -1 (logged): what there was is kept. */
+/* The keys, read anew. 0, or -1 (logged): what there was is kept. Where TLS is optional that may be nothing. */
 static int
 load(struct server *s)
 {
@@ -65,7 +65,8 @@ load(struct server *s)
 	s->stamp = tlsconf_stamp(&s->conf->keys); /* before: what changes meanwhile is seen next time */
 	tls = tlsconf_server(&s->conf->keys, &why);
 	if (!tls)
-		log_error(&s->log, "misuse", "%s", why.p ? why.p : "");
+		log_error(&s->log, "misuse", "%s%s", why.p ? why.p : "", s->conf->pump.optional && !s->conf->pump.tls ?
+		    ": no STARTTLS" : "");
 	else {
 		tls_free(s->conf->pump.tls);
 		s->conf->pump.tls = tls;
@@ -310,7 +311,7 @@ prepare(struct server *s)
 {
 	struct tlsserver_conf *conf = s->conf;
 
-	if (load(s) < 0)
+	if (load(s) < 0 && !conf->pump.optional)
 		return CHAIN_MISUSE;
 	if (conf->rules && rules_open(&s->rules, conf->rules) < 0) {
 		log_error(&s->log, "misuse", "%s:", conf->rules);

@@ -27,7 +27,19 @@ behind(const char *arg, size_t *len, const char *word)
 	return arg;
 }
 
-/* What a parameter means to us; the rest of them is for the next hop. SIZE, AUTH and PRDR end here, chain(7). */
+/*
+ * The next hop is told of p. SIZE, AUTH and PRDR end here, chain(7). So does SOLICIT where the next hop does not know
+ * it: refusing by class is all that it asks for, and that was done (RFC 3865 2.7); the message says the same in its
+ * header.
+ */
+static bool
+is_passed_on(const struct ehlo *offered, enum param p)
+{
+	return p != PARAM_SIZE && p != PARAM_AUTH && p != PARAM_PRDR &&
+	    (p != PARAM_SOLICIT || offered->pass_solicit);
+}
+
+/* What a parameter means to us; the rest of them is for the next hop. */
 static enum reply
 take(struct transaction *t, const struct ehlo *offered, enum param p, const char *value, size_t len)
 {
@@ -54,6 +66,8 @@ take(struct transaction *t, const struct ehlo *offered, enum param p, const char
 	case PARAM_PRDR:
 		t->prdr = true;
 		return REPLY_OK;
+	case PARAM_SOLICIT:
+		return ehlo_is_refused(offered, value, len) ? REPLY_SOLICITING : REPLY_OK;
 	default:
 		return REPLY_OK;
 	}
@@ -105,21 +119,39 @@ params(struct transaction *t, const struct ehlo *offered, enum param_of of, cons
 		r = take(t, offered, p, value, len);
 		if (r != REPLY_OK)
 			return r;
-		if (p != PARAM_SIZE && p != PARAM_AUTH && p != PARAM_PRDR && append(line, p, value, len) < 0)
+		if (is_passed_on(offered, p) && append(line, p, value, len) < 0)
 			return REPLY_NO_MEMORY;
 	}
 	*detail = NULL;
 	return more < 0 ? REPLY_BAD_ARGUMENT : REPLY_OK;
 }
 
+/* Is the address, whose syntax is right, one that we take? */
+static enum reply
+judge(const struct transaction *t, struct domains *domains, const struct addr *a, bool mail)
+{
+	int r;
+
+	if (a->len == 0)
+		return mail ? REPLY_OK : REPLY_BAD_RCPT;
+	if (!a->has_domain)
+		return mail ? REPLY_BAD_SENDER : addr_is_postmaster(a) ? REPLY_OK : REPLY_BAD_RCPT;
+	if (a->is_utf8 && !t->smtputf8)
+		return REPLY_NON_ASCII;
+	r = domains_is_qualified(domains, a);
+	if (r < 0)
+		return REPLY_LOCAL_ERROR;
+	return r ? REPLY_OK : mail ? REPLY_SENDER_UNQUALIFIED : REPLY_RCPT_UNQUALIFIED;
+}
+
 /* An argument's path and parameters; the canonical line is appended to t's envelope. */
 static enum reply
-command(struct transaction *t, const struct ehlo *offered, enum param_of of, const char *arg, size_t len,
+command(struct transaction *t, const struct transaction_rules *rules, enum param_of of, const char *arg, size_t len,
     struct addr *a, const char **detail, size_t *detail_len)
 {
 	bool mail = of == PARAM_OF_MAIL;
-	enum reply syntax = mail ? REPLY_BAD_SENDER : REPLY_BAD_RCPT, r;
 	struct buf line = { 0 };
+	enum reply r;
 	size_t used;
 	const char *s, *end;
 
@@ -128,21 +160,15 @@ command(struct transaction *t, const struct ehlo *offered, enum param_of of, con
 	if (!s)
 		return REPLY_BAD_ARGUMENT;
 	if (addr_path(s, len, a, &used) < 0 || (used < len && s[used] != ' '))
-		return syntax;
+		return mail ? REPLY_BAD_SENDER : REPLY_BAD_RCPT;
 	end = s + len;
 	for (s += used; s < end && *s == ' '; s++)
 		;
 	if (buf_printf(&line, "%s:<%s>", mail ? "MAIL FROM" : "RCPT TO", a->text) < 0)
 		return REPLY_NO_MEMORY;
-	r = params(t, offered, of, s, end, &line, detail, detail_len);
-	if (r == REPLY_OK && a->len > 0 && !a->has_domain && (mail || !addr_is_postmaster(a)))
-		r = syntax;
-	if (r == REPLY_OK && !mail && a->len == 0)
-		r = syntax;
-	if (r == REPLY_OK && a->has_domain && !addr_is_qualified(a))
-		r = mail ? REPLY_SENDER_UNQUALIFIED : REPLY_RCPT_UNQUALIFIED;
-	if (r == REPLY_OK && a->is_utf8 && !t->smtputf8)
-		r = REPLY_NON_ASCII;
+	r = params(t, &rules->offered, of, s, end, &line, detail, detail_len);
+	if (r == REPLY_OK)
+		r = judge(t, rules->domains, a, mail);
 	if (r == REPLY_OK && (buf_puts(&line, "\n") < 0 || buf_add(&t->envelope, line.p, line.len) < 0))
 		r = REPLY_NO_MEMORY;
 	buf_free(&line);
@@ -150,10 +176,10 @@ command(struct transaction *t, const struct ehlo *offered, enum param_of of, con
 }
 
 enum reply
-transaction_mail(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len, const char **detail,
-    size_t *detail_len)
+transaction_mail(struct transaction *t, const struct transaction_rules *rules, const char *arg, size_t len,
+    const char **detail, size_t *detail_len)
 {
-	enum reply r = command(t, offered, PARAM_OF_MAIL, arg, len, &t->from, detail, detail_len);
+	enum reply r = command(t, rules, PARAM_OF_MAIL, arg, len, &t->from, detail, detail_len);
 
 	if (r != REPLY_OK) {
 		transaction_reset(t);
@@ -164,8 +190,8 @@ transaction_mail(struct transaction *t, const struct ehlo *offered, const char *
 }
 
 enum reply
-transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *arg, size_t len, const char **detail,
-    size_t *detail_len)
+transaction_rcpt(struct transaction *t, const struct transaction_rules *rules, const char *arg, size_t len,
+    const char **detail, size_t *detail_len)
 {
 	size_t was = t->envelope.len;
 	struct addr a;
@@ -174,7 +200,7 @@ transaction_rcpt(struct transaction *t, const struct ehlo *offered, const char *
 	*detail = NULL;
 	if (t->nrcpt >= CHAIN_RCPT_MAX)
 		return REPLY_TOO_MANY_RCPTS;
-	r = command(t, offered, PARAM_OF_RCPT, arg, len, &a, detail, detail_len);
+	r = command(t, rules, PARAM_OF_RCPT, arg, len, &a, detail, detail_len);
 	if (r != REPLY_OK)
 		return r;
 	t->nrcpt++;

@@ -126,6 +126,12 @@ test_address_literals_are_ip4_ip6_or_tagged() {
 	a@[x-tag:Any!thing] => a@[x-tag:Any!thing] domain=[x-tag:Any!thing] literal qualified
 	a@[2001:db8::1] => a@[2001:db8::1] domain=[2001:db8::1] literal qualified
 	a@[256.0.0.1] => none
+	a@[192.000.002.001] => a@[192.000.002.001] domain=[192.000.002.001] literal qualified
+	a@[0.0.0.0] => a@[0.0.0.0] domain=[0.0.0.0] literal qualified
+	a@[192.0.2.0001] => none
+	a@[192.0.2.256] => none
+	a@[192.0.2.1.1] => none
+	a@[192..2.1] => none
 	a@[192.0.2] => none
 	a@[192.0.2.1.] => none
 	a@[192.0.2.1\0] => none

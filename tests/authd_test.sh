@@ -13,6 +13,7 @@ oneTimeSetUp() {
 250-8BITMIME
 250-ENHANCEDSTATUSCODES
 250-PRDR
+250-LIMITS RCPTMAX=1000
 250-CHUNKING
 250 AUTH PLAIN LOGIN SCRAM-SHA-256'
 	printf 'wonderland\n' | msa-passwd -i 4096 "$T/users.cdb" alice@example.net
@@ -237,6 +238,13 @@ EOF' <<-X
 	done
 }
 
+# The milliseconds of CPU that this shell's children took, which no neighbour makes more: cpu.
+cpu_so_far() {
+	times >"$T/times"
+	cpu=$(sed -n '2s/^\([0-9]*\)m\([0-9]*\)\.\([0-9][0-9]\).*/\1 \2 \3/p' "$T/times" |
+		awk '{ print ($1 * 60 + $2) * 1000 + $3 * 10 }')
+}
+
 # What crypt(3) does not even look at costs as much as an unknown user: no time tells that there is one with such a hash.
 test_a_password_too_long_for_crypt_takes_its_time() {
 	printf 'wonderland\n' | msa-passwd -i 3000000 "$T/slow.cdb" alice
@@ -244,7 +252,8 @@ test_a_password_too_long_for_crypt_takes_its_time() {
 	long=$(printf '%0600d' 0)
 	unknown=0
 	for who in nobody six; do
-		start=$(date +%s%N)
+		cpu_so_far
+		start=$cpu
 		after_ehlo '535 5.7.8 Authentication credentials invalid
 221 2.0.0 Bye
 EOF' authd -p -u "$T/slow.cdb" true <<-X
@@ -253,7 +262,9 @@ EOF' authd -p -u "$T/slow.cdb" true <<-X
 			> QUIT
 			<<
 		X
-		ms=$((($(date +%s%N) - start) / 1000000))
+		cpu_so_far
+		ms=$((cpu - start))
+		assertTrue "the work is seen: $ms ms" "[ $ms -ge 200 ]"
 		assertTrue "$who: $ms ms, unknown: $unknown ms" "[ $((ms * 2)) -ge $unknown ]"
 		unknown=$ms
 	done
@@ -408,8 +419,10 @@ test_everything_else_is_530_even_nonsense() {
 		script="$script> $verb
 <
 "
+		code='530 5.7.0'
+		[ "$verb" != 'LHLO x' ] || code=530 # RFC 2034 4
 		replies="$replies
-530 5.7.0 Authentication required"
+$code Authentication required"
 	done
 	store "${replies#?}" <<-X
 		$script
@@ -422,7 +435,7 @@ test_noop_rset_quit_and_their_arguments() {
 250 2.0.0 Ok
 501 5.5.4 No argument allowed
 501 5.5.4 No argument allowed
-501 5.5.4 Argument missing
+501 Argument missing
 221 2.0.0 Bye
 EOF' <<-X
 		> NOOP
@@ -663,7 +676,7 @@ EOF' <<-X
 		<<
 	X
 	# A client that goes in the middle of a word is gone at once, not at the timeout.
-	after_ehlo EOF -t 5 authd -p -u "$T/users.cdb" "$T/next" <<-X
+	after_ehlo EOF -t 15 authd -p -u "$T/users.cdb" "$T/next" <<-X
 		>> MA
 		shut
 		<<
@@ -710,8 +723,8 @@ test_lmtp() {
 		'> AUTH PLAIN AGJvYgBwZW5jaWw=' '<' '<' >"$T/script"
 	talk authd -p -u "$T/users.cdb" "$T/next" <"$T/script" >"$T/out" 2>"$T/log"
 	{
-		printf '%s\n' '220 mx.example LMTP' '500 5.5.1 Not the greeting of this protocol' \
-			'500 5.5.1 Not the greeting of this protocol'
+		printf '%s\n' '220 mx.example LMTP' '500 Not the greeting of this protocol' \
+			'500 Not the greeting of this protocol'
 		printf '%s\n' "$greeting" | sed "1d; /PRDR/d"
 		printf '%s\n' '235 2.7.0 Authentication succeeded' 'next bob PLAIN LHLO client.example'
 	} >"$T/expected"
@@ -782,7 +795,7 @@ test_nobody_else_of_its_uid_can_look_into_it_but_into_the_next_stage() {
 	setpriv --reuid nobody --clear-groups authd -p -u "$T/nobody.cdb" true <"$T/fifo" >"$T/said" 2>>"$T/log" &
 	exec 9>"$T/fifo"
 	i=0
-	while [ ! -s "$T/said" ] && [ "$i" -lt 250 ]; do
+	while [ ! -s "$T/said" ] && [ "$i" -lt 1000 ]; do
 		sleep 0.02
 		i=$((i + 1))
 	done

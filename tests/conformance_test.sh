@@ -37,7 +37,7 @@ test_every_test_says_no_to_a_broken_server() {
 test_a_silent_server_is_a_no_and_no_hang() {
 	start=$(date +%s)
 	"$REPORT/run" -n starttls_is_220_and_tls_begins,ehlo_at_any_time_resets,code_521_is_never_sent silent >"$T/out" 2>&1
-	assertTrue "it took $(($(date +%s) - start)) s" "[ $(($(date +%s) - start)) -le 15 ]"
+	assertTrue "it took $(($(date +%s) - start)) s" "[ $(($(date +%s) - start)) -le 60 ]"
 	assertEquals "code_521_is_never_sent
 ehlo_at_any_time_resets
 starttls_is_220_and_tls_begins" "$(said no "$T/out")"
@@ -83,7 +83,7 @@ test_the_program_listens_and_asks_by_itself() {
 		127.0.0.1 "$port" alice@example.net - >"$T/out" 2>&1 &
 	report=$!
 	i=0
-	until LMTP=127.0.0.1:$sink lmtp-inject -k "127.0.0.1:$sink" >/dev/null 2>&1 || [ "$i" -ge 50 ]; do
+	until LMTP=127.0.0.1:$sink lmtp-inject -k "127.0.0.1:$sink" >/dev/null 2>&1 || [ "$i" -ge 200 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done

@@ -28,17 +28,30 @@ only_in() {
 	assertTrue 'looked at some' "[ $(ls "$BIN" | wc -l) -gt 0 ]"
 }
 
-# The names here are the whole list: an outgoing client that comes must be added by hand.
-test_only_tlsd_and_outgoing_clients_link_libtls() {
+# The names here are the whole list. An injector links neither library: what it needs of them is a program of its own,
+# tlsc and saslc, so that one without TLS starts as fast as ever.
+test_only_tlsd_and_tlsc_link_libtls() {
 	# shellcheck disable=SC2046
-	only_in 'tlsd smtp-inject' $(linked libtls)
-	[ ! -x "$BIN/tlsd" ] || assertEquals 'tlsd' "$(linked libtls | grep -x tlsd)"
+	only_in 'tlsd tlsc' $(linked libtls)
+	for name in tlsd tlsc; do
+		[ ! -x "$BIN/$name" ] || assertEquals "$name" "$(linked libtls | grep -x "$name")"
+	done
 }
 
-test_only_authd_and_an_outgoing_client_link_libsasl2() {
+test_only_authd_and_saslc_link_libsasl2() {
 	# shellcheck disable=SC2046
-	only_in 'authd smtp-inject' $(linked libsasl2)
-	[ ! -x "$BIN/authd" ] || assertEquals 'authd' "$(linked libsasl2 | grep -x authd)"
+	only_in 'authd saslc' $(linked libsasl2)
+	for name in authd saslc; do
+		[ ! -x "$BIN/$name" ] || assertEquals "$name" "$(linked libsasl2 | grep -x "$name")"
+	done
+}
+
+test_an_injector_links_the_c_library_alone() {
+	for name in lmtp-inject smtp-inject; do
+		[ -x "$BIN/$name" ] || continue
+		assertEquals "$name" '' "$(ldd "$BIN/$name" | grep '=>' | grep -v -e 'libc\.so' -e 'lib[a-z]*san\.so' -e 'libm\.so' \
+			-e libgcc_s -e 'libstdc' -e libdl -e libpthread -e librt)"
+	done
 }
 
 test_password_hashing_stays_with_the_password_store() {

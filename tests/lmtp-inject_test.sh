@@ -13,7 +13,7 @@ setUp() {
 }
 
 local_error='451 4.3.0 Local error, try again later'
-usage='usage: lmtp-inject [-k] [-f sender] [-i seconds] [-r recipient] [-t seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] address'
+usage='usage: lmtp-inject [-knsS] [-a credentials] [-c cafile] [-F fingerprint] [-f sender] [-h name] [-i seconds] [-r recipient] [-t seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] address'
 
 test_misuse_by_hand_is_100_and_in_a_chain_451() {
 	for args in '' '-x /s' '-t 0 /s' '-t 1x /s' '-t 86401 /s' '/s cat' 'host' 'host:' ':24' 'host:0' 'host:65536' \
@@ -113,13 +113,13 @@ test_the_deadline_of_the_chain_counts_where_it_is_earlier() {
 	call MSA_DEADLINE="$((start + 2))" lmtp-inject "$T/s"
 	served
 	assert_verdict 'two seconds' '451 4.4.7 No answer in time, try again later'
-	assertTrue 'in time' "[ $(($(date +%s) - start)) -le 4 ]"
+	assertTrue 'in time' "[ $(($(date +%s) - start)) -le 15 ]"
 }
 
 test_without_a_reader_of_the_verdict_the_message_is_not_ended() {
 	# The text is taken slowly; meanwhile the reader of the verdict leaves. The server must not get the dot.
 	for e in PIPELINING PIPELINING,CHUNKING; do
-		serve -e "$e" 'RCPT=sleep:0.6|250 2.1.5 Ok'
+		serve -e "$e" 'RCPT=sleep:2|250 2.1.5 Ok'
 		mkfifo "$T/fifo"
 		# shellcheck disable=SC2217
 		sleep 0.3 <"$T/fifo" &

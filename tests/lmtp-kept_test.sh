@@ -22,7 +22,7 @@ keep() {
 	lmtp-inject "$@" -P 1:1 -l "$T/in" "$T/s" 2>"$T/in.log" &
 	resident=$!
 	i=0
-	until grep -q ' ready' "$T/in.log" || [ "$i" -gt 500 ]; do
+	until grep -q ' ready' "$T/in.log" || [ "$i" -gt 1000 ]; do
 		sleep 0.02
 		i=$((i + 1))
 	done

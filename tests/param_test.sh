@@ -127,6 +127,10 @@ test_the_others_of_mail() {
 	SOLICIT=,a => SOLICIT:bad
 	SOLICIT=a, => SOLICIT:bad
 	SOLICIT=a! => SOLICIT:bad
+	SOLICIT=1a => SOLICIT:bad
+	SOLICIT=a,1b => SOLICIT:bad
+	SOLICIT=a1-_.:b => SOLICIT:ok
+	SOLICIT=:a => SOLICIT:bad
 	HOLDFOR=1 => HOLDFOR:ok
 	HOLDFOR=999999999 => HOLDFOR:ok
 	HOLDFOR=0 => HOLDFOR:bad

@@ -17,12 +17,12 @@ delivered() {
 	assertEquals "$*" "$want" "$(tr -d '\r' <"$T/got" | tr '\n' '|')"
 }
 
-# Wait until no process has the given argument; false after two seconds.
+# Wait until no process has the given argument; false after 20 seconds.
 gone() {
 	n=0
 	while pgrep -f "$1" >/dev/null; do
 		n=$((n + 1))
-		[ "$n" -lt 40 ] || return 1
+		[ "$n" -lt 400 ] || return 1
 		sleep 0.05
 	done
 }
@@ -214,7 +214,7 @@ test_a_session_that_goes_nowhere_hears_421() {
 	assertEquals 111 $?
 	assertEquals '421 4.3.0 Local trouble, closing the connection' "$(tr -d '\r' <"$T/got")"
 	test-unit stage session -u no-such-user-here true >"$T/got" 2>"$T/log" </dev/null
-	assertEquals 111 $?
+	assertEquals 'misconfiguration' 100 $?
 	assertEquals '421 4.3.0 Local trouble, closing the connection' "$(tr -d '\r' <"$T/got")"
 	assertTrue 'logged' "grep -q 'user no-such-user-here: No such file' $T/log"
 	assertEquals 'to a socket' '421 4.3.0 Local trouble, closing the connection|EOF|exit 111|' \
@@ -223,8 +223,17 @@ test_a_session_that_goes_nowhere_hears_421() {
 
 test_a_filter_says_nothing_on_its_output() {
 	test-unit stage message -u no-such-user-here cat >"$T/got" 2>"$T/log" </dev/null
-	assertEquals 111 $?
+	assertEquals 'misconfiguration' 100 $?
 	assertEquals '' "$(cat "$T/got")"
+}
+
+test_an_unknown_user_refuses_no_message_for_good() {
+	printf 'Subject: x\r\n\r\n' >"$T/message"
+	printf 'MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\n' >"$T/envelope"
+	MSA_MESSAGE=m MSA_RCPTS=1 test-unit stage message -u no-such-user-here cat <"$T/message" 3<"$T/envelope" >"$T/got" 2>"$T/log"
+	assertEquals 111 $?
+	printf '451 4.3.0 Local error, try again later\r\n.\r\n' >"$T/want"
+	assert_same 'later' "$T/want" "$T/got"
 }
 
 # As under inetd: nothing that is logged may reach the client.
@@ -246,7 +255,7 @@ test_privileges_are_dropped_for_good() {
 	test-unit stage session -u nobody:daemon id -g </dev/null >"$T/got" 2>&1
 	assertEquals "$(getent group daemon | cut -d: -f3)" "$(cat "$T/got")"
 	test-unit stage session -u nobody:no-such-group id -g </dev/null >"$T/got" 2>/dev/null
-	assertEquals 111 $?
+	assertEquals 100 $?
 }
 
 . "$SHUNIT2"

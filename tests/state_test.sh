@@ -109,6 +109,31 @@ test_authd() {
 	assertFalse 'nothing of the first' "grep -q -e first -e alice -e SSL_P -e SSL_CI -e SSL_T -e MSA_X $T/used"
 }
 
+# A server that says what it is told, and of whom.
+test_resume() {
+	program told <<-'END'
+		#!/bin/sh
+		printf '220 x\r\n'
+		while read -r l; do
+			{ printf '%s\n' "$l"; env | grep -e ^SSL_ -e ^SMTPAUTH -e ^MSA_ -e ^TCPREMOTE -e ^RELAY | grep -v ^MSA_SESSION; } >>"$T/given"
+			case $l in QUIT*) printf '221 bye\r\n'; exit ;; esac
+			printf '250 %s\r\n' "${l%?}"
+		done
+	END
+	first() {
+		printf '> NOOP\n<\n>> MAIL FROM:<fir\nclose\n' | rich talk call "$T/it"
+		until_true idle_again "$it"
+	}
+	second() {
+		printf '> NOOP\n<\n> QUIT\n<<\n' | MSA_VERB=HELO MSA_HELO=second SMTPAUTHUSER=bob talk call "$T/it" >>"$T/seen"
+		until_true idle_again "$it"
+		printf '<\n> QUIT\n<<\n' | talk call "$T/it" >>"$T/seen"
+	}
+	same_after_a_first_call resume "$T/told"
+	assertTrue 'its own greeting' "grep -q 'HELO second' $T/used"
+	assertFalse 'nothing of the first' "grep -q -e first -e alice -e SSL_P -e SSL_CI -e SSL_T -e MSA_X $T/used"
+}
+
 # usage: message_call; the first has all facts and another message, the second few
 two_messages() {
 	first() {

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "ehlo.h"
+#include "refusals.h"
 #include "reply.h"
 #include "verb.h"
 
@@ -28,7 +29,11 @@ struct session {
 	const struct authd *conf;
 	struct conn c;
 	enum verb hello; /* the greeting that counts; VERB_UNKNOWN: none yet */
+	enum verb verb;  /* of the command in hand */
 	int errors, failures;
+	int commands;    /* in all: no dialogue before MAIL needs as many as CHAIN_IDLE_MAX */
+	struct refusals refusals;
+	bool attempt; /* the reply is about an attempt, which has its own line in the log */
 	bool auth; /* AUTH may be offered */
 };
 
@@ -37,9 +42,12 @@ enum step { STEP_ON, STEP_NEXT, STEP_END };
 static enum step
 answer(struct session *s, enum reply r)
 {
-	if (reply_code(r) >= 400)
+	if (reply_code(r) >= 400) {
 		s->errors++;
-	return reply_add(&s->c.out, r) < 0 ? STEP_END : STEP_ON;
+		if (!s->attempt)
+			refusals_add(&s->refusals, s->call, s->verb, r);
+	}
+	return reply_add_to(&s->c.out, s->verb, r) < 0 ? STEP_END : STEP_ON;
 }
 
 /* The session's last words. */
@@ -56,9 +64,13 @@ part(struct session *s, enum reply r, const char *event)
 static enum step
 no_line(struct session *s, enum line_result r)
 {
+	size_t arglen;
+	char *arg;
+
 	switch (r) {
 	case LINE_LONG:
-		return answer(s, strncasecmp(s->c.head, "AUTH ", 5) == 0 ? REPLY_AUTH_LONG : REPLY_LINE_LONG);
+		s->verb = verb_parse(s->c.head, strlen(s->c.head), &arg, &arglen);
+		return answer(s, s->verb == VERB_AUTH ? REPLY_AUTH_LONG : REPLY_LINE_LONG);
 	case LINE_BAD:
 		return answer(s, REPLY_LINE_BAD);
 	case LINE_TIMEOUT:
@@ -177,13 +189,16 @@ finish(struct session *s, struct exchange *x, enum exchange_result r)
 		return answer(s, REPLY_AUTHENTICATED) == STEP_ON ? STEP_NEXT : STEP_END;
 	case EXCHANGE_REFUSED:
 		s->failures++;
+		s->attempt = true;
 		log_attempt(s, x, "refused", is_loggable(x) ? x->user : NULL);
 		return answer(s, REPLY_AUTH_FAILED);
 	case EXCHANGE_SERVER_FIRST:
 		s->errors++;
+		refusals_add(&s->refusals, s->call, VERB_AUTH, REPLY_AUTH_CANCELLED);
 		return reply_addf(&s->c.out, REPLY_AUTH_CANCELLED, "The server speaks first in this mechanism") < 0 ?
 		    STEP_END : STEP_ON;
 	default:
+		s->attempt = true;
 		log_attempt(s, x, "failed", NULL);
 		return answer(s, REPLY_NO_AUTH_NOW);
 	}
@@ -204,6 +219,7 @@ challenge(struct session *s, struct exchange *x, enum exchange_result *r, bool *
 	    buf_puts(&s->c.out, "\r\n") < 0)
 		return STEP_END;
 	got = conn_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
+	explicit_bzero(s->c.head, sizeof s->c.head); /* no verb: a response's beginning */
 	if (got == LINE_LONG)
 		return answer(s, REPLY_AUTH_LONG);
 	if (got != LINE_OK)
@@ -281,6 +297,7 @@ command(struct session *s, char *line, size_t len)
 	size_t arglen;
 
 	v = verb_parse(line, len, &arg, &arglen);
+	s->verb = v;
 	if (len + 2 > LINE_COMMAND_MAX && v != VERB_AUTH)
 		return answer(s, REPLY_LINE_LONG);
 	if (!handlers[v])
@@ -323,6 +340,10 @@ converse(struct session *s)
 
 		if (s->failures >= s->conf->attempts || s->errors >= ERRORS_MAX)
 			return part(s, REPLY_TOO_MANY_ERRORS, "too-many-errors");
+		if (s->commands++ >= CHAIN_IDLE_MAX)
+			return part(s, REPLY_TOO_MANY_COMMANDS, "too-many-commands");
+		s->verb = VERB_UNKNOWN;
+		s->attempt = false;
 		r = look_for_mail(s, &found);
 		if (found)
 			return STEP_NEXT;
@@ -337,6 +358,8 @@ int
 authd_serve(struct call *call, void *conf)
 {
 	const struct authd *a = conf;
+	struct ehlo offer;
+	const char *wrong = ehlo_from_facts(&offer, &call->facts);
 	struct session s = { .call = call, .conf = a, .auth = a->clear || facts_is_tls(&call->facts) };
 	enum step step = STEP_END;
 
@@ -347,12 +370,16 @@ authd_serve(struct call *call, void *conf)
 	if (a->trouble) {
 		log_error(&call->log, "misuse", "%s", a->trouble);
 		reply_add(&s.c.out, REPLY_TROUBLE);
+	} else if (wrong) { /* the next stage would not serve either */
+		log_error(&call->log, "misuse", "%s does not say what it must", wrong);
+		reply_add(&s.c.out, REPLY_TROUBLE);
 	} else if (facts_get(&call->facts, "RELAYCLIENT") && !s.c.in_socket)
 		step = STEP_NEXT; /* MAIL, once read from a pipe, could not be given to the next stage: it greets */
 	else
 		step = converse(&s);
 	if (conn_flush(&s.c, a->wait_ms) < 0)
 		step = STEP_END;
+	refusals_end(&s.refusals, call);
 	explicit_bzero(s.c.in_buf, sizeof s.c.in_buf);
 	conn_close(&s.c);
 	if (step == STEP_NEXT)

@@ -1,4 +1,5 @@
 /* ISC licence, see LICENSE. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,8 @@ enum { CHECK_WORDS = 64 }; /* of the command that -r names */
 static int
 usage(void)
 {
-	fputs("usage: submitd [-e errors] [-r check] [-S seconds] [-t seconds] [-w seconds] " STAGE_USAGE
-	      " prog [arg ...]\n", stderr);
+	fputs("usage: submitd [-b] [-D table] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] "
+	    "[-w seconds] " STAGE_USAGE " prog [arg ...]\n", stderr);
 	return CHAIN_MISUSE;
 }
 
@@ -48,13 +49,28 @@ split(char *s, char *words[CHECK_WORDS + 1])
 	return -1;
 }
 
+/* SIGHUP: the table and the list as they are now. */
+static int
+reload(void *arg, const struct log *log)
+{
+	struct submission_conf *conf = arg;
+	const char *path;
+
+	if (domains_open(conf->domains, &path) == 0)
+		return 0;
+	log_error(log, "failed", "%s:", path);
+	return -1;
+}
+
 int
 main(int argc, char *argv[])
 {
 	const struct stage stage = {
-		.name = "submitd", .kind = STAGE_SESSION, .owner = FACTS_SUBMITD, .serve = submission_serve
+		.name = "submitd", .kind = STAGE_SESSION, .owner = FACTS_SUBMITD, .serve = submission_serve, .reload = reload
 	};
+	struct domains domains = { .open = false };
 	struct submission_conf conf = {
+		.domains = &domains,
 		.command_wait_s = CHAIN_COMMAND_WAIT_S,
 		.answer_s = CHAIN_ANSWER_S,
 		.session_s = CHAIN_SESSION_S,
@@ -62,11 +78,24 @@ main(int argc, char *argv[])
 	};
 	struct stage_options options;
 	char *check[CHECK_WORDS + 1];
+	const char *path;
 	int c, bad = 0;
 
 	stage_options(&options);
-	while ((c = getopt(argc, argv, "+e:r:S:t:w:" STAGE_OPTIONS)) != -1)
+	while ((c = getopt(argc, argv, "+bD:e:L:r:S:T:t:w:" STAGE_OPTIONS)) != -1)
 		switch (c) {
+		case 'b':
+			conf.mend = true;
+			break;
+		case 'D':
+			domains.labels_path = optarg;
+			break;
+		case 'L':
+			bad |= number(optarg, 1000000000, &conf.line_max);
+			break;
+		case 'T':
+			domains.tlds_path = optarg;
+			break;
 		case 'e':
 			bad |= number(optarg, 1000000, &conf.errors_max);
 			break;
@@ -89,6 +118,10 @@ main(int argc, char *argv[])
 		}
 	if (bad || optind == argc)
 		return usage();
+	if (domains_open(&domains, &path) < 0) {
+		fprintf(stderr, "submitd: %s: %s\n", path, strerror(errno));
+		return CHAIN_MISUSE;
+	}
 	conf.next = argv + optind;
 	return stage_run(&stage, &conf, &options);
 }

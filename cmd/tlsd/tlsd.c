@@ -38,8 +38,9 @@ struct conf {
 static void
 usage(void)
 {
-	fputs("usage: tlsd [-i] [-l address:port [-a n] [-e n] [-m n] [-P n] [-R fd] [-x rules] [-y proxies]] "
-	      "[-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-o staple] prog [arg ...]\n", stderr);
+	fputs("usage: tlsd [-i | -o] [-l address:port [-a n] [-e n] [-m n] [-P n] [-R fd] [-x rules] [-y proxies]] "
+	      "[-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-O staple] prog "
+	      "[arg ...]\n", stderr);
 	exit(CHAIN_MISUSE);
 }
 
@@ -60,6 +61,11 @@ refuse(struct call *call, const struct conf *conf, int code)
 	return code;
 }
 
+/* The next stages of a session: one in the clear, where TLS is optional, and the one under TLS. */
+struct next {
+	struct starter clear, secure;
+};
+
 /* Is there somebody to become the next stage? Later, with another uid, nobody suitable can be forked any more. */
 static bool
 prepare(struct starter *s, struct call *call, const struct conf *conf, bool may_fork)
@@ -70,8 +76,9 @@ prepare(struct starter *s, struct call *call, const struct conf *conf, bool may_
 }
 
 static int
-start(struct starter *s, const struct tlspump *p, struct call *call)
+start(struct next *next, const struct tlspump *p, struct call *call)
 {
+	struct starter *s = tlspump_is_secure(p) ? &next->secure : &next->clear;
 	struct facts f = { 0 };
 	int fd = -1;
 
@@ -94,7 +101,7 @@ wait_for(struct tlspump *p)
 }
 
 static void
-run(struct tlspump *p, struct starter *s, struct call *call, const struct conf *conf)
+run(struct tlspump *p, struct next *next, struct call *call, const struct conf *conf)
 {
 	for (;;)
 		switch (tlspump_step(p)) {
@@ -104,10 +111,10 @@ run(struct tlspump *p, struct starter *s, struct call *call, const struct conf *
 		case TLSPUMP_AGAIN:
 			break;
 		case TLSPUMP_PREPARE:
-			tlspump_prepared(p, prepare(s, call, conf, !conf->user));
+			tlspump_prepared(p, prepare(&next->secure, call, conf, !conf->user));
 			break;
 		case TLSPUMP_START:
-			tlspump_started(p, start(s, p, call));
+			tlspump_started(p, start(next, p, call));
 			break;
 		case TLSPUMP_DONE:
 			tlspump_close(p);
@@ -115,28 +122,44 @@ run(struct tlspump *p, struct starter *s, struct call *call, const struct conf *
 		}
 }
 
+/* The server context. Where TLS is optional the lack of one is no obstacle. A chain_exit code. */
+static int
+read_keys(struct call *call, struct conf *conf)
+{
+	struct buf why = { 0 };
+	int code = CHAIN_DONE;
+
+	conf->pump.tls = tlsconf_server(&conf->keys, &why);
+	if (!conf->pump.tls) {
+		code = conf->pump.optional ? CHAIN_DONE : errno == ENOMEM ? CHAIN_LATER : CHAIN_MISUSE;
+		log_error(&call->log, "misuse", "%s%s", why.p ? why.p : "", conf->pump.optional ? ": no STARTTLS" : "");
+	}
+	buf_free(&why);
+	return code;
+}
+
 /*
  * This process stays between the client and the next stage, so that the super-server waits for the last octet. Its
- * order is its security: the starter is forked, the key read, privileges dropped, and only then the client is spoken
+ * order is its security: the starters are forked, the key read, privileges dropped, and only then the client is spoken
  * to.
  */
 static int
 serve(struct call *call, void *arg)
 {
 	struct conf *conf = arg;
-	struct starter starter = { .fd = -1 };
+	struct next next = { { .fd = -1 }, { .fd = -1 } };
 	struct tlspump pump;
-	struct buf why = { 0 };
 	char host[256];
-	int code = CHAIN_DONE;
+	int code;
 
 	conf->pump.host = ehlo_host(&call->facts, host, sizeof host);
 	conf->pump.lmtp = facts_is_lmtp(&call->facts);
-	prepare(&starter, call, conf, true);
-	conf->pump.tls = tlsconf_server(&conf->keys, &why);
-	if (!conf->pump.tls) {
-		code = errno == ENOMEM ? CHAIN_LATER : CHAIN_MISUSE;
-		log_error(&call->log, "misuse", "%s", why.p ? why.p : "");
+	if (conf->pump.optional)
+		prepare(&next.clear, call, conf, true);
+	prepare(&next.secure, call, conf, true);
+	code = read_keys(call, conf);
+	if (code != CHAIN_DONE) {
+		/* logged */
 	} else if (conf->user && stage_drop(conf->user) < 0) {
 		code = errno == ENOENT ? CHAIN_MISUSE : CHAIN_LATER;
 		log_error(&call->log, "failed", "user %s:", conf->user);
@@ -145,14 +168,14 @@ serve(struct call *call, void *arg)
 		code = CHAIN_LATER;
 		log_error(&call->log, "failed", "start:");
 	} else
-		run(&pump, &starter, call, conf);
+		run(&pump, &next, call, conf);
 	if (code != CHAIN_DONE)
 		refuse(call, conf, code);
-	buf_free(&why);
 	tls_free(conf->pump.tls);
 	close(call->in); /* the client need not wait for what may still run behind us */
 	close(call->out);
-	starter_wait(&starter);
+	starter_wait(&next.clear);
+	starter_wait(&next.secure);
 	return code;
 }
 
@@ -189,7 +212,7 @@ number(int letter, const char *s, int least, int most)
 	return (int)n;
 }
 
-/* -c begins a pair, -k and -o belong to the last one begun. */
+/* -c begins a pair, -k and -O belong to the last one begun. */
 static void
 add_key(struct tlsconf *keys, int letter, const char *path)
 {
@@ -224,7 +247,7 @@ main(int argc, char *argv[])
 	int c;
 
 	stage_options(&options);
-	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:o:P:R:s:t:U:v:x:y:")) != -1) {
+	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:O:oP:q:R:r:s:t:U:v:x:y:")) != -1) {
 		alone |= strchr("aelmPRxy", c) != NULL; /* of use to a server only */
 		switch (c) {
 		case 'a':
@@ -235,7 +258,7 @@ main(int argc, char *argv[])
 			break;
 		case 'c':
 		case 'k':
-		case 'o':
+		case 'O':
 			add_key(&conf.keys, c, optarg);
 			break;
 		case 'i':
@@ -247,8 +270,18 @@ main(int argc, char *argv[])
 		case 'm':
 			server.limits.total = (unsigned)number('m', optarg, 1, QUOTA_MAX);
 			break;
+		case 'o':
+			conf.pump.optional = true;
+			break;
 		case 'P':
 			server.workers = number('P', optarg, 1, TLSSERVER_WORKERS_MAX / 4);
+			break;
+		case 'q':
+		case 'r':
+			if (conf.keys.ca)
+				usage();
+			conf.keys.ca = optarg;
+			conf.pump.certificate = c == 'r';
 			break;
 		case 'R':
 			server.notify_fd = number('R', optarg, 0, 1000000);
@@ -278,6 +311,8 @@ main(int argc, char *argv[])
 			usage();
 		}
 	}
+	if (conf.pump.optional && (conf.pump.implicit || conf.pump.certificate))
+		usage(); /* TLS cannot be optional where something of it is required */
 	if (conf.keys.n == 0 || !conf.keys.pair[conf.keys.n - 1].key || optind == argc || (alone && !server.address))
 		usage();
 	conf.argv = argv + optind;

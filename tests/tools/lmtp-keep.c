@@ -6,14 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client.h"
 #include "clock.h"
 #include "delivery.h"
 #include "ehlo.h"
-#include "lmtp.h"
 #include "stage.h"
 
 struct conf {
-	struct lmtp_address address;
+	struct client_conf client;
+	struct nexthop address;
 	int times;
 };
 
@@ -22,7 +23,7 @@ serve(struct call *call, void *arg)
 {
 	struct conf *conf = arg;
 	struct reply_foreign refusal = { 0 };
-	struct lmtp session = { 0 };
+	struct client session = { 0 };
 	struct delivery d;
 	char host[256];
 	int result = 0;
@@ -30,16 +31,16 @@ serve(struct call *call, void *arg)
 	while (conf->times-- > 0) {
 		if (delivery_open(&d, call, NULL, 10, &result) < 0)
 			break;
-		if (!session.open || lmtp_deliver(&session, &d) < 0) {
-			if (lmtp_open(&session, &conf->address, ehlo_host(&call->facts, host, sizeof host), d.deadline_ms,
+		if (!session.open || client_deliver(&session, &d, false) < 0) {
+			if (client_open(&session, &conf->client, &conf->address, ehlo_host(&call->facts, host, sizeof host), d.deadline_ms,
 			        &call->log, &refusal) < 0)
 				delivery_answer_all(&d, &refusal);
 			else
-				lmtp_deliver(&session, &d);
+				client_deliver(&session, &d, false);
 		}
 		result = delivery_close(&d, conf->address.text);
 	}
-	lmtp_quit(&session);
+	client_quit(&session);
 	reply_foreign_free(&refusal);
 	return result;
 }
@@ -49,9 +50,9 @@ main(int argc, char *argv[])
 {
 	const struct stage stage = { .name = "lmtp-keep", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
 	struct stage_options options;
-	struct conf conf;
+	struct conf conf = { .client = { .lmtp = true, .credentials = -1 } };
 
-	if (argc != 3 || lmtp_address(&conf.address, argv[1]) < 0)
+	if (argc != 3 || nexthop_parse(&conf.address, argv[1], NULL) < 0)
 		return 100;
 	conf.times = atoi(argv[2]);
 	stage_options(&options);

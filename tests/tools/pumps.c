@@ -2,7 +2,7 @@
 /*
  * Many connections of tlspump in one process, on edges of epoll, with waits of the caller's choice.
  *
- * usage: pumps [-i] [-c command_ms] [-h handshake_ms] [-g greeting_ms] [-s stall_ms] cert key prog [arg ...]
+ * usage: pumps [-i | -o] [-c command_ms] [-h handshake_ms] [-g greeting_ms] [-s stall_ms] cert key prog [arg ...]
  *
  * Prints the port it listens on (127.0.0.1) and serves until its standard input ends; then it prints how many
  * connections there were, and how many octets a struct tlspump has. prog "-": an echo inside the process, without
@@ -168,9 +168,11 @@ main(int argc, char *argv[])
 	struct buf why = { 0 };
 	int c, n, i;
 
-	while ((c = getopt(argc, argv, "+ic:h:g:s:")) != -1)
+	while ((c = getopt(argc, argv, "+ioc:h:g:s:")) != -1)
 		if (c == 'i')
 			a.conf.implicit = true;
+		else if (c == 'o')
+			a.conf.optional = true;
 		else if (c == '?')
 			return 100;
 		else

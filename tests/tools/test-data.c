@@ -2,7 +2,8 @@
 /*
  * Holds data_dots and data_octets against a plain reading of RFC 5321 4.1.1.4 and 4.5.2 that sees the whole text at
  * once, for every text of up to LENGTH octets out of the alphabet that matters, cut at every place, octet by octet,
- * and with a message that fails at each of its additions. Prints the number of texts; exits 1 at the first difference.
+ * with bare LFs mended and not, and with a message that fails at each of its additions. Prints the number of texts;
+ * exits 1 at the first difference.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 #include "data.h"
 
-enum { LENGTH = 7, ROOM = 64 };
+enum { LENGTH = 7, ROOM = 64, LINE = 4 };
 
 static const char alphabet[] = { '\r', '\n', '.', 'a', '\0' };
 
@@ -38,7 +39,7 @@ message_add(struct message *m, const void *data, size_t n)
 }
 
 struct result {
-	bool ended, bare, failed;
+	bool ended, bare, is_long, failed;
 	size_t used, len;
 	char text[ROOM];
 };
@@ -48,7 +49,7 @@ show(const char *what, const char *in, size_t n, const struct result *r)
 {
 	size_t i;
 
-	printf("%s: ended %d bare %d used %zu text \"", what, r->ended, r->bare, r->used);
+	printf("%s: ended %d bare %d long %d used %zu text \"", what, r->ended, r->bare, r->is_long, r->used);
 	for (i = 0; i < r->len; i++)
 		printf("\\x%02x", (unsigned char)r->text[i]);
 	printf("\" of \"");
@@ -69,9 +70,27 @@ has_bare(const char *s, size_t n)
 	return false;
 }
 
-/* The end is the first CR LF "." CR LF, where a CR LF stands before the text; each other line loses a dot in front. */
+/* A line of a text without bare octets has more than LINE octets. */
+static bool
+has_long(const char *s, size_t n)
+{
+	size_t i, start = 0;
+
+	for (i = 0; i < n; i++)
+		if (s[i] == '\n') {
+			if (i + 1 - start > LINE)
+				return true;
+			start = i + 1;
+		}
+	return false;
+}
+
+/*
+ * The end is the first CR LF "." CR LF, where a CR LF stands before the text; each other line loses a dot in front.
+ * mend: what is left then gets a CR in front of each LF that has none.
+ */
 static void
-expected(const char *in, size_t n, struct result *r)
+expected(const char *in, size_t n, bool mend, struct result *r)
 {
 	char all[ROOM] = "\r\n";
 	size_t i, end = 0;
@@ -86,18 +105,23 @@ expected(const char *in, size_t n, struct result *r)
 	if (!r->ended)
 		return;
 	r->used = end + 3 - 2;
-	r->bare = has_bare(all, end);
-	for (i = 2; i < end; i++)
-		if (!(all[i] == '.' && all[i - 1] == '\n' && all[i - 2] == '\r'))
-			r->text[r->len++] = all[i];
+	for (i = 2; i < end; i++) {
+		if (all[i] == '.' && all[i - 1] == '\n' && all[i - 2] == '\r')
+			continue;
+		if (mend && all[i] == '\n' && all[i - 1] != '\r')
+			r->text[r->len++] = '\r';
+		r->text[r->len++] = all[i];
+	}
+	r->bare = mend ? has_bare(r->text, r->len) : has_bare(all, end);
+	r->is_long = !r->bare && has_long(r->text, r->len);
 }
 
 /* As submitd does it: parts [0, cut) and [cut, n), or octet by octet where cut is 0. */
 static void
-dots(const char *in, size_t n, size_t cut, int fail_at, struct result *r)
+dots(const char *in, size_t n, size_t cut, bool mend, int fail_at, struct result *r)
 {
 	struct message m = { 0 };
-	struct data d = { 0 };
+	struct data d = { .mend = mend, .line_max = LINE };
 	size_t at = 0, used;
 
 	sink = (struct sink){ .fail_at = fail_at };
@@ -113,6 +137,7 @@ dots(const char *in, size_t n, size_t cut, int fail_at, struct result *r)
 	}
 	r->used = at;
 	r->bare = d.bare;
+	r->is_long = d.is_long && !d.bare;
 	r->len = sink.len;
 	memcpy(r->text, sink.text, sink.len);
 }
@@ -121,7 +146,7 @@ static void
 octets(const char *in, size_t n, size_t cut, struct result *r)
 {
 	struct message m = { 0 };
-	struct data d = { 0 };
+	struct data d = { .line_max = LINE };
 	size_t at = 0;
 
 	sink = (struct sink){ 0 };
@@ -131,51 +156,75 @@ octets(const char *in, size_t n, size_t cut, struct result *r)
 		data_octets(&d, in + at, part, true, false, &m);
 		at += part;
 	}
-	data_octets(&d, "", 0, true, true, NULL);
-	*r = (struct result){ .used = n, .bare = d.bare, .len = sink.len };
+	data_octets(&d, "", 0, true, true, &m);
+	*r = (struct result){ .used = n, .bare = d.bare, .is_long = d.is_long && !d.bare, .len = sink.len };
 	memcpy(r->text, sink.text, sink.len);
 }
 
 static bool
 same(const struct result *a, const struct result *b)
 {
-	return a->ended == b->ended && a->bare == b->bare && a->used == b->used && a->len == b->len &&
-	    memcmp(a->text, b->text, a->len) == 0;
+	return a->ended == b->ended && a->bare == b->bare && a->is_long == b->is_long && a->used == b->used &&
+	    a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
-/* One text, every way. 0 or -1. */
+/* One text by DATA, cut everywhere. 0 or -1. */
 static int
-check(const char *in, size_t n)
+check_dots(const char *in, size_t n, bool mend)
 {
-	struct result want, got, chunk = { .used = n, .bare = has_bare(in, n), .len = n };
+	struct result want, got;
 	size_t cut;
 	int fail;
 
-	expected(in, n, &want);
-	memcpy(chunk.text, in, n);
+	expected(in, n, mend, &want);
 	for (cut = 0; cut <= n; cut++) {
-		dots(in, n, cut, 0, &got);
+		dots(in, n, cut, mend, 0, &got);
 		if (got.ended != want.ended || (want.ended && !same(&got, &want))) {
 			show("expected", in, n, &want);
-			show("data_dots", in, n, &got);
+			show(mend ? "data_dots, mending" : "data_dots", in, n, &got);
 			return -1;
 		}
 		for (fail = 1; fail <= 4; fail++) {
-			dots(in, n, cut, fail, &got);
+			dots(in, n, cut, mend, fail, &got);
 			if (got.ended != want.ended || (want.ended && (got.used != want.used || got.bare != want.bare))) {
 				show("expected", in, n, &want);
 				show("data_dots, failing", in, n, &got);
 				return -1;
 			}
 		}
+	}
+	return 0;
+}
+
+/* By BDAT: as it stands, and a last line without an end gets one. */
+static int
+check_octets(const char *in, size_t n)
+{
+	struct result want = { .used = n, .bare = has_bare(in, n), .len = n }, got;
+	size_t cut;
+
+	memcpy(want.text, in, n);
+	if (n > 0 && in[n - 1] != '\r' && !(n > 1 && in[n - 2] == '\r' && in[n - 1] == '\n')) {
+		memcpy(want.text + n, "\r\n", 2);
+		want.len += 2;
+	}
+	want.is_long = !want.bare && has_long(want.text, want.len);
+	for (cut = 0; cut <= n; cut++) {
 		octets(in, n, cut, &got);
-		if (!same(&got, &chunk)) {
-			show("expected", in, n, &chunk);
+		if (!same(&got, &want)) {
+			show("expected", in, n, &want);
 			show("data_octets", in, n, &got);
 			return -1;
 		}
 	}
 	return 0;
+}
+
+/* One text, every way. 0 or -1. */
+static int
+check(const char *in, size_t n)
+{
+	return check_dots(in, n, false) < 0 || check_dots(in, n, true) < 0 || check_octets(in, n) < 0 ? -1 : 0;
 }
 
 int

@@ -671,7 +671,7 @@ def enhanced_codes_on_every_reply_of_the_report(t):
 def no_enhanced_code_on_greeting_ehlo_and_3yz(t):
     t.audit()
     for s, verb, r, on in t.all_replies():
-        if verb in ('greeting', 'EHLO', 'HELO') and r.code // 100 == 2 or r.code // 100 == 3:
+        if verb in ('greeting', 'EHLO', 'HELO', 'LHLO') and r.code != 421 or r.code // 100 == 3:
             if re.match(rb'[2345]\.\d+\.\d+(?: |$)', r.lines[0]):
                 t.lines[:] = ['C: %s' % verb, 'S: %s' % r]
                 raise No('%s: %s' % (verb, r))
@@ -920,7 +920,7 @@ def soliciting_by_a_refused_word_is_550(t):
     words = offered(s, 'NO-SOLICITING')
     if not words:
         raise NotApplicable('no word is refused')
-    s.expect('MAIL FROM:<%s> SOLICIT=%s' % (t.sender, words[0].split(':')[0]), 550, '5.7.1')
+    s.expect('MAIL FROM:<%s> SOLICIT=%s' % (t.sender, words[0].split(',')[0]), 550, '5.7.1')
 
 
 # --- data ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,365 @@
+/*
+ * ISC licence, see LICENSE.
+ *
+ * A foreign server reads its commands from its own fd 0 and knows nothing of MSA_VERB, so somebody has to say the
+ * client's greeting to it and keep the answers from the client: that is why resume stays, and cannot just become it.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chain.h"
+#include "clock.h"
+#include "conn.h"
+#include "ehlo.h"
+#include "side.h"
+#include "tail.h"
+
+enum {
+	LINES_MAX = 100,    /* of a reply to the greeting */
+	STALL_MS = 300000,  /* for a client that takes no output, and a server that does not end after its input did */
+	SAY_MS = 5000,      /* for our own last words */
+	TERM_GRACE_MS = 1000,
+	TEXT_MAX = 200,     /* octets of a reply in the log */
+	ARGUMENT_MAX = 300,
+};
+
+/* Octets on their way from one side to the other. */
+struct flow {
+	struct side *from, *to;
+	char data[CONN_IN_MAX];
+	size_t pos, len;
+	bool eof;  /* no more will come */
+	bool deaf; /* no more is taken */
+};
+
+struct session {
+	struct call *call;
+	const struct resume *conf;
+	pid_t pid;
+	int fd;          /* to the server; -1: closed */
+	struct conn c;   /* the same, until the pump */
+	struct ehlo has; /* what the server offers */
+	char said[TEXT_MAX]; /* the last line of its last reply */
+	struct side client, server;
+	struct flow up, down;
+	struct tail tail;
+	int64_t end_ms;  /* of the session */
+};
+
+static int
+start(struct session *s)
+{
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+		return -1;
+	s->pid = fork();
+	if (s->pid == 0)
+		stage_become(s->call, s->conf->server, fd[1], fd[1], -1);
+	close(fd[1]);
+	if (s->pid < 0) {
+		close(fd[0]);
+		return -1;
+	}
+	s->fd = fd[0];
+	return 0;
+}
+
+/* It has ended, until end. A mail server is given time: what it has taken it may still be bringing into safety. */
+static bool
+has_ended(pid_t pid, int64_t end)
+{
+	struct timespec nap = { 0, 1000000 };
+	pid_t r;
+
+	while ((r = waitpid(pid, NULL, WNOHANG)) == 0 || (r < 0 && errno == EINTR)) {
+		if (clock_left(end) == 0)
+			return false;
+		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < 50000000)
+			nap.tv_nsec *= 2;
+	}
+	return true;
+}
+
+static void
+finish(struct session *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	if (s->pid <= 0 || has_ended(s->pid, clock_ms() + STALL_MS))
+		return;
+	kill(s->pid, SIGTERM); /* it alone: what it started is its business */
+	if (has_ended(s->pid, clock_ms() + TERM_GRACE_MS))
+		return;
+	kill(s->pid, SIGKILL);
+	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* Read one reply. Its code; 0: none came, *result says why. */
+static int
+take_reply(struct session *s, enum line_result *result)
+{
+	int code = 0, first = 0, i;
+	bool last = false;
+
+	s->c.deadline_ms = clock_ms() + s->conf->wait_ms;
+	for (i = 0; !last; i++) {
+		const char *text;
+		char *line;
+		size_t len;
+
+		*result = conn_line(&s->c, LINE_REPLY_MAX, s->conf->wait_ms, &line, &len);
+		if (*result != LINE_OK)
+			return 0;
+		snprintf(s->said, sizeof s->said, "%s", line);
+		if (!reply_line(line, len, &code, &last, &text, &len) || (first && code != first) || i == LINES_MAX) {
+			*result = LINE_BAD;
+			return 0;
+		}
+		if (i > 0)
+			ehlo_take(&s->has, text, len);
+		first = code;
+	}
+	return code;
+}
+
+/* Why there is no session to go on with: one line. What it is to the client. */
+static enum reply
+no_server(const struct session *s, enum line_result r, int code)
+{
+	char text[8];
+	const char *reason = strerror(errno);
+
+	switch (r) {
+	case LINE_STOP:
+		return REPLY_SHUTDOWN;
+	case LINE_OK:
+		reason = "it refuses";
+		break;
+	case LINE_EOF:
+		reason = "it ended";
+		break;
+	case LINE_TIMEOUT:
+		reason = "no reply in time";
+		break;
+	case LINE_BAD:
+	case LINE_LONG:
+		reason = "no reply that can be read";
+		break;
+	default:
+		break;
+	}
+	snprintf(text, sizeof text, "%d", code);
+	log_event(&s->call->log, "failed", "server", s->conf->server[0], "reason", reason, "code", code ? text : NULL, "text",
+	    *s->said ? s->said : NULL, (char *)NULL);
+	return REPLY_TROUBLE;
+}
+
+/* Authentication has promised this and that to the client; the server should keep it. */
+static void
+compare(const struct session *s)
+{
+	struct ehlo promised, lacks = { 0 };
+	struct buf b = { 0 };
+	size_t i;
+
+	ehlo_from_facts(&promised, &s->call->facts);
+	lacks.caps = promised.caps & ~s->has.caps & ~(uint32_t)(CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_LIMITS);
+	if (lacks.caps && ehlo_keywords(&b, &lacks) == 0) {
+		b.p[--b.len] = '\0';
+		for (i = 0; i < b.len; i++)
+			if (b.p[i] == '\n')
+				b.p[i] = ',';
+		log_event(&s->call->log, "lacks", "server", s->conf->server[0], "keywords", b.p, (char *)NULL);
+	}
+	buf_free(&b);
+}
+
+/*
+ * Say the client's greeting again. Its argument is anything that a client says, and some servers take only names; the
+ * client's address is one that all take (RFC 5321 4.1.3).
+ */
+static int
+greet_again(struct session *s, const char *verb, enum line_result *result)
+{
+	const struct facts *f = &s->call->facts;
+	const char *name = facts_get(f, "MSA_HELO"), *ip = facts_get(f, "TCPREMOTEIP");
+	char address[ARGUMENT_MAX];
+	int code;
+
+	snprintf(address, sizeof address, "[%s%s]", ip && strchr(ip, ':') ? "IPv6:" : "", ip ? ip : "127.0.0.1");
+	buf_printf(&s->c.out, "%s %s\r\n", verb, name && *name ? name : address);
+	code = take_reply(s, result);
+	if (code / 100 != 5 || !name)
+		return code;
+	buf_printf(&s->c.out, "%s %s\r\n", verb, address);
+	return take_reply(s, result);
+}
+
+/* 220, and 250 for the client's greeting: 0. Else -1, and *r is for the client. */
+static int
+resume(struct session *s, const char *verb, enum reply *r)
+{
+	enum line_result result = LINE_OK;
+	int code = take_reply(s, &result);
+
+	if (code == 220) {
+		code = greet_again(s, verb, &result);
+		if (code == 250) {
+			if (strcmp(verb, "HELO") != 0)
+				compare(s);
+			return 0;
+		}
+	}
+	*r = no_server(s, result, code);
+	return -1;
+}
+
+/* Move what can be moved. false: nothing. */
+static bool
+move(struct flow *f, struct tail *tail)
+{
+	ssize_t r;
+
+	if (f->pos < f->len) {
+		r = side_write(f->to, f->data + f->pos, f->len - f->pos);
+		if (r == SIDE_WAIT)
+			return false;
+		f->deaf |= r < 0;
+		f->pos = r < 0 ? f->len : f->pos + (size_t)r;
+		return true;
+	}
+	if (f->eof || f->deaf)
+		return false;
+	r = side_read(f->from, f->data, sizeof f->data);
+	if (r == SIDE_WAIT)
+		return false;
+	f->eof = r <= 0;
+	f->pos = 0;
+	f->len = r > 0 ? (size_t)r : 0;
+	if (tail)
+		tail_note(tail, f->data, f->len);
+	return true;
+}
+
+/* Wait for what either flow can use. false: the deadline has passed. */
+static bool
+wait_for(struct session *s, int64_t deadline_ms)
+{
+	struct flow *flow[2] = { &s->up, &s->down };
+	struct pollfd p[2];
+	nfds_t n = 0, i;
+	int r;
+
+	for (i = 0; i < 2; i++)
+		if (flow[i]->pos < flow[i]->len)
+			p[n++] = (struct pollfd){ .fd = flow[i]->to->out, .events = POLLOUT };
+		else if (!flow[i]->eof && !flow[i]->deaf)
+			p[n++] = (struct pollfd){ .fd = flow[i]->from->in, .events = POLLIN };
+	r = poll(p, n, clock_left(deadline_ms));
+	for (i = 0; r > 0 && i < n; i++)
+		if (p[i].revents) {
+			side_event(&s->client, p[i].fd, p[i].revents);
+			side_event(&s->server, p[i].fd, p[i].revents);
+		}
+	return r != 0;
+}
+
+/* Blind, both ways, until the server has said all or the client is gone. What is left to say is *r: true. */
+static bool
+pump(struct session *s, enum reply *r)
+{
+	int64_t stall_ms = 0;
+	bool shut = false;
+
+	while (!(s->down.eof && s->down.pos == s->down.len) && !s->down.deaf) {
+		bool moved = move(&s->up, NULL), said = move(&s->down, &s->tail);
+		bool owing = s->down.pos < s->down.len || s->up.eof || s->up.deaf;
+
+		if (s->up.eof && s->up.pos == s->up.len && !shut) {
+			shutdown(s->fd, SHUT_WR);
+			shut = true;
+		}
+		if (!owing || said || stall_ms == 0)
+			stall_ms = clock_ms() + STALL_MS;
+		if (moved || said)
+			continue;
+		if (!wait_for(s, owing && stall_ms < s->end_ms ? stall_ms : s->end_ms)) {
+			log_event(&s->call->log, "timeout", (char *)NULL);
+			*r = REPLY_TIMEOUT;
+			return s->down.pos == s->down.len && tail_is_complete(&s->tail);
+		}
+	}
+	if (s->down.deaf || s->up.eof || tail_is_goodbye(&s->tail))
+		return false;
+	log_error(&s->call->log, "next", "it ended without 221 or 421");
+	*r = REPLY_TROUBLE;
+	return tail_is_complete(&s->tail);
+}
+
+/* What came with the replies that were swallowed is the client's. */
+static void
+open_pump(struct session *s)
+{
+	side_open(&s->client, s->call->in, s->call->out);
+	side_open(&s->server, s->fd, s->fd);
+	s->up.from = s->down.to = &s->client;
+	s->up.to = s->down.from = &s->server;
+	s->down.len = s->c.len - s->c.pos;
+	memcpy(s->down.data, s->c.in_buf + s->c.pos, s->down.len);
+	tail_note(&s->tail, s->down.data, s->down.len);
+}
+
+static void
+say(struct session *s, enum reply r)
+{
+	struct conn client;
+
+	conn_open(&client, s->call->in, s->call->out);
+	if (reply_add(&client.out, r) == 0)
+		conn_flush(&client, SAY_MS);
+	conn_close(&client);
+}
+
+int
+resume_serve(struct call *call, void *conf)
+{
+	struct session s = { .call = call, .conf = conf, .fd = -1, .end_ms = clock_ms() + (int64_t)CHAIN_SESSION_S * 1000 };
+	const char *verb = facts_get(&call->facts, "MSA_VERB");
+	enum reply r = REPLY_TROUBLE;
+	bool last_words = true, resumed = false;
+
+	if (!verb) /* the client has not greeted: the server hears it itself */
+		return stage_next(call, s.conf->server);
+	if (start(&s) < 0)
+		log_error(&call->log, "failed", "server %s:", s.conf->server[0]);
+	else {
+		conn_open(&s.c, s.fd, s.fd);
+		s.c.stop = call->stop;
+		resumed = resume(&s, verb, &r) == 0;
+		open_pump(&s);
+		conn_close(&s.c);
+		if (resumed)
+			last_words = pump(&s, &r);
+	}
+	if (last_words)
+		say(&s, r);
+	shutdown(call->out, SHUT_WR); /* the client need not wait for what the server still does */
+	if (!call->resident)
+		close(call->out);
+	finish(&s);
+	return resumed ? CHAIN_DONE : CHAIN_LATER;
+}

@@ -1,0 +1,153 @@
+/* ISC licence, see LICENSE. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <tls.h>
+#include <unistd.h>
+
+#include "chain.h"
+#include "clock.h"
+#include "pump.h"
+
+enum {
+	FD_NET = 3,
+	HANDSHAKE_S = 60,
+	LINGER_MS = 10000, /* for the last words, where the server takes them slowly and nobody ends us earlier */
+};
+
+struct conf {
+	const char *cafile, *fingerprint, *name;
+	long seconds;
+};
+
+static int
+usage(void)
+{
+	fputs("usage: tlsc [-c cafile] [-F fingerprint] [-t seconds] name\n", stderr);
+	return CHAIN_MISUSE;
+}
+
+/* How it went, to whoever speaks with us: one line. It is short, and the first that fd 1 gets. */
+static int
+tell(char sign, const char *text)
+{
+	char line[400];
+	int n = snprintf(line, sizeof line - 2, "%c%s", sign, text);
+	size_t len = strcspn(line, "\r\n"); /* an error of libtls may have several lines */
+
+	(void)n;
+	memcpy(line + len, "\r\n", 2);
+	return write(1, line, len + 2) == (ssize_t)(len + 2) ? 0 : -1;
+}
+
+/* Where the system keeps the certificates of authorities: libtls has a name for it that not every system has. */
+static const char *
+find_cafile(void)
+{
+	static const char *const usual[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem" };
+	const char *own = tls_default_ca_cert_file();
+	size_t i;
+
+	for (i = 0; i < sizeof usual / sizeof *usual && (!own || access(own, R_OK) < 0); i++)
+		own = usual[i];
+	return own;
+}
+
+static struct tls *
+make(const struct conf *conf, const char **why)
+{
+	struct tls_config *config = tls_config_new();
+	struct tls *tls = tls_client();
+
+	*why = "out of memory";
+	if (config && tls) {
+		if (conf->fingerprint) { /* which vouches for all that the certificate could */
+			tls_config_insecure_noverifycert(config);
+			tls_config_insecure_noverifyname(config);
+			tls_config_insecure_noverifytime(config);
+		}
+		*why = NULL;
+		if (!conf->fingerprint && tls_config_set_ca_file(config, conf->cafile ? conf->cafile : find_cafile()) < 0)
+			*why = tls_config_error(config);
+		else if (tls_configure(tls, config) < 0 || tls_connect_fds(tls, FD_NET, FD_NET, conf->name) < 0)
+			*why = tls_error(tls);
+	}
+	if (*why) {
+		tell('-', *why);
+		tls_free(tls);
+		tls = NULL;
+	}
+	tls_config_free(config);
+	return tls;
+}
+
+/* 0: the handshake is done, with the one that was meant, and fd 1 was told. */
+static int
+begin(struct tls *tls, const struct conf *conf)
+{
+	const char *why, *hash;
+	char proof[200];
+
+	if (pump_handshake(tls, FD_NET, clock_ms() + conf->seconds * 1000, &why) < 0) {
+		tell('-', why);
+		return -1;
+	}
+	hash = tls_peer_cert_hash(tls);
+	if (conf->fingerprint && (!hash || strcasecmp(hash, conf->fingerprint) != 0)) {
+		snprintf(proof, sizeof proof, "another certificate: %s", hash ? hash : "none");
+		tell('-', proof);
+		return -1;
+	}
+	snprintf(proof, sizeof proof, "%s %s %s", tls_conn_version(tls), tls_conn_cipher(tls), hash ? hash : "-");
+	return tell('+', proof);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct conf conf = { .seconds = HANDSHAKE_S };
+	const char *why;
+	struct tls *tls;
+	char *end = NULL;
+	int c, fd, result = CHAIN_LATER;
+
+	while ((c = getopt(argc, argv, "+c:F:t:")) != -1)
+		switch (c) {
+		case 'c':
+			conf.cafile = optarg;
+			break;
+		case 'F':
+			conf.fingerprint = optarg;
+			break;
+		case 't':
+			conf.seconds = strtol(optarg, &end, 10);
+			if (*optarg < '0' || *optarg > '9' || *end || conf.seconds < 1 || conf.seconds > 86400)
+				return usage();
+			break;
+		default:
+			return usage();
+		}
+	if (optind + 1 != argc || (conf.fingerprint && strncasecmp(conf.fingerprint, "SHA256:", 7) != 0))
+		return usage();
+	conf.name = argv[optind];
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, SIG_IGN); /* a supervisor may send them to all: the message in hand must come to its end */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	for (fd = 0; fd <= FD_NET; fd++)
+		if (fd != 2 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
+			perror("tlsc: fd 0, 1 or 3");
+			return CHAIN_MISUSE;
+		}
+	tls = make(&conf, &why);
+	if (tls && begin(tls, &conf) == 0) {
+		pump_run(tls, 0, 1, FD_NET, LINGER_MS);
+		result = CHAIN_DONE;
+	}
+	tls_free(tls);
+	return result;
+}

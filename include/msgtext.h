@@ -1,0 +1,34 @@
+/* ISC licence, see LICENSE. */
+#ifndef MSGTEXT_H
+#define MSGTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "buf.h"
+
+enum { MSGTEXT_BLOCK = 65536 }; /* octets of the message handled at once */
+
+/* What the text of a message is, as far as the transport cares. */
+struct msgtext {
+	bool is_8bit;
+	bool is_bare;   /* a CR or an LF that is not of a CRLF */
+	bool is_dotted; /* a line begins with a dot */
+	bool no_end;    /* the last line has no CRLF */
+	bool is_here;   /* all of it is in the buffer, behind one octet that is not of it */
+};
+
+/* Look at the size octets of file fd, by way of b, a block of it at a time. 0, or -1 with errno. */
+int msgtext_look(struct msgtext *t, struct buf *b, int fd, off_t size);
+
+/* n octets of file fd from off on, all of them. 0, or -1 with errno (EIO: it ends before that). */
+int msgtext_read(int fd, char *p, size_t n, off_t off);
+
+/*
+ * Append n octets of text, a dot at the start of a line doubled (RFC 5321 4.5.2). *before: the octet before them, LF
+ * at first; then the last of them. 0, or -1 with errno ENOMEM.
+ */
+int msgtext_stuff(struct buf *out, const char *p, size_t n, char *before);
+
+#endif
