@@ -60,8 +60,9 @@ void os_close_from(int lowest);
 void os_close_inherited(int lowest);
 
 /*
- * SIGTERM, SIGINT, SIGHUP, SIGALRM and SIGCHLD as input of a descriptor, which is readable when one has come; they interrupt
- * nothing any more. os_signal gives the next one, 0: none. A child that is no pool undoes it with os_signals_restore.
+ * SIGTERM, SIGINT, SIGHUP, SIGALRM and SIGCHLD as input of a descriptor, which is readable when one has come; they
+ * interrupt nothing any more. os_signal gives the next one, 0: none. A child that is no pool undoes it with
+ * os_signals_restore.
  */
 int os_signals(void);
 int os_signal(int fd);

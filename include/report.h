@@ -57,8 +57,8 @@ int report_make(const struct report *r, const char **params);
 int report_envelope(struct buf *out, const struct envelope *e, const char *params);
 
 /*
- * Make the facts of a message those of a report about it, whose id is id: it is nobody's submission, so what is known of
- * the client is not for it. 0, or -1 with errno ENOMEM.
+ * Make the facts of a message those of a report about it, whose id is id: it is nobody's submission, so what is known
+ * of the client is not for it. 0, or -1 with errno ENOMEM.
  */
 int report_facts(struct facts *f, const char *id);
 

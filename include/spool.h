@@ -67,12 +67,14 @@ int spool_remove(const struct spool *s, const char *id);
 enum { SPOOL_STALE_S = 3600 };
 void spool_sweep(const struct spool *s);
 
-/* Be the runner: the descriptor that holds the lock (children hold it too). wait: until it is to be had; else EAGAIN. */
+/*
+ * Be the runner: the descriptor that holds the lock; children hold it too. wait: until it can be had; else EWOULDBLOCK.
+ */
 int spool_lock(const struct spool *s, bool wait);
 
 /*
- * The runner's end of the trigger, non-blocking, and what comes there: SPOOL_NEW and SPOOL_ALL. spool_wake writes one of
- * them; where no runner listens that is no error.
+ * The runner's end of the trigger, non-blocking, and what comes there: SPOOL_NEW and SPOOL_ALL. spool_wake writes one
+ * of them; where no runner listens that is no error.
  */
 enum { SPOOL_NEW = 'n', SPOOL_ALL = 'a' };
 int spool_listen(const struct spool *s);

@@ -21,7 +21,7 @@ tearDown() {
 
 # $id of the only message in the spool; the verdict with ID in its place.
 learn_id() {
-	id=$(ls "$T/spool/new" "$T/spool/cur" 2>/dev/null | grep '^[0-9a-z]\{14\}$')
+	id=$(find "$T/spool" -mindepth 2 -maxdepth 2 ! -path "$T/spool/tmp/*" -name '??????????????' | sed 's|.*/||')
 	[ -z "$id" ] || { sed "s/$id/ID/" "$T/verdict" >"$T/v" && mv "$T/v" "$T/verdict"; }
 }
 
@@ -174,6 +174,7 @@ test_without_descriptors_it_is_451_and_nothing_is_left() {
 	some=
 	for limit in 5 6 7; do
 		(
+			# shellcheck disable=SC3045
 			ulimit -n "$limit"
 			MSA_MESSAGE=M MSA_RCPTS=1 exec spool "$T/spool"
 		) <"$T/msg" 3<"$T/env" >"$T/verdict" 2>"$T/log"

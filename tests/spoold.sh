@@ -71,7 +71,7 @@ stop_runner() {
 }
 
 is_empty() {
-	[ -z "$(ls "$T/spool/new" "$T/spool/cur" | grep '^[0-9a-z]\{14\}$')" ]
+	[ -z "$(find "$T/spool" -mindepth 2 -maxdepth 2 ! -path "$T/spool/tmp/*" -name '??????????????' 2>/dev/null)" ]
 }
 
 # Run spoold until nothing is left. usage: drained [option ...]

@@ -21,8 +21,8 @@ struct round_conf {
 };
 
 /*
- * One round for a message of cur, in a process of its own: run the chain for those who wait, record what became of them,
- * put the report about it into the spool, record that; or remove the message. 0; -1: it could not all be recorded
+ * One round for a message of cur, in a process of its own: run the chain for those who wait, record what became of
+ * them, put the report about it into the spool, record that; or remove the message. 0; -1: it could not all be recorded
  * (logged), and what was is on the disk. SIGTERM is blocked, and only looked for.
  */
 int round_run(const struct round_conf *conf, const struct log *log, const char *id);

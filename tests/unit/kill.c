@@ -1,8 +1,8 @@
 /* ISC licence, see LICENSE. */
 /*
- * For LD_PRELOAD with glibc: the process whose name is KILL_IN is killed before its call number KILL_AT of the functions
- * below, which are its system calls. Where KILL_FORKED is set it is not that process but each child that it forks, with a
- * count of its own. Before it dies it makes the file KILL_MARK, with the name of the call.
+ * For LD_PRELOAD with glibc: the process whose name is KILL_IN is killed before its call number KILL_AT of the
+ * functions below, which are its system calls. Where KILL_FORKED is set it is not that process but each child that it
+ * forks, with a count of its own. Before it dies it makes the file KILL_MARK, with the name of the call.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
