@@ -35,6 +35,9 @@ struct spool {
 int spool_open(struct spool *s, const char *path);
 void spool_close(struct spool *s);
 
+/* Only to look, or to wake the runner: root may do so with everybody's, and nothing is made. */
+int spool_look(struct spool *s, const char *path);
+
 /*
  * Put a message into it: spool_write has it whole and on the disk, in tmp, and chooses its id; spool_commit makes it a
  * message of the spool, on the disk too when it returns 0, and wakes the runner; spool_discard forgets what was

@@ -52,7 +52,7 @@ enum {
 	SPOOLED_REPLY_MAX = 900, /* octets kept of a reply: what a report shows of it */
 };
 
-/* Take over a text. s must be empty. 0; or -1 with errno (ENOMEM; EINVAL: it is none), s empty, and *why, a constant. */
+/* Take over a text. 0; or -1 with errno (ENOMEM; EINVAL: it is none), s empty and *why, a constant. */
 int spooled_parse(struct spooled *s, struct buf *text, const char **why);
 
 /* next alone, from the first n octets of a text (SPOOLED_HEAD_MAX are enough). 0, or -1: it is none. */

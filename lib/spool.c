@@ -58,13 +58,19 @@ make_parts(int dir)
 }
 
 int
+spool_look(struct spool *s, const char *path)
+{
+	s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return s->dir < 0 ? -1 : 0;
+}
+
+int
 spool_open(struct spool *s, const char *path)
 {
 	struct stat st;
 	int e;
 
-	s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir < 0)
+	if (spool_look(s, path) < 0)
 		return -1;
 	if (fstat(s->dir, &st) == 0) {
 		errno = EPERM;
@@ -361,7 +367,7 @@ spool_wake(const struct spool *s, char what)
 	ssize_t r;
 
 	if (fd < 0)
-		return errno == ENXIO ? 0 : -1;
+		return errno == ENXIO || errno == ENOENT ? 0 : -1;
 	r = write(fd, &what, 1);
 	e = errno;
 	close(fd);

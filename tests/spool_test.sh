@@ -187,6 +187,25 @@ test_without_descriptors_it_is_451_and_nothing_is_left() {
 	assertEquals 'some failed' 1 "$some"
 }
 
+test_out_of_memory_is_451_and_leaves_nothing() {
+	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/unit/oom.c"
+	LD_PRELOAD=$T/oom.so spool -p "$T/spool" >/dev/null 2>&1 || { skip 'no preloading here'; return; }
+	n=1
+	while [ "$n" -lt 500 ]; do
+		call OOM_IN=spool OOM_AT="$n" LD_PRELOAD="$T/oom.so" spool "$T/spool"
+		learn_id
+		[ "$code" -ne 0 ] || break
+		assertEquals "$n: later" 111 "$code"
+		grep -qx '451 4.3.0 .*' "$T/verdict" || [ ! -s "$T/verdict" ]
+		assertTrue "$n: $(cat "$T/verdict")" $?
+		[ -z "$id" ] || break
+		assert_empty "$n"
+		n=$((n + 1))
+	done
+	assertTrue "some failed, and then it was taken: $n" "[ $n -gt 10 ]"
+	assert_verdict "$n" '250 2.0.0 Spooled as ID'
+}
+
 test_nobody_waits_any_more() {
 	call MSA_DEADLINE=$(($(date +%s) - 1)) spool "$T/spool"
 	assert_verdict 'late' '451 4.4.7 No answer in time, try again later'
@@ -268,6 +287,11 @@ test_waking_nobody_is_no_error() {
 	assertEquals 0 $?
 	spool -f "$T/nowhere" 2>"$T/log"
 	assertEquals 'no directory' 111 $?
+	[ "$(id -u)" -eq 0 ] || return 0
+	chown nobody "$T/spool"
+	spool -f "$T/spool" && spool -p "$T/spool"
+	assertEquals 'root may look' 0 $?
+	assertEquals 'and makes nothing there' '' "$(ls "$T/spool")"
 }
 
 # shellcheck source=/dev/null

@@ -159,6 +159,26 @@ test_a_report_that_does_not_fit_comes_later() {
 	umount "$T/spool"
 }
 
+test_without_descriptors_it_tries_again() {
+	case ${ASAN_OPTIONS:-} in
+	?*) skip 'the sanitizers need descriptors of their own'; return ;;
+	esac
+	for limit in 8 9 10 11; do
+		rm -rf "$T"/run.*
+		: >"$T/spoold.log"
+		put
+		# shellcheck disable=SC3045
+		(ulimit -n "$limit"; MSA_HOST=test.example exec spoold -b 1:1 "$T/spool" "$T/next") 2>>"$T/spoold.log" </dev/null &
+		runner_pid=$!
+		residents="$residents $!"
+		until_true grep -q 'failed\|waiting\|done' "$T/spoold.log"
+		assertTrue "$limit: it says so: $(cat "$T/spoold.log")" $?
+		stop_runner
+		is_empty || drained -b 1:1
+		assert_runs "$limit" 1
+	done
+}
+
 test_the_next_stage_may_be_a_resident() {
 	mkdir "$T/mail"
 	resident inject maildir-inject "$T/mail"

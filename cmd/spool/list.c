@@ -41,6 +41,14 @@ add(void *arg, const char *id)
 	return 0;
 }
 
+/* A directory that was never used has no parts. */
+static int
+read_names(const struct spool *s, struct list *l, const char *sub)
+{
+	l->sub = sub;
+	return spool_each(s, sub, add, l) < 0 && errno != ENOENT ? -1 : 0;
+}
+
 static int
 by_id(const void *a, const void *b)
 {
@@ -99,20 +107,19 @@ print_all(const struct spool *s, const struct list *l)
 int
 list_print(const char *directory)
 {
-	struct list l = { .sub = "new" };
+	struct list l = { 0 };
 	struct spool s;
-	int r = spool_open(&s, directory);
+	int r = spool_look(&s, directory);
 
-	if (r == 0) {
-		r = spool_each(&s, "new", add, &l);
-		l.sub = "cur";
-		if (r == 0)
-			r = spool_each(&s, "cur", add, &l);
-	}
+	if (r == 0)
+		r = read_names(&s, &l, "new");
+	if (r == 0)
+		r = read_names(&s, &l, "cur");
 	if (r < 0)
 		fprintf(stderr, "spool: %s: %s\n", directory, strerror(errno));
 	else {
-		qsort(l.v, l.n, sizeof *l.v, by_id);
+		if (l.n > 0)
+			qsort(l.v, l.n, sizeof *l.v, by_id);
 		r = print_all(&s, &l);
 		if (fflush(stdout) != 0)
 			r = -1;

@@ -99,7 +99,7 @@ static int
 wake(const char *directory)
 {
 	struct spool s;
-	int r = spool_open(&s, directory);
+	int r = spool_look(&s, directory);
 
 	if (r == 0) {
 		r = spool_wake(&s, SPOOL_ALL);

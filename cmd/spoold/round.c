@@ -164,7 +164,8 @@ give_up(struct work *w, enum reply reply)
 static int
 try_now(struct work *w)
 {
-	int64_t deadline_ms = clock_ms() + (int64_t)w->conf->attempt_s * 1000;
+	bool in_time = w->has_by && w->by_returns && w->by_end - w->now < w->conf->attempt_s; /* not delivered after it */
+	int64_t deadline_ms = clock_ms() + (int64_t)(in_time ? w->by_end - w->now : w->conf->attempt_s) * 1000;
 	size_t n = count(w, SPOOLED_WAITING);
 	struct verdict v = { 0 };
 	char number[24];
