@@ -203,7 +203,7 @@ test_out_of_memory_is_451_and_leaves_nothing() {
 		n=$((n + 1))
 	done
 	assertTrue "some failed, and then it was taken: $n" "[ $n -gt 10 ]"
-	assert_verdict "$n" '250 2.0.0 Spooled as ID'
+	assertTrue "$n: $(cat "$T/verdict")" "grep -q ^250 $T/verdict"
 }
 
 test_nobody_waits_any_more() {
