@@ -87,7 +87,7 @@ test_a_transaction_that_did_not_end_is_reset() {
 	let_go
 	served
 	sessions 1
-	assertEquals 'verbs' 'LHLO MAIL RCPT RSET MAIL RCPT DATA MAIL RCPT DATA RSET MAIL RCPT DATA QUIT ' \
+	assertEquals 'verbs' 'LHLO MAIL RCPT DATA RSET MAIL RCPT DATA MAIL RCPT DATA RSET MAIL RCPT DATA QUIT ' \
 		"$(grep -o '^[A-Z]\{4\}' "$T/rec" | tr '\n' ' ')"
 }
 
