@@ -28,18 +28,19 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/child.o lib/cleartext.o lib/client.o
 	lib/listener.o lib/log.o lib/mailaddr.o lib/maildir.o lib/mailing.o lib/message.o lib/msgtext.o \
 	lib/next.o lib/nexthop.o lib/options.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o \
 	lib/quota.o lib/received.o lib/refusals.o lib/relay.o lib/reply.o lib/report.o lib/rules.o lib/sasl.o \
-	lib/side.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o lib/tlsconf.o \
-	lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o \
+	lib/side.o lib/spool.o lib/spooled.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o \
+	lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o \
 	lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd \
-	bin/qualify bin/resume bin/rewind bin/route bin/saslc bin/smtp-inject bin/stamp bin/submitd bin/tlsc \
-	bin/tlsd bin/trace
+	bin/qualify bin/resume bin/rewind bin/route bin/saslc bin/smtp-inject bin/spool bin/spoold bin/stamp \
+	bin/submitd bin/tlsc bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/call/call.o cmd/envelope/envelope.o \
 	cmd/filter/filter.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o \
 	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/resume/resume.o \
 	cmd/resume/session.o cmd/rewind/rewind.o cmd/route/route.o cmd/saslc/saslc.o cmd/smtp-inject/smtp-inject.o \
+	cmd/spool/list.o cmd/spool/spool.o cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o \
 	cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsc/pump.o cmd/tlsc/tlsc.o cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
@@ -60,7 +61,7 @@ all: $(BIN)
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
 $(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/resume/session.h \
-	cmd/tlsc/pump.h tests/unit/unit.h
+	cmd/spool/list.h cmd/spoold/agenda.h cmd/spoold/round.h cmd/tlsc/pump.h tests/unit/unit.h
 
 libmsa.a: $(LIB)
 	rm -f $@
@@ -94,6 +95,10 @@ bin/saslc: cmd/saslc/saslc.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/saslc/saslc.o libmsa.a $(LIBS_saslc)
 bin/smtp-inject: cmd/smtp-inject/smtp-inject.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/smtp-inject/smtp-inject.o libmsa.a
+bin/spool: cmd/spool/list.o cmd/spool/spool.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/spool/list.o cmd/spool/spool.o libmsa.a
+bin/spoold: cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o libmsa.a
 bin/stamp: cmd/stamp/stamp.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
 bin/submitd: cmd/submitd/submitd.o libmsa.a
@@ -152,11 +157,13 @@ conformance:
 	$(MAKE) all
 	tests/conformance/report/run --slow -o CONFORMANCE.md
 
-# Kills workers and residents at random for minutes, and counts what became of every message.
+# Kills workers and residents at random for minutes, and the spool's programs at each of their system calls; counts what
+# became of every message.
 soak:
 	sh scripts/setup check
 	$(MAKE) all check-bin
 	tests/soak/run
+	tests/soak/spool
 
 lint:
 	sh scripts/lint

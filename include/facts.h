@@ -41,6 +41,9 @@ int facts_from_environ(struct facts *f);
  */
 int facts_from_call(struct facts *f, const char *p, size_t n, size_t max);
 
+/* The same as in from; f must be empty. 0, or -1 with errno ENOMEM. */
+int facts_copy(struct facts *f, const struct facts *from);
+
 /* The value, borrowed until f changes; NULL: not set. */
 const char *facts_get(const struct facts *f, const char *name);
 

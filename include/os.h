@@ -35,6 +35,9 @@ ssize_t os_copy_some(int out, int in, off_t *off, size_t n);
  */
 int os_reopen(int fd);
 
+/* What is named in the directory path, from the descriptor dir on, is on the disk, so far as the system can do that. */
+int os_sync_dir(int dir, const char *path);
+
 /* n octets of randomness that an adversary cannot guess. */
 int os_random(void *buf, size_t n);
 
@@ -57,8 +60,9 @@ void os_close_from(int lowest);
 void os_close_inherited(int lowest);
 
 /*
- * SIGTERM, SIGINT, SIGHUP and SIGCHLD as input of a descriptor, which is readable when one has come; they interrupt
- * nothing any more. os_signal gives the next one, 0: none. A child that is no pool undoes it with os_signals_restore.
+ * SIGTERM, SIGINT, SIGHUP, SIGALRM and SIGCHLD as input of a descriptor, which is readable when one has come; they
+ * interrupt nothing any more. os_signal gives the next one, 0: none. A child that is no pool undoes it with
+ * os_signals_restore.
  */
 int os_signals(void);
 int os_signal(int fd);

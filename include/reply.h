@@ -73,6 +73,7 @@
 	X(REPLY_POLICY,          550, "5.7.0", "Refused by site policy") \
 	X(REPLY_NON_ASCII,       550, "5.6.7", "Non-ASCII address, but SMTPUTF8 was not given or is not available") \
 	X(REPLY_NO_REQUIRETLS,   550, "5.7.30", "Next server does not support REQUIRETLS") \
+	X(REPLY_EXPIRED,         550, "5.4.7", "Not delivered within the time asked for") \
 	X(REPLY_TOO_BIG,         552, "5.3.4", "Message too big") \
 	X(REPLY_REFUSED,         554, "5.7.1", "Refused") \
 	X(REPLY_CERTIFICATE,     554, "5.7.0", "A client certificate is required") \

@@ -6,14 +6,16 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "buf.h"
 #include "envelope.h"
+#include "facts.h"
 #include "reply.h"
 
 /*
  * A delivery status notification: RFC 3464 (RFC 6533 for messages with SMTPUTF8) in RFC 6522's multipart/report. It is
  * of 7 bits whatever it speaks of, with one exception: see report_make.
  */
-enum report_action { REPORT_FAILED, REPORT_RELAYED, REPORT_DELIVERED };
+enum report_action { REPORT_FAILED, REPORT_DELAYED, REPORT_RELAYED, REPORT_DELIVERED };
 
 struct report_rcpt {
 	const struct envelope_line *line; /* of kind ENVELOPE_RCPT */
@@ -34,6 +36,7 @@ struct report {
 	const char *host;                /* our name */
 	const char *from;                /* who is responsible, an address; NULL: postmaster at host */
 	time_t date;
+	time_t until;                    /* where somebody is REPORT_DELAYED: when his failure would be reported */
 	size_t quote_max;                /* octets of the message that are given back at most */
 };
 
@@ -49,5 +52,14 @@ enum {
  * that parameter, so that the next hop is known to take it; " SMTPUTF8" where the sender's address needs it.
  */
 int report_make(const struct report *r, const char **params);
+
+/* Append the envelope of a report about e, with report_make's params. 0, or -1 with errno ENOMEM. */
+int report_envelope(struct buf *out, const struct envelope *e, const char *params);
+
+/*
+ * Make the facts of a message those of a report about it, whose id is id: it is nobody's submission, so what is known
+ * of the client is not for it. 0, or -1 with errno ENOMEM.
+ */
+int report_facts(struct facts *f, const char *id);
 
 #endif

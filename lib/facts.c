@@ -117,18 +117,33 @@ owner_of(const char *name, size_t len)
 	return len >= sizeof site - 1 && memcmp(name, site, sizeof site - 1) == 0 ? FACTS_OPERATOR : FACTS_NOBODY;
 }
 
+/* Copies of all strings at p, which NULL ends. */
+static int
+append_all(struct facts *f, char *const *p)
+{
+	if (room(f) < 0)
+		return -1;
+	for (; p && *p; p++)
+		if (append(f, strdup(*p)) < 0) {
+			facts_free(f);
+			errno = ENOMEM;
+			return -1;
+		}
+	return 0;
+}
+
 int
 facts_from_environ(struct facts *f)
 {
-	char **p;
+	return append_all(f, environ);
+}
 
-	if (room(f) < 0)
+int
+facts_copy(struct facts *f, const struct facts *from)
+{
+	if (append_all(f, from->v) < 0)
 		return -1;
-	for (p = environ; p && *p; p++)
-		if (append(f, strdup(*p)) < 0) {
-			facts_free(f);
-			return -1;
-		}
+	f->of_call = from->of_call;
 	return 0;
 }
 

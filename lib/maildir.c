@@ -17,6 +17,7 @@
 #include "header.h"
 #include "id.h"
 #include "message.h"
+#include "os.h"
 
 enum {
 	BLOCK = 65536, /* octets of the message written at once */
@@ -80,27 +81,13 @@ path_of(char path[PATH_ROOM], const struct file *f, const char *sub, bool name)
 	snprintf(path, PATH_ROOM, "%s/%s%s%s", f->mailbox, sub, name ? "/" : "", name ? f->name : "");
 }
 
-static int
-sync_dir(int dir, const char *path)
-{
-	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed, e;
-
-	if (fd < 0)
-		return -1;
-	failed = fsync(fd) < 0;
-	e = errno;
-	close(fd);
-	errno = e;
-	return failed ? -1 : 0;
-}
-
 /* A directory, if it is not there yet; then its parent is on the disk too. */
 static int
 make_dir(int dir, const char *path, const char *parent)
 {
 	if (mkdirat(dir, path, 0700) < 0)
 		return errno == EEXIST ? 0 : -1;
-	return sync_dir(dir, parent);
+	return os_sync_dir(dir, parent);
 }
 
 static int
@@ -193,7 +180,7 @@ move_to_new(int dir, struct file *f)
 		return -1;
 	f->where = FILE_NEW;
 	path_of(to, f, "new", false);
-	return sync_dir(dir, to);
+	return os_sync_dir(dir, to);
 }
 
 static void

@@ -176,6 +176,20 @@ os_reopen(int fd)
 }
 
 int
+os_sync_dir(int dir, const char *path)
+{
+	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed, e;
+
+	if (fd < 0)
+		return -1;
+	failed = fsync(fd) < 0 && errno != EINVAL; /* POSIX leaves it open whether a directory has fsync */
+	e = errno;
+	close(fd);
+	errno = e;
+	return failed ? -1 : 0;
+}
+
+int
 os_random(void *buf, size_t n)
 {
 	unsigned char *p = buf;
@@ -266,6 +280,7 @@ signal_set(sigset_t *set)
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGALRM);
 }
 
 int

@@ -123,9 +123,17 @@ add_reply(struct buf *out, const struct reply_foreign *r, const char *first, con
 /* The words for persons. */
 static const char *const told[] = {
 	[REPORT_FAILED] = "could not be delivered to these recipients, and nobody will try again:",
+	[REPORT_DELAYED] = "has not been delivered yet to these recipients, and will be tried again:",
 	[REPORT_RELAYED] = "has been handed on for these recipients to a server that sends no such reports:",
 	[REPORT_DELIVERED] = "has been delivered to these recipients:",
 };
+
+/* A reply says why. */
+static bool
+has_reason(enum report_action a)
+{
+	return a == REPORT_FAILED || a == REPORT_DELAYED;
+}
 
 static int
 write_text(struct work *w)
@@ -150,7 +158,7 @@ write_text(struct work *w)
 				return -1;
 			begun = true;
 			if (buf_printf(b, "  <%.*s>\r\n", (int)to->line->path_len, to->line->path) < 0 ||
-			    (a == REPORT_FAILED && add_reply(b, to->reply, "    ", "    ") < 0))
+			    (has_reason(a) && add_reply(b, to->reply, "    ", "    ") < 0))
 				return -1;
 		}
 	return buf_printf(b, "\r\nIt came at %s and is %s in our log.\r\n"
@@ -177,7 +185,7 @@ add_original(struct buf *b, const struct envelope_line *line)
 static int
 write_status(struct work *w)
 {
-	static const char *const action[] = { "failed", "relayed", "delivered" };
+	static const char *const action[] = { "failed", "delayed", "relayed", "delivered" };
 	const struct report *r = w->r;
 	struct buf *b = &w->part[PART_STATUS].content;
 	const char *value;
@@ -203,7 +211,10 @@ write_status(struct work *w)
 		if (*reply->enhanced ? buf_printf(b, "Status: %s\r\n", reply->enhanced) < 0 :
 		                       buf_printf(b, "Status: %d.0.0\r\n", reply->code / 100 % 10) < 0)
 			return -1;
-		if (to->action == REPORT_FAILED && add_reply(b, reply, "Diagnostic-Code: smtp; ", " ") < 0)
+		if (has_reason(to->action) && add_reply(b, reply, "Diagnostic-Code: smtp; ", " ") < 0)
+			return -1;
+		clock_date(date, sizeof date, r->until);
+		if (to->action == REPORT_DELAYED && buf_printf(b, "Will-Retry-Until: %s\r\n", date) < 0)
 			return -1;
 	}
 	return 0;
@@ -321,14 +332,17 @@ write_header(const struct work *w, struct buf *out)
 	const struct envelope_line *to = &r->envelope->mail;
 	const char *subject = "Message handed on";
 	char date[CLOCK_DATE_MAX];
-	bool failed = false;
+	bool failed = false, delayed = false;
 	size_t i;
 
 	for (i = 0; i < r->n; i++) {
 		failed |= r->rcpt[i].action == REPORT_FAILED;
+		delayed |= r->rcpt[i].action == REPORT_DELAYED;
 		if (r->rcpt[i].action == REPORT_DELIVERED)
 			subject = "Message delivered";
 	}
+	if (delayed)
+		subject = "Message delayed";
 	if (failed)
 		subject = "Message not delivered to every recipient";
 	clock_date(date, sizeof date, r->date);
@@ -400,4 +414,23 @@ report_make(const struct report *r, const char **params)
 		buf_free(&w.part[i].content);
 	errno = e;
 	return fd;
+}
+
+int
+report_envelope(struct buf *out, const struct envelope *e, const char *params)
+{
+	return buf_printf(out, "MAIL FROM:<>%s\nRCPT TO:<%.*s>\n", params, (int)e->mail.path_len, e->mail.path);
+}
+
+int
+report_facts(struct facts *f, const char *id)
+{
+	static const char *const of_the_client[] = { "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO",
+		"RELAYCLIENT" };
+	size_t i;
+
+	facts_claim(f, FACTS_TLSD);
+	for (i = 0; i < sizeof of_the_client / sizeof *of_the_client; i++)
+		facts_unset(f, of_the_client[i]);
+	return facts_set(f, "MSA_MESSAGE", id) < 0 || facts_set(f, "MSA_RCPTS", "1") < 0 ? -1 : 0;
 }

@@ -66,7 +66,7 @@ test_the_usage_line_is_the_synopsis() {
 
 # In a chain our own misuse never refuses mail: 111 and 451 (chain(7) VERDICT).
 test_misuse_of_a_message_stage_is_later() {
-	for name in qualify stamp lmtp-inject smtp-inject maildir-inject filter rewind envelope; do
+	for name in qualify stamp lmtp-inject smtp-inject maildir-inject spool filter rewind envelope; do
 		[ -x "$BIN/$name" ] || continue
 		MSA_MESSAGE=m "$BIN/$name" -? </dev/null >"$T/out" 2>/dev/null
 		assertEquals "$name: exit code" 111 $?

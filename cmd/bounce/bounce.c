@@ -97,37 +97,25 @@ choose(const struct work *w, const struct verdict *v, bool mixed, struct report_
 	return n;
 }
 
-/*
- * Run the rest of the chain for a message of ours: it is nobody's submission, so what is known of the client is not for
- * it. The verdict for its one recipient; -1 with errno ENOMEM.
- */
+/* Run the rest of the chain for a message of ours. The verdict for its one recipient; -1 with errno ENOMEM. */
 static int
 run_report(struct work *w, const char *id, int message, int envelope, struct verdict *v)
 {
-	static const char *const of_the_client[] = { "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO",
-		"RELAYCLIENT" };
 	struct call *call = w->call;
-	struct facts *f = &call->facts;
-	size_t i;
 
-	facts_claim(f, FACTS_TLSD);
-	for (i = 0; i < sizeof of_the_client / sizeof *of_the_client; i++)
-		facts_unset(f, of_the_client[i]);
-	if (facts_set(f, "MSA_MESSAGE", id) < 0 || facts_set(f, "MSA_RCPTS", "1") < 0 ||
-	    stage_set_deadline(call, w->deadline_ms) < 0)
+	if (report_facts(&call->facts, id) < 0 || stage_set_deadline(call, w->deadline_ms) < 0)
 		return -1;
 	return stage_deliver(call, w->conf->next, message, envelope, 1, w->deadline_ms, v);
 }
 
 /* The report's envelope as a file, or -1 with errno. */
 static int
-report_envelope(const struct work *w, const char *params)
+envelope_of_report(const struct work *w, const char *params)
 {
 	struct buf b = { 0 };
 	int fd = -1;
 
-	if (buf_printf(&b, "MAIL FROM:<>%s\nRCPT TO:<%.*s>\n", params, (int)w->envelope.mail.path_len,
-	        w->envelope.mail.path) == 0)
+	if (report_envelope(&b, &w->envelope, params) == 0)
 		fd = message_file(b.p, b.len);
 	buf_free(&b);
 	return fd;
@@ -158,7 +146,7 @@ report(struct work *w, const struct report_rcpt *rcpt, size_t n, char id[ID_MAX]
 	id_make(id);
 	message = report_make(&r, &params);
 	if (message >= 0)
-		envelope = report_envelope(w, params);
+		envelope = envelope_of_report(w, params);
 	if (envelope < 0 || run_report(w, id, message, envelope, &v) < 0)
 		log_error(&w->call->log, "failed", "report:");
 	else if (v.reply[0].code < 300)

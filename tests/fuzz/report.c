@@ -58,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < e.nrcpt && n < RCPTS; i++)
 		if (e.rcpt[i].kind == ENVELOPE_RCPT) {
 			MUST(reply_take(&reply[n], 550, (const char *)replies + 1, (size_t)(text - replies - 1)) == 0);
-			rcpt[n] = (struct report_rcpt){ &e.rcpt[i], &reply[n], (enum report_action)(n % 3) };
+			rcpt[n] = (struct report_rcpt){ &e.rcpt[i], &reply[n], (enum report_action)(n % 4) };
 			dsn_notify(&e.rcpt[i]);
 			n++;
 		}

@@ -1,0 +1,130 @@
+/* ISC licence, see LICENSE. */
+#include "list.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "chain.h"
+#include "spool.h"
+
+/* A message: its id, and whether the runner has seen it. */
+struct item {
+	char id[ID_MAX];
+	const char *sub;
+};
+
+struct list {
+	struct item *v; /* owned */
+	size_t n, cap;
+	const char *sub; /* what is being read */
+};
+
+static int
+add(void *arg, const char *id)
+{
+	struct list *l = arg;
+
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 64;
+		struct item *v = realloc(l->v, cap * sizeof *v);
+
+		if (!v)
+			return -1;
+		l->v = v;
+		l->cap = cap;
+	}
+	snprintf(l->v[l->n].id, ID_MAX, "%s", id);
+	l->v[l->n++].sub = l->sub;
+	return 0;
+}
+
+/* A directory that was never used has no parts. */
+static int
+read_names(const struct spool *s, struct list *l, const char *sub)
+{
+	l->sub = sub;
+	return spool_each(s, sub, add, l) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct item *)a)->id, ((const struct item *)b)->id);
+}
+
+/* id, age, sender, recipients left of all, seconds until it is tried, the last reply of the first who waits. */
+static void
+print(const struct item *i, const struct spooled *m, time_t now)
+{
+	const struct envelope_line *mail = &m->envelope.mail;
+	const struct reply_foreign *reply = NULL;
+	size_t left = 0, k;
+
+	for (k = 0; k < m->envelope.nrcpt; k++)
+		if (m->rcpt[k].state == SPOOLED_WAITING) {
+			left++;
+			if (!reply && m->rcpt[k].reply.code)
+				reply = &m->rcpt[k].reply;
+		}
+	printf("%s %lld <%.*s> %zu/%zu %lld", i->id, (long long)(now - m->arrival), (int)mail->path_len, mail->path, left,
+	    m->envelope.nrcpt, (long long)(m->next > now ? m->next - now : 0));
+	if (reply)
+		printf(" %d%s%s %.*s\n", reply->code, *reply->enhanced ? " " : "", reply->enhanced,
+		    (int)strcspn(reply->text ? reply->text : "", "\n"), reply->text ? reply->text : "");
+	else
+		printf(" -\n");
+}
+
+/* Returns -1 where a message could not be read, and is not simply gone. */
+static int
+print_all(const struct spool *s, const struct list *l)
+{
+	time_t now = time(NULL);
+	int r = 0;
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		struct spooled m = { 0 };
+		const char *why;
+
+		if (spool_load(s, l->v[i].sub, l->v[i].id, &m, NULL, &why) == 0)
+			print(&l->v[i], &m, now);
+		else if (errno == ENOENT && strcmp(l->v[i].sub, "new") == 0 &&
+		    spool_load(s, "cur", l->v[i].id, &m, NULL, &why) == 0)
+			print(&l->v[i], &m, now); /* the runner has seen it meanwhile */
+		else if (errno != ENOENT) {
+			fprintf(stderr, "spool: %s: %s: %s\n", l->v[i].id, why, strerror(errno));
+			r = -1;
+		}
+		spooled_free(&m);
+	}
+	return r;
+}
+
+int
+list_print(const char *directory)
+{
+	struct list l = { 0 };
+	struct spool s;
+	int r = spool_look(&s, directory);
+
+	if (r == 0)
+		r = read_names(&s, &l, "new");
+	if (r == 0)
+		r = read_names(&s, &l, "cur");
+	if (r < 0)
+		fprintf(stderr, "spool: %s: %s\n", directory, strerror(errno));
+	else {
+		if (l.n > 0)
+			qsort(l.v, l.n, sizeof *l.v, by_id);
+		r = print_all(&s, &l);
+		if (fflush(stdout) != 0)
+			r = -1;
+	}
+	free(l.v);
+	spool_close(&s);
+	return r < 0 ? CHAIN_LATER : CHAIN_DONE;
+}

@@ -1,0 +1,458 @@
+/* ISC licence, see LICENSE. */
+#include "round.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "clock.h"
+#include "dsn.h"
+#include "message.h"
+#include "os.h"
+#include "report.h"
+#include "stage.h"
+
+enum {
+	RECORD_WAIT_S = 2, /* between attempts to record */
+	LOG_ID_MAX = 256,
+};
+
+/* A message in hand. */
+struct work {
+	const struct round_conf *conf;
+	const char *id;
+	struct call call; /* its facts are m's while the chain runs */
+	struct spooled m;
+	int message;
+	time_t now;
+	bool has_by, by_returns; /* RFC 2852: BY was given; its mode is R */
+	time_t by_end;
+	int64_t start_ms;
+};
+
+/* How many are in a state. */
+static size_t
+count(const struct work *w, enum spooled_state state)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < w->m.envelope.nrcpt; i++)
+		n += w->m.rcpt[i].state == state;
+	return n;
+}
+
+static void
+read_by(struct work *w)
+{
+	const char *value, *semi;
+	size_t len;
+
+	if (!envelope_param(&w->m.envelope.mail, PARAM_BY, &value, &len) || !value ||
+	    !(semi = memchr(value, ';', len)) || semi + 1 == value + len)
+		return;
+	w->has_by = true;
+	w->by_end = w->m.arrival + (time_t)strtoll(value, NULL, 10);
+	w->by_returns = semi[1] == 'R' || semi[1] == 'r';
+}
+
+/*
+ * BY as it goes on: what is left of the time. Where the next hop delivers it is fulfilled with that; where the next hop
+ * does not know it only mode N may go on, without it (RFC 2852 4.1.4), and of mode R the last stage refuses it.
+ */
+static int
+add_by(const struct work *w, struct buf *b, const char *value, size_t len)
+{
+	const char *semi = memchr(value, ';', len);
+
+	if (!w->has_by || w->conf->delivers || (!w->by_returns && !(w->conf->next_hop.caps & CAP_DELIVERBY)))
+		return 0;
+	return buf_printf(b, " BY=%lld%.*s", (long long)(w->by_end - w->now), (int)(len - (size_t)(semi - value)), semi);
+}
+
+static int
+add_mail(const struct work *w, struct buf *b)
+{
+	const struct envelope_line *mail = &w->m.envelope.mail;
+	const char *s = mail->params, *end = s + strlen(s), *key, *value;
+	size_t keylen, len;
+	int r = buf_add(b, mail->text, (size_t)(mail->path + mail->path_len + 1 - mail->text));
+
+	while (r == 0 && param_next(&s, end, &key, &keylen, &value, &len) > 0) {
+		if (value && param_find(key, keylen, PARAM_OF_MAIL) == PARAM_BY)
+			r = add_by(w, b, value, len);
+		else
+			r = buf_printf(b, " %.*s", (int)(value ? (size_t)(value - key) + len : keylen), key);
+	}
+	return r < 0 ? -1 : buf_puts(b, "\n");
+}
+
+/*
+ * The envelope of those who wait: a file, or -1 with errno. Copies go with the message as long as nobody was reached:
+ * nothing is known of them.
+ */
+static int
+make_envelope(const struct work *w)
+{
+	const struct envelope *from = &w->m.envelope;
+	bool copies = count(w, SPOOLED_REACHED) == 0;
+	struct buf b = { 0 }, stripped = { 0 };
+	struct envelope e = { 0 };
+	const char *why;
+	size_t i;
+	int r = add_mail(w, &b), fd = -1;
+
+	for (i = 0; r == 0 && i < from->nrcpt + from->ncopy; i++)
+		if (i < from->nrcpt ? w->m.rcpt[i].state == SPOOLED_WAITING : copies)
+			r = buf_printf(&b, "%s\n", from->rcpt[i].text);
+	if (r == 0 && w->conf->next_hop.caps & CAP_DSN)
+		fd = message_file(b.p, b.len);
+	else if (r == 0 && envelope_parse(&e, &b, &why) == 0 && dsn_strip(&stripped, &e) == 0)
+		fd = message_file(stripped.p, stripped.len);
+	envelope_free(&e);
+	buf_free(&stripped);
+	buf_free(&b);
+	return fd;
+}
+
+/* The verdict's replies are those of the recipients who wait, in their order. */
+static void
+take_verdict(struct work *w, struct verdict *v)
+{
+	size_t i, k = 0;
+
+	for (i = 0; i < w->m.envelope.nrcpt; i++) {
+		struct spooled_rcpt *r = &w->m.rcpt[i];
+
+		if (r->state != SPOOLED_WAITING)
+			continue;
+		reply_foreign_free(&r->reply);
+		r->reply = v->reply[k];
+		v->reply[k++] = (struct reply_foreign){ 0 };
+		if (r->reply.code >= 300 && r->reply.code < 500)
+			continue;
+		r->state = r->reply.code < 300 ? SPOOLED_REACHED : SPOOLED_FAILED;
+		r->told = false;
+	}
+}
+
+/* Those who wait have failed; with a reply of ours, or (REPLY_COUNT) with the last they had. */
+static void
+give_up(struct work *w, enum reply reply)
+{
+	size_t i;
+
+	for (i = 0; i < w->m.envelope.nrcpt; i++) {
+		struct spooled_rcpt *r = &w->m.rcpt[i];
+
+		if (r->state != SPOOLED_WAITING)
+			continue;
+		r->state = SPOOLED_FAILED;
+		r->told = false;
+		if (reply == REPLY_COUNT)
+			continue;
+		reply_foreign_free(&r->reply);
+		reply_set(&r->reply, reply, NULL);
+	}
+}
+
+/* Run the rest of the chain for those who wait. 0, or -1: nothing was tried. */
+static int
+try_now(struct work *w)
+{
+	bool in_time = w->has_by && w->by_returns && w->by_end - w->now < w->conf->attempt_s; /* not delivered after it */
+	int64_t deadline_ms = clock_ms() + (int64_t)(in_time ? w->by_end - w->now : w->conf->attempt_s) * 1000;
+	size_t n = count(w, SPOOLED_WAITING);
+	struct verdict v = { 0 };
+	char number[24];
+	int envelope = make_envelope(w), r = -1;
+
+	snprintf(number, sizeof number, "%zu", n);
+	w->call.facts = w->m.facts;
+	if (envelope >= 0 && facts_set(&w->call.facts, "MSA_RCPTS", number) == 0 &&
+	    facts_set(&w->call.facts, "MSA_PARTIAL", "") == 0 && stage_set_deadline(&w->call, deadline_ms) == 0)
+		r = stage_deliver(&w->call, w->conf->next, w->message, envelope, n, deadline_ms, &v);
+	w->m.facts = w->call.facts;
+	if (r == 0)
+		take_verdict(w, &v);
+	else
+		log_error(&w->call.log, "failed", "%s:", w->id);
+	verdict_free(&v);
+	if (envelope >= 0)
+		close(envelope);
+	return r;
+}
+
+static bool
+is_delayed(const struct work *w)
+{
+	return (w->conf->delay_s > 0 && w->now >= w->m.arrival + w->conf->delay_s) ||
+	    (w->has_by && !w->by_returns && w->now >= w->by_end);
+}
+
+/* There is something new to tell about a recipient. */
+static bool
+is_news(const struct work *w, size_t i)
+{
+	return !w->m.rcpt[i].told && (w->m.rcpt[i].state != SPOOLED_WAITING || is_delayed(w));
+}
+
+/* The sender wants to hear it, from us. */
+static bool
+is_wanted(const struct work *w, size_t i, enum report_action *action)
+{
+	unsigned notify = dsn_notify(&w->m.envelope.rcpt[i]);
+
+	if (w->m.envelope.mail.path_len == 0)
+		return false; /* never a report about a report */
+	switch (w->m.rcpt[i].state) {
+	case SPOOLED_FAILED:
+		*action = REPORT_FAILED;
+		return notify & DSN_FAILURE;
+	case SPOOLED_REACHED:
+		*action = w->conf->delivers ? REPORT_DELIVERED : REPORT_RELAYED;
+		return !(w->conf->next_hop.caps & CAP_DSN) && notify & DSN_SUCCESS;
+	case SPOOLED_WAITING:
+		break;
+	}
+	*action = REPORT_DELAYED;
+	return notify & DSN_DELAY;
+}
+
+/* News that nobody wants are told; of who was not reached at least the log knows. How many are left to tell. */
+static size_t
+settle(struct work *w)
+{
+	enum report_action action;
+	size_t i, left = 0;
+
+	for (i = 0; i < w->m.envelope.nrcpt; i++) {
+		const struct envelope_line *l = &w->m.envelope.rcpt[i];
+		struct spooled_rcpt *r = &w->m.rcpt[i];
+		char code[12], rcpt[ADDR_MAILBOX_MAX + 1];
+
+		if (!is_news(w, i))
+			continue;
+		if (is_wanted(w, i, &action)) {
+			left++;
+			continue;
+		}
+		r->told = true;
+		if (r->state != SPOOLED_FAILED)
+			continue;
+		snprintf(code, sizeof code, "%d", r->reply.code);
+		snprintf(rcpt, sizeof rcpt, "%.*s", (int)l->path_len, l->path);
+		log_event(&w->call.log, "untold", "code", code, "rcpt", rcpt, "reason", r->reply.text, (char *)NULL);
+	}
+	return left;
+}
+
+/* The next attempt: later each time, unevenly, and not after the moment at which something is to be told. */
+static time_t
+next_time(const struct work *w)
+{
+	const time_t moments[] = { w->m.arrival + w->conf->lifetime_s,
+		w->conf->delay_s > 0 ? w->m.arrival + w->conf->delay_s : 0, w->has_by ? w->by_end : 0 };
+	long long wait = w->conf->first_s;
+	unsigned i, random = 0;
+	time_t next;
+
+	for (i = 1; i < w->m.tried && wait < w->conf->most_s; i++)
+		wait *= 2;
+	if (wait > w->conf->most_s)
+		wait = w->conf->most_s;
+	os_random(&random, sizeof random); /* without it they are even */
+	next = w->now + (time_t)(wait - wait / 8 + (wait / 8 > 0 ? random % (wait / 4 + 1) : 0));
+	for (i = 0; i < sizeof moments / sizeof *moments; i++)
+		if (moments[i] > w->now && moments[i] < next)
+			next = moments[i];
+	return next;
+}
+
+static bool
+is_told_to_end(void)
+{
+	sigset_t set;
+
+	return sigpending(&set) == 0 && sigismember(&set, SIGTERM) == 1;
+}
+
+/*
+ * Record what is known, or remove the message where nothing is left to do. must: somebody was reached, who would get
+ * the message again if that were forgotten; so it is tried until the runner ends. 0; also where somebody has removed
+ * the message.
+ */
+static int
+record(const struct work *w, size_t left, bool must)
+{
+	bool over = left == 0 && count(w, SPOOLED_WAITING) == 0, logged = false;
+
+	while ((over ? spool_remove(&w->conf->spool, w->id) : spool_save(&w->conf->spool, w->id, &w->m)) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		if (!logged)
+			log_error(&w->call.log, "failed", "recording %s:", w->id);
+		logged = true;
+		if (!must || is_told_to_end())
+			return -1;
+		sleep(RECORD_WAIT_S);
+	}
+	return 0;
+}
+
+/* Put a message of ours into the spool. 0, or -1 with errno. */
+static int
+put_report(struct work *w, const char *report_id, int message, const char *params)
+{
+	struct spooled m = { .arrival = w->now, .next = w->now };
+	struct buf b = { 0 };
+	const char *why;
+	char id[ID_MAX];
+	int r = report_envelope(&b, &w->m.envelope, params), e;
+
+	if (r == 0)
+		r = envelope_parse(&m.envelope, &b, &why);
+	if (r == 0)
+		r = facts_copy(&m.facts, &w->m.facts);
+	if (r == 0)
+		r = report_facts(&m.facts, report_id);
+	if (r == 0)
+		r = spool_write(&w->conf->spool, &m, message, message_size(message), 0, id);
+	if (r == 0 && (r = spool_commit(&w->conf->spool, id)) < 0)
+		spool_discard(&w->conf->spool, id);
+	e = errno;
+	buf_free(&b);
+	spooled_free(&m);
+	errno = e;
+	return r;
+}
+
+/* Tell the sender all news that he wants. 0: the report is in the spool, and its id is report_id. */
+static int
+report(struct work *w, size_t n, char report_id[ID_MAX])
+{
+	struct report_rcpt *rcpt = calloc(n, sizeof *rcpt);
+	char host[256];
+	const char *params;
+	struct report r = {
+		.envelope = &w->m.envelope,
+		.message = w->message,
+		.id = w->call.log.message ? w->call.log.message : w->id,
+		.arrival = w->m.arrival,
+		.rcpt = rcpt,
+		.report_id = report_id,
+		.host = ehlo_host(&w->m.facts, host, sizeof host),
+		.from = w->conf->from,
+		.date = w->now,
+		.until = w->m.arrival + w->conf->lifetime_s,
+		.quote_max = w->conf->quote_max,
+	};
+	size_t i;
+	int message = -1, result = -1;
+
+	id_make(report_id);
+	for (i = 0; rcpt && i < w->m.envelope.nrcpt; i++)
+		if (is_news(w, i) && is_wanted(w, i, &rcpt[r.n].action)) {
+			rcpt[r.n].line = &w->m.envelope.rcpt[i];
+			rcpt[r.n++].reply = &w->m.rcpt[i].reply;
+		}
+	if (rcpt)
+		message = report_make(&r, &params);
+	if (message >= 0)
+		result = put_report(w, report_id, message, params);
+	if (result < 0)
+		log_error(&w->call.log, "failed", "report:");
+	if (message >= 0)
+		close(message);
+	free(rcpt);
+	for (i = 0; result == 0 && i < w->m.envelope.nrcpt; i++)
+		if (is_news(w, i))
+			w->m.rcpt[i].told = true;
+	return result;
+}
+
+static void
+log_round(const struct work *w, const char *report_id)
+{
+	char reached[24], failed[24], waiting[24], next[24], ms[24];
+	const char *reason = NULL;
+	size_t i, left = count(w, SPOOLED_WAITING);
+
+	for (i = 0; left > 0 && i < w->m.envelope.nrcpt && !reason; i++)
+		if (w->m.rcpt[i].state == SPOOLED_WAITING)
+			reason = w->m.rcpt[i].reply.text;
+	snprintf(reached, sizeof reached, "%zu", count(w, SPOOLED_REACHED));
+	snprintf(failed, sizeof failed, "%zu", count(w, SPOOLED_FAILED));
+	snprintf(waiting, sizeof waiting, "%zu", left);
+	snprintf(next, sizeof next, "%lld", (long long)(w->m.next - w->now));
+	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
+	log_event(&w->call.log, left ? "waiting" : "done", "id", w->id, "reached", reached, "failed", failed, "waiting",
+	    left ? waiting : NULL, "next", left ? next : NULL, "reason", reason, "report", report_id, "ms", ms,
+	    (char *)NULL);
+}
+
+/* The message is loaded. */
+static int
+go(struct work *w)
+{
+	size_t reached = count(w, SPOOLED_REACHED), left;
+	char report_id[ID_MAX];
+	int r;
+
+	read_by(w);
+	if (w->has_by && w->by_returns && w->now >= w->by_end)
+		give_up(w, REPLY_EXPIRED);
+	else if (count(w, SPOOLED_WAITING) > 0) {
+		if (try_now(w) < 0)
+			return -1;
+		w->m.tried++;
+		w->now = time(NULL);
+	}
+	if (w->now >= w->m.arrival + w->conf->lifetime_s)
+		give_up(w, REPLY_COUNT);
+	w->m.next = next_time(w);
+	left = settle(w);
+	r = record(w, left, count(w, SPOOLED_REACHED) > reached);
+	if (r == 0 && left > 0) {
+		r = report(w, left, report_id);
+		if (r == 0) /* if this fails it is told again: better twice than never */
+			r = record(w, 0, false);
+		log_round(w, r == 0 ? report_id : NULL);
+		return r;
+	}
+	log_round(w, NULL);
+	return r;
+}
+
+int
+round_run(const struct round_conf *conf, const struct log *log, const char *id)
+{
+	struct work w = { .conf = conf, .id = id, .call = { .in = -1, .out = -1, .envelope = -1, .stop = -1, .log = *log },
+		.message = -1, .now = time(NULL), .start_ms = clock_ms() };
+	char session[LOG_ID_MAX], message[LOG_ID_MAX];
+	const char *why, *s;
+	int r;
+
+	if (spool_load(&conf->spool, "cur", id, &w.m, &w.message, &why) < 0) {
+		if (errno == ENOENT && spool_due(&conf->spool, id, &w.now) < 0 && errno == ENOENT)
+			return 0; /* somebody has removed it */
+		log_error(log, "failed", "%s: %s:", id, why);
+		return -1;
+	}
+	if ((s = facts_get(&w.m.facts, "MSA_SESSION"))) {
+		snprintf(session, sizeof session, "%s", s);
+		w.call.log.session = session;
+	}
+	if ((s = facts_get(&w.m.facts, "MSA_MESSAGE"))) {
+		snprintf(message, sizeof message, "%s", s);
+		w.call.log.message = message;
+	}
+	r = go(&w);
+	close(w.message);
+	spooled_free(&w.m);
+	return r;
+}

@@ -1,0 +1,358 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "agenda.h"
+#include "chain.h"
+#include "os.h"
+#include "report.h"
+#include "round.h"
+#include "stage.h"
+
+enum {
+	LOOK_S = 60,       /* how often new and tmp are looked at where nobody woke us */
+	PAUSE_S = 60,      /* after a round that died or could not record what it did; or the first retry, if sooner */
+	AT_ONCE = 20,      /* messages tried at once */
+	ATTEMPT_S = 300,
+	FIRST_S = 60,
+	MOST_S = 3600,
+	LIFETIME_S = 172800,
+	DELAY_S = 14400,
+	SECONDS_MAX = 31536000,
+	QUOTE_MAX = 16777216,
+};
+
+/* A message that a child of ours has in hand. */
+struct running {
+	pid_t pid;
+	char id[ID_MAX];
+};
+
+struct runner {
+	struct round_conf round;
+	struct log log;
+	struct agenda agenda;
+	struct running *running; /* owned, most of them */
+	int n, most;
+	int lock, signals, trigger;
+	bool stopping;
+};
+
+static int
+usage(void)
+{
+	fprintf(stderr, "usage: spoold [-d] [-a seconds] [-b first:most] [-f address] [-k keywords] [-n messages] [-q octets]"
+	    " [-R fd] [-t seconds] [-U user] [-w seconds] directory prog [arg ...]\n");
+	return CHAIN_MISUSE;
+}
+
+static int
+pause_s(const struct runner *r)
+{
+	return r->round.first_s < PAUSE_S ? r->round.first_s : PAUSE_S;
+}
+
+/* A message of cur joins the agenda, for which there is room; later: it is not tried before a pause. */
+static void
+enter(struct runner *r, const char *id, bool later)
+{
+	time_t due, earliest = later ? time(NULL) + pause_s(r) : 0;
+
+	if (spool_due(&r->round.spool, id, &due) < 0) {
+		if (errno == ENOENT)
+			return;
+		if (!later)
+			log_error(&r->log, "failed", "%s:", id);
+		due = earliest = time(NULL) + PAUSE_S;
+	}
+	agenda_add(&r->agenda, id, due > earliest ? due : earliest);
+}
+
+/* There is room for one more, and for those in hand. */
+static int
+make_room(struct runner *r)
+{
+	if (agenda_room(&r->agenda, (size_t)r->n + 1) == 0)
+		return 0;
+	log_error(&r->log, "failed", "agenda:");
+	return -1;
+}
+
+static int
+found_old(void *arg, const char *id)
+{
+	struct runner *r = arg;
+
+	if (make_room(r) < 0)
+		return -1;
+	enter(r, id, false);
+	return 0;
+}
+
+static int
+found_new(void *arg, const char *id)
+{
+	struct runner *r = arg;
+
+	if (make_room(r) < 0)
+		return -1;
+	if (spool_accept(&r->round.spool, id) == 0)
+		enter(r, id, false);
+	else if (errno != ENOENT)
+		log_error(&r->log, "failed", "%s:", id);
+	return 0;
+}
+
+static bool
+is_running(const struct runner *r, const char *id)
+{
+	int i;
+
+	for (i = 0; i < r->n; i++)
+		if (strcmp(r->running[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+/* The next message of the agenda gets its round. */
+static void
+start(struct runner *r)
+{
+	struct agenda_entry e = agenda_take(&r->agenda);
+	pid_t pid;
+
+	if (is_running(r, e.id))
+		return; /* it was moved to new by hand: once is enough */
+	pid = fork();
+	if (pid == 0)
+		_exit(round_run(&r->round, &r->log, e.id) < 0 ? CHAIN_LATER : CHAIN_DONE);
+	if (pid < 0) {
+		log_error(&r->log, "failed", "fork:");
+		agenda_add(&r->agenda, e.id, time(NULL) + pause_s(r));
+		return;
+	}
+	r->running[r->n].pid = pid;
+	memcpy(r->running[r->n++].id, e.id, ID_MAX);
+}
+
+static void
+reap(struct runner *r)
+{
+	char id[ID_MAX];
+	int status, i;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (i = 0; i < r->n && r->running[i].pid != pid; i++)
+			;
+		if (i == r->n)
+			continue;
+		memcpy(id, r->running[i].id, ID_MAX);
+		r->running[i] = r->running[--r->n];
+		enter(r, id, status != 0);
+	}
+}
+
+static void
+heed_signals(struct runner *r)
+{
+	int s, i;
+
+	while ((s = os_signal(r->signals)))
+		switch (s) {
+		case SIGALRM:
+			agenda_hasten(&r->agenda, time(NULL));
+			break;
+		case SIGCHLD:
+			reap(r);
+			break;
+		case SIGTERM:
+		case SIGINT:
+			r->stopping = true;
+			for (i = 0; i < r->n; i++)
+				kill(r->running[i].pid, SIGTERM); /* blocked there, and looked for */
+			break;
+		default:
+			break;
+		}
+}
+
+/* Somebody has put a message into the spool, or wants everything to be tried. */
+static void
+heed_trigger(struct runner *r)
+{
+	char what[512];
+	bool all = false;
+	ssize_t n;
+
+	while ((n = read(r->trigger, what, sizeof what)) > 0)
+		all |= memchr(what, SPOOL_ALL, (size_t)n) != NULL;
+	if (spool_each(&r->round.spool, "new", found_new, r) < 0)
+		log_error(&r->log, "failed", "new:");
+	if (all)
+		agenda_hasten(&r->agenda, time(NULL));
+}
+
+static int
+serve(struct runner *r)
+{
+	struct pollfd p[2] = { { .fd = r->signals, .events = POLLIN }, { .fd = r->trigger, .events = POLLIN } };
+	time_t looked = time(NULL), swept = looked, now;
+
+	heed_trigger(r);
+	while (!r->stopping || r->n > 0) {
+		int wait_s = LOOK_S;
+
+		now = time(NULL);
+		while (!r->stopping && r->n < r->most && r->agenda.n > 0 && r->agenda.v[0].due <= now)
+			start(r);
+		if (!r->stopping && r->n < r->most && r->agenda.n > 0 && r->agenda.v[0].due - now < wait_s)
+			wait_s = (int)(r->agenda.v[0].due - now);
+		if (poll(p, 2, wait_s * 1000) < 0 && errno != EINTR)
+			return CHAIN_LATER;
+		heed_signals(r);
+		now = time(NULL);
+		if (p[1].revents || now - looked >= LOOK_S || now < looked) {
+			heed_trigger(r);
+			looked = now;
+		}
+		if (now - swept >= SPOOL_STALE_S || now < swept) {
+			spool_sweep(&r->round.spool);
+			swept = now;
+		}
+	}
+	return CHAIN_DONE;
+}
+
+/* The lock, also where the children of a runner that was killed have it still. */
+static int
+lock(struct runner *r)
+{
+	r->lock = spool_lock(&r->round.spool, false);
+	if (r->lock < 0 && errno == EWOULDBLOCK) {
+		log_event(&r->log, "locked", "reason", "another runner is there, or what it has begun", (char *)NULL);
+		r->lock = spool_lock(&r->round.spool, true);
+	}
+	return r->lock < 0 ? -1 : 0;
+}
+
+static int
+run(struct runner *r, const char *directory, const char *user, int notify_fd)
+{
+	int result = CHAIN_LATER;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	if (os_fill_standard() < 0)
+		return CHAIN_LATER;
+	log_open(&r->log, "spoold", -1);
+	r->running = calloc((size_t)r->most, sizeof *r->running);
+	if (!r->running || (user && stage_drop(user) < 0)) {
+		log_error(&r->log, "failed", "user %s:", user);
+		return CHAIN_LATER;
+	}
+	if (spool_open(&r->round.spool, directory) < 0 || lock(r) < 0)
+		log_error(&r->log, "failed", "%s:", directory);
+	else if ((r->signals = os_signals()) < 0 || (r->trigger = spool_listen(&r->round.spool)) < 0)
+		log_error(&r->log, "failed", "start:");
+	else {
+		spool_sweep(&r->round.spool);
+		if (spool_each(&r->round.spool, "cur", found_old, r) < 0)
+			log_error(&r->log, "failed", "cur:");
+		else {
+			os_ready(notify_fd);
+			result = serve(r);
+		}
+	}
+	agenda_free(&r->agenda);
+	free(r->running);
+	return result;
+}
+
+/* A whole number from least to most at s, which ends with end. -1: it is none. */
+static int
+number(const char *s, char end, int least, int most)
+{
+	char *p;
+	long n = strtol(s, &p, 10);
+
+	return *s < '0' || *s > '9' || *p != end || n < least || n > most ? -1 : (int)n;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct runner r = { .most = AT_ONCE, .lock = -1, .signals = -1, .trigger = -1,
+		.round = { .spool = { -1 }, .quote_max = REPORT_QUOTE_MAX, .attempt_s = ATTEMPT_S, .first_s = FIRST_S,
+		    .most_s = MOST_S, .lifetime_s = LIFETIME_S, .delay_s = DELAY_S } };
+	int c, notify_fd = -1, *number_of = NULL, least, most, n;
+	const char *user = NULL;
+	struct addr from;
+
+	while ((c = getopt(argc, argv, "+a:b:df:k:n:q:R:t:U:w:")) != -1) {
+		least = 1;
+		most = SECONDS_MAX;
+		number_of = NULL;
+		switch (c) {
+		case 'a':
+			number_of = &r.round.attempt_s;
+			most = CHAIN_SESSION_S;
+			break;
+		case 'b':
+			r.round.first_s = number(optarg, ':', 1, SECONDS_MAX);
+			r.round.most_s = r.round.first_s < 0 ? -1 : number(strchr(optarg, ':') + 1, '\0', r.round.first_s, SECONDS_MAX);
+			if (r.round.most_s < 0)
+				return usage();
+			break;
+		case 'd':
+			r.round.delivers = true;
+			break;
+		case 'f':
+			r.round.from = optarg;
+			break;
+		case 'k':
+			ehlo_take_list(&r.round.next_hop, optarg);
+			break;
+		case 'n':
+			number_of = &r.most;
+			most = 10000;
+			break;
+		case 'q':
+			if ((n = number(optarg, '\0', 0, QUOTE_MAX)) < 0)
+				return usage();
+			r.round.quote_max = (size_t)n;
+			break;
+		case 'R':
+			number_of = &notify_fd;
+			least = 0;
+			break;
+		case 't':
+			number_of = &r.round.lifetime_s;
+			break;
+		case 'U':
+			user = optarg;
+			break;
+		case 'w':
+			number_of = &r.round.delay_s;
+			least = 0;
+			break;
+		default:
+			return usage();
+		}
+		if (number_of && (*number_of = number(optarg, '\0', least, most)) < 0)
+			return usage();
+	}
+	if (argc - optind < 2 ||
+	    (r.round.from && (addr_mailbox(r.round.from, strlen(r.round.from), &from) < 0 || from.is_utf8)))
+		return usage();
+	r.round.next = argv + optind + 1;
+	return run(&r, argv[optind], user, notify_fd);
+}
