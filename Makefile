@@ -42,12 +42,12 @@ OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/call/call.o
 	cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsc/pump.o cmd/tlsc/tlsc.o cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
-CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
+CHECK_BIN = bin/test-unit bin/killat bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
 UNIT = tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o tests/unit/ehlo.o \
 	tests/unit/envelope.o tests/unit/facts.o tests/unit/id.o tests/unit/log.o tests/unit/main.o \
 	tests/unit/message.o tests/unit/os.o tests/unit/param.o tests/unit/peer.o tests/unit/reply.o \
 	tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
-TOOL = tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests/tools/test-header.o \
+TOOL = tests/tools/killat.o tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests/tools/test-header.o \
 	tests/tools/test-table.o
 
 # The tools of the benchmark, which the tests use too.
@@ -108,6 +108,8 @@ check-bin: $(CHECK_BIN) $(BENCH_BIN)
 
 bin/test-unit: $(UNIT) libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(UNIT) libmsa.a $(LIBS_unit)
+bin/killat: tests/tools/killat.o
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/tools/killat.o
 bin/lmtp-keep: tests/tools/lmtp-keep.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/tools/lmtp-keep.o libmsa.a
 bin/pumps: tests/tools/pumps.o libmsa.a
