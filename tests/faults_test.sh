@@ -21,14 +21,14 @@ has_sanitizer() {
 # A prime: other calls of each program than of the one before.
 test_killed_at_some_system_calls() {
 	if has_sanitizer; then
-		faults kill -s 211 -d 60
+		faults kill -s 211 -d 30
 	else
-		faults kill -s 53 -d 60
+		faults kill -s 97 -d 30
 	fi
 }
 
 test_short_of_descriptors() {
-	faults files -d 60
+	faults files -s 2 -d 30
 }
 
 test_short_of_memory() {
@@ -37,7 +37,7 @@ test_short_of_memory() {
 		return
 	}
 	has_sanitizer && { skip 'not with the sanitizers'; return; }
-	faults memory -s 3 -d 60
+	faults memory -s 9 -d 30
 }
 
 # shellcheck source=/dev/null
