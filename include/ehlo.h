@@ -56,8 +56,8 @@ void ehlo_take_list(struct ehlo *e, const char *s);
  * What the chain offers: the keywords that need no next hop, DATABYTES for SIZE, MSA_MAILMAX for LIMITS, MSA_SOLICIT
  * for NO-SOLICITING, and MSA_EHLO (EHLO lines, LF or comma between them) for those that need a next hop. Without any
  * of them: PIPELINING, ENHANCEDSTATUSCODES, SIZE, PRDR (not for LMTP, which has what it adds), LIMITS, 8BITMIME,
- * CHUNKING. NULL; or the name of a variable that does not say what it must: a limit that cannot be read is not the same
- * as none, so nothing can be served.
+ * CHUNKING. An MSA_EHLO that begins with "=" is the whole list. NULL; or the name of a variable that does not say what
+ * it must: a limit that cannot be read is not the same as none, so nothing can be served.
  */
 const char *ehlo_from_facts(struct ehlo *e, const struct facts *f);
 

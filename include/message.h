@@ -38,6 +38,9 @@ void message_free(struct message *m);
 /* All n octets to a file, whatever interrupts. 0, or -1 with errno. */
 int message_write(int fd, const char *p, size_t n);
 
+/* All n octets of a file from off on, by pread. 0, or -1 with errno (EIO: it ends before that). */
+int message_read(int fd, char *p, size_t n, off_t off);
+
 /* fd 0 as a stage gets it. The size, or -1: errno, or ESPIPE where it is no regular file (chain(7): refused). */
 off_t message_size(int fd);
 

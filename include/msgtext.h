@@ -22,9 +22,6 @@ struct msgtext {
 /* Look at the size octets of file fd, by way of b, a block of it at a time. 0, or -1 with errno. */
 int msgtext_look(struct msgtext *t, struct buf *b, int fd, off_t size);
 
-/* n octets of file fd from off on, all of them. 0, or -1 with errno (EIO: it ends before that). */
-int msgtext_read(int fd, char *p, size_t n, off_t off);
-
 /*
  * Append n octets of text, a dot at the start of a line doubled (RFC 5321 4.5.2). *before: the octet before them, LF
  * at first; then the last of them. 0, or -1 with errno ENOMEM.

@@ -64,6 +64,9 @@ int os_signals(void);
 int os_signal(int fd);
 void os_signals_restore(void);
 
+/* Signals as a program expects them: what is ignored or blocked would survive exec. */
+void os_signals_default(void);
+
 /*
  * Tell the supervisor that we are ready: a newline on fd, which is then closed (s6; -1: none), and READY=1 to the
  * socket in NOTIFY_SOCKET (systemd), which is then unset.

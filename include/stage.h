@@ -7,14 +7,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "child.h"
 #include "facts.h"
 #include "log.h"
+#include "next.h"
+#include "options.h"
 #include "reply.h"
-#include "verdict.h"
 
 /*
  * A stage, chain(7): one program in a chain, and a call, the one session or message that it has in hand. A call's state
- * is this struct and nothing else; it starts empty each time.
+ * is this struct and nothing else; it starts empty each time. What every stage needs besides: options.h, next.h to give
+ * the call on, child.h to have a message delivered.
  */
 struct call {
 	int in;       /* session: from the peer; message: the message, a regular file */
@@ -50,29 +53,6 @@ struct stage {
 };
 
 /*
- * The options that every stage has, chain(7). In the getopt string they are STAGE_OPTIONS; stage_option takes one (0),
- * or says what is wrong with its value on standard error (-1).
- *   -U user[:group]   take that uid; resident: the workers do
- *   -l path           be resident, listen there; "0": the socket is fd 0 or given by LISTEN_FDS
- *   -A user           this user's processes may call too
- *   -C calls          calls until a worker is replaced
- *   -P min:max        workers kept idle at least, and all at most
- *   -R fd             write a newline there when ready (s6's notification-fd)
- */
-#define STAGE_OPTIONS "A:C:l:P:R:U:"
-#define STAGE_USAGE "[-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user]"
-enum { STAGE_ALLOW_MAX = 16 };
-struct stage_options {
-	const char *user;
-	const char *path; /* NULL: exec'd */
-	int min, max, calls, notify_fd;
-	uid_t allow[STAGE_ALLOW_MAX];
-	size_t nallow;
-};
-void stage_options(struct stage_options *o); /* the defaults */
-int stage_option(struct stage_options *o, const char *name, int letter, const char *value);
-
-/*
  * Exec'd: serve the one call that fds 0 to 3 and the environment are. Returns the exit code. In a message stage
  * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. Resident (-l): be the pool of workers until SIGTERM. options
  * NULL: none. Descriptors that main opened stay open if they are close-on-exec, and must be; all others are closed.
@@ -88,44 +68,17 @@ int stage_drop(const char *user);
  */
 int stage_learn(const struct stage *stage, struct call *call);
 
+/*
+ * This call goes nowhere: tell the peer of a session r, or who started a message stage 451; a filter tells nobody. The
+ * result is the exit code.
+ */
+int stage_fail(struct call *call, enum reply r);
+
+/* Close a resident's call's descriptors: whatever their numbers, they came with the call. */
+void stage_let_go(struct call *call);
+
 /* Close what the call still holds and forget its facts. */
 void stage_end(struct call *call);
-
-/*
- * Give the call to the next program: become it, with the call's descriptors as 0, 1 and 3, its facts as the
- * environment, signals at default. Returns only where that failed; it has then logged why and told the peer or the
- * starter, and the result is the exit code to end with.
- * The words "call" and a path hand over to the resident stage that listens there. A resident stage does not become the
- * program but runs it, and gives its verdict on by the same rules.
- */
-int stage_next(struct call *call, char *const argv[]);
-
-/*
- * Run argv for one message as the message chain does: msg is fd 0, envelope fd 3, its output the verdict for n
- * recipients, until deadline_ms. A process group of its own, that is killed at the deadline. The caller keeps its
- * descriptors. Always gives a verdict. 0, or -1 with errno ENOMEM.
- */
-int stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
-    struct verdict *v);
-
-/*
- * The same in two steps, so that several can run side by side: started one after another, finished in any order. The
- * descriptors may be closed between the two; argv must stay. Whatever fails at the start is the verdict of the finish.
- * Side by side each needs a file description of its own for the message (os_reopen).
- */
-struct stage_child {
-	char *const *argv;
-	pid_t pid; /* 0: a resident has it; -1: it was not started, and why says why not */
-	int fd;    /* its verdict is read here */
-	int64_t deadline_ms;
-	const char *why;
-};
-void stage_start(struct stage_child *c, const struct call *call, char *const argv[], int msg, int envelope,
-    int64_t deadline_ms);
-int stage_finish(struct stage_child *c, const struct call *call, size_t n, struct verdict *v);
-
-/* Reap who closed its verdict with a dot and ended later. Not between stage_start and stage_finish. */
-void stage_reap(void);
 
 /*
  * The time on clock_ms until which somebody waits for this message's verdict: MSA_DEADLINE, or CHAIN_ANSWER_S from now
@@ -133,13 +86,6 @@ void stage_reap(void);
  */
 int64_t stage_deadline(const struct call *call);
 int stage_set_deadline(struct call *call, int64_t deadline_ms); /* 0, or -1 with errno ENOMEM */
-
-/*
- * In a child that was forked for it: become argv as stage_deliver's child does, a process group of its own, with msg,
- * out and envelope (-1: none) as 0, 1 and 3. Never returns: where that fails it has logged why, and the exit code is
- * 126 or 127.
- */
-_Noreturn void stage_become(const struct call *call, char *const argv[], int msg, int out, int envelope);
 
 /*
  * The main of a message stage was called wrongly: tell usage (a line) on fd 2, and in a chain 451 as the verdict,

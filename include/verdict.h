@@ -41,6 +41,12 @@ void verdict_free(struct verdict *v);
  */
 int verdict_write(int fd, const struct buf *text);
 
+/*
+ * All n replies as text, which starts empty. More of them than a verdict may hold would be no verdict, and a message
+ * that was delivered would be sent again and again: then each of them (v's own too) is shortened. 0, or -1: ENOMEM.
+ */
+int verdict_text(struct buf *text, const struct verdict *v);
+
 /* Give a verdict on to who waits for ours: its n replies and the dot. 0, or -1 with errno. */
 int verdict_pass(int fd, const struct verdict *v);
 

@@ -68,6 +68,8 @@ client_fail_garbage(struct client *s, const char *at, const char *reason, struct
 	for (i = 0; i < n; i++)
 		text[i] = s->line.p[i] ? s->line.p[i] : '?';
 	text[n] = '\0';
+	if (strcmp(at, "AUTH") == 0) /* it may be what was said there */
+		n = 0;
 	client_fail(s, at, REPLY_LOCAL_ERROR, reason, n > 0 ? text : NULL, r);
 }
 

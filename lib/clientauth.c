@@ -20,9 +20,9 @@ struct exchange {
 };
 
 static void
-fail(struct client *s, const char *reason, const char *text, struct reply_foreign *r)
+fail(struct client *s, const char *reason, struct reply_foreign *r)
 {
-	client_fail(s, "AUTH", REPLY_NOT_LET_IN, reason, text, r);
+	client_fail(s, "AUTH", REPLY_NOT_LET_IN, reason, NULL, r);
 }
 
 /* Tell saslc what stands in its out, and take its answer: what follows the sign, or NULL (*r is the answer). */
@@ -41,7 +41,7 @@ ask(struct client *s, struct exchange *x, struct reply_foreign *r)
 	if (l == LINE_TIMEOUT)
 		client_fail_line(s, "AUTH", l, r);
 	else
-		fail(s, l == LINE_OK && len > 2 ? line + 2 : "saslc did not start, or ended", NULL, r);
+		fail(s, l == LINE_OK && len > 2 ? line + 2 : "saslc did not start, or ended", r);
 	return NULL;
 }
 
@@ -58,12 +58,14 @@ say_secretly(struct client *s, const char *a, const char *b, const char *c, stru
 	return failed ? -1 : 0;
 }
 
-/* The server's next word. 1: a challenge; 0: it is through, with yes; -1: *r is the answer. */
+/*
+ * The server's next word. 1: a challenge; 0: it is through, with yes; -1: *r is the answer. The words of its no are not
+ * logged: some servers quote the line that they do not like, and that was the password.
+ */
 static int
 hear(struct client *s, struct reply_foreign *r)
 {
-	struct reply_foreign said;
-	char code[24];
+	char no[48];
 
 	if (client_hear_any(s, "AUTH", r) < 0)
 		return -1;
@@ -71,11 +73,8 @@ hear(struct client *s, struct reply_foreign *r)
 		return 1;
 	if (r->code == 235)
 		return 0;
-	snprintf(code, sizeof code, "%d in place of 235", r->code);
-	said = *r;
-	*r = (struct reply_foreign){ 0 };
-	fail(s, code, said.text, r);
-	reply_foreign_free(&said);
+	snprintf(no, sizeof no, "%d%s%s in place of 235", r->code, *r->enhanced ? " " : "", r->enhanced);
+	fail(s, no, r);
 	return -1;
 }
 
@@ -111,7 +110,7 @@ run(struct client *s, struct exchange *x, const char *first, struct reply_foreig
 		const char *challenge = r->text && *r->text ? r->text : "=";
 
 		if (x->through) {
-			fail(s, "a challenge after the end of the exchange", NULL, r);
+			fail(s, "a challenge after the end of the exchange", r);
 			return -1;
 		}
 		if (buf_printf(&x->conn.out, "%s\r\n", challenge) < 0) {
@@ -124,7 +123,7 @@ run(struct client *s, struct exchange *x, const char *first, struct reply_foreig
 		more = hear(s, r);
 	}
 	if (more == 0 && !x->through) { /* it has not proved that it knows us */
-		fail(s, "yes before the end of the exchange", NULL, r);
+		fail(s, "yes before the end of the exchange", r);
 		return -1;
 	}
 	return more;
@@ -139,13 +138,13 @@ client_authenticate(struct client *s, const struct nexthop *n, struct reply_fore
 	int r = -1;
 
 	if (!(s->offer.caps & CAP_AUTH)) {
-		fail(s, "not offered", NULL, refusal);
+		fail(s, "not offered", refusal);
 		return -1;
 	}
 	if (client_is_out_of_step(s, "AUTH", refusal))
 		return -1;
 	if (helper_start(&x.helper, argv, s->conf->credentials) < 0) {
-		fail(s, strerror(errno), NULL, refusal);
+		fail(s, strerror(errno), refusal);
 		return -1;
 	}
 	conn_open(&x.conn, x.helper.fd, x.helper.fd);

@@ -18,10 +18,7 @@
 #include "os.h"
 #include "verdict.h"
 
-enum {
-	TEXT_SHORT = 400, /* octets kept of a reply's text where all that was said would be too much */
-	MARGIN_MS = 2000, /* of the time until MSA_DEADLINE, to give the verdict in: a tenth where that is less */
-};
+enum { MARGIN_MS = 2000 }; /* of the time until MSA_DEADLINE, to give the verdict in: a tenth where that is less */
 
 /* An address without brackets: with a domain, or postmaster's. */
 static int
@@ -376,55 +373,12 @@ log_lines(const struct delivery *d)
 static int
 print(const struct delivery *d, struct buf *text)
 {
-	size_t i, to = 0, done = 0;
+	size_t i, to = 0;
 
 	for (i = 0; i < text->len; i++)
 		if (text->p[i] != '\r')
 			text->p[to++] = text->p[i];
-	while (done < to) {
-		ssize_t r = write(d->call->out, text->p + done, to - done);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -1;
-		done += (size_t)r;
-	}
-	return 0;
-}
-
-/* Of a server that has much to say, the beginning: RFC 5321 4.5.3.1.5 gives a reply line 512 octets. */
-static void
-shorten(struct reply_foreign *r)
-{
-	size_t n = r->text ? strcspn(r->text, "\n") : 0;
-
-	if (r->text)
-		r->text[n < TEXT_SHORT ? n : TEXT_SHORT] = '\0';
-}
-
-/*
- * All replies. More of them than a verdict may hold would be no verdict, and a message that was delivered would be
- * sent again and again: then each is shortened. 0, or -1: out of memory.
- */
-static int
-add_replies(struct buf *text, const struct delivery *d)
-{
-	bool shortened = false;
-	size_t i = 0;
-
-	while (i < d->envelope.nrcpt) {
-		if (reply_add_foreign(text, &d->reply[i++]) < 0)
-			return -1;
-		if (shortened || text->len + sizeof ".\r\n" <= CHAIN_VERDICT_MAX)
-			continue;
-		buf_clear(text);
-		for (i = 0; i < d->envelope.nrcpt; i++)
-			shorten(&d->reply[i]);
-		shortened = true;
-		i = 0;
-	}
-	return 0;
+	return message_write(d->call->out, text->p, to);
 }
 
 int
@@ -450,7 +404,7 @@ delivery_close(struct delivery *d, const char *to)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - d->start_ms));
 	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);
 	log_event(log, "done", "to", to, "rcpts", rcpts, "accepted", accepted, "ms", ms, "code", code, (char *)NULL);
-	if (add_replies(&text, d) < 0) {
+	if (verdict_text(&text, &v) < 0) {
 		log_error(log, "failed", "verdict: out of memory");
 		result = d->in_chain ? stage_verdict(d->call, REPLY_NO_MEMORY, NULL) : CHAIN_LATER;
 	} else if ((d->in_chain ? verdict_write(d->call->out, &text) : print(d, &text)) < 0) {

@@ -157,13 +157,16 @@ ehlo_from_facts(struct ehlo *e, const struct facts *f)
 {
 	const char *s = facts_get(f, "MSA_EHLO"), *wrong = NULL;
 	long long limit = facts_number(f, "DATABYTES", 0), mails = facts_number(f, "MSA_MAILMAX", 0);
+	const bool whole = s && *s == '='; /* the dialogue is somebody else's, so our part of the list is too */
 
 	*e = (struct ehlo){ 0 };
-	if (s)
+	if (whole)
+		ehlo_take_list(e, s + 1);
+	else if (s)
 		next_hop(e, s);
 	else
 		e->caps = CAP_8BITMIME;
-	e->caps = (e->caps & needs_next_hop) | ours;
+	e->caps = whole ? e->caps & (needs_next_hop | ours) : (e->caps & needs_next_hop) | ours;
 	if (facts_is_lmtp(f))
 		e->caps &= ~(uint32_t)CAP_PRDR;
 	if (is_set(f, "DATABYTES") && facts_number(f, "DATABYTES", -1) < 0)

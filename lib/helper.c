@@ -24,8 +24,7 @@ become(char *const argv[], int end, int work)
 	if (from < 0 || given < 0 || dup2(from, 0) < 0 || dup2(from, 1) < 0 || dup2(given, FD_WORK) < 0)
 		return;
 	os_close_from(FD_WORK + 1);
-	os_signals_restore();
-	signal(SIGPIPE, SIG_DFL);
+	os_signals_default();
 	execvp(argv[0], argv);
 }
 

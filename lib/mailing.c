@@ -7,6 +7,7 @@
 #include "addr.h"
 #include "client.h"
 #include "clock.h"
+#include "message.h"
 #include "msgtext.h"
 #include "os.h"
 
@@ -130,12 +131,12 @@ next_pending(const struct delivery *d, size_t i)
 
 /*
  * MAIL and all RCPTs, pipelined within the window where the server allows it: a whole one at first, then half a window
- * at a time, so that replies are read before they could fill the server's way to us. DATA is never in the group: what
- * was accepted decides whether there is any (RFC 2033 4.2). A line that is accepted stays pending; both cursors only
- * go forward, and hearing is behind saying, so "pending" tells either of them the same lines.
+ * at a time, so that replies are read before they could fill the server's way to us. ahead: DATA is in the group too,
+ * its reply is still to be heard. A line that is accepted stays pending; both cursors only go forward, and hearing is
+ * behind saying, so "pending" tells either of them the same lines.
  */
 static void
-say_envelope(struct client *s, struct delivery *d, const struct msgtext *t)
+say_envelope(struct client *s, struct delivery *d, const struct msgtext *t, bool ahead)
 {
 	const size_t window = s->offer.caps & CAP_PIPELINING ? CLIENT_WINDOW : 1;
 	struct reply_foreign r = { 0 };
@@ -147,7 +148,8 @@ say_envelope(struct client *s, struct delivery *d, const struct msgtext *t)
 
 	while (s->open && (open > 0 || (more && said < d->lines))) {
 		for (; !failed && more && open < window && said < d->lines; said = next_pending(d, said + 1), open++)
-			failed = buf_printf(&s->conn.out, "RCPT TO:%s\r\n", d->envelope.rcpt[said].text + strlen("RCPT TO:"));
+			failed = buf_printf(&s->conn.out, "RCPT TO:%s\r\n%s", d->envelope.rcpt[said].text + strlen("RCPT TO:"),
+			    ahead ? "DATA\r\n" : "");
 		if (failed) {
 			client_fail_memory(s, "RCPT", &r);
 			break;
@@ -235,7 +237,7 @@ say_text(struct client *s, const struct delivery *d, const struct msgtext *t, bo
 
 		if (s->conn.out.len >= MSGTEXT_BLOCK && say_block(s, r) < 0)
 			return -1;
-		if (!t->is_here && msgtext_read(d->message, block, n, off) < 0) {
+		if (!t->is_here && message_read(d->message, block, n, off) < 0) {
 			client_fail(s, "text", REPLY_LOCAL_ERROR, strerror(errno), NULL, r);
 			return -1;
 		}
@@ -272,11 +274,35 @@ check_before_end(struct client *s, const struct delivery *d, struct reply_foreig
 	return 0;
 }
 
-/* DATA and the reply that lets us go on. -1: *r is the answer. */
-static int
-say_data(struct client *s, struct reply_foreign *r)
+/*
+ * May DATA be said before the replies to the envelope are heard (RFC 2920 3.1)? With one recipient it is refused where
+ * he is (RFC 2033 4.2, RFC 5321 3.3), and a turn is saved; with several, who was accepted decides whether there is any.
+ */
+static bool
+may_say_data_ahead(const struct client *s, const struct delivery *d)
 {
-	if (buf_puts(&s->conn.out, "DATA\r\n") < 0) {
+	const uint32_t need = CAP_PIPELINING, not = CAP_CHUNKING;
+
+	return (s->offer.caps & (need | not)) == need && !s->conf->check &&
+	    next_pending(d, next_pending(d, 0) + 1) == d->lines;
+}
+
+/* It was said ahead, and in vain. Where the server waits for a text all the same, there is no way back. */
+static void
+take_back_data(struct client *s)
+{
+	struct reply_foreign r = { 0 };
+
+	if (client_hear_any(s, "DATA", &r) == 0 && r.code < 400)
+		client_hang_up(s);
+	reply_foreign_free(&r);
+}
+
+/* DATA, if it was not said ahead, and the reply that lets us go on. -1: *r is the answer. */
+static int
+say_data(struct client *s, bool ahead, struct reply_foreign *r)
+{
+	if (!ahead && buf_puts(&s->conn.out, "DATA\r\n") < 0) {
 		client_fail_memory(s, "DATA", r);
 		return -1;
 	}
@@ -322,20 +348,20 @@ hear_verdicts(struct client *s, struct delivery *d, bool chunk, struct reply_for
 
 /* The text to those who were accepted, and what becomes of it. */
 static void
-say_message(struct client *s, struct delivery *d, const struct msgtext *t)
+say_message(struct client *s, struct delivery *d, const struct msgtext *t, bool ahead)
 {
 	const bool chunk = s->offer.caps & CAP_CHUNKING; /* no turn more, as for DATA, and no dots (RFC 3030 2) */
 	const char *end = t->no_end ? "\r\n" : "";
 	struct reply_foreign r = { 0 };
 	/* a chunk that goes out with all of its text is looked after by check_before_end */
-	bool failed = (!chunk || d->size > MSGTEXT_BLOCK) && client_is_out_of_step(s, "DATA", &r);
+	bool failed = !ahead && (!chunk || d->size > MSGTEXT_BLOCK) && client_is_out_of_step(s, "DATA", &r);
 
 	if (!failed && chunk) {
 		failed = buf_printf(&s->conn.out, "BDAT %lld LAST\r\n", (long long)d->size + (long long)strlen(end)) < 0;
 		if (failed)
 			client_fail_memory(s, "BDAT", &r);
 	} else if (!failed)
-		failed = say_data(s, &r) < 0;
+		failed = say_data(s, ahead, &r) < 0;
 	if (!failed)
 		failed = say_text(s, d, t, !chunk, &r) < 0;
 	if (!failed && buf_printf(&s->conn.out, "%s%s", end, chunk ? "" : ".\r\n") < 0) {
@@ -389,11 +415,15 @@ client_deliver(struct client *s, struct delivery *d, bool another)
 		if (s->open && !s->kept && client_is_out_of_step(s, "MAIL", &r))
 			delivery_answer_all(d, &r);
 		else if (s->open) {
-			say_envelope(s, d, &t);
+			const bool ahead = may_say_data_ahead(s, d);
+
+			say_envelope(s, d, &t, ahead);
 			if (s->open && s->conf->check)
 				say_reset(s);
 			if (!s->conf->check && !s->stale && !delivery_is_over(d))
-				say_message(s, d, &t);
+				say_message(s, d, &t, ahead);
+			else if (s->open && ahead)
+				take_back_data(s);
 		}
 	}
 	reply_foreign_free(&r);

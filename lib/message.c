@@ -24,7 +24,26 @@ message_write(int fd, const char *p, size_t n)
 	return 0;
 }
 
-/* The same where the offset has to stay at 0, for whoever gets the descriptor. */
+int
+message_read(int fd, char *p, size_t n, off_t off)
+{
+	while (n > 0) {
+		ssize_t r = pread(fd, p, n, off);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r == 0)
+			errno = EIO;
+		if (r <= 0)
+			return -1;
+		p += r;
+		off += r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+/* As message_write, where the offset has to stay at 0, for whoever gets the descriptor. */
 static int
 write_at_start(int fd, const char *p, size_t n)
 {
@@ -71,23 +90,10 @@ int
 message_add_file(struct message *m, int fd, off_t off, off_t n)
 {
 	if (m->size + n <= CHAIN_MEMORY_MESSAGE) {
-		while (n > 0) {
-			ssize_t r;
-
-			if (buf_room(&m->mem, (size_t)n) < 0)
-				return -1;
-			r = pread(fd, m->mem.p + m->mem.len, (size_t)n, off);
-			if (r < 0 && errno == EINTR)
-				continue;
-			if (r == 0)
-				errno = EIO;
-			if (r <= 0)
-				return -1;
-			m->mem.len += (size_t)r;
-			m->size += r;
-			off += r;
-			n -= r;
-		}
+		if (buf_room(&m->mem, (size_t)n) < 0 || message_read(fd, m->mem.p + m->mem.len, (size_t)n, off) < 0)
+			return -1;
+		m->mem.len += (size_t)n;
+		m->size += n;
 		return 0;
 	}
 	if (spill(m) < 0 || os_copy(m->wr, fd, off, n) < 0)
@@ -168,7 +174,7 @@ message_size(int fd)
 int
 message_slurp(int fd, size_t max, struct buf *b)
 {
-	off_t size = message_size(fd), off = 0;
+	off_t size = message_size(fd);
 
 	if (size < 0)
 		return -1;
@@ -176,20 +182,9 @@ message_slurp(int fd, size_t max, struct buf *b)
 		errno = EFBIG;
 		return -1;
 	}
-	if (buf_room(b, (size_t)size) < 0)
+	if (buf_room(b, (size_t)size) < 0 || message_read(fd, b->p + b->len, (size_t)size, 0) < 0)
 		return -1;
-	while (off < size) {
-		ssize_t r = pread(fd, b->p + b->len, (size_t)(size - off), off);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r == 0)
-			errno = EIO;
-		if (r <= 0)
-			return -1;
-		b->len += (size_t)r;
-		off += r;
-	}
+	b->len += (size_t)size;
 	b->p[b->len] = '\0';
 	return 0;
 }

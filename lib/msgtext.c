@@ -1,9 +1,9 @@
 /* ISC licence, see LICENSE. */
 #include "msgtext.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "message.h"
 
 enum { SCAN = 16 }; /* octets looked at together */
 
@@ -33,25 +33,6 @@ look_at_part(struct msgtext *t, const unsigned char *p, size_t n)
 }
 
 int
-msgtext_read(int fd, char *p, size_t n, off_t off)
-{
-	while (n > 0) {
-		ssize_t r = pread(fd, p, n, off);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r == 0)
-			errno = EIO;
-		if (r <= 0)
-			return -1;
-		p += r;
-		off += r;
-		n -= (size_t)r;
-	}
-	return 0;
-}
-
-int
 msgtext_look(struct msgtext *t, struct buf *b, int fd, off_t size)
 {
 	off_t off = 0;
@@ -65,7 +46,7 @@ msgtext_look(struct msgtext *t, struct buf *b, int fd, off_t size)
 		size_t n = size - off < MSGTEXT_BLOCK ? (size_t)(size - off) : MSGTEXT_BLOCK;
 
 		b->p[0] = last;
-		if (msgtext_read(fd, b->p + 1, n, off) < 0)
+		if (message_read(fd, b->p + 1, n, off) < 0)
 			return -1;
 		look_at_part(t, (unsigned char *)b->p + 1, n);
 		last = b->p[n];
@@ -95,4 +76,3 @@ msgtext_stuff(struct buf *out, const char *p, size_t n, char *before)
 		*before = end[-1];
 	return buf_add(out, start, (size_t)(end - start));
 }
-

@@ -306,6 +306,18 @@ os_signals_restore(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+void
+os_signals_default(void)
+{
+	sigset_t none;
+
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int
 os_ready(int fd)
 {

@@ -349,7 +349,8 @@ received_add(struct buf *out, const struct facts *facts, const struct envelope *
 
 	if (cipher)
 		cipher = received_cipher(cipher);
-	put(&f, "Received:", strlen("Received:"));
+	put(&f, "Received: ", strlen("Received: "));
+	f.fresh = true; /* no line break here: a first line with nothing on it is legal, and not every reader takes it */
 	if (options & RECEIVED_PRIVATE)
 		clause(&f, "from", "unknown");
 	else

@@ -213,19 +213,9 @@ write_status(struct work *w)
 static int
 read_start(struct buf *b, int fd, size_t n)
 {
-	if (buf_room(b, n) < 0)
+	if (buf_room(b, n) < 0 || message_read(fd, b->p, n, 0) < 0)
 		return -1;
-	while (b->len < n) {
-		ssize_t r = pread(fd, b->p + b->len, n - b->len, (off_t)b->len);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r == 0)
-			errno = EIO;
-		if (r <= 0)
-			return -1;
-		b->len += (size_t)r;
-	}
+	b->len = n;
 	b->p[b->len] = '\0';
 	return 0;
 }

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "chain.h"
+#include "message.h"
+
+enum { TEXT_SHORT = 400 }; /* octets kept of a reply's text where all that was said would be too much */
 
 /* What an exit code makes of the replies: chain(7) VERDICT. */
 enum weight { WEIGHT_TAKE, WEIGHT_REFUSE, WEIGHT_LATER, WEIGHT_FAULT };
@@ -226,17 +228,42 @@ verdict_free(struct verdict *v)
 	*v = (struct verdict){ 0 };
 }
 
+/* Of a server that has much to say, the beginning: RFC 5321 4.5.3.1.5 gives a reply line 512 octets. */
+static void
+shorten(struct reply_foreign *r)
+{
+	size_t n = r->text ? strcspn(r->text, "\n") : 0;
+
+	if (r->text)
+		r->text[n < TEXT_SHORT ? n : TEXT_SHORT] = '\0';
+}
+
+int
+verdict_text(struct buf *text, const struct verdict *v)
+{
+	bool shortened = false;
+	size_t i = 0;
+
+	while (i < v->n) {
+		if (reply_add_foreign(text, &v->reply[i++]) < 0)
+			return -1;
+		if (shortened || text->len + sizeof ".\r\n" <= CHAIN_VERDICT_MAX)
+			continue;
+		buf_clear(text);
+		for (i = 0; i < v->n; i++)
+			shorten(&v->reply[i]);
+		shortened = true;
+		i = 0;
+	}
+	return 0;
+}
+
 int
 verdict_pass(int fd, const struct verdict *v)
 {
 	struct buf b = { 0 };
-	size_t i;
-	int r = 0;
+	int r = verdict_text(&b, v) < 0 ? -1 : verdict_write(fd, &b);
 
-	for (i = 0; r == 0 && i < v->n; i++)
-		r = reply_add_foreign(&b, &v->reply[i]);
-	if (r == 0)
-		r = verdict_write(fd, &b);
 	buf_free(&b);
 	return r;
 }
@@ -245,19 +272,8 @@ int
 verdict_write(int fd, const struct buf *text)
 {
 	struct buf b = { 0 };
-	size_t done = 0;
-	int failed = buf_add(&b, text->p, text->len) < 0 || buf_puts(&b, ".\r\n") < 0;
+	int r = buf_add(&b, text->p, text->len) < 0 || buf_puts(&b, ".\r\n") < 0 ? -1 : message_write(fd, b.p, b.len);
 
-	while (!failed && done < b.len) {
-		ssize_t r = write(fd, b.p + done, b.len - done);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			failed = 1;
-		else
-			done += (size_t)r;
-	}
 	buf_free(&b);
-	return failed ? -1 : 0;
+	return r;
 }

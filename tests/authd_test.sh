@@ -238,6 +238,13 @@ EOF' <<-X
 	done
 }
 
+# The milliseconds of CPU that this shell's children took, which no neighbour makes more: cpu.
+cpu_so_far() {
+	times >"$T/times"
+	cpu=$(sed -n '2s/^\([0-9]*\)m\([0-9]*\)\.\([0-9][0-9]\).*/\1 \2 \3/p' "$T/times" |
+		awk '{ print ($1 * 60 + $2) * 1000 + $3 * 10 }')
+}
+
 # What crypt(3) does not even look at costs as much as an unknown user: no time tells that there is one with such a hash.
 test_a_password_too_long_for_crypt_takes_its_time() {
 	printf 'wonderland\n' | msa-passwd -i 3000000 "$T/slow.cdb" alice
@@ -245,7 +252,8 @@ test_a_password_too_long_for_crypt_takes_its_time() {
 	long=$(printf '%0600d' 0)
 	unknown=0
 	for who in nobody six; do
-		start=$(date +%s%N)
+		cpu_so_far
+		start=$cpu
 		after_ehlo '535 5.7.8 Authentication credentials invalid
 221 2.0.0 Bye
 EOF' authd -p -u "$T/slow.cdb" true <<-X
@@ -254,7 +262,9 @@ EOF' authd -p -u "$T/slow.cdb" true <<-X
 			> QUIT
 			<<
 		X
-		ms=$((($(date +%s%N) - start) / 1000000))
+		cpu_so_far
+		ms=$((cpu - start))
+		assertTrue "the work is seen: $ms ms" "[ $ms -ge 200 ]"
 		assertTrue "$who: $ms ms, unknown: $unknown ms" "[ $((ms * 2)) -ge $unknown ]"
 		unknown=$ms
 	done
@@ -666,7 +676,7 @@ EOF' <<-X
 		<<
 	X
 	# A client that goes in the middle of a word is gone at once, not at the timeout.
-	after_ehlo EOF -t 5 authd -p -u "$T/users.cdb" "$T/next" <<-X
+	after_ehlo EOF -t 15 authd -p -u "$T/users.cdb" "$T/next" <<-X
 		>> MA
 		shut
 		<<
@@ -785,7 +795,7 @@ test_nobody_else_of_its_uid_can_look_into_it_but_into_the_next_stage() {
 	setpriv --reuid nobody --clear-groups authd -p -u "$T/nobody.cdb" true <"$T/fifo" >"$T/said" 2>>"$T/log" &
 	exec 9>"$T/fifo"
 	i=0
-	while [ ! -s "$T/said" ] && [ "$i" -lt 250 ]; do
+	while [ ! -s "$T/said" ] && [ "$i" -lt 1000 ]; do
 		sleep 0.02
 		i=$((i + 1))
 	done

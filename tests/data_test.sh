@@ -342,13 +342,17 @@ test_a_message_that_is_lost_gives_its_room_back() {
 		> RCPT TO:<b@example.net>
 		> DATA
 		file $T/big
-		sleep 1
+		sleep 4
 		> .
 		> QUIT
 		<<
 	E2
-	sleep 0.6
-	df --output=used "$T/small" | tail -n 1 | tr -d ' ' >"$T/used"
+	sleep 1
+	for _ in 1 2 3 4 5 6 7 8 9 10; do # while the client still sends
+		df --output=used "$T/small" | tail -n 1 | tr -d ' ' >"$T/used"
+		grep -qx 0 "$T/used" && break
+		sleep 0.2
+	done
 	wait $!
 	umount "$T/small"
 	assertEquals 'room' 0 "$(cat "$T/used")"

@@ -76,6 +76,14 @@ test_a_next_hops_lines_are_understood() {
 	END
 }
 
+test_with_an_equals_sign_it_is_the_whole_list() {
+	offered DATABYTES=1000 'MSA_EHLO==PIPELINING,SIZE,AUTH PLAIN,STARTTLS' <<-'END'
+	250-mx.example.net
+	250-PIPELINING
+	250 SIZE 1000
+	END
+}
+
 test_a_next_hops_limits_are_its_own() {
 	printf '%s\n' 'LIMITS RCPTMAX=100 MAILMAX=5' 'NO-SOLICITING a:b,c:d' >"$T/input"
 	gives ehlo take <<-'END'
@@ -88,6 +96,7 @@ NO-SOLICITING a:b' <<-'END'
 	250-PIPELINING
 	250-SIZE
 	250-ENHANCEDSTATUSCODES
+	250-PRDR
 	250-LIMITS RCPTMAX=1000 MAILMAX=7
 	250-CHUNKING
 	250 NO-SOLICITING a:b,e:f

@@ -16,10 +16,10 @@ served() {
 	wait "$lmtpd_pid"
 }
 
-# Until a file is not empty, 10 s at most.
+# Until a file is not empty, 20 s at most.
 await() {
 	i=0
-	while [ ! -s "$1" ] && [ "$i" -lt 500 ]; do
+	while [ ! -s "$1" ] && [ "$i" -lt 1000 ]; do
 		sleep 0.02
 		i=$((i + 1))
 	done

@@ -32,6 +32,29 @@ test_mail_and_rcpts_are_one_turn_and_data_another() {
 		'DATA\r\n' 'Subject: test\r\n\r\nHello\r\n.\r\n' 'QUIT\r\n'
 }
 
+# DATA without a recipient is refused; a server that wants a text all the same gets none.
+test_with_one_recipient_data_is_in_the_turn_too() {
+	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	serve
+	call lmtp-inject "$T/s"
+	served
+	assert_verdict 'taken' '250 2.0.0 Saved'
+	assert_turns 'turns' 'LHLO test.example\r\n' 'MAIL FROM:<alice@example.net>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n' \
+		'Subject: test\r\n\r\nHello\r\n.\r\n' 'QUIT\r\n'
+	for empty in '503 5.5.1 No recipients' '554 5.5.1 None' '354 Go on' '250 2.0.0 Saved' close; do
+		serve 'RCPT=550 5.1.1 No Bob' "EMPTY=$empty"
+		call lmtp-inject "$T/s"
+		served
+		assert_verdict "refused, then $empty" '550 5.1.1 No Bob'
+		assertFalse "no text after $empty" "grep -q 'Subject' '$T/rec'"
+		serve 'MAIL=451 4.3.2 Later' "EMPTY=$empty"
+		call lmtp-inject "$T/s"
+		served
+		assert_verdict "no sender, then $empty" '451 4.3.2 Later'
+		assertFalse "no text after $empty" "grep -q 'Subject' '$T/rec'"
+	done
+}
+
 test_without_pipelining_each_command_is_a_turn() {
 	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
 	serve -e ''
@@ -86,7 +109,7 @@ test_a_missing_last_line_end_is_added() {
 	serve
 	call lmtp-inject "$T/s"
 	served
-	assertEquals 'with DATA' 'Subject: test\r\n\r\nHello\r\n.\r\n' "$(sed -n 4p "$T/rec.reads")"
+	assertEquals 'with DATA' 'Subject: test\r\n\r\nHello\r\n.\r\n' "$(sed -n 3p "$T/rec.reads")"
 	serve -e CHUNKING
 	call lmtp-inject "$T/s"
 	served
@@ -98,7 +121,7 @@ test_an_empty_message() {
 	serve
 	call lmtp-inject "$T/s"
 	served
-	assertEquals 'with DATA' '.\r\n' "$(sed -n 4p "$T/rec.reads")"
+	assertEquals 'with DATA' '.\r\n' "$(sed -n 3p "$T/rec.reads")"
 	assert_verdict 'verdict' '250 2.0.0 Saved'
 	serve -e CHUNKING
 	call lmtp-inject "$T/s"
@@ -219,7 +242,7 @@ test_a_server_that_stalls_is_given_up_at_the_deadline() {
 		tr -d '\r' <"$T/verdict.$step" >"$T/verdict"
 		assert_verdict "$step" '451 4.4.7 No answer in time, try again later'
 	done
-	assertTrue "took $(($(date +%s) - start)) s" "[ $(($(date +%s) - start)) -le 6 ]"
+	assertTrue "took $(($(date +%s) - start)) s" "[ $(($(date +%s) - start)) -le 15 ]"
 }
 
 test_endless_replies_end_the_session() {
@@ -407,7 +430,7 @@ test_a_session_can_be_kept() {
 	printf '%s\n' '550 5.1.1 Not yet' . '250 2.0.0 Saved' . '250 2.0.0 Saved' . >"$T/expected"
 	assert_same 'verdicts' "$T/expected" "$T/verdict"
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' \
-		RSET 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . \
+		DATA RSET 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . \
 		'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . QUIT
 	# It ends while it is kept: a new one is opened.
 	serve -n 2 'END=250 2.0.0 Saved\r\n421 4.4.2 Idle|close'

@@ -236,9 +236,10 @@ test_the_checks_of_the_call() {
 	assert_verdict 'a file' "$local_error"
 	mkfifo "$T/fifo"
 	# shellcheck disable=SC2217
-	{ sleep 0.1 <"$T/fifo"; } &
+	sleep 0.1 <"$T/fifo" &
+	reader=$!
 	{
-		sleep 0.4
+		wait "$reader"
 		MSA_MESSAGE=M MSA_RCPTS=1 maildir-inject "$T/mail" <"$T/msg" 3<"$T/env" 2>"$T/log"
 	} >"$T/fifo"
 	wait

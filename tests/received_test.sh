@@ -91,6 +91,16 @@ test_our_own_name() {
 		"$(sed -n -e 's/.*(host \(.*\)) with.*/\1/p' -e t -e 's/^	by \([^ ]*\) with.*/\1/p' "$T/field")"
 }
 
+# A name that would fit with its "from" on a line of its own leaves no empty one behind the field's name.
+test_the_first_line_is_never_empty() {
+	for n in 52 53 54 55 56; do
+		name=$(printf "%0${n}d" 0 | tr 0 a).example
+		field MSA_HELO="$name"
+		assertEquals "$n" 'Received: from' "$(head -n 1 "$T/field" | cut -c-14)"
+		assertEquals "$n: no blank at an end" '' "$(grep ' $' "$T/field")"
+	done
+}
+
 test_lines_stay_under_78_columns() {
 	long=$(printf '%060d.%060d.%060d.example' 1 2 3)
 	field -s MSA_VERB=EHLO MSA_HELO="$long" TCPREMOTEIP=2001:db8:1111:2222:3333:4444:5555:6666 TCPREMOTEHOST="h.$long" \

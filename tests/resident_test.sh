@@ -97,7 +97,7 @@ os.execvp(sys.argv[2], sys.argv[2:])' "$T/given" submitd -l 0 -P 1:1 -R 1 "$T/ta
 	residents="$residents $!"
 	await "$T/ready"
 	for _ in 1 2 3; do
-		printf '<\n> QUIT\n<<\n' | talk -t 5 call "$T/given" >"$T/out" 2>&1
+		printf '<\n> QUIT\n<<\n' | talk call "$T/given" >"$T/out" 2>&1
 		assertEquals 'the connection is closed' EOF "$(tail -n 1 "$T/out")"
 	done
 	stop given
@@ -230,7 +230,7 @@ test_a_killed_worker_is_replaced_and_costs_one_call() {
 	program slow <<-'X'
 		#!/bin/sh
 		echo "$PPID" >"$T/busy"
-		sleep 1
+		sleep 5
 		echo '250 2.0.0 taken'
 	X
 	resident stamp stamp -P 2:8 "$T/slow"
@@ -262,7 +262,7 @@ test_a_worker_is_replaced_after_its_calls() {
 }
 
 test_a_full_session_pool_says_421_and_a_message_pool_queues() {
-	resident submit submitd -w 1 -P 1:1 "$T/take"
+	resident submit submitd -w 4 -P 1:1 "$T/take"
 	: >"$T/held"
 	handover "$T/submit" hold >"$T/held" &
 	held=$!

@@ -39,8 +39,9 @@ tearDown() {
 }
 
 # Talk to what a client meets that was greeted before. usage: session resume [option ...] server
+keywords='=PIPELINING,8BITMIME,CHUNKING' # that the server has
 session() {
-	MSA_VERB=${verb-EHLO} MSA_HELO=client.example SMTPAUTHUSER=alice TCPREMOTEIP=${ip-192.0.2.1} \
+	env ${keywords:+MSA_EHLO="$keywords"} MSA_VERB=${verb-EHLO} MSA_HELO=client.example SMTPAUTHUSER=alice TCPREMOTEIP=${ip-192.0.2.1} \
 		talk -x "$@" >"$T/out" 2>"$T/log"
 }
 
@@ -128,9 +129,11 @@ test_what_was_promised_and_is_lacking_is_logged() {
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250-x\r\n250 SIZE\r\n'; read -r l; printf '221 bye\r\n'
 	END
-	printf '> QUIT\n<<\n' | session resume "$T/poor"
+	printf '> QUIT\n<<\n' | keywords='=SIZE' session resume "$T/poor"
+	assertEquals 'nothing was promised' '' "$(cat "$T/log")"
+	printf '> QUIT\n<<\n' | keywords='' session resume "$T/poor"
 	printf '%s\n' '221 bye' EOF 'exit 0' | expect session
-	assertEquals "resume: session lacks server=$T/poor keywords=PIPELINING,8BITMIME,CHUNKING" "$(cat "$T/log")"
+	assertEquals "resume: session lacks server=$T/poor keywords=PIPELINING,8BITMIME,PRDR,CHUNKING" "$(cat "$T/log")"
 }
 
 # usage: failing reason-in-the-log ; the server is standard input

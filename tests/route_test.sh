@@ -118,6 +118,20 @@ test_each_reply_finds_its_recipient() {
 	assert_logged 'done chains=3 rcpts=6 accepted=1 code=451'
 }
 
+# A verdict that is too large is none, so what was delivered would be sent again.
+test_much_that_chains_say_is_a_verdict_still() {
+	awk 'BEGIN { print "MAIL FROM:<alice@example.net>"
+		for (i = 0; i < 1000; i++) print "RCPT TO:<r" i "@" (i % 2 ? "east" : "west") ".example>" }' >"$T/env"
+	rcpts=1000
+	for name in west east; do
+		awk 'BEGIN { for (i = 0; i < 500; i++) printf "250 2.0.0 %01500d\n", i; print "." }' >"$T/answer.$name"
+	done
+	routed MSA_PARTIAL=
+	assertTrue 'octets' "[ $(wc -c <"$T/verdict.crlf") -lt 1048576 ]"
+	assertEquals 'replies' 1000 "$(grep -c '^250 2.0.0 00' "$T/verdict")"
+	assertEquals 'closed' . "$(tail -n 1 "$T/verdict")"
+}
+
 test_one_way_for_all_is_the_chain_itself() {
 	envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' '550 5.7.1 Not to Carol' 'RCPT TO:<b@east.example>' \
 		'COPY TO:<log@east.example>'

@@ -92,10 +92,15 @@ test_auth_that_fails_is_about_us() {
 }
 
 test_no_password_is_ever_logged_or_shown() {
+	said="AUTH PLAIN $(printf '\0alice\0a secret' | base64)"
+	for rule in "535 5.7.8 Not this: $said" "raw:$said\\r\\n" "334 $said" "421 4.3.0 $said" "raw:535 $said\\n"; do
+		auth 'AUTH PLAIN' "AUTH=$rule" >/dev/null
+		assert_logged 'failed .* at=AUTH '
+		grep -qi -e secret -e "${said#AUTH PLAIN }" "$T/log" "$T/verdict"
+		assertFalse "$rule: $(cat "$T/log")" $?
+	done
 	auth 'AUTH PLAIN' "AUTH=535 5.7.8 Not this" >/dev/null
-	assert_logged '535 in place of 235'
-	grep -qi -e secret -e "$(printf '\0alice\0a secret' | base64)" "$T/log" "$T/verdict"
-	assertFalse 'secret' $?
+	assert_logged '535 5.7.8 in place of 235'
 }
 
 test_the_password_of_the_moment_counts() {

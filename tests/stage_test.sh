@@ -17,12 +17,12 @@ delivered() {
 	assertEquals "$*" "$want" "$(tr -d '\r' <"$T/got" | tr '\n' '|')"
 }
 
-# Wait until no process has the given argument; false after two seconds.
+# Wait until no process has the given argument; false after 20 seconds.
 gone() {
 	n=0
 	while pgrep -f "$1" >/dev/null; do
 		n=$((n + 1))
-		[ "$n" -lt 40 ] || return 1
+		[ "$n" -lt 400 ] || return 1
 		sleep 0.05
 	done
 }

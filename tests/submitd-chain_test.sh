@@ -240,7 +240,7 @@ test_the_deadline_is_451_and_ends_the_whole_group() {
 			sleep 60
 			echo .
 		E2
-		verdict -t 1 "$T/slow"
+		verdict -t 2 "$T/slow"
 		assertEquals '451 4.4.7 No answer in time, try again later' "$(cat "$T/answer")"
 		read -r leader child <"$T/pids"
 		assertFalse 'the program is gone' "is_alive $leader"
@@ -252,7 +252,7 @@ test_the_deadline_is_451_and_ends_the_whole_group() {
 test_a_daemon_that_keeps_the_verdicts_pipe_open_holds_nobody() {
 	program daemon <<-'E2'
 		#!/bin/sh
-		sleep 5 &
+		sleep 60 &
 		echo $! >"$T/pid"
 		echo 250 ok
 	E2
@@ -260,7 +260,7 @@ test_a_daemon_that_keeps_the_verdicts_pipe_open_holds_nobody() {
 	verdict "$T/daemon"
 	kill "$(cat "$T/pid")"
 	assertEquals '250 2.0.0 Ok, message ID' "$(cat "$T/answer")"
-	assertTrue 'soon' "[ $(($(date +%s) - start)) -lt 4 ]"
+	assertTrue 'soon' "[ $(($(date +%s) - start)) -lt 30 ]"
 }
 
 # A client that leaves when the whole message is in changes nothing.
@@ -382,7 +382,7 @@ test_what_the_caller_forged_does_not_survive() {
 	assertFalse 'MSA_PARTIAL' "grep -q MSA_PARTIAL $T/facts"
 	assertTrue 'MSA_RCPTS' "grep -qx MSA_RCPTS=1 $T/facts"
 	deadline=$(sed -n 's/^MSA_DEADLINE=//p' "$T/facts")
-	assertTrue "MSA_DEADLINE $deadline" "[ $deadline -ge $((now + 50)) ] && [ $deadline -le $((now + 60)) ]"
+	assertTrue "MSA_DEADLINE $deadline" "[ $deadline -ge $((now + 50)) ] && [ $deadline -le $((now + 80)) ]"
 }
 
 # The second message of a session sees nothing of the first.

@@ -94,6 +94,8 @@ test_starttls_is_offered_and_mail_passes_without_it() {
 		250-SIZE
 		250-8BITMIME
 		250-ENHANCEDSTATUSCODES
+		250-PRDR
+		250-LIMITS RCPTMAX=1000
 		250-CHUNKING
 		250 STARTTLS
 		250 2.1.0 Sender ok
@@ -160,6 +162,8 @@ test_starttls_in_an_auth_exchange_is_a_response() {
 		250-SIZE
 		250-8BITMIME
 		250-ENHANCEDSTATUSCODES
+		250-PRDR
+		250-LIMITS RCPTMAX=1000
 		250-CHUNKING
 		250-AUTH LOGIN
 		250 STARTTLS
@@ -185,6 +189,8 @@ test_commands_before_the_first_blind_one_are_answered_in_order() {
 		250-SIZE
 		250-8BITMIME
 		250-ENHANCEDSTATUSCODES
+		250-PRDR
+		250-LIMITS RCPTMAX=1000
 		250-CHUNKING
 		250 STARTTLS
 		250 2.0.0 Ok
@@ -302,6 +308,8 @@ test_what_was_said_in_the_clear_is_forgotten() {
 		250-SIZE
 		250-8BITMIME
 		250-ENHANCEDSTATUSCODES
+		250-PRDR
+		250-LIMITS RCPTMAX=1000
 		250-CHUNKING
 		250 STARTTLS
 		220 2.0.0 Ready to start TLS
@@ -312,6 +320,8 @@ test_what_was_said_in_the_clear_is_forgotten() {
 		250-SIZE
 		250-8BITMIME
 		250-ENHANCEDSTATUSCODES
+		250-PRDR
+		250-LIMITS RCPTMAX=1000
 		250-CHUNKING
 		250 AUTH PLAIN
 		235 2.7.0 Authentication succeeded
@@ -420,6 +430,8 @@ test_without_a_usable_certificate_mail_still_passes() {
 			250-SIZE
 			250-8BITMIME
 			250-ENHANCEDSTATUSCODES
+			250-PRDR
+			250-LIMITS RCPTMAX=1000
 			250 CHUNKING
 			454 4.7.0 TLS not available due to a temporary reason
 			250 2.1.0 Sender ok

@@ -94,9 +94,10 @@ test_rules_deny_and_set_what_an_operator_may_set() {
 	END
 	assertEquals 'said once' 1 "$(grep -c 'kept reason="rules.cdb: ' log)"
 	rules ':allow'
+	worker=$(pgrep -P "$tlsd")
 	kill -HUP "$tlsd"
 	await 'grep -q "^tlsd: - reloaded" log'
-	sleep 0.3
+	await '! pgrep -P "$tlsd" | grep -qx "$worker"'
 	clients "$port" <<-'END'
 		print(ask(tls(connect()), 'X'))
 	END
@@ -229,7 +230,7 @@ test_certificates_by_name_and_reload_lose_no_connection() {
 		replace('live.key', open('two.key', 'rb').read())
 		time.sleep(1.1)
 		connect().close()
-		for i in range(50):
+		for i in range(200):
 		    time.sleep(0.1)
 		    if subject(tls(connect())) == 'two': print('reloaded'); break
 		print(ask(held, 'after'), subject(held))
@@ -316,7 +317,7 @@ test_U_drops_the_workers_and_the_parent_reloads_the_key() {
 	assertEquals 'undumpable: its files are root'\''s' 0 "$(stat -c %u "/proc/$worker/environ")"
 	kill -HUP "$tlsd"
 	await 'grep -q "^tlsd: - reloaded" log'
-	sleep 0.3
+	await '! pgrep -P "$tlsd" | grep -qx "$worker"'
 	clients "$port" <<-'END'
 		print(ask(tls(connect()), 'x'))
 	END

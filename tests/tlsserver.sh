@@ -47,12 +47,12 @@ stage() {
 	chmod 755 "$stage_name"
 }
 
-# Wait until a command succeeds, 10 s at most.
+# Wait until a command succeeds, 20 s at most.
 await() {
 	tries=0
 	until eval "$1"; do
 		tries=$((tries + 1))
-		[ $tries -lt 100 ] || return 1
+		[ $tries -lt 200 ] || return 1
 		sleep 0.1
 	done
 }
@@ -78,7 +78,7 @@ stop() {
 # A resident session stage at $T/next: submitd, which needs no next stage before a message.
 next() {
 	: >next.log
-	submitd -l "$T/next" -P "${1:-1:100}" true 2>next.log &
+	submitd -e "${2:-20}" -l "$T/next" -P "${1:-1:100}" true 2>next.log &
 	next=$!
 	servers="$servers $next"
 	await 'grep -q "submitd: - ready" next.log' || fail 'the resident is not ready'

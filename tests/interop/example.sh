@@ -46,10 +46,6 @@ example_end() {
 	READY=
 }
 
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 # Copy examples/$1 to $T/$1. Further arguments are sed's, for the example's own ports.
 # The users are some that every Debian has: what counts is that they differ.
 example_copy() {
@@ -64,10 +60,6 @@ example_copy() {
 	find "$T/$example" -type f -exec sed -i -e "s|/usr/local/bin|$T/bin|g" -e "s|/etc/msa|$T/etc|g" \
 		-e "s|/run/dovecot/lmtp|$T/d/lmtp|g" -e "s|/run/msa|$T/run|g" -e "s|/var/log/msa|$T/log|g" \
 		-e 's/-U msa /-U nobody /g' "$@" {} +
-}
-
-accepts() {
-	python3 -c "import socket; socket.create_connection(('127.0.0.1', $1)).close()" 2>/dev/null
 }
 
 # A message to port $1 with swaks's option $2 arrives with Dovecot. $3 is its subject.
@@ -107,7 +99,7 @@ no_process() {
 }
 
 assert_no_process() {
-	wait_for 5 no_process
+	wait_for 30 no_process
 	assertEquals "processes" "" "$(processes)"
 }
 
@@ -128,7 +120,7 @@ assert_stranger_is_refused() {
 # usage: assert_gone pids
 assert_gone() {
 	for one in $1; do
-		wait_for 5 is_gone "$one"
+		wait_for 30 is_gone "$one"
 		assertTrue "$one: $(ps -o args= -p "$one")" $?
 	done
 }

@@ -21,8 +21,8 @@ test_it_serves_both_ports_and_stops() {
 	cp "$T/inetd/session" "$T/etc/session"
 	inetd -i "$T/inetd/inetd.conf" &
 	pid=$!
-	wait_for 10 accepts "$PORT"
-	wait_for 10 accepts "$PORT_TLS"
+	wait_for 30 accepts "$PORT"
+	wait_for 30 accepts "$PORT_TLS"
 	assert_submits "$PORT" -tls "over STARTTLS"
 	assert_submits "$PORT_TLS" -tlsc "over TLS"
 	assert_refuses "$PORT" -tls

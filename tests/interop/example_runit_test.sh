@@ -19,10 +19,10 @@ test_it_serves_both_ports_and_stops() {
 	example_copy runit -e "s/0:587/127.0.0.1:$PORT/" -e "s/0:465/127.0.0.1:$PORT_TLS/"
 	runsvdir -P "$T/runit" 2>"$T/runsvdir" &
 	pid=$!
-	wait_for 15 accepts "$PORT"
-	wait_for 15 accepts "$PORT_TLS"
+	wait_for 30 accepts "$PORT"
+	wait_for 30 accepts "$PORT_TLS"
 	for service in authd submitd qualify stamp lmtp-inject; do
-		wait_for 10 test -S "$T/run/$service/socket"
+		wait_for 30 test -S "$T/run/$service/socket"
 		assertTrue "$service is ready" $?
 	done
 	assert_submits "$PORT" -tls "over STARTTLS"
@@ -34,7 +34,7 @@ test_it_serves_both_ports_and_stops() {
 
 	sv -w 15 restart "$T/runit/stamp" >"$T/out"
 	assertEquals "$(cat "$T/out")" 0 $?
-	wait_for 5 test -S "$T/run/stamp/socket"
+	wait_for 30 test -S "$T/run/stamp/socket"
 	assert_submits "$PORT" -tls "after a restart of stamp"
 
 	all=$(descendants "$pid")

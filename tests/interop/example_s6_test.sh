@@ -20,7 +20,7 @@ test_it_serves_both_ports_and_stops() {
 	install -d -o news "$T/log"
 	s6-svscan "$T/s6" 2>"$T/svscan" &
 	pid=$!
-	wait_for 10 test -p "$T/s6/tlsd/supervise/control"
+	wait_for 30 test -p "$T/s6/tlsd/supervise/control"
 	for service in "$T"/s6/*/; do
 		s6-svwait -U -t 15000 "$service"
 		assertEquals "${service} is ready" 0 $?

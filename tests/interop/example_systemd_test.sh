@@ -93,14 +93,14 @@ start_residents() {
 	rm -f "$T/run"/*
 	for stage in lmtp-inject stamp qualify submitd authd; do
 		start "resident/msa-$stage" "$(setting ListenStream "$T/systemd/resident/msa-$stage.socket")"
-		wait_for 5 test -S "$T/run/$stage"
+		wait_for 30 test -S "$T/run/$stage"
 		assertTrue "$stage" $?
 		chmod "$(setting SocketMode "$T/systemd/resident/msa-$stage.socket")" "$T/run/$stage"
 	done
 	start resident/msa-tlsd "127.0.0.1:$PORT"
 	start resident/msa-tlsd-implicit "127.0.0.1:$PORT_TLS"
-	wait_for 5 accepts "$PORT"
-	wait_for 5 accepts "$PORT_TLS"
+	wait_for 30 accepts "$PORT"
+	wait_for 30 accepts "$PORT_TLS"
 }
 
 test_residents_with_listen_fds() {
@@ -129,7 +129,7 @@ test_the_system_calls_are_within_the_filter() {
 	for pid in $(pgrep -f "^[^ ]*/(authd|submitd|qualify|stamp|lmtp-inject|tlsd) .*$T"); do
 		kill -HUP "$pid" 2>/dev/null # the parents' reload, the workers' end
 	done
-	wait_for 5 grep -q "tlsd: - reloaded" "$T/log"
+	wait_for 30 grep -q "tlsd: - reloaded" "$T/log"
 	assert_submits "$PORT" -tls "after a reload"
 	stop
 	TRACE=
@@ -168,8 +168,8 @@ test_exec_with_a_process_for_each_connection() {
 	pids=
 	start exec/msa-submission@ "127.0.0.1:$PORT" --accept --inetd
 	start exec/msa-submissions@ "127.0.0.1:$PORT_TLS" --accept --inetd
-	wait_for 5 accepts "$PORT"
-	wait_for 5 accepts "$PORT_TLS"
+	wait_for 30 accepts "$PORT"
+	wait_for 30 accepts "$PORT_TLS"
 	assert_submits "$PORT" -tls "over STARTTLS"
 	assert_submits "$PORT_TLS" -tlsc "over TLS"
 	assert_refuses "$PORT" -tls

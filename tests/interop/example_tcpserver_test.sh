@@ -21,8 +21,8 @@ test_it_serves_both_ports_and_stops() {
 	pid=$!
 	"$T/tcpserver/run" 127.0.0.1 "$PORT_TLS" -i 2>>"$T/log" &
 	pid_tls=$!
-	wait_for 10 accepts "$PORT"
-	wait_for 10 accepts "$PORT_TLS"
+	wait_for 30 accepts "$PORT"
+	wait_for 30 accepts "$PORT_TLS"
 	assert_submits "$PORT" -tls "over STARTTLS"
 	assert_submits "$PORT_TLS" -tlsc "over TLS"
 	assert_refuses "$PORT" -tls
@@ -37,13 +37,15 @@ test_each_process_has_the_user_it_should() {
 	example_copy tcpserver
 	"$T/tcpserver/run" 127.0.0.1 "$PORT_TLS" -i 2>>"$T/log" &
 	pid=$!
-	wait_for 10 accepts "$PORT_TLS"
-	printf '%s\n' tls '<' '> EHLO client' '<' 'sleep 2' close | talk -c "127.0.0.1:$PORT_TLS" >"$T/out" &
-	wait_for 5 pgrep -f "^authd .*$T" >/dev/null
+	wait_for 30 accepts "$PORT_TLS"
+	printf '%s\n' tls '<' '> EHLO client' '<' 'sleep 60' | talk -c "127.0.0.1:$PORT_TLS" >"$T/out" &
+	client=$!
+	wait_for 30 pgrep -f "^authd .*$T" >/dev/null
 	assertTrue authd $?
 	assertEquals "the pump" daemon "$(ps -o user= -p "$(pgrep -P "$pid" -x tlsd)")"
 	assertEquals "authd" nobody "$(ps -o user= -p "$(pgrep -f "^authd .*$T")")"
-	wait $!
+	kill "$client"
+	wait "$client" 2>/dev/null
 	kill "$pid"
 	wait "$pid"
 	assert_no_process

@@ -10,7 +10,7 @@ quickstart_start() {
 	: >"$T/ready" # an earlier service's line would be read: the redirection below happens in the child
 	SUBMISSION_PORT=0 SUBMISSIONS_PORT=0 MAILDIR=$T/mail "$ROOT/examples/quickstart/run" >"$T/ready" 2>"$T/log" &
 	QUICKSTART=$!
-	wait_for 20 grep -q '^ready' "$T/ready" || {
+	wait_for 30 grep -q '^ready' "$T/ready" || {
 		cat "$T/log" >&2
 		return 1
 	}
@@ -46,4 +46,13 @@ descendants() {
 
 is_gone() {
 	! kill -0 "$1" 2>/dev/null
+}
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Somebody takes connections on port $1.
+accepts() {
+	python3 -c "import socket; socket.create_connection(('127.0.0.1', $1)).close()" 2>/dev/null
 }

@@ -56,7 +56,8 @@ tearDown() {
 # A free port, and what listens there by tcpserver. usage: serve program ...
 serve() {
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	tcpserver -HRl mail.example.net 127.0.0.1 "$port" "$@" 2>"$T/log" &
+	MSA_EHLO='=PIPELINING,SIZE,8BITMIME,DSN,SMTPUTF8,CHUNKING,ENHANCEDSTATUSCODES' \
+		tcpserver -HRl mail.example.net 127.0.0.1 "$port" "$@" 2>"$T/log" &
 	pids="${pids:-} $!"
 	wait_for 10 python3 -c "import socket; socket.create_connection(('127.0.0.1', $port)).close()" 2>/dev/null
 }

@@ -27,7 +27,7 @@ serve() {
 		tlsd "$@" -c "$T/cert.pem" -k "$T/key.pem" $SERVER 2>"$T/log" &
 	server=$!
 	i=0
-	while [ $i -lt 50 ] && ! python3 -c "import socket; socket.create_connection(('127.0.0.1', $port)).close()" 2>/dev/null; do
+	while [ $i -lt 200 ] && ! python3 -c "import socket; socket.create_connection(('127.0.0.1', $port)).close()" 2>/dev/null; do
 		sleep 0.1
 		i=$((i + 1))
 	done
@@ -58,8 +58,12 @@ test_mailfront_takes_a_message_over_starttls() {
 	assertEquals 'one greeting' 1 "$(grep -c '^<.  220 .* ESMTP' "$T/heard")"
 	assertTrue 'the whole message' "grep -q '^<~  250 Received 34 bytes' '$T/heard'"
 	assertTrue 'closed well' "grep -q '^<~  221 ' '$T/heard'"
-	sleep 0.3
-	assertTrue "log: $(cat "$T/log")" "grep -q '^tlsd: [a-z0-9]* done tls=TLSv1.3 ' '$T/log'"
+	i=0
+	while [ $i -lt 200 ] && ! grep -q '^tlsd: [a-z0-9]* done tls=TLSv1.3 ' "$T/log"; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	assertTrue "log: $(cat "$T/log")" "[ $i -lt 200 ]"
 	assertTrue 'mailfront spoke to the log' "grep -q '^mailfront.*RCPT TO:<c@example.net>' '$T/log'"
 	stop
 }
