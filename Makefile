@@ -25,12 +25,12 @@ LINK = -Wl,-z,relro,-z,now
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/child.o lib/cleartext.o lib/client.o lib/clientauth.o lib/clock.o \
 	lib/conn.o lib/data.o lib/delivery.o lib/domains.o lib/dsn.o lib/edit.o lib/ehlo.o lib/envelope.o \
 	lib/events.o lib/facts.o lib/handover.o lib/header.o lib/helper.o lib/id.o lib/injector.o lib/intake.o \
-	lib/listener.o lib/log.o lib/mailaddr.o lib/maildir.o lib/mailing.o lib/message.o lib/msgtext.o \
-	lib/next.o lib/nexthop.o lib/options.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o \
-	lib/quota.o lib/received.o lib/refusals.o lib/relay.o lib/reply.o lib/report.o lib/rules.o lib/sasl.o \
-	lib/side.o lib/spool.o lib/spooled.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o \
-	lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o \
-	lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+	lib/listener.o lib/log.o lib/mailaddr.o lib/maildir.o lib/mailing.o lib/message.o lib/msgtext.o lib/next.o \
+	lib/nexthop.o lib/options.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o \
+	lib/received.o lib/refusals.o lib/relay.o lib/reply.o lib/report.o lib/rules.o lib/sasl.o lib/side.o \
+	lib/spool.o lib/spooled.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o lib/tlsconf.o \
+	lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o lib/transaction.o \
+	lib/userdb.o lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd \
 	bin/qualify bin/resume bin/rewind bin/route bin/saslc bin/smtp-inject bin/spool bin/spoold bin/stamp \
@@ -44,12 +44,12 @@ OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/call/call.o
 	cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsc/pump.o cmd/tlsc/tlsc.o cmd/tlsd/tlsd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
-CHECK_BIN = bin/test-unit bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
+CHECK_BIN = bin/test-unit bin/killat bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
 UNIT = tests/unit/addr.o tests/unit/buf.o tests/unit/clock.o tests/unit/conn.o tests/unit/ehlo.o \
 	tests/unit/envelope.o tests/unit/facts.o tests/unit/id.o tests/unit/log.o tests/unit/main.o \
 	tests/unit/message.o tests/unit/os.o tests/unit/param.o tests/unit/peer.o tests/unit/reply.o \
 	tests/unit/stage.o tests/unit/verb.o tests/unit/verdict.o
-TOOL = tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests/tools/test-header.o \
+TOOL = tests/tools/killat.o tests/tools/lmtp-keep.o tests/tools/pumps.o tests/tools/test-data.o tests/tools/test-header.o \
 	tests/tools/test-table.o
 
 # The tools of the benchmark, which the tests use too.
@@ -114,6 +114,8 @@ check-bin: $(CHECK_BIN) $(BENCH_BIN)
 
 bin/test-unit: $(UNIT) libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(UNIT) libmsa.a $(LIBS_unit)
+bin/killat: tests/tools/killat.o
+	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/tools/killat.o
 bin/lmtp-keep: tests/tools/lmtp-keep.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ tests/tools/lmtp-keep.o libmsa.a
 bin/pumps: tests/tools/pumps.o libmsa.a
@@ -159,11 +161,16 @@ conformance:
 
 # Kills workers and residents at random for minutes, and the spool's programs at each of their system calls; counts what
 # became of every message.
+# Kills workers and residents at random for minutes, then programs at each of their system calls and without descriptors
+# and memory, and counts what became of every message.
 soak:
 	sh scripts/setup check
 	$(MAKE) all check-bin
 	tests/soak/run
 	tests/soak/spool
+	tests/soak/faults kill
+	tests/soak/faults files
+	tests/soak/faults memory
 
 lint:
 	sh scripts/lint

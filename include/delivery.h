@@ -32,8 +32,8 @@ struct delivery {
 
 /*
  * Take the call. envelope: NULL in a chain; by hand what delivery_envelope made. wait_s: the most it may all take,
- * less where MSA_DEADLINE is earlier. 0; or -1 where nothing can be delivered: it has then answered and logged, *result
- * is the exit code, and d is empty.
+ * less where MSA_DEADLINE is earlier, with some time left to answer in. 0; or -1 where nothing can be delivered: it has
+ * then answered and logged, *result is the exit code, and d is empty.
  */
 int delivery_open(struct delivery *d, struct call *call, const struct buf *envelope, int wait_s, int *result);
 

@@ -18,6 +18,8 @@
 #include "os.h"
 #include "verdict.h"
 
+enum { MARGIN_MS = 2000 }; /* of the time until MSA_DEADLINE, to give the verdict in: a tenth where that is less */
+
 /* An address without brackets: with a domain, or postmaster's. */
 static int
 take_address(struct addr *a, const char *text)
@@ -108,17 +110,20 @@ fail:
 	return -1;
 }
 
-/* The end of all waits: now + wait_s, or MSA_DEADLINE where that is earlier. */
+/*
+ * The end of all waits: now + wait_s, or some time before MSA_DEADLINE where that is earlier, or else who started us
+ * ends us, and what the next hop has said of some recipients is lost.
+ */
 static int64_t
 deadline(const struct facts *f, int64_t now_ms, int wait_s)
 {
-	long long left = facts_number(f, "MSA_DEADLINE", -1);
+	int64_t left = facts_number(f, "MSA_DEADLINE", -1), most = (int64_t)wait_s * 1000;
 
-	if (left >= 0)
-		left -= time(NULL);
-	if (facts_get(f, "MSA_DEADLINE") && left < wait_s)
-		return now_ms + (left > 0 ? left * 1000 : 0);
-	return now_ms + (int64_t)wait_s * 1000;
+	if (!facts_get(f, "MSA_DEADLINE"))
+		return now_ms + most;
+	left = left > time(NULL) ? (left - time(NULL)) * 1000 : 0;
+	left -= left / 10 < MARGIN_MS ? left / 10 : MARGIN_MS;
+	return now_ms + (left < most ? left : most);
 }
 
 /* Replies that earlier stages put in recipients' places. */

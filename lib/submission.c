@@ -1,6 +1,7 @@
 /* ISC licence, see LICENSE. */
 #include "submission.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
@@ -398,8 +399,11 @@ turn(struct submission *s)
 		refusals_add(&s->refusals, s->call, verb, r);
 	if (r != SAID && reply_code(r) >= 500)
 		s->errors++;
-	if (r != SAID && say(s, verb, r) < 0)
+	if (r != SAID && say(s, verb, r) < 0) {
+		if (errno == ENOMEM) /* else the client is gone */
+			log_error(&s->call->log, "failed", "reply:");
 		return false;
+	}
 	if (verb < VERB_COUNT && verbs[verb].idle)
 		s->idle++;
 	if (!s->over && s->errors > s->conf->errors_max)
@@ -437,8 +441,10 @@ submission_serve(struct call *call, void *conf)
 		s.state = READY;
 		s.esmtp = strcmp(verb, "HELO") != 0;
 	} else if (buf_printf(&s.conn.out, "220 %s %s\r\n", ehlo_host(&call->facts, host, sizeof host),
-	               s.in.lmtp ? "LMTP" : "ESMTP") < 0)
-		s.over = true;
+	               s.in.lmtp ? "LMTP" : "ESMTP") < 0) {
+		log_error(&call->log, "failed", "greeting:");
+		end(&s, REPLY_TROUBLE, NULL);
+	}
 	while (!s.over && turn(&s))
 		;
 	conn_flush(&s.conn, s.conf->command_wait_s * 1000);
