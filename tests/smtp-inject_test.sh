@@ -2,31 +2,8 @@
 # smtp-inject: TLS, what SMTP has otherwise than LMTP, the check without a message. What a server can do wrong is
 # smtp-faults_test.sh's, AUTH is smtp-auth_test.sh's, several hosts are smtp-hosts_test.sh's, kept sessions smtp-kept_test.sh's.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=tests/inject.sh
-. "$ROOT/tests/inject.sh"
-# shellcheck source=tests/tls.sh
-. "$ROOT/tests/tls.sh"
-
-oneTimeSetUp() {
-	certificates localhost 127.0.0.1 || fail 'openssl makes no certificates'
-	credentials alice 'a secret'
-}
-
-setUp() {
-	message 'Subject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
-	resident=
-}
-
-tearDown() {
-	[ -z "$resident" ] || {
-		kill "$resident"
-		wait "$resident"
-	}
-	resident=
-}
+# shellcheck source=tests/smarthost.sh
+. "$(dirname "$0")/smarthost.sh"
 
 local_error='451 4.3.0 Local error, try again later'
 unsafe='451 4.7.5 Next server cannot be reached securely, try again later'

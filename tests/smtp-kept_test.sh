@@ -1,31 +1,8 @@
 #!/bin/sh
 # smtp-inject, resident: the session that a worker keeps for its next message, and the helpers that belong to it.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=tests/inject.sh
-. "$ROOT/tests/inject.sh"
-# shellcheck source=tests/tls.sh
-. "$ROOT/tests/tls.sh"
-
-oneTimeSetUp() {
-	certificates localhost 127.0.0.1 || fail 'openssl makes no certificates'
-	credentials alice 'a secret'
-}
-
-setUp() {
-	message 'Subject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
-	resident=
-}
-
-tearDown() {
-	[ -z "$resident" ] || {
-		kill "$resident"
-		wait "$resident"
-	}
-	resident=
-}
+# shellcheck source=tests/smarthost.sh
+. "$(dirname "$0")/smarthost.sh"
 
 yes='250 2.0.0 Saved'
 
