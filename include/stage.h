@@ -85,6 +85,12 @@ void stage_end(struct call *call);
  * where it is not set. A stage that runs others keeps some of it for itself, and tells them so (stage_set_deadline).
  */
 int64_t stage_deadline(const struct call *call);
+
+/*
+ * When the stage's own work must be done, so that it can still give its verdict and is not ended by who started it: a
+ * tenth of the time left earlier, 2 s at most.
+ */
+int64_t stage_own_deadline(const struct call *call);
 int stage_set_deadline(struct call *call, int64_t deadline_ms); /* 0, or -1 with errno ENOMEM */
 
 /*

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "addr.h"
@@ -18,7 +17,6 @@
 #include "os.h"
 #include "verdict.h"
 
-enum { MARGIN_MS = 2000 }; /* of the time until MSA_DEADLINE, to give the verdict in: a tenth where that is less */
 
 /* An address without brackets: with a domain, or postmaster's. */
 static int
@@ -110,20 +108,13 @@ fail:
 	return -1;
 }
 
-/*
- * The end of all waits: now + wait_s, or some time before MSA_DEADLINE where that is earlier, or else who started us
- * ends us, and what the next hop has said of some recipients is lost.
- */
+/* The end of all waits: now + wait_s, or earlier where MSA_DEADLINE wants the verdict. */
 static int64_t
-deadline(const struct facts *f, int64_t now_ms, int wait_s)
+deadline(const struct call *call, int64_t now_ms, int wait_s)
 {
-	int64_t left = facts_number(f, "MSA_DEADLINE", -1), most = (int64_t)wait_s * 1000;
+	int64_t most = now_ms + (int64_t)wait_s * 1000, own = stage_own_deadline(call);
 
-	if (!facts_get(f, "MSA_DEADLINE"))
-		return now_ms + most;
-	left = left > time(NULL) ? (left - time(NULL)) * 1000 : 0;
-	left -= left / 10 < MARGIN_MS ? left / 10 : MARGIN_MS;
-	return now_ms + (left < most ? left : most);
+	return facts_get(&call->facts, "MSA_DEADLINE") && own < most ? own : most;
 }
 
 /* Replies that earlier stages put in recipients' places. */
@@ -218,7 +209,7 @@ delivery_open(struct delivery *d, struct call *call, const struct buf *envelope,
 	*d = (struct delivery){ .call = call, .message = -1, .start_ms = clock_ms() };
 	d->in_chain = facts_get(&call->facts, "MSA_MESSAGE") != NULL;
 	d->partial = !d->in_chain || facts_get(&call->facts, "MSA_PARTIAL");
-	d->deadline_ms = deadline(&call->facts, d->start_ms, wait_s);
+	d->deadline_ms = deadline(call, d->start_ms, wait_s);
 	if ((d->in_chain ? open_chain(d, envelope) : open_by_hand(d, envelope)) == 0) {
 		d->size = message_size(d->message);
 		if (d->size >= 0 && take_refused(d) == 0)

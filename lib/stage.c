@@ -23,7 +23,10 @@
 #include "peer.h"
 #include "pool.h"
 
-enum { NAME_ROOM = 256 }; /* of a user */
+enum {
+	NAME_ROOM = 256,  /* of a user */
+	MARGIN_MS = 2000, /* to give a verdict in */
+};
 
 /* The ids of user, "name" or "name:group". name has room for NAME_ROOM. 0, or -1 with errno. */
 static int
@@ -260,6 +263,15 @@ stage_deadline(const struct call *call)
 	if (end < 0 || left > CHAIN_SESSION_S)
 		left = CHAIN_ANSWER_S;
 	return clock_ms() + (left > 0 ? left : 0) * 1000;
+}
+
+int64_t
+stage_own_deadline(const struct call *call)
+{
+	int64_t end = stage_deadline(call);
+	int left = clock_left(end);
+
+	return end - (left / 10 < MARGIN_MS ? left / 10 : MARGIN_MS);
 }
 
 int

@@ -18,7 +18,6 @@
 
 enum {
 	REPORT_MS = 20000, /* of the time for the answer, kept for the report; a fifth where that is less */
-	MARGIN_MS = 2000,  /* and so much to answer in, so that we end our child and not our starter us; or a tenth */
 	QUOTE_MAX = 16777216,
 };
 
@@ -247,12 +246,10 @@ run(struct work *w)
 {
 	struct call *call = w->call;
 	int left = clock_left(w->deadline_ms);
-	int64_t margin = left / 10 < MARGIN_MS ? left / 10 : MARGIN_MS;
 	int64_t share = left / 5 < REPORT_MS ? left / 5 : REPORT_MS;
 	struct verdict v = { 0 };
 	int r = -1;
 
-	w->deadline_ms -= margin;
 	if ((w->partial || w->refused || facts_set(&call->facts, "MSA_PARTIAL", "") == 0) &&
 	    stage_set_deadline(call, w->deadline_ms - share) == 0)
 		r = stage_deliver(call, w->conf->next, call->in, w->passed, w->envelope.nrcpt, w->deadline_ms - share, &v);
@@ -315,7 +312,7 @@ serve(struct call *call, void *arg)
 		log_error(&call->log, "misuse", "MSA_MESSAGE is not set: not in a chain");
 		return CHAIN_MISUSE;
 	}
-	w.deadline_ms = stage_deadline(call);
+	w.deadline_ms = stage_own_deadline(call);
 	w.partial = facts_get(&call->facts, "MSA_PARTIAL") != NULL;
 	message = strdup(call->log.message);
 	if (!message)

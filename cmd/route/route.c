@@ -16,7 +16,6 @@
 
 enum {
 	WIDE = 16,        /* chains side by side; more than these take their turns */
-	MARGIN_MS = 2000, /* of the time for the answer, to give it in: a tenth where that is less */
 	LINE_ROOM = 1024, /* of what is said about misuse */
 };
 
@@ -386,15 +385,13 @@ serve(struct call *call, void *arg)
 {
 	struct work w = { .call = call, .conf = arg, .start_ms = clock_ms() };
 	const char *why;
-	int r, left;
+	int r;
 
 	if (!call->log.message) {
 		log_error(&call->log, "misuse", "MSA_MESSAGE is not set: not in a chain");
 		return CHAIN_MISUSE;
 	}
-	w.deadline_ms = stage_deadline(call);
-	left = clock_left(w.deadline_ms);
-	w.deadline_ms -= left / 10 < MARGIN_MS ? left / 10 : MARGIN_MS;
+	w.deadline_ms = stage_own_deadline(call);
 	if (envelope_read(&w.envelope, call->envelope, &why) < 0) {
 		log_error(&call->log, "misuse", "%s", why);
 		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
