@@ -422,6 +422,25 @@ test_a_thousand_recipients_do_not_block() {
 	assertEquals 'window: MAIL and 63 RCPT first' 64 "$(sed -n 2p "$T/rec.reads" | grep -o '\\r\\n' | wc -l | tr -d ' ')"
 }
 
+# All but the last block goes from file to socket, whatever the size.
+test_a_large_message_is_not_copied_where_chunking_is_offered() {
+	if ! strace -o /dev/null true 2>/dev/null; then
+		skip 'no strace here'
+		return
+	fi
+	for mb in 1 25; do
+		python3 -c 'import sys; sys.stdout.write("Subject: large\r\n\r\n" + ("x" * 76 + "\r\n") * ('"$mb"' * 1048576 // 78))' >"$T/msg"
+		serve -e PIPELINING,CHUNKING,8BITMIME
+		call env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -e trace=sendfile -o "$T/trace" \
+			lmtp-inject "$T/s"
+		served
+		assert_verdict "$mb MB" '250 2.0.0 Saved'
+		sent=$(awk -F' = ' '/sendfile/ { n += $NF } END { print n + 0 }' "$T/trace")
+		size=$(wc -c <"$T/msg")
+		assertTrue "$mb MB: $sent of $size octets by sendfile" "[ $((size - sent)) -le 65536 ]"
+	done
+}
+
 test_a_session_can_be_kept() {
 	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 	serve 'RCPT#1=550 5.1.1 Not yet'
