@@ -36,6 +36,19 @@ test_the_nul_has_its_room_at_every_length() {
 	assertEquals '0: 1037 ' "$(tail -n 1 "$T/got")"
 }
 
+# What is printed may be a password: the piece that fitted must not stay behind when there is no room for the rest.
+test_what_does_not_fit_leaves_nothing() {
+	if [ -n "${MSA_BIN:-}" ]; then
+		skip 'a sanitizer needs more memory than that'
+		return
+	fi
+	printf '%s\n' 'add abc' nomem >"$T/input"
+	gives buf <<-'END'
+	0: 3 abc
+	left 0, -1: 3 abc
+	END
+}
+
 test_too_much_is_refused_and_nothing_is_lost() {
 	printf '%s\n' huge 'add abc' huge >"$T/input"
 	gives buf <<-'END'

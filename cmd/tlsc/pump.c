@@ -135,6 +135,7 @@ pump_run(struct tls *tls, int in, int out, int net, int linger_ms)
 			p[1].fd = in;
 		if (down.pos < down.len)
 			p[2].fd = out;
+		/* without an end: the deadline is that of who speaks with us, who closes in at it, or is gone and has closed it */
 		poll(p, 3, end ? clock_left(end) : -1);
 		if (p[1].revents & (POLLHUP | POLLERR) && up.pos < up.len)
 			end = clock_ms() + linger_ms; /* nobody is there any more, and the server takes nothing */

@@ -36,10 +36,10 @@ static int
 tell(char sign, const char *text)
 {
 	char line[400];
-	int n = snprintf(line, sizeof line - 2, "%c%s", sign, text);
-	size_t len = strcspn(line, "\r\n"); /* an error of libtls may have several lines */
+	size_t len;
 
-	(void)n;
+	snprintf(line, sizeof line - 2, "%c%s", sign, text);
+	len = strcspn(line, "\r\n"); /* an error of libtls may have several lines */
 	memcpy(line + len, "\r\n", 2);
 	return write(1, line, len + 2) == (ssize_t)(len + 2) ? 0 : -1;
 }

@@ -3,17 +3,12 @@
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/interop/dovecot.sh
+. "$ROOT/tests/interop/dovecot.sh"
 
 oneTimeSetUp() {
-	chmod 755 "$T" # Dovecot's processes are not root
-	ready=
-	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/lmtp ] || return 0
-	dovecot-lmtp start "$T/d" >"$T/addresses" || {
-		fail 'Dovecot does not start'
-		return 0
-	}
-	ready=1
-	socket=$(sed -n 1p "$T/addresses")
+	dovecot_start
+	[ -n "$ready" ] || return 0
 	mkdir "$T/routes"
 	printf '#!/bin/sh\nexec lmtp-inject %s\n' "$socket" >"$T/routes/dovecot"
 	chmod 755 "$T/routes/dovecot"
@@ -21,13 +16,7 @@ oneTimeSetUp() {
 }
 
 oneTimeTearDown() {
-	[ -z "$ready" ] || dovecot-lmtp stop "$T/d"
-	ready=
-}
-
-is_ready() {
-	[ -n "$ready" ] || skip 'no dovecot-lmtpd, or not root'
-	[ -n "$ready" ]
+	dovecot_stop
 }
 
 # Submit a message of alice's to bob and nobody; $T/out is what the client hears. usage: submit mail-parameters chain ...

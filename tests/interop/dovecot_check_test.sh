@@ -3,17 +3,12 @@
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/interop/dovecot.sh
+. "$ROOT/tests/interop/dovecot.sh"
 
 oneTimeSetUp() {
-	chmod 755 "$T" # Dovecot's processes are not root
-	ready=
-	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/lmtp ] || return 0
-	dovecot-lmtp start "$T/d" >"$T/addresses" || {
-		fail 'Dovecot does not start'
-		return 0
-	}
-	ready=1
-	socket=$(sed -n 1p "$T/addresses")
+	dovecot_start
+	[ -n "$ready" ] || return 0
 	mkfifo "$T/fifo"
 	lmtp-inject -l "$T/check" -R 3 -n "$socket" 3>"$T/fifo" 2>"$T/check.log" &
 	resident=$!
@@ -24,9 +19,8 @@ oneTimeTearDown() {
 	[ -z "$ready" ] || {
 		kill "$resident"
 		wait "$resident"
-		dovecot-lmtp stop "$T/d"
 	}
-	ready=
+	dovecot_stop
 }
 
 # Submit a message of alice's, pipelined, to bob and two whom Dovecot does not know. usage: submit check chain ...
@@ -49,10 +43,7 @@ submit() {
 }
 
 test_an_unknown_user_is_refused_at_rcpt() {
-	if [ -z "$ready" ]; then
-		skip 'no dovecot-lmtpd, or not root'
-		return
-	fi
+	is_ready || return 0
 	for check in "lmtp-inject -n $socket" "call $T/check"; do
 		submit "$check" lmtp-inject "$socket"
 		sed 's/message [0-9a-z]\{14\}$/message ID/' "$T/out" | grep -E '^[0-9]{3} ' | grep -v CHUNKING >"$T/got"

@@ -6,10 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "unit.h"
 
-/* "add text", "printf text", "consume n", "clear", "fill n c", "huge", "wipe": each shows the buf behind it. */
+/*
+ * "add text", "printf text", "consume n", "clear", "fill n c", "huge", "wipe": each shows the buf behind it.
+ * "nomem": print what there is no memory for, and tell what of it stays in the room there was.
+ */
 int
 unit_buf(int argc, char **argv)
 {
@@ -44,6 +48,15 @@ unit_buf(int argc, char **argv)
 			errno = 0;
 			r = buf_room(&b, SIZE_MAX - 1);
 			printf("errno %s, ", errno == ENOMEM ? "ENOMEM" : "other");
+		}
+		else if (strcmp(s, "nomem") == 0) {
+			struct rlimit few = { 64 << 20, RLIM_INFINITY };
+
+			setrlimit(RLIMIT_AS, &few);
+			r = buf_printf(&b, "%*s", 100 << 20, "secret");
+			for (n = 0, i = b.len; i < b.cap; i++)
+				n += b.p[i] != '\0';
+			printf("left %zu, ", n);
 		}
 		printf("%d: %zu ", r, b.len);
 		if (b.len <= 60)
