@@ -169,14 +169,13 @@ conformance:
 	$(MAKE) all
 	tests/conformance/report/run --slow -o CONFORMANCE.md
 
-# Kills workers and residents at random for minutes, and every program at each of its system calls; takes its
-# descriptors and its memory; counts what became of every message.
 # Kills workers and residents at random for minutes, then programs at each of their system calls and without descriptors
 # and memory, and counts what became of every message.
 soak:
 	sh scripts/setup check
 	$(MAKE) all check-bin
 	tests/soak/run
+	tests/soak/run -i
 	tests/soak/spool
 	tests/soak/faults kill
 	tests/soak/faults files

@@ -84,7 +84,7 @@ main(int argc, char *argv[])
 	int result;
 
 	if (argc < 2 || !find(argv[1]))
-		return stage_misuse("usage: inline stage [option ...] [stage [option ...]] ... [prog [arg ...]]");
+		return stage_misuse("usage: inline stage [option ...] [prog [arg ...]]");
 	result = join(&j, argc - 1, argv + 1);
 	if (result == 0)
 		result = joined_run(&j);
