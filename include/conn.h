@@ -14,7 +14,7 @@
  * write), or by conn_flush. Every wait has a deadline.
  */
 enum {
-	CONN_IN_MAX = 16384, /* octets read at once; no line can be longer */
+	CONN_IN_MAX = 65536, /* octets read at once, of which what was never used takes no memory; no line can be longer */
 	CONN_HEAD = 8,       /* octets kept of a line that was dropped: enough for a verb */
 	LINE_COMMAND_MAX = 512, /* RFC 5321 4.5.3.1.4, with CRLF; each extension adds to it */
 	LINE_REPLY_MAX = 512,   /* RFC 5321 4.5.3.1.5, with CRLF */

@@ -103,11 +103,12 @@ static int
 stamp(struct call *call, int in, const struct envelope *e, const struct conf *conf, const char *eol)
 {
 	int64_t start = clock_ms();
-	long count = received_count(in);
+	bool joins;
+	long count = received_count(in, &joins);
 	char ms[24];
-	int fd, r, joins = header_would_join(in);
+	int fd, r;
 
-	if (count < 0 || joins < 0)
+	if (count < 0)
 		return failed(call, "message");
 	if (joins) {
 		log_event(&call->log, "done", "verdict", "554", "why", "message begins with white space", (char *)NULL);
