@@ -17,6 +17,7 @@ enum { HOST_MAX = 256 };
 
 static const char service_name[] = "smtp"; /* RFC 4954 4 */
 static const char store_mechs[] = "PLAIN LOGIN SCRAM-SHA-256";
+static const char login_mech[] = "LOGIN", external_mech[] = "EXTERNAL"; /* ours */
 static const char plugin_name[] = "msa";
 
 /* A function as Cyrus's lists of callbacks hold it. */
@@ -243,10 +244,19 @@ list_has(const char *list, const char *name, size_t len)
 	return false;
 }
 
-/* What is offered: those wanted (NULL: all) of those there are. LOGIN is where PLAIN is. 0, or -1 and s->trouble. */
+/* LOGIN is where PLAIN is, EXTERNAL where the table is. */
+static bool
+is_there(const struct sasl_service *s, const char *there, const char *mech, size_t len)
+{
+	return list_has(there, mech, len) || (list_has(login_mech, mech, len) && list_has(there, "PLAIN", 5)) ||
+	    (s->certs && list_has(external_mech, mech, len));
+}
+
+/* What there is for a peer: what is wanted (NULL: all) of what we have. 0, or -1 and s->trouble. */
 static int
 choose(struct sasl_service *s, const char *wanted, const char *there)
 {
+	const size_t room = sizeof s->mechs - (s->certs ? sizeof external_mech : 0);
 	size_t used = 0, i, n;
 
 	if (!wanted)
@@ -255,12 +265,11 @@ choose(struct sasl_service *s, const char *wanted, const char *there)
 		n = strcspn(wanted, " ");
 		if (n == 0)
 			continue;
-		if (!list_has(there, wanted, n) && !(n == 5 && strncasecmp(wanted, "LOGIN", n) == 0 &&
-		    list_has(there, "PLAIN", 5))) {
+		if (!is_there(s, there, wanted, n)) {
 			snprintf(s->trouble, sizeof s->trouble, "no mechanism %.*s in Cyrus SASL", n < 40 ? (int)n : 40, wanted);
 			return -1;
 		}
-		if (used + n + 1 >= sizeof s->mechs)
+		if (used + n + 1 >= room)
 			break;
 		if (used)
 			s->mechs[used++] = ' ';
@@ -268,6 +277,8 @@ choose(struct sasl_service *s, const char *wanted, const char *there)
 			s->mechs[used++] = (char)(wanted[i] >= 'a' && wanted[i] <= 'z' ? wanted[i] - 32 : wanted[i]);
 	}
 	s->mechs[used] = '\0';
+	if (s->certs && !list_has(s->mechs, external_mech, sizeof external_mech - 1))
+		used += (size_t)snprintf(s->mechs + used, sizeof s->mechs - used, "%s%s", used ? " " : "", external_mech);
 	if (used == 0)
 		snprintf(s->trouble, sizeof s->trouble, "no mechanism in Cyrus SASL");
 	return used ? 0 : -1;
@@ -326,11 +337,12 @@ take_config(struct sasl_service *s, const char *config)
 }
 
 int
-sasl_service_open(struct sasl_service *s, struct userdb *db, const char *config, const char *mechs, const char **why)
+sasl_service_open(struct sasl_service *s, struct userdb *db, struct table *certs, const char *config,
+    const char *mechs, const char **why)
 {
 	int r, n = 0;
 
-	*s = (struct sasl_service){ .db = db };
+	*s = (struct sasl_service){ .db = db, .certs = certs };
 	*why = s->trouble;
 	if (!db && take_config(s, config) < 0) {
 		sasl_service_close(s);
@@ -364,10 +376,28 @@ sasl_service_close(struct sasl_service *s)
 	s->app = s->dir = NULL;
 }
 
-bool
-sasl_service_offers(const struct sasl_service *s, const char *mech, size_t len)
+void
+sasl_service_list(const struct sasl_service *s, const struct facts *facts, char *list)
 {
-	return list_has(s->mechs, mech, len);
+	size_t used = 0, n;
+	const char *p;
+
+	*list = '\0';
+	for (p = s->mechs; *p; p += n + (p[n] == ' ')) {
+		n = strcspn(p, " ");
+		if (sasl_service_offers(s, facts, p, n))
+			used += (size_t)snprintf(list + used, SASL_MECHS_MAX + 1 - used, "%s%.*s", used ? " " : "", (int)n, p);
+	}
+}
+
+bool
+sasl_service_offers(const struct sasl_service *s, const struct facts *facts, const char *mech, size_t len)
+{
+	char user[USERDB_NAME_MAX + 1];
+
+	if (!list_has(s->mechs, mech, len))
+		return false;
+	return !list_has(external_mech, mech, len) || external_find(s->certs, facts, user) != EXTERNAL_NOBODY;
 }
 
 /*
@@ -457,6 +487,56 @@ login(struct exchange *x, const char *response, size_t len)
 	return judge(x, sasl_checkpass(x->conn, x->login_user.p, (unsigned)x->login_user.len, response, (unsigned)len));
 }
 
+/*
+ * EXTERNAL: the table has said who it is, so all that there is to look at is for whom the peer wants to act. Cyrus has
+ * this too (SASL_AUTH_EXTERNAL), but would want it in the mech_list of its configuration as well, which with -s is not
+ * ours, and there takes names for equal by rules of its own; nor does it ask the store whether the user is locked.
+ */
+static enum exchange_result
+external(struct exchange *x, const char *response, size_t len)
+{
+	char wanted[USERDB_NAME_MAX + 1];
+
+	if (!response) {
+		x->challenge = "";
+		return EXCHANGE_CHALLENGE;
+	}
+	if (len > 0 && userdb_name(wanted, response, len) < 0)
+		return refuse(x, "malformed response");
+	if (len > 0 && strcmp(wanted, x->user) != 0)
+		return refuse(x, "another authorization identity");
+	x->found = x->service->db ? userdb_admits(x->service->db, x->user) : USERDB_RIGHT;
+	switch (x->found) {
+	case USERDB_RIGHT:
+		return EXCHANGE_DONE;
+	case USERDB_ERROR:
+		x->reason = "user store cannot be read";
+		return EXCHANGE_LATER;
+	default:
+		return refuse(x, x->found == USERDB_LOCKED ? "user is locked" : "unknown user");
+	}
+}
+
+static enum exchange_result
+external_begin(struct exchange *x, const struct facts *facts, const char *response, size_t len)
+{
+	const char *hash = facts_get(facts, "SSL_PEER_CERT_HASH");
+
+	switch (external_find(x->service->certs, facts, x->user)) {
+	case EXTERNAL_USER:
+		snprintf(x->label, sizeof x->label, "%s", strchr(hash, ':') + 1);
+		return external(x, response, len);
+	case EXTERNAL_DAMAGED:
+		x->reason = "certificate table cannot be read";
+		return EXCHANGE_LATER;
+	case EXTERNAL_NO_NAME:
+		x->reason = "no user name in the certificate table";
+		return EXCHANGE_LATER;
+	default:
+		return refuse(x, "no certificate"); /* not offered, so nobody comes here */
+	}
+}
+
 static void
 take_features(server_sasl_mechanism_t *m, sasl_info_callback_stage_t at, void *features)
 {
@@ -485,6 +565,8 @@ exchange_begin(struct exchange *x, struct sasl_service *s, const struct facts *f
 	*x = (struct exchange){ .service = s, .log = log };
 	for (i = 0; i < mech_len && i < SASL_MECHS_MAX; i++)
 		x->mech[i] = (char)(mech[i] >= 'a' && mech[i] <= 'z' ? mech[i] - 32 : mech[i]);
+	if (strcmp(x->mech, external_mech) == 0)
+		return external_begin(x, facts, response, len);
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, PROC(log_trouble), x };
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, PROC(authorize), x };
 	if (s->db) {
@@ -499,7 +581,7 @@ exchange_begin(struct exchange *x, struct sasl_service *s, const struct facts *f
 		x->reason = sasl_errstring(r, NULL, NULL);
 		return EXCHANGE_LATER;
 	}
-	if (strcmp(x->mech, "LOGIN") == 0)
+	if (strcmp(x->mech, login_mech) == 0)
 		return login(x, response, len); /* an initial response is the user's name: some clients send it */
 	r = sasl_server_start(x->conn, x->mech, response, (unsigned)len, &out, &out_len);
 	if (r == SASL_BADPROT && response && is_server_first(x->mech))
@@ -516,8 +598,10 @@ exchange_step(struct exchange *x, const char *response, size_t len)
 	unsigned out_len = 0;
 	int r;
 
-	if (strcmp(x->mech, "LOGIN") == 0)
+	if (strcmp(x->mech, login_mech) == 0)
 		return login(x, response, len);
+	if (strcmp(x->mech, external_mech) == 0)
+		return external(x, response, len);
 	r = sasl_server_step(x->conn, response, (unsigned)len, &out, &out_len);
 	x->challenge = out ? out : "";
 	x->challenge_len = out_len;
@@ -527,7 +611,7 @@ exchange_step(struct exchange *x, const char *response, size_t len)
 bool
 exchange_is_known(const struct exchange *x)
 {
-	return x->asked && x->found != USERDB_UNKNOWN && x->found != USERDB_ERROR;
+	return strcmp(x->mech, external_mech) == 0 || (x->asked && x->found != USERDB_UNKNOWN && x->found != USERDB_ERROR);
 }
 
 void

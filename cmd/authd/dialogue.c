@@ -101,8 +101,8 @@ hello(struct session *s, enum verb v, char *arg, size_t len)
 		return buf_printf(&s->c.out, "250 %s\r\n", host) < 0 ? STEP_END : STEP_ON;
 	ehlo_from_facts(&e, f);
 	if (s->auth) {
-		e.caps |= CAP_AUTH;
-		memcpy(e.auth, s->conf->service.mechs, sizeof e.auth);
+		sasl_service_list(&s->conf->service, f, e.auth);
+		e.caps |= *e.auth ? CAP_AUTH : 0u;
 	}
 	return ehlo_reply(&s->c.out, &e, host) < 0 ? STEP_END : STEP_ON;
 }
@@ -257,7 +257,7 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 		return answer(s, REPLY_NO_ARGUMENT);
 	if (!s->auth)
 		return answer(s, REPLY_AUTH_NEEDS_TLS);
-	if (!sasl_service_offers(&s->conf->service, arg, mech))
+	if (!sasl_service_offers(&s->conf->service, &s->call->facts, arg, mech))
 		return answer(s, REPLY_NO_MECHANISM);
 	if (initial && strcmp(initial, "=") != 0)
 		n = base64_decode(initial, initial, len - at);
