@@ -74,6 +74,7 @@ struct exchange {
 	char label[USERDB_LABEL_MAX + 1];  /* which of the user's passwords, or certificates, it was; "" where unknown */
 	const char *challenge;             /* the next one, valid until the next step */
 	size_t challenge_len;
+	bool takes_empty;                  /* and an empty response to it says something: EXTERNAL's */
 	const char *reason;                /* a constant */
 	bool asked;                        /* the store was asked, and said found */
 	enum userdb_result found;

@@ -499,6 +499,7 @@ external(struct exchange *x, const char *response, size_t len)
 
 	if (!response) {
 		x->challenge = "";
+		x->takes_empty = true;
 		return EXCHANGE_CHALLENGE;
 	}
 	if (len > 0 && userdb_name(wanted, response, len) < 0)

@@ -122,6 +122,25 @@ next bob EXTERNAL' <<-X
 	X
 }
 
+# curl writes an empty response so. Of other mechanisms it is bad base64 as ever.
+test_an_equals_sign_is_an_empty_response_too() {
+	external "$BOB" "$yes" '334 
+501 5.5.2 Cannot decode base64
+334 
+235 2.7.0 Authentication succeeded
+next bob EXTERNAL' <<-X
+		> AUTH PLAIN
+		<
+		> =
+		<
+		> AUTH EXTERNAL
+		<
+		> =
+		<
+		<
+	X
+}
+
 test_what_follows_is_the_next_stages() {
 	for challenge in '' '334 
 '; do
@@ -203,7 +222,7 @@ test_cancel_and_bad_base64() {
 		<
 		> AUTH EXTERNAL
 		<
-		> =
+		> ==
 		<
 		> AUTH EXTERNAL = =
 		<
