@@ -84,8 +84,8 @@ struct exchange {
 
 /*
  * Begin an exchange with mech (one that the service offers). response NULL: no initial response; else a NUL stands
- * behind it. facts: our name, whether there is TLS, and the peer's certificate. x must not move until exchange_end, which is due whatever the
- * result.
+ * behind it. facts: our name, whether there is TLS, and the peer's certificate. x must not move until exchange_end,
+ * which is due whatever the result.
  */
 enum exchange_result exchange_begin(struct exchange *x, struct sasl_service *s, const struct facts *facts,
     const struct log *log, const char *mech, size_t mech_len, const char *response, size_t len);

@@ -15,8 +15,7 @@ STRANGER=$(printf 'SHA256:%064d' 5)
 
 # The table at a path: "hash user" a line in standard input. usage: certs path
 certs() {
-	awk '{ h = $1; sub(/^[^ ]* /, ""); printf "+%d,%d:%s->%s\n", length(h), length($0), h, $0 } END { print "" }' |
-		cdb -c "$1"
+	cdb -c -m "$1"
 }
 
 oneTimeSetUp() {
@@ -479,7 +478,7 @@ nobody' authd -U nobody -c "$T/certs.cdb" -u "$T/users.cdb" sh -c 'id -un | sed 
 # One worker, one client after the other.
 test_a_resident_takes_each_client_by_its_own_certificate() {
 	resident auth authd -P 1:1 -c "$T/certs.cdb" -u "$T/users.cdb" "$T/next"
-	for round in 1 2; do
+	for _ in 1 2; do
 		shows "$ALICE" "$yes" '334 
 235 2.7.0 Authentication succeeded
 next alice@example.net EXTERNAL' call "$T/auth" <<-X

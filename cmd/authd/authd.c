@@ -21,8 +21,8 @@ enum {
 static int
 usage(void)
 {
-	fputs("usage: authd [-p] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE " -u users.cdb | -s service "
-	    "prog [arg ...]\n", stderr);
+	fputs("usage: authd [-p] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE
+	    " -u users.cdb | -s service prog [arg ...]\n", stderr);
 	return CHAIN_MISUSE;
 }
 
@@ -75,7 +75,7 @@ prepare(struct authd *a, const char *config, const char *mechs, char *text, size
 		a->trouble = NULL;
 }
 
-/* SIGHUP: store and table as they are now. What Cyrus was configured with by -s stays: it is read once for a process. */
+/* SIGHUP: store and table as they are now. What Cyrus was configured with by -s stays: a process reads it once. */
 static int
 reload(void *conf, const struct log *log)
 {

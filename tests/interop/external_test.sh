@@ -29,11 +29,12 @@ oneTimeSetUp() {
 	for user in alice@example.net bob; do
 		printf 'wonderland\n' | msa-passwd -i 4096 users.cdb "$user"
 	done
-	{
-		hash "alice.pem" alice@example.net
-		hash "bob.pem" bob
-		echo
-	} | cdb -c certs.cdb
+	# As authd(8) tells to make it.
+	printf '%s\n' 'alice.pem alice@example.net' 'bob.pem bob' >certs
+	while read -r file user; do
+		hash=$(openssl x509 -in "$file" -outform DER | sha256sum)
+		echo "SHA256:${hash%% *} $user"
+	done <certs | cdb -c -m certs.cdb
 	cat >sink <<-'END'
 		#!/bin/sh
 		cat >"$T/message"; echo "$SMTPAUTHUSER $SMTPAUTHMETHOD $SSL_PEER_CERT_SUBJECT" >"$T/who"
@@ -42,12 +43,6 @@ oneTimeSetUp() {
 	chmod 755 sink
 	cd "$OLDPWD" || exit 1
 	printf 'Subject: x\n\nbody\n' | sed 's/$/\r/' >"$T/draft"
-}
-
-# A record of the table, as authd(8) tells to make it. usage: hash certificate user
-hash() {
-	h=SHA256:$(openssl x509 -in "$1" -outform DER | sha256sum | cut -d ' ' -f 1)
-	printf '+%d,%d:%s->%s\n' ${#h} ${#2} "$h" "$2"
 }
 
 setUp() {
