@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "ehlo.h"
+#include "exchange.h"
 #include "refusals.h"
 #include "reply.h"
 #include "verb.h"
