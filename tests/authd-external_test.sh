@@ -538,6 +538,8 @@ test_sighup_opens_the_table_anew_and_keeps_both_tables_if_one_cannot_be_used() {
 	until_true grep -q ' reloaded' "$T/auth.log"
 	asks "$ALICE" '' '504 5.5.4 Mechanism not supported'
 	asks "$BOB" "$yes" '235 2.7.0 Authentication succeeded'
+	stores=$(find "/proc/$auth_pid/fd" -lname '*.cdb*' | wc -l)
+	assertEquals 'the store is open once' 1 "$stores"
 	# A table that cannot be used: the store, in which bob is locked now, stays as it was too.
 	msa-passwd -L "$T/some.cdb" bob
 	echo text >"$T/few.new"
@@ -545,6 +547,7 @@ test_sighup_opens_the_table_anew_and_keeps_both_tables_if_one_cannot_be_used() {
 	kill -HUP "$auth_pid"
 	until_true grep -q ' kept ' "$T/auth.log"
 	assertTrue "$(cat "$T/auth.log")" "grep -q ' failed reason=.$T/few.cdb: not a cdb' $T/auth.log"
+	assertEquals 'and still is' "$stores" "$(find "/proc/$auth_pid/fd" -lname '*.cdb*' | wc -l)"
 	asks "$BOB" "$yes" '235 2.7.0 Authentication succeeded'
 	echo "$BOB bob" | certs "$T/few.cdb"
 	kill -HUP "$auth_pid"
