@@ -5,7 +5,9 @@
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 [ -d "$ROOT/include" ] || ROOT=$(cd "$ROOT/.." && pwd) # tests/interop
-PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:$PATH
+# The system's programs before those that somebody's PATH has first: a python3 there that looks for the right one first
+# takes longer than the test.
+PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:/usr/bin:/bin:$PATH
 SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
 # The file runs as a child, because shunit2 sets an EXIT trap of its own in place of ours.
 if [ -z "${MSA_TEST_DIR:-}" ]; then
@@ -22,6 +24,11 @@ export ROOT PATH T SHUNIT2
 unset MSA_JOBS RELAYCLIENT SMTPAUTHUSER SMTPAUTHMETHOD MSA_SESSION MSA_VERB MSA_HELO MSA_MESSAGE MSA_RCPTS MSA_DEADLINE \
 	MSA_PARTIAL MSA_HOST MSA_LMTP MSA_EHLO MSA_MAILMAX MSA_SOLICIT DATABYTES SSL_PROTOCOL SSL_CIPHER TCPREMOTEIP \
 	TCPREMOTEPORT TCPREMOTEHOST TCPLOCALIP TCPLOCALPORT PROTO
+
+# Without looking for what was installed beside it (-S), which takes longer than most scripts here.
+python3() {
+	command python3 -S "$@"
+}
 
 # Compare a file (or "-": standard input) to the expected text, with a diff on failure.
 # usage: assert_same message expected-file actual-file
