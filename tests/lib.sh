@@ -25,11 +25,6 @@ unset MSA_JOBS RELAYCLIENT SMTPAUTHUSER SMTPAUTHMETHOD MSA_SESSION MSA_VERB MSA_
 	MSA_PARTIAL MSA_HOST MSA_LMTP MSA_EHLO MSA_MAILMAX MSA_SOLICIT DATABYTES SSL_PROTOCOL SSL_CIPHER TCPREMOTEIP \
 	TCPREMOTEPORT TCPREMOTEHOST TCPLOCALIP TCPLOCALPORT PROTO
 
-# Without looking for what was installed beside it (-S), which takes longer than most scripts here.
-python3() {
-	command python3 -S "$@"
-}
-
 # Compare a file (or "-": standard input) to the expected text, with a diff on failure.
 # usage: assert_same message expected-file actual-file
 assert_same() {
