@@ -25,23 +25,31 @@ LINK = -Wl,-z,relro,-z,now
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/child.o lib/cleartext.o lib/client.o lib/clientauth.o lib/clock.o \
 	lib/conn.o lib/data.o lib/delivery.o lib/domains.o lib/dsn.o lib/edit.o lib/ehlo.o lib/envelope.o \
 	lib/events.o lib/facts.o lib/handover.o lib/header.o lib/helper.o lib/id.o lib/injector.o lib/intake.o \
-	lib/listener.o lib/log.o lib/mailaddr.o lib/maildir.o lib/mailing.o lib/message.o lib/msgtext.o lib/next.o \
-	lib/nexthop.o lib/options.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o \
-	lib/received.o lib/refusals.o lib/relay.o lib/reply.o lib/report.o lib/rules.o lib/sasl.o lib/side.o \
-	lib/spool.o lib/spooled.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o lib/tlsconf.o \
-	lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o lib/transaction.o \
-	lib/userdb.o lib/verb.o lib/verdict.o
+	lib/joined.o lib/listener.o lib/log.o lib/mailaddr.o lib/maildir.o lib/mailing.o lib/message.o lib/msgtext.o \
+	lib/next.o lib/nexthop.o lib/options.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o \
+	lib/ready.o lib/received.o lib/refusals.o lib/relay.o lib/reply.o lib/report.o lib/rules.o lib/sasl.o \
+	lib/side.o lib/spool.o lib/spooled.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o \
+	lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o \
+	lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
 
-BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/lmtp-inject bin/maildir-inject bin/msa-passwd \
-	bin/qualify bin/resume bin/rewind bin/route bin/saslc bin/smtp-inject bin/spool bin/spoold bin/stamp \
-	bin/submitd bin/tlsc bin/tlsd bin/trace
+BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/inline bin/lmtp-inject bin/maildir-inject \
+	bin/msa-passwd bin/qualify bin/resume bin/rewind bin/route bin/saslc bin/smtp-inject bin/spool bin/spoold \
+	bin/stamp bin/submitd bin/tlsc bin/tlsd bin/trace
 
-OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/call/call.o cmd/envelope/envelope.o \
-	cmd/filter/filter.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o \
-	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/resume/resume.o \
-	cmd/resume/session.o cmd/rewind/rewind.o cmd/route/route.o cmd/saslc/saslc.o cmd/smtp-inject/smtp-inject.o \
-	cmd/spool/list.o cmd/spool/spool.o cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o \
-	cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/tlsc/pump.o cmd/tlsc/tlsc.o cmd/tlsd/tlsd.o cmd/trace/trace.o
+OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/bounce/main.o cmd/call/call.o \
+	cmd/envelope/envelope.o cmd/filter/filter.o cmd/inline/inline.o cmd/lmtp-inject/lmtp-inject.o \
+	cmd/lmtp-inject/main.o cmd/maildir-inject/maildir-inject.o cmd/maildir-inject/main.o \
+	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/main.o cmd/qualify/qualify.o \
+	cmd/resume/resume.o cmd/resume/session.o cmd/rewind/rewind.o cmd/route/route.o cmd/saslc/saslc.o \
+	cmd/smtp-inject/main.o cmd/smtp-inject/smtp-inject.o cmd/spool/list.o cmd/spool/main.o cmd/spool/spool.o \
+	cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o cmd/stamp/main.o cmd/stamp/stamp.o \
+	cmd/submitd/main.o cmd/submitd/submitd.o cmd/tlsc/pump.o cmd/tlsc/tlsc.o cmd/tlsd/tlsd.o cmd/trace/main.o \
+	cmd/trace/trace.o
+
+# The stages that inline has in it.
+INLINE = cmd/bounce/bounce.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o \
+	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/smtp-inject/smtp-inject.o cmd/spool/list.o cmd/spool/spool.o \
+	cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
 CHECK_BIN = bin/test-unit bin/killat bin/lmtp-keep bin/pumps bin/test-data bin/test-header bin/test-table
@@ -69,22 +77,24 @@ libmsa.a: $(LIB)
 
 bin/authd: cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/authd/authd.o cmd/authd/dialogue.o libmsa.a $(LIBS_authd)
-bin/bounce: cmd/bounce/bounce.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/bounce/bounce.o libmsa.a
+bin/bounce: cmd/bounce/bounce.o cmd/bounce/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/bounce/bounce.o cmd/bounce/main.o libmsa.a
 bin/call: cmd/call/call.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/call/call.o libmsa.a
 bin/envelope: cmd/envelope/envelope.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/envelope/envelope.o libmsa.a
 bin/filter: cmd/filter/filter.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/filter/filter.o libmsa.a
-bin/lmtp-inject: cmd/lmtp-inject/lmtp-inject.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/lmtp-inject/lmtp-inject.o libmsa.a
-bin/maildir-inject: cmd/maildir-inject/maildir-inject.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/maildir-inject/maildir-inject.o libmsa.a
+bin/inline: cmd/inline/inline.o $(INLINE) libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/inline/inline.o $(INLINE) libmsa.a $(LIBS_cdb)
+bin/lmtp-inject: cmd/lmtp-inject/lmtp-inject.o cmd/lmtp-inject/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/lmtp-inject/lmtp-inject.o cmd/lmtp-inject/main.o libmsa.a
+bin/maildir-inject: cmd/maildir-inject/maildir-inject.o cmd/maildir-inject/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/maildir-inject/maildir-inject.o cmd/maildir-inject/main.o libmsa.a
 bin/msa-passwd: cmd/msa-passwd/msa-passwd.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/msa-passwd/msa-passwd.o libmsa.a $(LIBS_passwd)
-bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o libmsa.a $(LIBS_cdb)
+bin/qualify: cmd/qualify/complete.o cmd/qualify/qualify.o cmd/qualify/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/qualify/complete.o cmd/qualify/qualify.o cmd/qualify/main.o libmsa.a $(LIBS_cdb)
 bin/resume: cmd/resume/resume.o cmd/resume/session.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/resume/resume.o cmd/resume/session.o libmsa.a
 bin/rewind: cmd/rewind/rewind.o libmsa.a
@@ -93,22 +103,22 @@ bin/route: cmd/route/route.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/route/route.o libmsa.a $(LIBS_cdb)
 bin/saslc: cmd/saslc/saslc.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/saslc/saslc.o libmsa.a $(LIBS_saslc)
-bin/smtp-inject: cmd/smtp-inject/smtp-inject.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/smtp-inject/smtp-inject.o libmsa.a
-bin/spool: cmd/spool/list.o cmd/spool/spool.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/spool/list.o cmd/spool/spool.o libmsa.a
+bin/smtp-inject: cmd/smtp-inject/smtp-inject.o cmd/smtp-inject/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/smtp-inject/smtp-inject.o cmd/smtp-inject/main.o libmsa.a
+bin/spool: cmd/spool/list.o cmd/spool/spool.o cmd/spool/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/spool/list.o cmd/spool/spool.o cmd/spool/main.o libmsa.a
 bin/spoold: cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o libmsa.a
-bin/stamp: cmd/stamp/stamp.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/stamp/stamp.o libmsa.a
-bin/submitd: cmd/submitd/submitd.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/submitd/submitd.o libmsa.a $(LIBS_cdb)
+bin/stamp: cmd/stamp/stamp.o cmd/stamp/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/stamp/stamp.o cmd/stamp/main.o libmsa.a
+bin/submitd: cmd/submitd/submitd.o cmd/submitd/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/submitd/submitd.o cmd/submitd/main.o libmsa.a $(LIBS_cdb)
 bin/tlsc: cmd/tlsc/tlsc.o cmd/tlsc/pump.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/tlsc/tlsc.o cmd/tlsc/pump.o libmsa.a $(LIBS_tlsc)
 bin/tlsd: cmd/tlsd/tlsd.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/tlsd/tlsd.o libmsa.a $(LIBS_tlsd) $(LIBS_cdb)
-bin/trace: cmd/trace/trace.o libmsa.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/trace/trace.o libmsa.a
+bin/trace: cmd/trace/trace.o cmd/trace/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/trace/trace.o cmd/trace/main.o libmsa.a
 
 check-bin: $(CHECK_BIN) $(BENCH_BIN)
 
@@ -159,14 +169,13 @@ conformance:
 	$(MAKE) all
 	tests/conformance/report/run --slow -o CONFORMANCE.md
 
-# Kills workers and residents at random for minutes, and every program at each of its system calls; takes its
-# descriptors and its memory; counts what became of every message.
 # Kills workers and residents at random for minutes, then programs at each of their system calls and without descriptors
 # and memory, and counts what became of every message.
 soak:
 	sh scripts/setup check
 	$(MAKE) all check-bin
 	tests/soak/run
+	tests/soak/run -i
 	tests/soak/spool
 	tests/soak/faults kill
 	tests/soak/faults files

@@ -13,7 +13,8 @@ struct call;
 /*
  * Run argv for one message as the message chain does: msg is fd 0, envelope fd 3, its output the verdict for n
  * recipients, until deadline_ms. A process group of its own, that is killed at the deadline. The caller keeps its
- * descriptors. Always gives a verdict. 0, or -1 with errno ENOMEM.
+ * descriptors. Always gives a verdict. 0, or -1 with errno ENOMEM. A stage that shares our process (joined.h) is called
+ * and not run, and keeps to the deadline itself.
  */
 int stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
     struct verdict *v);
@@ -33,6 +34,13 @@ struct stage_child {
 void stage_start(struct stage_child *c, const struct call *call, char *const argv[], int msg, int envelope,
     int64_t deadline_ms);
 int stage_finish(struct stage_child *c, const struct call *call, size_t n, struct verdict *v);
+
+/*
+ * Judge what came, verdict_judge, and log where it could not be taken as it stood (program NULL: do not), with the
+ * beginning of text, which may be cut off there. 0, or -1 with errno ENOMEM.
+ */
+int stage_judge(const struct call *call, const char *program, struct buf *text, enum verdict_end end, int status,
+    size_t n, struct verdict *v);
 
 /* Reap who closed its verdict with a dot and ended later. Not between stage_start and stage_finish. */
 void stage_reap(void);

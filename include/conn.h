@@ -14,7 +14,7 @@
  * write), or by conn_flush. Every wait has a deadline.
  */
 enum {
-	CONN_IN_MAX = 16384, /* octets read at once; no line can be longer */
+	CONN_IN_MAX = 65536, /* octets read at once, of which what was never used takes no memory; no line can be longer */
 	CONN_HEAD = 8,       /* octets kept of a line that was dropped: enough for a verb */
 	LINE_COMMAND_MAX = 512, /* RFC 5321 4.5.3.1.4, with CRLF; each extension adds to it */
 	LINE_REPLY_MAX = 512,   /* RFC 5321 4.5.3.1.5, with CRLF */
@@ -39,6 +39,9 @@ struct conn {
 	int stop;             /* -1, or: when this is readable, nothing more is waited for */
 	bool exact;           /* never read beyond the line returned: the rest belongs to the next stage */
 	int64_t deadline_ms;  /* monotonic; ends every wait; 0: none */
+	void (*lull)(void *); /* called once in a wait for input that lasts lull_ms, with lull_arg; NULL: nothing is */
+	void *lull_arg;
+	int lull_ms;
 	int slice_ms;         /* 0; or what SO_RCVTIMEO of in is, a blocking socket: as long as more time is left a read
 	                       * waits by itself, and nobody asks poll first. Not with stop or exact. conn_open sets 0. */
 	struct buf out;       /* replies not yet written */

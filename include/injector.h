@@ -8,7 +8,7 @@
 #include "buf.h"
 #include "client.h"
 #include "nexthop.h"
-#include "stage.h"
+#include "ready.h"
 
 /* A stage that delivers to a next hop: what lmtp-inject and smtp-inject have in common. */
 enum { INJECTOR_HOPS_MAX = 16 };
@@ -38,19 +38,16 @@ struct injector {
 #define INJECTOR_OPTIONS "a:c:F:f:h:knr:t:"
 #define INJECTOR_USAGE "[-a credentials] [-c cafile] [-F fingerprint] [-f sender] [-h name] "
 
-/* The defaults. argc: how many recipients there can be. 0, or -1 with errno ENOMEM. */
-int injector_open(struct injector *in, const char *name, int argc);
+/* What is in r from here on, with the defaults. argc: how many recipients there can be. NULL with errno ENOMEM. */
+struct injector *injector_open(struct ready *r, const char *name, int argc);
 int injector_option(struct injector *in, int letter, char *value); /* 0; or -1: none of them */
 int injector_seconds(const char *s); /* from 0 to 86400; -1: s is something else */
 
 /*
  * All options are there: take the n addresses (port: where they have none; NULL: they must), make the envelope, open
- * the credentials. 0; or -1: it is misuse, and standard error was told what is wrong where that is not plain.
+ * the credentials, and r is ready. 0; or -1: it is misuse, and standard error was told what is wrong where that is not
+ * plain.
  */
-int injector_check(struct injector *in, char *const address[], size_t n, const char *port);
-
-/* Be the stage, or print the keywords. The exit code. What in holds is freed. */
-int injector_run(struct injector *in, const struct stage_options *options);
-void injector_close(struct injector *in);
+int injector_check(struct ready *r, char *const address[], size_t n, const char *port);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef RECEIVED_H
 #define RECEIVED_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -38,7 +39,10 @@ const char *received_cipher(const char *name);
 int received_add(struct buf *out, const struct facts *f, const struct envelope *e, time_t now, int options,
     const char *eol);
 
-/* How many Received fields the header of the message in fd (a regular file) has; -1 with errno. */
-long received_count(int fd);
+/*
+ * How many Received fields the header of the message in fd (a regular file) has; -1 with errno. *joins: the message
+ * begins with white space, so that a field put on top of it would go on there (header_would_join).
+ */
+long received_count(int fd, bool *joins);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "buf.h"
 #include "child.h"
 #include "facts.h"
 #include "log.h"
@@ -19,13 +20,17 @@
  * is this struct and nothing else; it starts empty each time. What every stage needs besides: options.h, next.h to give
  * the call on, child.h to have a message delivered.
  */
+struct joined;
+
 struct call {
 	int in;       /* session: from the peer; message: the message, a regular file */
-	int out;      /* session: to the peer (may be in); message: the verdict goes here */
+	int out;      /* session: to the peer (may be in); message: the verdict goes here, -1 where verdict is set */
 	int envelope; /* message: the envelope, a regular file; -1 where there is none */
 	int stop;     /* resident: readable once the stage is to end; -1 where nobody tells */
 	bool resident; /* the process serves further calls after this one */
 	bool filter;  /* a message stage: outside of any chain (no MSA_MESSAGE) fd 1 is for its output alone */
+	struct joined *joined; /* the stages that share the process, joined.h; NULL: none do */
+	struct buf *verdict;   /* message, and who waits for the verdict shares the process: it goes here */
 	struct facts facts;
 	struct log log;
 };
@@ -99,7 +104,14 @@ int stage_set_deadline(struct call *call, int64_t deadline_ms); /* 0, or -1 with
  */
 int stage_misuse(const char *usage);
 
-/* End a message call: write r as the verdict for all recipients (a single reply). The result is the exit code. */
+/*
+ * Give the verdict of a message call: text is replies, as reply_add* made them, less the closing "."; or those of v
+ * (verdict_text). 0, or -1 with errno.
+ */
+int stage_answer(const struct call *call, const struct buf *text);
+int stage_pass(const struct call *call, const struct verdict *v);
+
+/* End a message call: r is the verdict for all recipients (a single reply). The result is the exit code. */
 int stage_verdict(struct call *call, enum reply r, const char *detail);
 
 #endif

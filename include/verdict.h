@@ -47,7 +47,4 @@ int verdict_write(int fd, const struct buf *text);
  */
 int verdict_text(struct buf *text, const struct verdict *v);
 
-/* Give a verdict on to who waits for ours: its n replies and the dot. 0, or -1 with errno. */
-int verdict_pass(int fd, const struct verdict *v);
-
 #endif

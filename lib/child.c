@@ -15,12 +15,14 @@
 #include "chain.h"
 #include "clock.h"
 #include "handover.h"
+#include "joined.h"
 #include "next.h"
 #include "stage.h"
 
 enum {
 	EXIT_LOOK_MS = 100,   /* how often to ask whether the program ended while somebody else holds its output */
 	TERM_GRACE_MS = 1000, /* between SIGTERM and SIGKILL at the deadline */
+	TEXT_SHOWN = 300,     /* octets in the log of a verdict that could not be taken */
 };
 
 /* Where in text the closing line "." begins; -1: not there (yet). from: how far it was looked through. */
@@ -186,6 +188,24 @@ stage_start(struct stage_child *c, const struct call *call, char *const argv[], 
 }
 
 int
+stage_judge(const struct call *call, const char *program, struct buf *text, enum verdict_end end, int status, size_t n,
+    struct verdict *v)
+{
+	char code[16];
+
+	if (verdict_judge(v, text->p ? text->p : "", text->len, end, status, n) < 0)
+		return -1;
+	if (!v->why || !program)
+		return 0;
+	snprintf(code, sizeof code, "%d", status);
+	if (text->len > TEXT_SHOWN)
+		text->p[TEXT_SHOWN] = '\0';
+	log_event(&call->log, "verdict", "program", program, "why", v->why, "exit", end == VERDICT_EXIT ? code : NULL, "text",
+	    text->len ? text->p : NULL, (char *)NULL);
+	return 0;
+}
+
+int
 stage_finish(struct stage_child *c, const struct call *call, size_t n, struct verdict *v)
 {
 	struct buf text = { 0 };
@@ -203,18 +223,9 @@ stage_finish(struct stage_child *c, const struct call *call, size_t n, struct ve
 	if (end == VERDICT_EXIT && !WIFEXITED(status))
 		end = VERDICT_SIGNAL;
 	status = WEXITSTATUS(status);
-	r = verdict_judge(v, text.p ? text.p : "", text.len, end, status, n);
+	r = stage_judge(call, c->pid < 0 ? NULL : c->argv[0], &text, end, status, n, v);
 	if (r == 0 && c->pid < 0)
-		v->why = c->why; /* logged above */
-	else if (r == 0 && v->why) {
-		char code[16];
-
-		snprintf(code, sizeof code, "%d", status);
-		if (text.len > 300)
-			text.p[text.len = 300] = '\0';
-		log_event(&call->log, "verdict", "program", c->argv[0], "why", v->why, "exit",
-		    end == VERDICT_EXIT ? code : NULL, "text", text.len ? text.p : NULL, (char *)NULL);
-	}
+		v->why = c->why; /* which was logged when it was not started */
 	buf_free(&text);
 	return r;
 }
@@ -223,8 +234,11 @@ int
 stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
     struct verdict *v)
 {
+	const struct ready *joined = joined_find(call->joined, argv);
 	struct stage_child c;
 
+	if (joined)
+		return joined_deliver(call, joined, msg, envelope, n, v);
 	stage_reap();
 	stage_start(&c, call, argv, msg, envelope, deadline_ms);
 	return stage_finish(&c, call, n, v);

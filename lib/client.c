@@ -399,7 +399,9 @@ client_open(struct client *s, const struct client_conf *conf, const struct nexth
 void
 client_quit(struct client *s)
 {
-	if (s->open && buf_puts(&s->conn.out, "QUIT\r\n") == 0)
+	if (!s->open) /* nothing is written here: idle workers share the page */
+		return;
+	if (buf_puts(&s->conn.out, "QUIT\r\n") == 0)
 		conn_flush(&s->conn, 0);
 	end(s, QUIT_MS);
 }

@@ -36,6 +36,7 @@ conn_open(struct conn *c, int in, int out)
 	c->stop = -1;
 	c->exact = false;
 	c->deadline_ms = 0;
+	c->lull = NULL;
 	c->slice_ms = 0;
 	c->head[0] = '\0';
 	c->out = (struct buf){ 0 };
@@ -75,14 +76,23 @@ static enum line_result
 wait_in(const struct conn *c, int64_t end)
 {
 	struct pollfd p[2] = { { .fd = c->in, .events = POLLIN }, { .fd = c->stop, .events = POLLIN } };
+	bool lull = c->lull != NULL;
 	int r;
 
-	do
-		r = poll(p, c->stop < 0 ? 1 : 2, clock_left(end));
-	while (r < 0 && errno == EINTR);
-	if (r == 0)
-		return LINE_TIMEOUT;
-	return p[0].revents ? LINE_OK : LINE_STOP;
+	for (;;) {
+		int left = clock_left(end);
+
+		lull = lull && left > c->lull_ms;
+		r = poll(p, c->stop < 0 ? 1 : 2, lull ? c->lull_ms : left);
+		if (r > 0)
+			return p[0].revents ? LINE_OK : LINE_STOP;
+		if (r == 0 && !lull)
+			return LINE_TIMEOUT;
+		if (r == 0) {
+			c->lull(c->lull_arg);
+			lull = false;
+		}
+	}
 }
 
 static int

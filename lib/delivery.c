@@ -398,7 +398,7 @@ delivery_close(struct delivery *d, const char *to)
 	if (verdict_text(&text, &v) < 0) {
 		log_error(log, "failed", "verdict: out of memory");
 		result = d->in_chain ? stage_verdict(d->call, REPLY_NO_MEMORY, NULL) : CHAIN_LATER;
-	} else if ((d->in_chain ? verdict_write(d->call->out, &text) : print(d, &text)) < 0) {
+	} else if ((d->in_chain ? stage_answer(d->call, &text) : print(d, &text)) < 0) {
 		log_error(log, "failed", "verdict:");
 		result = CHAIN_LATER;
 	}

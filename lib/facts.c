@@ -138,15 +138,6 @@ facts_from_environ(struct facts *f)
 	return append_all(f, environ);
 }
 
-int
-facts_copy(struct facts *f, const struct facts *from)
-{
-	if (append_all(f, from->v) < 0)
-		return -1;
-	f->of_call = from->of_call;
-	return 0;
-}
-
 /* The n octets at s, of the block. 0, or -1 with errno. */
 static int
 call_facts(struct facts *f, char *s, size_t n, size_t max)
@@ -195,6 +186,32 @@ fail:
 	facts_free(f);
 	errno = e;
 	return -1;
+}
+
+int
+facts_copy(struct facts *f, const struct facts *from)
+{
+	size_t i, at = 0, len = 0;
+
+	for (i = 0; i < from->n; i++)
+		len += strlen(from->v[i]) + 1;
+	f->v = malloc((from->n + 1) * sizeof *f->v);
+	f->block = malloc(len + 1);
+	if (!f->v || !f->block) {
+		facts_free(f);
+		errno = ENOMEM;
+		return -1;
+	}
+	for (i = 0; i < from->n; i++) {
+		f->v[i] = f->block + at;
+		at += (size_t)(stpcpy(f->v[i], from->v[i]) - f->v[i]) + 1;
+	}
+	f->v[from->n] = NULL;
+	f->n = from->n;
+	f->cap = from->n + 1;
+	f->block_len = len;
+	f->of_call = from->of_call;
+	return 0;
 }
 
 const char *

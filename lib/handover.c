@@ -255,6 +255,7 @@ handover_receive(int fd, struct call *call, enum stage_kind kind, const struct h
 	int64_t deadline_ms = clock_ms() + wait_ms;
 	struct descriptors d = { .n = 0 };
 	struct header h = { 0 };
+	char first[FIRST_READ], *p = first; /* not in the heap: a worker that waits in its session has no page for it */
 	struct buf b = { 0 };
 	ssize_t r;
 	int e;
@@ -268,9 +269,12 @@ handover_receive(int fd, struct call *call, enum stage_kind kind, const struct h
 	}
 	/* The header may come in pieces like anything on a stream, and usually comes with all the rest. */
 	while (got < whole) {
-		if (buf_room(&b, whole > FIRST_READ ? whole : FIRST_READ) < 0)
-			goto fail;
-		r = receive(fd, b.p + got, b.cap - 1 - got, &d, deadline_ms);
+		if (whole > sizeof first && p == first) {
+			if (buf_room(&b, whole) < 0)
+				goto fail;
+			p = memcpy(b.p, first, got);
+		}
+		r = receive(fd, p + got, (p == first ? sizeof first : b.cap) - got, &d, deadline_ms);
 		if (r < 0)
 			goto fail;
 		got += (size_t)r;
@@ -279,7 +283,7 @@ handover_receive(int fd, struct call *call, enum stage_kind kind, const struct h
 			goto fail;
 		if (got < sizeof h)
 			continue;
-		memcpy(&h, b.p, sizeof h);
+		memcpy(&h, p, sizeof h);
 		if (h.length > HANDOVER_FACTS_MAX || h.kind != kind || h.descriptors != want)
 			goto fail;
 		whole = sizeof h + h.length;
@@ -290,7 +294,7 @@ handover_receive(int fd, struct call *call, enum stage_kind kind, const struct h
 		errno = EPROTO;
 		goto fail;
 	}
-	if (facts_from_call(&call->facts, b.p + sizeof h, h.length, HANDOVER_NAMES_MAX) < 0)
+	if (facts_from_call(&call->facts, p + sizeof h, h.length, HANDOVER_NAMES_MAX) < 0)
 		goto fail;
 	buf_free(&b);
 	call->in = d.fd[0];

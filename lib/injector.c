@@ -23,21 +23,29 @@ enum {
 	FINGERPRINT = 7 + 64, /* "SHA256:" and hexadecimal digits */
 };
 
-int
-injector_open(struct injector *in, const char *name, int argc)
+static void
+release(void *arg)
 {
-	*in = (struct injector){ .name = name, .wait_s = WAIT_S, .keep_s = KEEP_S, .client.credentials = -1 };
-	in->rcpt = calloc((size_t)argc, sizeof *in->rcpt);
-	return in->rcpt ? 0 : -1;
-}
+	struct injector *in = arg;
 
-void
-injector_close(struct injector *in)
-{
 	if (in->client.credentials >= 0)
 		close(in->client.credentials);
 	buf_free(&in->envelope);
 	free(in->rcpt);
+	free(in);
+}
+
+struct injector *
+injector_open(struct ready *r, const char *name, int argc)
+{
+	struct injector *in = ready_conf(r, sizeof *in);
+
+	if (!in)
+		return NULL;
+	*in = (struct injector){ .name = name, .wait_s = WAIT_S, .keep_s = KEEP_S, .client.credentials = -1 };
+	r->release = release;
+	in->rcpt = calloc((size_t)argc, sizeof *in->rcpt);
+	return in->rcpt ? in : NULL;
 }
 
 int
@@ -111,33 +119,6 @@ wrong(const struct injector *in, const char *what, const char *why)
 {
 	fprintf(stderr, "%s: %s: %s\n", in->name, what, why);
 	return -1;
-}
-
-int
-injector_check(struct injector *in, char *const address[], size_t n, const char *port)
-{
-	const struct client_conf *c = &in->client;
-	const char *why;
-
-	if (n < 1 || n > INJECTOR_HOPS_MAX || in->wait_s < 1 || in->keep_s < 0 || !in->sender != (in->nrcpt == 0))
-		return -1;
-	for (; in->nhops < n; in->nhops++)
-		if (nexthop_parse(&in->hop[in->nhops], address[in->nhops], port) < 0)
-			return wrong(in, address[in->nhops],
-			    port ? "neither host[:port] nor the path of a socket" : "neither host:port nor the path of a socket");
-	if (c->fingerprint && (strncasecmp(c->fingerprint, "SHA256:", 7) != 0 || strlen(c->fingerprint) != FINGERPRINT ||
-	        strspn(c->fingerprint + 7, "0123456789abcdefABCDEF") != FINGERPRINT - 7))
-		return wrong(in, c->fingerprint, "not SHA256: and 64 hexadecimal digits");
-	if (c->tls == CLIENT_CLEAR && (in->credentials || c->cafile || c->fingerprint || c->name))
-		return wrong(in, in->credentials ? "-a" : c->cafile ? "-c" : c->fingerprint ? "-F" : "-h", "only with TLS");
-	if (in->credentials) {
-		in->client.credentials = open_credentials(in->credentials, &why);
-		if (in->client.credentials < 0)
-			return wrong(in, in->credentials, why);
-	}
-	if (in->sender && delivery_envelope(&in->envelope, in->sender, in->rcpt, in->nrcpt, &why) < 0)
-		return why ? wrong(in, why, "not an address") : wrong(in, in->sender, "out of memory");
-	return 0;
 }
 
 /* SIGHUP: the password may be another one now. */
@@ -231,8 +212,9 @@ serve(struct call *call, void *arg)
 
 /* -k: print what the server offers, as MSA_EHLO takes it. */
 static int
-print_keywords(struct injector *in)
+print_keywords(void *arg, const struct stage_options *options)
 {
+	struct injector *in = arg;
 	const uint32_t of_the_hop = CAP_STARTTLS | CAP_AUTH | CAP_LIMITS; /* between it and us alone */
 	const int64_t deadline_ms = clock_ms() + (int64_t)in->wait_s * 1000;
 	struct log log = { .stage = in->name };
@@ -245,6 +227,10 @@ print_keywords(struct injector *in)
 	int result = CHAIN_LATER;
 	size_t i;
 
+	if (options->user && stage_drop(options->user) < 0) {
+		perror(options->user);
+		return result;
+	}
 	if (facts_from_environ(&facts) < 0)
 		return result;
 	host = ehlo_host(&facts, room, sizeof room);
@@ -264,9 +250,31 @@ print_keywords(struct injector *in)
 }
 
 int
-injector_run(struct injector *in, const struct stage_options *options)
+injector_check(struct ready *r, char *const address[], size_t n, const char *port)
 {
-	const struct stage stage = {
+	struct injector *in = r->conf;
+	const struct client_conf *c = &in->client;
+	const char *why;
+
+	if (n < 1 || n > INJECTOR_HOPS_MAX || in->wait_s < 1 || in->keep_s < 0 || !in->sender != (in->nrcpt == 0))
+		return -1;
+	for (; in->nhops < n; in->nhops++)
+		if (nexthop_parse(&in->hop[in->nhops], address[in->nhops], port) < 0)
+			return wrong(in, address[in->nhops],
+			    port ? "neither host[:port] nor the path of a socket" : "neither host:port nor the path of a socket");
+	if (c->fingerprint && (strncasecmp(c->fingerprint, "SHA256:", 7) != 0 || strlen(c->fingerprint) != FINGERPRINT ||
+	        strspn(c->fingerprint + 7, "0123456789abcdefABCDEF") != FINGERPRINT - 7))
+		return wrong(in, c->fingerprint, "not SHA256: and 64 hexadecimal digits");
+	if (c->tls == CLIENT_CLEAR && (in->credentials || c->cafile || c->fingerprint || c->name))
+		return wrong(in, in->credentials ? "-a" : c->cafile ? "-c" : c->fingerprint ? "-F" : "-h", "only with TLS");
+	if (in->credentials) {
+		in->client.credentials = open_credentials(in->credentials, &why);
+		if (in->client.credentials < 0)
+			return wrong(in, in->credentials, why);
+	}
+	if (in->sender && delivery_envelope(&in->envelope, in->sender, in->rcpt, in->nrcpt, &why) < 0)
+		return why ? wrong(in, why, "not an address") : wrong(in, in->sender, "out of memory");
+	r->stage = (struct stage){
 		.name = in->name,
 		.kind = STAGE_MESSAGE,
 		.owner = FACTS_NOBODY,
@@ -275,15 +283,6 @@ injector_run(struct injector *in, const struct stage_options *options)
 		.idle = idle,
 		.idle_s = in->keep_s,
 	};
-	int result;
-
-	if (!in->keywords)
-		result = stage_run(&stage, in, options);
-	else if (options->user && stage_drop(options->user) < 0) {
-		perror(options->user);
-		result = CHAIN_LATER;
-	} else
-		result = print_keywords(in);
-	injector_close(in);
-	return result;
+	r->instead = in->keywords ? print_keywords : NULL;
+	return 0;
 }

@@ -8,6 +8,8 @@
 #include "chain.h"
 #include "os.h"
 
+enum { PART = 65536 }; /* octets written to the file at once, at least */
+
 int
 message_write(int fd, const char *p, size_t n)
 {
@@ -78,11 +80,12 @@ spill(struct message *m)
 int
 message_add(struct message *m, const void *data, size_t n)
 {
-	if (buf_add(&m->mem, data, n) < 0)
+	if (m->size + (off_t)n > CHAIN_MEMORY_MESSAGE && m->mem.len + n >= PART) {
+		if (spill(m) < 0 || message_write(m->wr, data, n) < 0)
+			return -1;
+	} else if (buf_add(&m->mem, data, n) < 0)
 		return -1;
 	m->size += (off_t)n;
-	if (m->size > CHAIN_MEMORY_MESSAGE && m->mem.len >= CHAIN_MEMORY_MESSAGE / 4)
-		return spill(m);
 	return 0;
 }
 

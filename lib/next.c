@@ -12,6 +12,7 @@
 #include "chain.h"
 #include "clock.h"
 #include "handover.h"
+#include "joined.h"
 #include "os.h"
 #include "stage.h"
 
@@ -65,7 +66,7 @@ next_message(struct call *call, char *const argv[])
 	}
 	if (stage_deliver(call, argv, call->in, call->envelope, (size_t)n, stage_deadline(call), &v) < 0)
 		return stage_fail(call, REPLY_TROUBLE);
-	r = verdict_pass(call->out, &v) < 0 ? CHAIN_LATER : CHAIN_DONE;
+	r = stage_pass(call, &v) < 0 ? CHAIN_LATER : CHAIN_DONE;
 	verdict_free(&v);
 	return r;
 }
@@ -141,15 +142,19 @@ int
 stage_next(struct call *call, char *const argv[])
 {
 	bool message = facts_get(&call->facts, "MSA_MESSAGE") != NULL;
+	const struct ready *joined;
 	char **was = environ;
 
 	if (!argv || !argv[0]) {
 		log_error(&call->log, "misuse", "no next program");
 		return stage_fail(call, REPLY_TROUBLE);
 	}
+	joined = joined_find(call->joined, argv);
+	if (joined)
+		return joined_next(call, joined);
 	if (next_is_call(argv) && !message)
 		return call_session(call, argv[1]);
-	if (next_is_call(argv) && call->resident)
+	if (next_is_call(argv) && call->resident && !call->verdict)
 		return call_message(call, argv[1]);
 	if (next_is_call(argv)) /* exec'd: who started us takes our end for the verdict's, so stay and pass it on */
 		return next_message(call, argv);

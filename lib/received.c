@@ -20,7 +20,7 @@ enum {
 	TAB = 8,
 	ID_CLAUSE_MAX = 64,     /* octets of an id that is not ours; ours have 14 */
 	LITERAL_MAX = 64,       /* "[IPv6:" address "]" */
-	READ_CHUNK = 16384,
+	READ_CHUNK = 4096,
 };
 
 /* IANA's TLS Cipher Suites registry, by OpenSSL's names. Only suites that TLS 1.2 and 1.3 servers still agree to. */
@@ -416,19 +416,22 @@ scan(struct scan *s, char c)
 }
 
 long
-received_count(int fd)
+received_count(int fd, bool *joins)
 {
 	struct scan s = { 0 };
-	char chunk[READ_CHUNK];
+	char chunk[READ_CHUNK]; /* usually all of the header */
 	off_t off = 0;
 	ssize_t r, i;
 
+	*joins = false;
 	for (;;) {
 		r = pread(fd, chunk, sizeof chunk, off);
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0)
 			return r < 0 ? -1 : s.count;
+		if (off == 0)
+			*joins = chunk[0] == ' ' || chunk[0] == '\t';
 		for (i = 0; i < r; i++)
 			if (!scan(&s, chunk[i]))
 				return s.count;

@@ -68,10 +68,26 @@ stage_drop(const char *user)
 }
 
 int
+stage_answer(const struct call *call, const struct buf *text)
+{
+	return call->verdict ? buf_add(call->verdict, text->p, text->len) : verdict_write(call->out, text);
+}
+
+int
+stage_pass(const struct call *call, const struct verdict *v)
+{
+	struct buf b = { 0 };
+	int r = verdict_text(&b, v) < 0 ? -1 : stage_answer(call, &b);
+
+	buf_free(&b);
+	return r;
+}
+
+int
 stage_verdict(struct call *call, enum reply r, const char *detail)
 {
 	struct buf b = { 0 };
-	int failed = reply_addf(&b, r, "%s", detail ? detail : reply_text(r)) < 0 || verdict_write(call->out, &b) < 0;
+	int failed = reply_addf(&b, r, "%s", detail ? detail : reply_text(r)) < 0 || stage_answer(call, &b) < 0;
 
 	buf_free(&b);
 	if (failed)

@@ -9,6 +9,7 @@
 #include "chain.h"
 #include "clock.h"
 #include "intake.h"
+#include "joined.h"
 #include "param.h"
 #include "refusals.h"
 #include "verb.h"
@@ -427,6 +428,11 @@ submission_serve(struct call *call, void *conf)
 	s.state = START;
 	conn_open(&s.conn, call->in, call->out);
 	s.conn.stop = call->stop;
+	if (call->joined && joined_idle_s(call->joined) > 0) { /* what a stage behind us kept for our next message */
+		s.conn.lull = joined_idle;
+		s.conn.lull_arg = call->joined;
+		s.conn.lull_ms = joined_idle_s(call->joined) * 1000;
+	}
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
 	wrong = ehlo_from_facts(&s.rules.offered, &call->facts);
 	s.rules.domains = s.conf->domains;

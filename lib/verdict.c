@@ -259,16 +259,6 @@ verdict_text(struct buf *text, const struct verdict *v)
 }
 
 int
-verdict_pass(int fd, const struct verdict *v)
-{
-	struct buf b = { 0 };
-	int r = verdict_text(&b, v) < 0 ? -1 : verdict_write(fd, &b);
-
-	buf_free(&b);
-	return r;
-}
-
-int
 verdict_write(int fd, const struct buf *text)
 {
 	struct buf b = { 0 };

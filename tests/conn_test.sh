@@ -95,8 +95,8 @@ test_the_limit_holds_to_the_octet() {
 	OK QUIT
 	EOF
 	END
-	from "$(repeat 16382 a)\\r\\n$(repeat 16383 a)\\r\\n$(repeat 16384 a)\\r\\nQUIT\\r\\n" -m 16384 <<-'END'
-	OK 16382 octets
+	from "$(repeat 65534 a)\\r\\n$(repeat 65535 a)\\r\\n$(repeat 65536 a)\\r\\nQUIT\\r\\n" -m 65536 <<-'END'
+	OK 65534 octets
 	LONG
 	LONG
 	OK QUIT

@@ -176,13 +176,13 @@ test_eight_bits_and_empty_messages_pass() {
 	assertEquals 'empty' 0 "$(wc -c <"$T/message")"
 }
 
-# submitd reads 16,384 octets at once: the end at every place across that edge.
+# submitd reads 65,536 octets at once: the end at every place across that edge.
 test_the_end_at_every_edge_of_the_buffer() {
 	head='HELO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n'
 	for shift in -5 -4 -3 -2 -1 0 1 2; do
 		python3 - "$T" "$shift" "$(printf '%b' "$head" | wc -c)" <<-'E2'
 			import sys
-			n = 16384 - int(sys.argv[3]) + int(sys.argv[2])
+			n = 65536 - int(sys.argv[3]) + int(sys.argv[2])
 			text = b''.join(b'.' + b'x' * 75 + b'\r\n' for i in range(n // 78 - 1))
 			text += b'.' + b'y' * (n - len(text) - 3) + b'\r\n'
 			open(sys.argv[1] + '/in', 'wb').write(text + b'.\r\nNOOP\r\nQUIT\r\n')

@@ -14,7 +14,7 @@
 #include "id.h"
 #include "message.h"
 #include "report.h"
-#include "stage.h"
+#include "stages.h"
 
 enum {
 	REPORT_MS = 20000, /* of the time for the answer, kept for the report; a fifth where that is less */
@@ -237,7 +237,7 @@ conclude(struct work *w, struct verdict *v)
 	if (mixed && level(v, told) < 0)
 		return later(w, "verdict");
 	log_done(w, v, id, n, failed);
-	return verdict_pass(w->call->out, v) < 0 ? CHAIN_LATER : CHAIN_DONE;
+	return stage_pass(w->call, v) < 0 ? CHAIN_LATER : CHAIN_DONE;
 }
 
 /* Run the rest of the chain for the message, with some of the time left for a report. */
@@ -340,42 +340,41 @@ usage(void)
 }
 
 int
-main(int argc, char *argv[])
+bounce_ready(struct ready *r, int argc, char *argv[])
 {
-	static const struct stage stage = {
-		.name = "bounce", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
-	};
-	struct conf conf = { .quote_max = REPORT_QUOTE_MAX };
-	struct stage_options options;
+	struct conf *conf = ready_conf(r, sizeof *conf);
 	struct addr from;
 	char *end;
 	long n;
 	int c;
 
-	stage_options(&options);
+	if (!conf)
+		return CHAIN_LATER;
+	r->stage = (struct stage){ .name = "bounce", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
+	conf->quote_max = REPORT_QUOTE_MAX;
 	while ((c = getopt(argc, argv, "+df:k:q:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'd':
-			conf.delivers = true;
+			conf->delivers = true;
 			break;
 		case 'f':
-			conf.from = optarg;
+			conf->from = optarg;
 			break;
 		case 'k':
-			ehlo_take_list(&conf.next_hop, optarg);
+			ehlo_take_list(&conf->next_hop, optarg);
 			break;
 		case 'q':
 			n = strtol(optarg, &end, 10);
 			if (*optarg < '0' || *optarg > '9' || *end || n > QUOTE_MAX)
 				return usage();
-			conf.quote_max = (size_t)n;
+			conf->quote_max = (size_t)n;
 			break;
 		default:
-			if (c == '?' || stage_option(&options, "bounce", c, optarg) < 0)
+			if (c == '?' || stage_option(&r->options, "bounce", c, optarg) < 0)
 				return usage();
 		}
-	if (optind == argc || (conf.from && (addr_mailbox(conf.from, strlen(conf.from), &from) < 0 || from.is_utf8)))
+	if (optind == argc || (conf->from && (addr_mailbox(conf->from, strlen(conf->from), &from) < 0 || from.is_utf8)))
 		return usage();
-	conf.next = argv + optind;
-	return stage_run(&stage, &conf, &options);
+	r->next = conf->next = argv + optind;
+	return 0;
 }

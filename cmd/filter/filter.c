@@ -307,7 +307,7 @@ judge(struct call *call, const struct conf *conf, struct output *o, int status, 
 	snprintf(exited, sizeof exited, "%d", WEXITSTATUS(status));
 	log_event(&call->log, "done", "verdict", code, "why", v.why, "exit",
 	    v.why && WIFEXITED(status) ? exited : NULL, "command", v.why ? conf->command : NULL, (char *)NULL);
-	if (told && verdict_write(call->out, &out) == 0 && worst && worst->code >= 500)
+	if (told && stage_answer(call, &out) == 0 && worst && worst->code >= 500)
 		r = CHAIN_REFUSED;
 	buf_free(&out);
 	buf_free(&text);

@@ -7,7 +7,7 @@
 #include "chain.h"
 #include "delivery.h"
 #include "maildir.h"
-#include "stage.h"
+#include "stages.h"
 
 enum { WAIT_S = 80 }; /* the share of CHAIN_ANSWER_S that is ours */
 
@@ -44,21 +44,42 @@ serve(struct call *call, void *arg)
 	return delivery_close(&d, conf->directory);
 }
 
-int
-main(int argc, char *argv[])
+static void
+release(void *arg)
 {
-	const struct stage stage = {
-		.name = "maildir-inject", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
-	};
-	struct conf conf = { 0 };
-	char **rcpt = calloc((size_t)argc, sizeof *rcpt);
-	struct stage_options options;
-	const char *sender = NULL, *bad = NULL;
-	size_t n = 0;
-	int c, result;
+	struct conf *conf = arg;
 
-	stage_options(&options);
-	while (rcpt && (c = getopt(argc, argv, "+f:r:" STAGE_OPTIONS)) != -1)
+	buf_free(&conf->envelope);
+	free(conf);
+}
+
+/* The envelope by hand. 0, or -1: it is none, which standard error was told. */
+static int
+take_envelope(struct conf *conf, const char *sender, char *const rcpt[], size_t n)
+{
+	const char *bad;
+
+	if (!sender != (n == 0))
+		return -1;
+	if (!sender || delivery_envelope(&conf->envelope, sender, rcpt, n, &bad) == 0)
+		return 0;
+	fprintf(stderr, "maildir-inject: %s%s\n", bad ? "not an address: " : "out of memory", bad ? bad : "");
+	return -1;
+}
+
+int
+maildir_inject_ready(struct ready *r, int argc, char *argv[])
+{
+	struct conf *conf = ready_conf(r, sizeof *conf);
+	char **rcpt = calloc((size_t)argc, sizeof *rcpt);
+	const char *sender = NULL;
+	bool bad = !conf || !rcpt;
+	size_t n = 0;
+	int c;
+
+	r->stage = (struct stage){ .name = "maildir-inject", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
+	r->release = conf ? release : NULL;
+	while (!bad && (c = getopt(argc, argv, "+f:r:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'f':
 			sender = optarg;
@@ -67,21 +88,12 @@ main(int argc, char *argv[])
 			rcpt[n++] = optarg;
 			break;
 		default:
-			if (c != '?' && stage_option(&options, "maildir-inject", c, optarg) == 0)
-				break;
-			free(rcpt);
-			return usage();
+			bad = c == '?' || stage_option(&r->options, "maildir-inject", c, optarg) < 0;
 		}
-	if (!rcpt || optind + 1 != argc || !sender != (n == 0))
-		result = usage();
-	else if (sender && delivery_envelope(&conf.envelope, sender, rcpt, n, &bad) < 0) {
-		fprintf(stderr, "maildir-inject: %s%s\n", bad ? "not an address: " : "out of memory", bad ? bad : "");
-		result = usage();
-	} else {
-		conf.directory = argv[optind];
-		result = stage_run(&stage, &conf, &options);
-	}
-	buf_free(&conf.envelope);
+	bad = bad || optind + 1 != argc || take_envelope(conf, sender, rcpt, n) < 0;
 	free(rcpt);
-	return result;
+	if (bad)
+		return usage();
+	conf->directory = argv[optind];
+	return 0;
 }

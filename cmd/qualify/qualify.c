@@ -11,7 +11,7 @@
 #include "complete.h"
 #include "message.h"
 #include "os.h"
-#include "stage.h"
+#include "stages.h"
 
 struct conf {
 	struct rules rules;
@@ -245,49 +245,50 @@ is_qualified(const char *domain)
 }
 
 int
-main(int argc, char **argv)
+qualify_ready(struct ready *r, int argc, char *argv[])
 {
-	static const struct stage stage = {
-		.name = "qualify", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
-	};
-	struct stage_options options;
-	struct conf conf = { .next = NULL };
-	struct rules *rules = &conf.rules;
+	struct conf *conf = ready_conf(r, sizeof *conf);
+	struct rules *rules;
 	const char *path;
 	int opt;
 
-	stage_options(&options);
+	if (!conf)
+		return CHAIN_LATER;
+	r->stage = (struct stage){
+		.name = "qualify", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
+	};
+	rules = &conf->rules;
 	while ((opt = getopt(argc, argv, "+d:u:D:t:" STAGE_OPTIONS)) != -1)
 		switch (opt) {
 		case 'd':
 			rules->domain = optarg;
 			break;
 		case 'u':
-			conf.locals_path = optarg;
+			conf->locals_path = optarg;
 			break;
 		case 'D':
 			rules->suffix = optarg[0] == '.' ? optarg + 1 : optarg;
 			break;
 		case 't':
-			conf.labels_path = optarg;
+			conf->labels_path = optarg;
 			break;
 		default:
-			if (opt == '?' || stage_option(&options, "qualify", opt, optarg) < 0)
+			if (opt == '?' || stage_option(&r->options, "qualify", opt, optarg) < 0)
 				return usage();
 		}
-	rules->any_local = conf.locals_path && strcmp(conf.locals_path, "all") == 0;
-	if (!rules->suffix != !conf.labels_path || (conf.locals_path && !rules->domain))
+	rules->any_local = conf->locals_path && strcmp(conf->locals_path, "all") == 0;
+	if (!rules->suffix != !conf->labels_path || (conf->locals_path && !rules->domain))
 		return usage();
 	if (rules->any_local)
-		conf.locals_path = NULL;
+		conf->locals_path = NULL;
 	if (rules->domain && !is_qualified(rules->domain))
 		return misuse("-d", "not a fully qualified domain");
 	if (rules->suffix && !is_qualified(rules->suffix))
 		return misuse("-D", "not a fully qualified domain");
-	if (!getenv("MSA_MESSAGE") && !options.path && optind < argc)
+	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE") && optind < argc)
 		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
-	if (open_tables(&conf, &path) < 0)
+	if (open_tables(conf, &path) < 0)
 		return misuse(path, strerror(errno));
-	conf.next = argv + optind;
-	return stage_run(&stage, &conf, &options);
+	r->next = conf->next = argv + optind;
+	return 0;
 }

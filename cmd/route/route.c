@@ -316,7 +316,7 @@ answer(struct work *w)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
 	log_event(&w->call->log, "done", "chains", chains, "rcpts", rcpts, "accepted", accepted, "code", code, "ms", ms,
 	    (char *)NULL);
-	return verdict_pass(w->call->out, &v) < 0 ? CHAIN_LATER : CHAIN_DONE;
+	return stage_pass(w->call, &v) < 0 ? CHAIN_LATER : CHAIN_DONE;
 }
 
 /* Nothing is to be sent: somebody was refused before the data, and nobody could tell that apart. All get that reply. */

@@ -12,7 +12,7 @@
 #include "list.h"
 #include "message.h"
 #include "spool.h"
-#include "stage.h"
+#include "stages.h"
 
 enum { WAIT_S = 80 }; /* the share of CHAIN_ANSWER_S that is ours */
 
@@ -94,13 +94,15 @@ serve(struct call *call, void *arg)
 	return delivery_close(&d, to);
 }
 
-/* The runner is to try everything now. */
+/* -f: the runner is to try everything now. */
 static int
-wake(const char *directory)
+wake(void *arg, const struct stage_options *options)
 {
+	const char *directory = ((const struct conf *)arg)->directory;
 	struct spool s;
 	int r = spool_look(&s, directory);
 
+	(void)options;
 	if (r == 0) {
 		r = spool_wake(&s, SPOOL_ALL);
 		spool_close(&s);
@@ -110,19 +112,25 @@ wake(const char *directory)
 	return r < 0 ? CHAIN_LATER : CHAIN_DONE;
 }
 
-int
-main(int argc, char *argv[])
+/* -p */
+static int
+print(void *arg, const struct stage_options *options)
 {
-	static const struct stage stage = {
-		.name = "spool", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
-	};
-	struct conf conf = { 0 };
-	struct stage_options options;
+	(void)options;
+	return list_print(((const struct conf *)arg)->directory);
+}
+
+int
+spool_ready(struct ready *r, int argc, char *argv[])
+{
+	struct conf *conf = ready_conf(r, sizeof *conf);
 	bool all = false, list = false;
 	char *end;
 	int c;
 
-	stage_options(&options);
+	if (!conf)
+		return CHAIN_LATER;
+	r->stage = (struct stage){ .name = "spool", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
 	while ((c = getopt(argc, argv, "+fm:p" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'f':
@@ -130,7 +138,7 @@ main(int argc, char *argv[])
 			break;
 		case 'm':
 			errno = 0;
-			conf.least = (off_t)strtoll(optarg, &end, 10);
+			conf->least = (off_t)strtoll(optarg, &end, 10);
 			if (*optarg < '0' || *optarg > '9' || *end || errno)
 				return usage();
 			break;
@@ -138,11 +146,12 @@ main(int argc, char *argv[])
 			list = true;
 			break;
 		default:
-			if (c == '?' || stage_option(&options, "spool", c, optarg) < 0)
+			if (c == '?' || stage_option(&r->options, "spool", c, optarg) < 0)
 				return usage();
 		}
-	if (optind + 1 != argc || ((all || list) && options.path) || (all && list))
+	if (optind + 1 != argc || ((all || list) && r->options.path) || (all && list))
 		return usage();
-	conf.directory = argv[optind];
-	return all ? wake(conf.directory) : list ? list_print(conf.directory) : stage_run(&stage, &conf, &options);
+	conf->directory = argv[optind];
+	r->instead = all ? wake : list ? print : NULL;
+	return 0;
 }

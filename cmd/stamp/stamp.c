@@ -14,7 +14,7 @@
 #include "message.h"
 #include "os.h"
 #include "received.h"
-#include "stage.h"
+#include "stages.h"
 
 static const char usage[] = "usage: stamp [-ps] " STAGE_USAGE " [prog [arg ...]]";
 
@@ -103,11 +103,12 @@ static int
 stamp(struct call *call, int in, const struct envelope *e, const struct conf *conf, const char *eol)
 {
 	int64_t start = clock_ms();
-	long count = received_count(in);
+	bool joins;
+	long count = received_count(in, &joins);
 	char ms[24];
-	int fd, r, joins = header_would_join(in);
+	int fd, r;
 
-	if (count < 0 || joins < 0)
+	if (count < 0)
 		return failed(call, "message");
 	if (joins) {
 		log_event(&call->log, "done", "verdict", "554", "why", "message begins with white space", (char *)NULL);
@@ -155,28 +156,26 @@ serve(struct call *call, void *arg)
 }
 
 int
-main(int argc, char **argv)
+stamp_ready(struct ready *r, int argc, char *argv[])
 {
-	static const struct stage stage = {
-		.name = "stamp", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
-	};
-	struct conf conf = { 0 };
-	struct stage_options options;
+	struct conf *conf = ready_conf(r, sizeof *conf);
 	int c;
 
-	stage_options(&options);
+	if (!conf)
+		return CHAIN_LATER;
+	r->stage = (struct stage){ .name = "stamp", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
 	while ((c = getopt(argc, argv, "+ps" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'p':
-			conf.options |= RECEIVED_PRIVATE;
+			conf->options |= RECEIVED_PRIVATE;
 			break;
 		case 's':
-			conf.options |= RECEIVED_SUBJECT;
+			conf->options |= RECEIVED_SUBJECT;
 			break;
 		default:
-			if (c == '?' || stage_option(&options, "stamp", c, optarg) < 0)
+			if (c == '?' || stage_option(&r->options, "stamp", c, optarg) < 0)
 				return stage_misuse(usage);
 		}
-	conf.next = argv + optind;
-	return stage_run(&stage, &conf, &options);
+	r->next = conf->next = argv + optind;
+	return 0;
 }

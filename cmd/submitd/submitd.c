@@ -6,9 +6,16 @@
 #include <unistd.h>
 
 #include "chain.h"
+#include "stages.h"
 #include "submission.h"
 
 enum { CHECK_WORDS = 64 }; /* of the command that -r names */
+
+struct conf {
+	struct submission_conf submission;
+	struct domains domains;
+	char *check[CHECK_WORDS + 1];
+};
 
 static int
 usage(void)
@@ -53,75 +60,92 @@ split(char *s, char *words[CHECK_WORDS + 1])
 static int
 reload(void *arg, const struct log *log)
 {
-	struct submission_conf *conf = arg;
+	struct conf *conf = arg;
 	const char *path;
 
-	if (domains_open(conf->domains, &path) == 0)
+	if (domains_open(&conf->domains, &path) == 0)
 		return 0;
 	log_error(log, "failed", "%s:", path);
 	return -1;
 }
 
-int
-main(int argc, char *argv[])
+static int
+serve(struct call *call, void *arg)
 {
-	const struct stage stage = {
-		.name = "submitd", .kind = STAGE_SESSION, .owner = FACTS_SUBMITD, .serve = submission_serve, .reload = reload
+	return submission_serve(call, &((struct conf *)arg)->submission);
+}
+
+static void
+release(void *arg)
+{
+	struct conf *conf = arg;
+
+	domains_close(&conf->domains);
+	free(conf);
+}
+
+int
+submitd_ready(struct ready *r, int argc, char *argv[])
+{
+	struct conf *conf = ready_conf(r, sizeof *conf);
+	struct submission_conf *s;
+	const char *path;
+	int c, bad = 0;
+
+	if (!conf)
+		return CHAIN_LATER;
+	r->stage = (struct stage){
+		.name = "submitd", .kind = STAGE_SESSION, .owner = FACTS_SUBMITD, .serve = serve, .reload = reload
 	};
-	struct domains domains = { .open = false };
-	struct submission_conf conf = {
-		.domains = &domains,
+	r->release = release;
+	s = &conf->submission;
+	*s = (struct submission_conf){
+		.domains = &conf->domains,
 		.command_wait_s = CHAIN_COMMAND_WAIT_S,
 		.answer_s = CHAIN_ANSWER_S,
 		.session_s = CHAIN_SESSION_S,
 		.errors_max = CHAIN_ERRORS_MAX,
 	};
-	struct stage_options options;
-	char *check[CHECK_WORDS + 1];
-	const char *path;
-	int c, bad = 0;
-
-	stage_options(&options);
 	while ((c = getopt(argc, argv, "+bD:e:L:r:S:T:t:w:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'b':
-			conf.mend = true;
+			s->mend = true;
 			break;
 		case 'D':
-			domains.labels_path = optarg;
+			conf->domains.labels_path = optarg;
 			break;
 		case 'L':
-			bad |= number(optarg, 1000000000, &conf.line_max);
+			bad |= number(optarg, 1000000000, &s->line_max);
 			break;
 		case 'T':
-			domains.tlds_path = optarg;
+			conf->domains.tlds_path = optarg;
 			break;
 		case 'e':
-			bad |= number(optarg, 1000000, &conf.errors_max);
+			bad |= number(optarg, 1000000, &s->errors_max);
 			break;
 		case 'r':
-			bad |= split(optarg, check);
-			conf.check = check;
+			bad |= split(optarg, conf->check);
+			s->check = conf->check;
 			break;
 		case 'S':
-			bad |= number(optarg, 604800, &conf.session_s);
+			bad |= number(optarg, 604800, &s->session_s);
 			break;
 		case 't':
-			bad |= number(optarg, 86400, &conf.answer_s);
+			bad |= number(optarg, 86400, &s->answer_s);
 			break;
 		case 'w':
-			bad |= number(optarg, 86400, &conf.command_wait_s);
+			bad |= number(optarg, 86400, &s->command_wait_s);
 			break;
 		default:
-			if (c == '?' || stage_option(&options, "submitd", c, optarg) < 0)
+			if (c == '?' || stage_option(&r->options, "submitd", c, optarg) < 0)
 				return usage();
 		}
 	if (bad || optind == argc)
 		return usage();
-	if (domains_open(&domains, &path) < 0) {
+	if (domains_open(&conf->domains, &path) < 0) {
 		fprintf(stderr, "submitd: %s: %s\n", path, strerror(errno));
 		return CHAIN_MISUSE;
 	}
-	conf.next = argv + optind;
-	return stage_run(&stage, &conf, &options);
+	r->next = s->next = argv + optind;
+	return 0;
 }

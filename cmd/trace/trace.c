@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "envelope.h"
 #include "message.h"
-#include "stage.h"
+#include "stages.h"
 
 enum {
 	FACTS_A_LINE = 6,
@@ -103,7 +103,7 @@ serve_message(struct call *call, const struct conf *conf, const struct envelope 
 	if (stage_deliver(call, conf->next, call->in, call->envelope, e->nrcpt, start_ms + late * 1000, &v) < 0)
 		return stage_verdict(call, REPLY_NO_MEMORY, NULL);
 	show_verdict(call, &v, start_ms, conf->verbose);
-	r = verdict_pass(call->out, &v);
+	r = stage_pass(call, &v);
 	if (r < 0)
 		log_error(&call->log, "failed", "verdict:");
 	verdict_free(&v);
@@ -133,30 +133,30 @@ serve(struct call *call, void *arg)
 }
 
 int
-main(int argc, char *argv[])
+trace_ready(struct ready *r, int argc, char *argv[])
 {
-	struct stage stage = { .name = "trace", .kind = STAGE_SESSION, .owner = FACTS_NOBODY, .serve = serve };
-	struct stage_options options;
-	struct conf conf = { 0 };
-	bool usage = false;
+	struct conf *conf = ready_conf(r, sizeof *conf);
+	bool in_chain = r->inner || getenv("MSA_MESSAGE"), usage = false;
 	int c;
 
-	if (getenv("MSA_MESSAGE"))
-		stage.kind = STAGE_MESSAGE;
-	stage_options(&options);
+	if (!conf)
+		return CHAIN_LATER;
+	r->stage = (struct stage){ .name = "trace", .kind = STAGE_SESSION, .owner = FACTS_NOBODY, .serve = serve };
+	if (in_chain)
+		r->stage.kind = STAGE_MESSAGE;
 	while ((c = getopt(argc, argv, "+mv" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'm':
-			stage.kind = STAGE_MESSAGE;
+			r->stage.kind = STAGE_MESSAGE;
 			break;
 		case 'v':
-			conf.verbose = true;
+			conf->verbose = true;
 			break;
 		default:
-			usage |= c == '?' || stage_option(&options, "trace", c, optarg) < 0;
+			usage |= c == '?' || stage_option(&r->options, "trace", c, optarg) < 0;
 		}
-	if (usage || optind == argc || (stage.kind == STAGE_MESSAGE && !options.path && !getenv("MSA_MESSAGE")))
+	if (usage || optind == argc || (r->stage.kind == STAGE_MESSAGE && !r->options.path && !in_chain))
 		return stage_misuse("usage: trace [-mv] " STAGE_USAGE " prog [arg ...]");
-	conf.next = argv + optind;
-	return stage_run(&stage, &conf, &options);
+	r->next = conf->next = argv + optind;
+	return 0;
 }

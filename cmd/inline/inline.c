@@ -1,0 +1,93 @@
+/* ISC licence, see LICENSE. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chain.h"
+#include "joined.h"
+#include "stages.h"
+
+/* By name, as the word stands in the chain: one with a slash is somebody else's program. */
+static const struct {
+	const char *name;
+	ready_fn *make;
+} stages[] = {
+	{ "bounce", bounce_ready },
+	{ "lmtp-inject", lmtp_inject_ready },
+	{ "maildir-inject", maildir_inject_ready },
+	{ "qualify", qualify_ready },
+	{ "smtp-inject", smtp_inject_ready },
+	{ "spool", spool_ready },
+	{ "stamp", stamp_ready },
+	{ "submitd", submitd_ready },
+	{ "trace", trace_ready },
+};
+
+static ready_fn *
+find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof stages / sizeof *stages; i++)
+		if (strcmp(stages[i].name, name) == 0)
+			return stages[i].make;
+	return NULL;
+}
+
+/* What only works for a program of its own. */
+static const char *
+objection(const struct ready *r)
+{
+	if (r->instead)
+		return "has an option that prints something and ends";
+	if (r->inner && r->stage.kind != STAGE_MESSAGE)
+		return "serves sessions, so it can only be the first";
+	if (r->inner && (r->options.path || r->options.user || r->options.nallow > 0))
+		return "has -A, -l or -U, which are the first one's to have";
+	return NULL;
+}
+
+/* Make the stage at words ready, and those behind it that are ours. 0, or the exit code. */
+static int
+join(struct joined *j, int argc, char *argv[])
+{
+	ready_fn *make;
+
+	for (j->n = 0; argc > 0 && j->n < JOINED_MAX && (make = find(*argv)); j->n++) {
+		struct ready *r = &j->stage[j->n];
+		const char *why;
+		int result, used;
+
+		*r = (struct ready){ .inner = j->n > 0 };
+		stage_options(&r->options);
+		j->words[j->n] = argv;
+		optind = 1;
+		result = make(r, argc, argv);
+		why = result == 0 ? objection(r) : NULL;
+		if (why)
+			fprintf(stderr, "inline: %s %s\n", *argv, why);
+		if (result != 0 || why) {
+			j->n++;
+			return why ? CHAIN_MISUSE : result;
+		}
+		used = r->next ? (int)(r->next - argv) : argc;
+		argv += used;
+		argc -= used;
+	}
+	return 0;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct joined j = { .n = 0 };
+	int result;
+
+	if (argc < 2 || !find(argv[1]))
+		return stage_misuse("usage: inline stage [option ...] [prog [arg ...]]");
+	result = join(&j, argc - 1, argv + 1);
+	if (result == 0)
+		result = joined_run(&j);
+	joined_release(&j);
+	return result;
+}

@@ -1,0 +1,138 @@
+/* ISC licence, see LICENSE. */
+#include "joined.h"
+
+#include <errno.h>
+
+#include "chain.h"
+
+const struct ready *
+joined_find(const struct joined *j, char *const argv[])
+{
+	size_t i;
+
+	for (i = 1; j && i < j->n; i++)
+		if (j->words[i] == argv)
+			return &j->stage[i];
+	return NULL;
+}
+
+int
+joined_next(struct call *call, const struct ready *stage)
+{
+	const char *name = call->log.stage;
+	int r;
+
+	call->log.stage = stage->stage.name;
+	r = stage->stage.serve(call, stage->conf);
+	call->log.stage = name;
+	return r;
+}
+
+int
+joined_deliver(const struct call *call, const struct ready *stage, int msg, int envelope, size_t n, struct verdict *v)
+{
+	struct buf text = { 0 };
+	struct call inner = {
+		.in = msg,
+		.out = -1,
+		.envelope = envelope,
+		.stop = -1,
+		.resident = true, /* its caller goes on after it, so it may not become another program */
+		.joined = call->joined,
+		.verdict = &text,
+		.log = call->log,
+	};
+	int r = -1, code;
+
+	inner.log.stage = stage->stage.name;
+	if (facts_copy(&inner.facts, &call->facts) == 0 && stage_learn(&stage->stage, &inner) == 0) {
+		code = stage->stage.serve(&inner, stage->conf);
+		/* It was given whole or not at all. */
+		r = stage_judge(call, stage->stage.name, &text, text.len ? VERDICT_DOT : VERDICT_EXIT, code, n, v);
+	}
+	facts_free(&inner.facts);
+	buf_free(&text);
+	if (r < 0)
+		errno = ENOMEM;
+	return r;
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	struct joined *j = arg;
+	int r;
+
+	call->joined = j;
+	r = j->stage[0].stage.serve(call, j->stage[0].conf);
+	if (!call->resident)
+		joined_idle(j);
+	return r;
+}
+
+/* All that can be used anew is; -1 where something cannot, so that the workers stay as they are. */
+static int
+reload(void *arg, const struct log *log)
+{
+	struct joined *j = arg;
+	struct log own = *log;
+	int r = 0;
+	size_t i;
+
+	for (i = 0; i < j->n; i++) {
+		const struct stage *s = &j->stage[i].stage;
+
+		own.stage = s->name;
+		if (s->reload && s->reload(j->stage[i].conf, &own) < 0)
+			r = -1;
+	}
+	return r;
+}
+
+void
+joined_idle(void *joined)
+{
+	struct joined *j = joined;
+	size_t i;
+
+	for (i = 0; i < j->n; i++)
+		if (j->stage[i].stage.idle)
+			j->stage[i].stage.idle(j->stage[i].conf);
+}
+
+int
+joined_idle_s(const struct joined *j)
+{
+	int least = 0;
+	size_t i;
+
+	for (i = 0; i < j->n; i++) {
+		const struct stage *s = &j->stage[i].stage;
+
+		if (s->idle && s->idle_s > 0 && (least == 0 || s->idle_s < least))
+			least = s->idle_s;
+	}
+	return least;
+}
+
+int
+joined_run(struct joined *j)
+{
+	struct stage whole = j->stage[0].stage;
+
+	whole.serve = serve;
+	whole.reload = reload;
+	whole.idle = joined_idle;
+	whole.idle_s = joined_idle_s(j);
+	return stage_run(&whole, j, &j->stage[0].options);
+}
+
+void
+joined_release(struct joined *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->n; i++)
+		ready_release(&j->stage[i]);
+	j->n = 0;
+}

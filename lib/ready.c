@@ -1,0 +1,34 @@
+/* ISC licence, see LICENSE. */
+#include "ready.h"
+
+#include <stdlib.h>
+
+void *
+ready_conf(struct ready *r, size_t size)
+{
+	r->conf = calloc(1, size);
+	r->release = free;
+	return r->conf;
+}
+
+void
+ready_release(struct ready *r)
+{
+	if (r->release)
+		r->release(r->conf);
+	*r = (struct ready){ 0 };
+}
+
+int
+ready_main(ready_fn *make, int argc, char *argv[])
+{
+	struct ready r = { 0 };
+	int result;
+
+	stage_options(&r.options);
+	result = make(&r, argc, argv);
+	if (result == 0)
+		result = r.instead ? r.instead(r.conf, &r.options) : stage_run(&r.stage, r.conf, &r.options);
+	ready_release(&r);
+	return result;
+}
