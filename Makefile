@@ -24,13 +24,14 @@ LINK = -Wl,-z,relro,-z,now
 
 LIB = lib/addr.o lib/base64.o lib/buf.o lib/child.o lib/cleartext.o lib/client.o lib/clientauth.o lib/clock.o \
 	lib/conn.o lib/data.o lib/delivery.o lib/domains.o lib/dsn.o lib/edit.o lib/ehlo.o lib/envelope.o \
-	lib/events.o lib/facts.o lib/handover.o lib/header.o lib/helper.o lib/id.o lib/injector.o lib/intake.o \
-	lib/joined.o lib/listener.o lib/log.o lib/mailaddr.o lib/maildir.o lib/mailing.o lib/message.o lib/msgtext.o \
-	lib/next.o lib/nexthop.o lib/options.o lib/os.o lib/param.o lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o \
-	lib/ready.o lib/received.o lib/refusals.o lib/relay.o lib/reply.o lib/report.o lib/rules.o lib/sasl.o \
-	lib/side.o lib/spool.o lib/spooled.o lib/stage.o lib/starter.o lib/submission.o lib/table.o lib/tail.o \
-	lib/tlsconf.o lib/tlslink.o lib/tlspump.o lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o \
-	lib/transaction.o lib/userdb.o lib/verb.o lib/verdict.o
+	lib/events.o lib/exchange.o lib/external.o lib/facts.o lib/handover.o lib/header.o lib/helper.o lib/id.o \
+	lib/injector.o lib/intake.o lib/joined.o lib/listener.o lib/log.o lib/mailaddr.o lib/maildir.o \
+	lib/mailing.o lib/message.o lib/msgtext.o lib/next.o lib/nexthop.o lib/options.o lib/os.o lib/param.o \
+	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/ready.o lib/received.o lib/refusals.o lib/relay.o \
+	lib/reply.o lib/report.o lib/rules.o lib/sasl.o lib/side.o lib/spool.o lib/spooled.o lib/stage.o \
+	lib/starter.o lib/submission.o lib/table.o lib/tail.o lib/tlsconf.o lib/tlslink.o lib/tlspump.o \
+	lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o \
+	lib/verdict.o
 
 BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/inline bin/lmtp-inject bin/maildir-inject \
 	bin/msa-passwd bin/qualify bin/resume bin/rewind bin/route bin/saslc bin/smtp-inject bin/spool bin/spoold \

@@ -65,6 +65,12 @@ enum userdb_result {
 enum userdb_result userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label);
 
 /*
+ * May the user log in, who has proved by something else than a password who it is? USERDB_RIGHT, also where there is no
+ * credential; UNKNOWN, LOCKED or ERROR.
+ */
+enum userdb_result userdb_admits(struct userdb *db, const char *name);
+
+/*
  * Append the verifier for SCRAM-SHA-256, the first of the user's that is one. Where there is none (USERDB_UNKNOWN,
  * LOCKED, or WRONG: other credentials only) it is one that no password fits, the same for the same user each time.
  * Result else USERDB_RIGHT or USERDB_ERROR.

@@ -11,19 +11,17 @@
 #include <openssl/crypto.h>
 #include <sasl/saslplug.h>
 
-#include "ehlo.h"
-
-enum { HOST_MAX = 256 };
+#include "exchange.h"
+#include "external.h"
 
 static const char service_name[] = "smtp"; /* RFC 4954 4 */
 static const char store_mechs[] = "PLAIN LOGIN SCRAM-SHA-256";
 static const char plugin_name[] = "msa";
 
-/* A function as Cyrus's lists of callbacks hold it. */
-#define PROC(f) ((int (*)(void))(void (*)(void))(f))
+const char sasl_login[] = "LOGIN", sasl_external[] = "EXTERNAL";
 
 /*
- * Callbacks for the library. In all of them context is the service or the exchange.
+ * Callbacks for the library. In all of them context is the service.
  */
 
 /* The store's answers to what else a configuration file would say. */
@@ -81,72 +79,6 @@ log_nothing(void *context, int level, const char *message)
 	(void)level;
 	(void)message;
 	return SASL_OK;
-}
-
-/* Cyrus's own troubles. Never the levels above errors: the highest of them logs passwords. */
-static int
-log_trouble(void *context, int level, const char *message)
-{
-	const struct exchange *x = context;
-
-	if (level == SASL_LOG_ERR && message)
-		log_event(x->log, "sasl", "text", message, (char *)NULL);
-	return SASL_OK;
-}
-
-/* Without this Cyrus knows no difference between example.net and Example.NET. */
-static int
-canon_user(sasl_conn_t *conn, void *context, const char *in, unsigned inlen, unsigned flags, const char *realm,
-    char *out, unsigned max, unsigned *len)
-{
-	char name[USERDB_NAME_MAX + 1];
-
-	(void)conn;
-	(void)context;
-	(void)flags;
-	(void)realm;
-	if (userdb_name(name, in, inlen) < 0 || strlen(name) > max)
-		return SASL_BADAUTH;
-	*len = (unsigned)strlen(name);
-	memcpy(out, name, *len + 1); /* max does not count the NUL */
-	return SASL_OK;
-}
-
-static int
-sasl_code(enum userdb_result r)
-{
-	return r == USERDB_RIGHT ? SASL_OK : r == USERDB_ERROR ? SASL_UNAVAIL : SASL_BADAUTH;
-}
-
-/* PLAIN, LOGIN: the password against the store. */
-static int
-check_password(sasl_conn_t *conn, void *context, const char *user, const char *pass, unsigned len,
-    struct propctx *props)
-{
-	struct exchange *x = context;
-
-	(void)conn;
-	(void)props;
-	x->found = userdb_check(x->service->db, user, pass, len, x->label);
-	x->asked = true;
-	return sasl_code(x->found);
-}
-
-/* Nobody may act as somebody else. */
-static int
-authorize(sasl_conn_t *conn, void *context, const char *wanted, unsigned wanted_len, const char *user, unsigned len,
-    const char *realm, unsigned realm_len, struct propctx *props)
-{
-	struct exchange *x = context;
-
-	(void)conn;
-	(void)realm;
-	(void)realm_len;
-	(void)props;
-	if (wanted_len == len && memcmp(wanted, user, len) == 0)
-		return SASL_OK;
-	x->reason = "another authorization identity";
-	return SASL_NOAUTHZ;
 }
 
 /* SCRAM: Cyrus's plugin asks for authPassword (RFC 5803), and for userPassword, which we do not have. */
@@ -243,10 +175,19 @@ list_has(const char *list, const char *name, size_t len)
 	return false;
 }
 
-/* What is offered: those wanted (NULL: all) of those there are. LOGIN is where PLAIN is. 0, or -1 and s->trouble. */
+/* LOGIN is where PLAIN is, EXTERNAL where the table is. */
+static bool
+is_there(const struct sasl_service *s, const char *there, const char *mech, size_t len)
+{
+	return list_has(there, mech, len) || (list_has(sasl_login, mech, len) && list_has(there, "PLAIN", 5)) ||
+	    (s->certs && list_has(sasl_external, mech, len));
+}
+
+/* What there is for a peer: what is wanted (NULL: all) of what we have. 0, or -1 and s->trouble. */
 static int
 choose(struct sasl_service *s, const char *wanted, const char *there)
 {
+	const size_t room = sizeof s->mechs - (s->certs ? sizeof sasl_external : 0);
 	size_t used = 0, i, n;
 
 	if (!wanted)
@@ -255,12 +196,11 @@ choose(struct sasl_service *s, const char *wanted, const char *there)
 		n = strcspn(wanted, " ");
 		if (n == 0)
 			continue;
-		if (!list_has(there, wanted, n) && !(n == 5 && strncasecmp(wanted, "LOGIN", n) == 0 &&
-		    list_has(there, "PLAIN", 5))) {
+		if (!is_there(s, there, wanted, n)) {
 			snprintf(s->trouble, sizeof s->trouble, "no mechanism %.*s in Cyrus SASL", n < 40 ? (int)n : 40, wanted);
 			return -1;
 		}
-		if (used + n + 1 >= sizeof s->mechs)
+		if (used + n + 1 >= room)
 			break;
 		if (used)
 			s->mechs[used++] = ' ';
@@ -268,19 +208,23 @@ choose(struct sasl_service *s, const char *wanted, const char *there)
 			s->mechs[used++] = (char)(wanted[i] >= 'a' && wanted[i] <= 'z' ? wanted[i] - 32 : wanted[i]);
 	}
 	s->mechs[used] = '\0';
+	if (s->certs && !list_has(s->mechs, sasl_external, sizeof sasl_external - 1))
+		used += (size_t)snprintf(s->mechs + used, sizeof s->mechs - used, "%s%s", used ? " " : "", sasl_external);
 	if (used == 0)
 		snprintf(s->trouble, sizeof s->trouble, "no mechanism in Cyrus SASL");
 	return used ? 0 : -1;
 }
 
-static int
-set_properties(sasl_conn_t *conn, const struct facts *facts)
+int
+sasl_conn_open(sasl_conn_t **conn, const char *host, const struct facts *facts, const sasl_callback_t *callbacks)
 {
 	const sasl_security_properties_t none = { .security_flags = SASL_SEC_NOANONYMOUS }; /* max_ssf 0: no layer */
 	sasl_ssf_t ssf = facts && facts_is_tls(facts) ? (sasl_ssf_t)facts_number(facts, "SSL_CIPHER_USEKEYSIZE", 128) : 0;
-	int r = sasl_setprop(conn, SASL_SEC_PROPS, &none);
+	int r = sasl_server_new(service_name, host, NULL, NULL, NULL, callbacks, 0, conn);
 
-	return r == SASL_OK ? sasl_setprop(conn, SASL_SSF_EXTERNAL, &ssf) : r;
+	if (r == SASL_OK)
+		r = sasl_setprop(*conn, SASL_SEC_PROPS, &none);
+	return r == SASL_OK ? sasl_setprop(*conn, SASL_SSF_EXTERNAL, &ssf) : r;
 }
 
 /* Ask Cyrus once what it has, without a peer. */
@@ -290,10 +234,8 @@ choose_from_cyrus(struct sasl_service *s, const char *wanted)
 	sasl_conn_t *conn = NULL;
 	const char *list = "";
 	/* A name, lest Cyrus ask the resolver for ours. */
-	int r = sasl_server_new(service_name, "localhost", NULL, NULL, NULL, NULL, 0, &conn);
+	int r = sasl_conn_open(&conn, "localhost", NULL, NULL);
 
-	if (r == SASL_OK)
-		r = set_properties(conn, NULL);
 	if (r == SASL_OK)
 		r = sasl_listmech(conn, NULL, "", " ", "", &list, NULL, NULL);
 	if (r != SASL_OK && r != SASL_NOMECH)
@@ -326,22 +268,23 @@ take_config(struct sasl_service *s, const char *config)
 }
 
 int
-sasl_service_open(struct sasl_service *s, struct userdb *db, const char *config, const char *mechs, const char **why)
+sasl_service_open(struct sasl_service *s, struct userdb *db, struct table *certs, const char *config,
+    const char *mechs, const char **why)
 {
 	int r, n = 0;
 
-	*s = (struct sasl_service){ .db = db };
+	*s = (struct sasl_service){ .db = db, .certs = certs };
 	*why = s->trouble;
 	if (!db && take_config(s, config) < 0) {
 		sasl_service_close(s);
 		return -1;
 	}
-	s->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, PROC(log_nothing), s };
+	s->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_nothing), s };
 	if (db) {
-		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_GETOPT, PROC(get_option), s };
-		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_VERIFYFILE, PROC(verify_file), s };
+		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_GETOPT, SASL_PROC(get_option), s };
+		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_VERIFYFILE, SASL_PROC(verify_file), s };
 	} else if (s->dir)
-		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_GETCONFPATH, PROC(get_config_path), s };
+		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_GETCONFPATH, SASL_PROC(get_config_path), s };
 	s->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	r = init_blind(s->callbacks, s->app); /* without a name: no configuration file */
 	if (r == SASL_OK && db)
@@ -364,177 +307,26 @@ sasl_service_close(struct sasl_service *s)
 	s->app = s->dir = NULL;
 }
 
-bool
-sasl_service_offers(const struct sasl_service *s, const char *mech, size_t len)
-{
-	return list_has(s->mechs, mech, len);
-}
-
-/*
- * Exchanges.
- */
-
-static enum exchange_result
-refuse(struct exchange *x, const char *reason)
-{
-	x->reason = reason;
-	return EXCHANGE_REFUSED;
-}
-
-/* x->user: what Cyrus calls the user by now, if it is a name that a later stage can be given. */
-static int
-learn_user(struct exchange *x, int property)
-{
-	const void *user = NULL;
-
-	x->user[0] = '\0';
-	if (sasl_getprop(x->conn, property, &user) != SASL_OK || !user)
-		return -1;
-	return userdb_name(x->user, user, strlen(user));
-}
-
-static enum exchange_result
-judge(struct exchange *x, int r)
-{
-	if (r == SASL_CONTINUE)
-		return EXCHANGE_CHALLENGE;
-	if (r == SASL_OK)
-		return learn_user(x, SASL_USERNAME) == 0 ? EXCHANGE_DONE : refuse(x, "unusable user name");
-	learn_user(x, SASL_AUTHUSER);
-	if (x->asked && x->found == USERDB_ERROR) {
-		x->reason = "user store cannot be read";
-		return EXCHANGE_LATER;
-	}
-	switch (r) {
-	case SASL_BADAUTH:
-	case SASL_NOUSER:
-	case SASL_NOAUTHZ:
-	case SASL_NOVERIFY:
-	case SASL_EXPIRED:
-	case SASL_DISABLED:
-	case SASL_PWLOCK:
-	case SASL_TRANS:
-	case SASL_TOOWEAK:
-	case SASL_ENCRYPT:
-	case SASL_BADPROT:
-	case SASL_BADPARAM:
-	case SASL_BADMAC:
-	case SASL_BADBINDING:
-		break;
-	default:
-		x->reason = sasl_errstring(r, NULL, NULL);
-		return EXCHANGE_LATER;
-	}
-	if (x->reason)
-		return EXCHANGE_REFUSED;
-	if (!x->asked)
-		return refuse(x, r == SASL_BADPROT ? "malformed response" : sasl_errstring(r, NULL, NULL));
-	return refuse(x, x->found == USERDB_UNKNOWN ? "unknown user" : x->found == USERDB_LOCKED ? "user is locked" :
-	    r == SASL_BADPROT ? "malformed response" : "wrong password");
-}
-
-/* LOGIN, which has no specification beyond draft-murchison-sasl-login. response NULL: none yet. */
-static enum exchange_result
-login(struct exchange *x, const char *response, size_t len)
-{
-	static const char user[] = "Username:", password[] = "Password:";
-
-	if (response && (memchr(response, '\0', len) || (!x->has_login_user && len == 0)))
-		return refuse(x, "malformed response");
-	if (!response) {
-		x->challenge = user;
-		x->challenge_len = sizeof user - 1;
-		return EXCHANGE_CHALLENGE;
-	}
-	if (!x->has_login_user) {
-		if (buf_add(&x->login_user, response, len) < 0)
-			return judge(x, SASL_NOMEM);
-		x->has_login_user = true;
-		x->challenge = password;
-		x->challenge_len = sizeof password - 1;
-		return EXCHANGE_CHALLENGE;
-	}
-	return judge(x, sasl_checkpass(x->conn, x->login_user.p, (unsigned)x->login_user.len, response, (unsigned)len));
-}
-
-static void
-take_features(server_sasl_mechanism_t *m, sasl_info_callback_stage_t at, void *features)
-{
-	if (at == SASL_INFO_LIST_MECH)
-		*(unsigned *)features = m->plug->features;
-}
-
-static bool
-is_server_first(const char *mech)
-{
-	unsigned features = 0;
-
-	return sasl_server_plugin_info(mech, take_features, &features) == SASL_OK && features & SASL_FEAT_SERVER_FIRST;
-}
-
-enum exchange_result
-exchange_begin(struct exchange *x, struct sasl_service *s, const struct facts *facts, const struct log *log,
-    const char *mech, size_t mech_len, const char *response, size_t len)
-{
-	char host[HOST_MAX];
-	const char *out = NULL;
-	unsigned out_len = 0;
-	size_t i;
-	int r, n = 0;
-
-	*x = (struct exchange){ .service = s, .log = log };
-	for (i = 0; i < mech_len && i < SASL_MECHS_MAX; i++)
-		x->mech[i] = (char)(mech[i] >= 'a' && mech[i] <= 'z' ? mech[i] - 32 : mech[i]);
-	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, PROC(log_trouble), x };
-	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, PROC(authorize), x };
-	if (s->db) {
-		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_CANON_USER, PROC(canon_user), x };
-		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, PROC(check_password), x };
-	}
-	x->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
-	r = sasl_server_new(service_name, ehlo_host(facts, host, sizeof host), NULL, NULL, NULL, x->callbacks, 0, &x->conn);
-	if (r == SASL_OK)
-		r = set_properties(x->conn, facts);
-	if (r != SASL_OK) {
-		x->reason = sasl_errstring(r, NULL, NULL);
-		return EXCHANGE_LATER;
-	}
-	if (strcmp(x->mech, "LOGIN") == 0)
-		return login(x, response, len); /* an initial response is the user's name: some clients send it */
-	r = sasl_server_start(x->conn, x->mech, response, (unsigned)len, &out, &out_len);
-	if (r == SASL_BADPROT && response && is_server_first(x->mech))
-		return EXCHANGE_SERVER_FIRST;
-	x->challenge = out ? out : "";
-	x->challenge_len = out_len;
-	return judge(x, r);
-}
-
-enum exchange_result
-exchange_step(struct exchange *x, const char *response, size_t len)
-{
-	const char *out = NULL;
-	unsigned out_len = 0;
-	int r;
-
-	if (strcmp(x->mech, "LOGIN") == 0)
-		return login(x, response, len);
-	r = sasl_server_step(x->conn, response, (unsigned)len, &out, &out_len);
-	x->challenge = out ? out : "";
-	x->challenge_len = out_len;
-	return judge(x, r);
-}
-
-bool
-exchange_is_known(const struct exchange *x)
-{
-	return x->asked && x->found != USERDB_UNKNOWN && x->found != USERDB_ERROR;
-}
-
 void
-exchange_end(struct exchange *x)
+sasl_service_list(const struct sasl_service *s, const struct facts *facts, char *list)
 {
-	if (x->conn)
-		sasl_dispose(&x->conn);
-	buf_wipe(&x->login_user);
-	explicit_bzero(x, sizeof *x);
+	size_t used = 0, n;
+	const char *p;
+
+	*list = '\0';
+	for (p = s->mechs; *p; p += n + (p[n] == ' ')) {
+		n = strcspn(p, " ");
+		if (sasl_service_offers(s, facts, p, n))
+			used += (size_t)snprintf(list + used, SASL_MECHS_MAX + 1 - used, "%s%.*s", used ? " " : "", (int)n, p);
+	}
+}
+
+bool
+sasl_service_offers(const struct sasl_service *s, const struct facts *facts, const char *mech, size_t len)
+{
+	char user[USERDB_NAME_MAX + 1];
+
+	if (!list_has(s->mechs, mech, len))
+		return false;
+	return !list_has(sasl_external, mech, len) || external_find(s->certs, facts, user) != EXTERNAL_NOBODY;
 }

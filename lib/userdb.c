@@ -398,6 +398,18 @@ userdb_check(struct userdb *db, const char *name, const char *password, size_t l
 }
 
 enum userdb_result
+userdb_admits(struct userdb *db, const char *name)
+{
+	struct buf value = { 0 };
+	int found = get(db, name, &value);
+	enum userdb_result result = found < 0 ? USERDB_ERROR : !found ? USERDB_UNKNOWN : is_locked(&value) ? USERDB_LOCKED :
+	    USERDB_RIGHT;
+
+	buf_wipe(&value);
+	return result;
+}
+
+enum userdb_result
 userdb_scram(struct userdb *db, const char *name, struct buf *verifier, char *label)
 {
 	struct buf value = { 0 };

@@ -15,13 +15,14 @@ enum {
 	ATTEMPTS = 3,
 	ATTEMPTS_MAX = 100,
 	WAIT_MAX_S = 3600,
+	TROUBLE_ROOM = 512, /* of what is said about a file */
 };
 
 static int
 usage(void)
 {
-	fputs("usage: authd [-p] [-a attempts] [-m mechanisms] [-t seconds] " STAGE_USAGE " -u users.cdb | -s service "
-	    "prog [arg ...]\n", stderr);
+	fputs("usage: authd [-p] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE
+	    " -u users.cdb | -s service prog [arg ...]\n", stderr);
 	return CHAIN_MISUSE;
 }
 
@@ -35,39 +36,66 @@ number(const char *s, int max)
 	return *s >= '0' && *s <= '9' && *end == '\0' && n <= max ? (int)n : 0;
 }
 
-/* Open the store and start Cyrus. What goes wrong is told by the dialogue: to the log, and to the peer. */
+/* Open store and table, where they are given; both or none. 0, or -1 with errno and what is wrong in text. */
+static int
+open_tables(const struct authd *a, struct userdb *db, struct table *certs, char *text, size_t cap)
+{
+	const char *why;
+	int e;
+
+	if (a->store && userdb_open(db, a->store, &why) < 0) {
+		e = errno;
+		snprintf(text, cap, "%s: %s", a->store, why ? why : strerror(e));
+		errno = e;
+		return -1;
+	}
+	if (a->certs_path && table_open(certs, a->certs_path) < 0) {
+		e = errno;
+		snprintf(text, cap, "%s: %s", a->certs_path, e == EPROTO ? "not a cdb" : strerror(e));
+		if (a->store)
+			userdb_close(db);
+		errno = e;
+		return -1;
+	}
+	return 0;
+}
+
+/* Open the tables and start Cyrus. What goes wrong is told by the dialogue: to the log, and to the peer. */
 static void
 prepare(struct authd *a, const char *config, const char *mechs, char *text, size_t cap)
 {
-	const char *why;
-
 	os_undumpable(); /* passwords come through here: no core, and no tracer of our uid; exec makes it as it was */
 	a->trouble_exit = CHAIN_MISUSE;
-	if (a->store && userdb_open(a->db, a->store, &why) < 0) {
-		if (errno != EINVAL && errno != ENOENT && errno != EACCES)
+	if (open_tables(a, a->db, a->certs, text, cap) < 0) {
+		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES)
 			a->trouble_exit = CHAIN_LATER;
-		snprintf(text, cap, "%s: %s", a->store, why ? why : strerror(errno));
 		a->trouble = text;
-	} else if (sasl_service_open(&a->service, a->store ? a->db : NULL, config, mechs, &a->trouble) == 0)
+	} else if (sasl_service_open(&a->service, a->store ? a->db : NULL, a->certs_path ? a->certs : NULL, config, mechs,
+	    &a->trouble) == 0)
 		a->trouble = NULL;
 }
 
-/* SIGHUP: the store as it is now. What Cyrus was configured with by -s stays: it is read once for a process. */
+/* SIGHUP: store and table as they are now. What Cyrus was configured with by -s stays: a process reads it once. */
 static int
 reload(void *conf, const struct log *log)
 {
 	struct authd *a = conf;
-	struct userdb fresh;
-	const char *why;
+	struct userdb db;
+	struct table certs;
+	char text[TROUBLE_ROOM];
 
-	if (!a->store)
-		return 0;
-	if (userdb_open(&fresh, a->store, &why) < 0) {
-		log_error(log, "failed", why ? "%s: %s" : "%s:", a->store, why);
+	if (open_tables(a, &db, &certs, text, sizeof text) < 0) {
+		log_error(log, "failed", "%s", text);
 		return -1;
 	}
-	userdb_close(a->db);
-	*a->db = fresh;
+	if (a->store) {
+		userdb_close(a->db);
+		*a->db = db;
+	}
+	if (a->certs_path) {
+		table_close(a->certs);
+		*a->certs = certs;
+	}
 	return 0;
 }
 
@@ -81,14 +109,18 @@ main(int argc, char *argv[])
 	const char *config = NULL, *mechs = NULL;
 	struct stage_options options;
 	struct userdb db;
-	char trouble[512];
+	struct table certs;
+	char trouble[TROUBLE_ROOM];
 	int c;
 
 	stage_options(&options);
-	while ((c = getopt(argc, argv, "+a:m:ps:t:u:" STAGE_OPTIONS)) != -1) {
+	while ((c = getopt(argc, argv, "+a:c:m:ps:t:u:" STAGE_OPTIONS)) != -1) {
 		switch (c) {
 		case 'a':
 			a.attempts = number(optarg, ATTEMPTS_MAX);
+			break;
+		case 'c':
+			a.certs_path = optarg;
 			break;
 		case 'm':
 			mechs = optarg;
@@ -114,6 +146,7 @@ main(int argc, char *argv[])
 	if (!*a.next || !a.store == !config || !a.attempts || !a.wait_ms)
 		return usage();
 	a.db = &db;
+	a.certs = &certs;
 	prepare(&a, config, mechs, trouble, sizeof trouble);
 	if (a.trouble && options.path) { /* its supervisor is to know */
 		fprintf(stderr, "authd: %s\n", a.trouble);

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "ehlo.h"
+#include "exchange.h"
 #include "refusals.h"
 #include "reply.h"
 #include "verb.h"
@@ -101,8 +102,8 @@ hello(struct session *s, enum verb v, char *arg, size_t len)
 		return buf_printf(&s->c.out, "250 %s\r\n", host) < 0 ? STEP_END : STEP_ON;
 	ehlo_from_facts(&e, f);
 	if (s->auth) {
-		e.caps |= CAP_AUTH;
-		memcpy(e.auth, s->conf->service.mechs, sizeof e.auth);
+		sasl_service_list(&s->conf->service, f, e.auth);
+		e.caps |= *e.auth ? CAP_AUTH : 0u;
 	}
 	return ehlo_reply(&s->c.out, &e, host) < 0 ? STEP_END : STEP_ON;
 }
@@ -226,7 +227,8 @@ challenge(struct session *s, struct exchange *x, enum exchange_result *r, bool *
 		return no_line(s, got);
 	if (len == 1 && *line == '*')
 		return answer(s, REPLY_AUTH_CANCELLED);
-	n = base64_decode(line, line, len);
+	/* "=" is for an initial response (RFC 4954 4), but curl has no other word for an empty one; nothing else is meant. */
+	n = x->takes_empty && len == 1 && *line == '=' ? 0 : base64_decode(line, line, len);
 	if (n < 0)
 		step = answer(s, REPLY_AUTH_BASE64);
 	else {
@@ -257,7 +259,7 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 		return answer(s, REPLY_NO_ARGUMENT);
 	if (!s->auth)
 		return answer(s, REPLY_AUTH_NEEDS_TLS);
-	if (!sasl_service_offers(&s->conf->service, arg, mech))
+	if (!sasl_service_offers(&s->conf->service, &s->call->facts, arg, mech))
 		return answer(s, REPLY_NO_MECHANISM);
 	if (initial && strcmp(initial, "=") != 0)
 		n = base64_decode(initial, initial, len - at);

@@ -11,6 +11,8 @@
 struct authd {
 	const char *store;   /* the path of db; NULL: none */
 	struct userdb *db;
+	const char *certs_path; /* the path of certs; NULL: none */
+	struct table *certs;
 	struct sasl_service service;
 	const char *trouble; /* why no call can be served; NULL: all is well */
 	int trouble_exit;    /* and the exit code then */
