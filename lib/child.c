@@ -143,8 +143,15 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 void
 stage_reap(void)
 {
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	for (;;) {
+		siginfo_t info = { .si_pid = 0 };
+
+		/* In our own group is who was not started here, but by a stage that shares the process and waits itself. */
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
+		    getpgid(info.si_pid) == getpgrp())
+			return;
+		waitpid(info.si_pid, NULL, 0);
+	}
 }
 
 void
