@@ -140,11 +140,22 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 	return VERDICT_EXIT;
 }
 
+/*
+ * What stage_start ran has a group of its own. A child in ours is somebody else's who shares the process (helper.h): it
+ * has to stay a zombie until he takes it, or he would kill whoever has its pid by then. So it ends the looking; what may
+ * wait behind it is reaped once he has.
+ */
 void
 stage_reap(void)
 {
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	for (;;) {
+		siginfo_t info = { .si_pid = 0 };
+
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
+		    getpgid(info.si_pid) == getpgrp())
+			return;
+		waitpid(info.si_pid, NULL, 0);
+	}
 }
 
 void
