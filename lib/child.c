@@ -142,7 +142,7 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 
 /*
  * What stage_start ran has a group of its own. A child in ours is somebody else's who shares the process (helper.h): it
- * has to stay a zombie until he takes it, or he would kill whoever has its pid by then. So it ends the looking, and what
+ * has to stay a zombie until he takes it, or he would kill whoever has its pid by then. So it ends the looking; what
  * may wait behind it is reaped once he has.
  */
 void
