@@ -140,13 +140,17 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 	return VERDICT_EXIT;
 }
 
+/*
+ * What stage_start ran has a group of its own. A child in ours is somebody else's who shares the process (helper.h): it
+ * has to stay a zombie until he takes it, or he would kill whoever has its pid by then. So it ends the looking; what
+ * may wait behind it is reaped once he has.
+ */
 void
 stage_reap(void)
 {
 	for (;;) {
 		siginfo_t info = { .si_pid = 0 };
 
-		/* In our own group is who was not started here, but by a stage that shares the process and waits itself. */
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
 		    getpgid(info.si_pid) == getpgrp())
 			return;

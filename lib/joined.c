@@ -70,23 +70,33 @@ serve(struct call *call, void *arg)
 	return r;
 }
 
-/* All that can be used anew is; -1 where something cannot, so that the workers stay as they are. */
+/*
+ * As if each had its own process: what one cannot use anew keeps no other from what is new to it. -1 where nothing is
+ * new, so that the workers stay as they are.
+ */
 static int
 reload(void *arg, const struct log *log)
 {
 	struct joined *j = arg;
 	struct log own = *log;
 	int r = 0;
+	bool fresh = false;
 	size_t i;
 
 	for (i = 0; i < j->n; i++) {
 		const struct stage *s = &j->stage[i].stage;
 
 		own.stage = s->name;
-		if (s->reload && s->reload(j->stage[i].conf, &own) < 0)
+		if (!s->reload)
+			continue;
+		if (s->reload(j->stage[i].conf, &own) == 0)
+			fresh = true;
+		else {
+			log_event(&own, "kept", "reason", "what is new cannot be used", (char *)NULL);
 			r = -1;
+		}
 	}
-	return r;
+	return fresh ? 0 : r;
 }
 
 void

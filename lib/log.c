@@ -97,6 +97,7 @@ end(struct line *l, const struct log *log)
 		size_t skip = strlen(log->stage) + 2; /* syslog writes the name itself */
 
 		l->text[l->len] = '\0';
+		openlog(log->stage, LOG_PID, LOG_MAIL); /* the name is the process's, and several stages may share one */
 		syslog(LOG_MAIL | LOG_INFO, "%s", l->text + skip);
 		return;
 	}

@@ -158,19 +158,37 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 }
 
 static int
+misuse(const char *what, const char *reason)
+{
+	char line[1024];
+
+	snprintf(line, sizeof line, "qualify: %s: %s", what, reason);
+	return stage_misuse(line);
+}
+
+static int
+not_in_a_chain(const char *next)
+{
+	return misuse(next, "MSA_MESSAGE is not set: not in a chain");
+}
+
+static int
 serve(struct call *call, void *arg)
 {
+	const struct conf *conf = arg;
 	struct header h = { 0 };
 	struct completion c = { 0 };
 	int own = -1, r;
 
 	if (call->envelope < 0) {
+		if (*conf->next) /* called by another filter in our process: the next would get nothing */
+			return not_in_a_chain(*conf->next);
 		own = collect(call->in);
 		if (own < 0)
 			return failed(call, "read");
 		call->in = own;
 	}
-	r = serve_file(call, arg, &h, &c);
+	r = serve_file(call, conf, &h, &c);
 	header_free(&h);
 	completion_free(&c);
 	if (own >= 0)
@@ -221,15 +239,6 @@ reload(void *arg, const struct log *log)
 		return 0;
 	log_error(log, "failed", "%s:", path);
 	return -1;
-}
-
-static int
-misuse(const char *what, const char *reason)
-{
-	char line[1024];
-
-	snprintf(line, sizeof line, "qualify: %s: %s", what, reason);
-	return stage_misuse(line);
 }
 
 static int
@@ -286,7 +295,7 @@ qualify_ready(struct ready *r, int argc, char *argv[])
 	if (rules->suffix && !is_qualified(rules->suffix))
 		return misuse("-D", "not a fully qualified domain");
 	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE") && optind < argc)
-		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
+		return not_in_a_chain(argv[optind]);
 	if (open_tables(conf, &path) < 0)
 		return misuse(path, strerror(errno));
 	r->next = conf->next = argv + optind;
