@@ -46,6 +46,7 @@ struct conn {
 	                       * waits by itself, and nobody asks poll first. Not with stop or exact. conn_open sets 0. */
 	struct buf out;       /* replies not yet written */
 	size_t pos, len;      /* in_buf[pos..len) was read and not used */
+	size_t most;          /* octets of in_buf that ever held anything */
 	char head[CONN_HEAD + 1]; /* how the last line that was LINE_LONG began, NUL-ended */
 	char in_buf[CONN_IN_MAX];
 };
@@ -53,6 +54,7 @@ struct conn {
 /* Make c ready for descriptors in and out, which stay the caller's. */
 void conn_open(struct conn *c, int in, int out);
 void conn_close(struct conn *c); /* frees what c owns; closes nothing */
+void conn_wipe(struct conn *c);  /* the same, and overwrites what was read: for a conversation that held a secret */
 
 /*
  * The next line, complete within wait_ms. At most max octets with its CRLF (max <= CONN_IN_MAX). *line points into c,

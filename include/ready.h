@@ -31,6 +31,9 @@ typedef int ready_fn(struct ready *r, int argc, char *argv[]);
 /* Room for a conf of that size, zeroed, in r. NULL with errno ENOMEM. */
 void *ready_conf(struct ready *r, size_t size);
 
+/* Make r ready with make, with the defaults of every stage's options; without memory that is told too. As ready_fn. */
+int ready_make(struct ready *r, ready_fn *make, int argc, char *argv[]);
+
 void ready_release(struct ready *r);
 
 /* All of a stage's main: the exit code. */

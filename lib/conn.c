@@ -40,7 +40,7 @@ conn_open(struct conn *c, int in, int out)
 	c->slice_ms = 0;
 	c->head[0] = '\0';
 	c->out = (struct buf){ 0 };
-	c->pos = c->len = 0;
+	c->pos = c->len = c->most = 0;
 }
 
 void
@@ -48,6 +48,13 @@ conn_close(struct conn *c)
 {
 	buf_free(&c->out);
 	c->pos = c->len = 0;
+}
+
+void
+conn_wipe(struct conn *c)
+{
+	explicit_bzero(c->in_buf, c->most);
+	conn_close(c);
 }
 
 static int64_t
@@ -208,6 +215,14 @@ conn_peek(struct conn *c, char *p, size_t n, int wait_ms, size_t *got)
 	return w;
 }
 
+/* in_buf holds, or held, something up to there. */
+static void
+used(struct conn *c, size_t n)
+{
+	if (n > c->most)
+		c->most = n;
+}
+
 /* One read behind what is buffered. */
 static enum line_result
 take(struct conn *c, int64_t end)
@@ -230,8 +245,10 @@ take(struct conn *c, int64_t end)
 			return w;
 		if (c->exact && c->in_socket) {
 			r = recv(c->in, p, room, MSG_PEEK);
-			if (r > 0)
+			if (r > 0) {
+				used(c, c->len + (size_t)r);
 				r = recv(c->in, p, exact_part(c, p, (size_t)r), 0);
+			}
 		} else
 			r = read(c->in, p, c->exact ? 1 : room);
 	} while (r < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK));
@@ -240,6 +257,7 @@ take(struct conn *c, int64_t end)
 	if (r == 0)
 		return LINE_EOF;
 	c->len += (size_t)r;
+	used(c, c->len);
 	return LINE_OK;
 }
 

@@ -1,6 +1,7 @@
 /* ISC licence, see LICENSE. */
 #include "ready.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void *
@@ -9,6 +10,18 @@ ready_conf(struct ready *r, size_t size)
 	r->conf = calloc(1, size);
 	r->release = free;
 	return r->conf;
+}
+
+int
+ready_make(struct ready *r, ready_fn *make, int argc, char *argv[])
+{
+	int result;
+
+	stage_options(&r->options);
+	result = make(r, argc, argv);
+	if (!r->conf)
+		fprintf(stderr, "%s: out of memory\n", argv[0]);
+	return result;
 }
 
 void
@@ -23,10 +36,8 @@ int
 ready_main(ready_fn *make, int argc, char *argv[])
 {
 	struct ready r = { 0 };
-	int result;
+	int result = ready_make(&r, make, argc, argv);
 
-	stage_options(&r.options);
-	result = make(&r, argc, argv);
 	if (result == 0)
 		result = r.instead ? r.instead(r.conf, &r.options) : stage_run(&r.stage, r.conf, &r.options);
 	ready_release(&r);

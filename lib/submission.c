@@ -140,8 +140,14 @@ do_mail(struct submission *s, char *arg, size_t len)
 		return REPLY_AUTH_FIRST; /* a chain without authd is closed: RFC 6409 4.3 */
 	forget(s); /* what FAILED left */
 	r = transaction_mail(&s->in.mail, &rule, arg, len, &s->detail, &s->detail_len);
-	if (r == REPLY_SENDER_OK)
-		s->state = MAIL;
+	if (r != REPLY_SENDER_OK)
+		return r;
+	/* RFC 6409 3.2: neither a reverse-path nor an identity nor an address leads back to whose message it is. */
+	if (s->in.mail.from.len == 0 && !facts_is_authenticated(f) && !facts_get(f, "TCPREMOTEIP")) {
+		forget(s);
+		return REPLY_NO_RETURN_PATH;
+	}
+	s->state = MAIL;
 	return r;
 }
 

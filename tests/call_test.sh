@@ -128,6 +128,7 @@ test_residents_that_are_not_there() {
 	kill -9 "$dead_pid"
 	wait "$dead_pid" 2>/dev/null
 	until_true refused "$T/dead"
+	assertEquals 'its worker has ended too' 0 $?
 	no_session "$T/dead" 'Connection refused'
 	no_message "$T/dead" "failed reason=\"call $T/dead: Connection refused"
 	echo x >"$T/file"
@@ -138,7 +139,8 @@ test_residents_that_are_not_there() {
 
 # Nobody listens there any more.
 refused() {
-	! give call "$1" && grep -q 'Connection refused' "$T/give.log"
+	give call "$1"
+	grep -q 'Connection refused' "$T/give.log"
 }
 
 # One that was started for the other kind of call.

@@ -19,7 +19,8 @@ test_our_server_hears_no_no() {
 }
 
 # In short: what passes through every stage, by DATA and by BDAT, and what a worker that serves many might mix up.
-test_our_resident_server_hears_no_no() {
+# usage: in_short server
+in_short() {
 	"$REPORT/run" -n "ehlo_at_any_time_resets,what_was_said_before_tls_is_forgotten,a_second_auth_is_503,mail_without_auth_is_530,\
 unknown_parameters_are_555,a_whole_transaction_in_one_packet,a_whole_bdat_transaction_in_one_packet,date_is_added,\
 date_is_added_by_bdat,a_complete_message_arrives_byte_for_byte,a_complete_message_arrives_byte_for_byte_by_bdat,\
@@ -28,15 +29,28 @@ bare_cr_lf_and_nul_in_the_data_are_refused_by_bdat,illegal_header_addresses_are_
 received_says_esmtpsa_under_implicit_tls,received_says_esmtpsa_under_implicit_tls_by_bdat,\
 a_recipient_refused_behind_is_never_lost,a_recipient_refused_behind_is_never_lost_by_bdat,\
 prdr_gives_each_recipient_its_own_reply,prdr_gives_each_recipient_its_own_reply_by_bdat,quit_is_221_and_a_clean_end" \
-		resident >"$T/out" 2>&1
+		"$1" >"$T/out" 2>&1
 	assertEquals "$(grep -A 20 '^no: ' "$T/out")" 0 $?
 	assertEquals "" "$(said no "$T/out")"
 	assertEquals "all of them" "tests: 24 yes, 0 no, 0 n/a" "$(tail -n 1 "$T/out")"
 }
 
+test_our_resident_server_hears_no_no() {
+	in_short resident
+}
+
+test_nor_does_one_whose_stages_share_a_process() {
+	in_short inline
+}
+
 test_every_test_says_no_to_a_broken_server() {
-	"$REPORT/run" lenient refusing >"$T/out" 2>&1
+	"$REPORT/run" lenient >"$T/out" 2>&1 &
+	lenient=$!
+	"$REPORT/run" refusing >"$T/refusing" 2>&1
+	assertEquals "$(tail -n 3 "$T/refusing")" 0 $?
+	wait "$lenient"
 	assertEquals "$(tail -n 3 "$T/out")" 0 $?
+	cat "$T/refusing" >>"$T/out"
 	said no "$T/out" >"$T/no"
 	# What a silent server hears (below), and what takes two minutes.
 	printf '%s\n' starttls_is_220_and_tls_begins every_answer_within_two_minutes every_answer_within_two_minutes_by_bdat \

@@ -336,24 +336,27 @@ test_a_message_that_is_lost_gives_its_room_back() {
 		return
 	fi
 	big 1000
+	mkfifo "$T/go"
 	SUBMITD_TMPDIR=$T/small submission submitd "$SINK" <<-E2 &
 		> HELO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
 		> DATA
 		file $T/big
-		sleep 4
+		file $T/go
 		> .
 		> QUIT
 		<<
 	E2
-	sleep 1
-	for _ in 1 2 3 4 5 6 7 8 9 10; do # while the client still sends
-		df --output=used "$T/small" | tail -n 1 | tr -d ' ' >"$T/used"
-		grep -qx 0 "$T/used" && break
-		sleep 0.2
+	exec 5>"$T/go" # the client has sent nearly all, and waits for the end of this
+	tries=0
+	until df --output=used "$T/small" | tail -n 1 | tr -d ' ' >"$T/used" && grep -qx 0 "$T/used" || [ "$tries" -ge 200 ]; do
+		sleep 0.05
+		tries=$((tries + 1))
 	done
+	exec 5>&-
 	wait $!
+	rm "$T/go"
 	umount "$T/small"
 	assertEquals 'room' 0 "$(cat "$T/used")"
 	assertEquals 'and the answer' '452 4.3.1 Insufficient storage, try again later' "$(sed -n 6p "$T/out")"

@@ -48,12 +48,37 @@ held() {
 	echo $(($(date +%s) - begun)) >"$T/took.$1"
 }
 
-setUp() {
-	servers='' clients='' names=''
-	rm -f "$T"/*.*
+# All at the same time: what each test asks about is in a list of its own.
+oneTimeSetUp() {
+	servers='' clients='' silent='' unreported=''
+	for step in GREETING LHLO MAIL RCPT DATA END; do
+		silent="$silent lmtp-$step"
+		started "lmtp-$step" lmtp-inject -- "$step=stall"
+	done
+	for step in MAIL 'RCPT#2' BDAT; do
+		silent="$silent chunks-$step"
+		started "chunks-$step" lmtp-inject -- -e PIPELINING,CHUNKING "$step=stall"
+	done
+	for step in GREETING EHLO MAIL RCPT DATA END; do
+		silent="$silent smtp-$step"
+		started "smtp-$step" 'smtp-inject -p' -- -s "$step=stall"
+	done
+	export MSA_LMTP=
+	started plain lmtp-inject -- 'END#2=stall'
+	started chunks lmtp-inject -- -e PIPELINING,CHUNKING 'BDAT#2=stall'
+	started reported 'bounce lmtp-inject' -- 'END#2=stall'
+	unset MSA_LMTP
+	for step in GREETING LHLO MAIL RCPT DATA END; do
+		unreported="$unreported bounce-$step"
+		started "bounce-$step" 'bounce lmtp-inject' -- -e ENHANCEDSTATUSCODES \
+			"1/RCPT:carol=550 5.1.1 No such user" "2/$step=stall"
+	done
+	for pid in $clients; do
+		wait "$pid"
+	done
 }
 
-tearDown() {
+oneTimeTearDown() {
 	for pid in $servers; do
 		kill "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
@@ -65,9 +90,6 @@ tearDown() {
 answered() {
 	reply=$1
 	shift
-	for pid in $clients; do
-		wait "$pid"
-	done
 	for name; do
 		printf '%s\nexit 0\n' "$reply" >"$T/want"
 		assert_same "$name" "$T/want" "$T/answer.$name"
@@ -79,43 +101,22 @@ answered() {
 late='451 4.4.7 No answer in time, try again later'
 
 test_each_step() {
-	for step in GREETING LHLO MAIL RCPT DATA END; do
-		names="$names lmtp-$step"
-		started "lmtp-$step" lmtp-inject -- "$step=stall"
-	done
-	for step in MAIL 'RCPT#2' BDAT; do
-		names="$names chunks-$step"
-		started "chunks-$step" lmtp-inject -- -e PIPELINING,CHUNKING "$step=stall"
-	done
-	for step in GREETING EHLO MAIL RCPT DATA END; do
-		names="$names smtp-$step"
-		started "smtp-$step" 'smtp-inject -p' -- -s "$step=stall"
-	done
 	# shellcheck disable=SC2086
-	answered "$late" $names
+	answered "$late" $silent
 }
 
 # Who has been served is told so: a client that knows whom to send to again does not send to him.
 test_a_recipient_who_was_served_before_is_not_forgotten() {
-	export MSA_LMTP=
-	started plain lmtp-inject -- 'END#2=stall'
-	started chunks lmtp-inject -- -e PIPELINING,CHUNKING 'BDAT#2=stall'
-	started reported 'bounce lmtp-inject' -- 'END#2=stall'
-	unset MSA_LMTP
 	answered "$(printf '%s\n' '250 2.0.0 Ok,' "$late")" plain chunks reported
 }
 
 # The message goes to one of two, and the report to nobody.
 test_a_report_that_is_not_accepted_in_time() {
-	for step in GREETING LHLO MAIL RCPT DATA END; do
-		names="$names $step"
-		started "$step" 'bounce lmtp-inject' -- -e ENHANCEDSTATUSCODES "1/RCPT:carol=550 5.1.1 No such user" "2/$step=stall"
-	done
 	# shellcheck disable=SC2086
-	answered '451 4.3.0 Not all recipients were served, and no report of it was taken; try again' $names
-	for step in $names; do
-		assertEquals "$step: the message was sent once" 1 "$(grep -c '^RCPT TO:<bob' "$T/rec.$step")"
-		assertTrue "$step: log" "grep -q ' unreported .*code=451' $T/log.$step"
+	answered '451 4.3.0 Not all recipients were served, and no report of it was taken; try again' $unreported
+	for name in $unreported; do
+		assertEquals "$name: the message was sent once" 1 "$(grep -c '^RCPT TO:<bob' "$T/rec.$name")"
+		assertTrue "$name: log" "grep -q ' unreported .*code=451' $T/log.$name"
 	done
 }
 

@@ -5,7 +5,9 @@
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 [ -d "$ROOT/include" ] || ROOT=$(cd "$ROOT/.." && pwd) # tests/interop
-PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:$PATH
+# The system's programs before those that somebody's PATH has first: a python3 there that looks for the right one first
+# takes longer than the test.
+PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:/usr/bin:/bin:$PATH
 SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
 # The file runs as a child, because shunit2 sets an EXIT trap of its own in place of ours.
 if [ -z "${MSA_TEST_DIR:-}" ]; then

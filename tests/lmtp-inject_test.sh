@@ -119,7 +119,7 @@ test_the_deadline_of_the_chain_counts_where_it_is_earlier() {
 test_without_a_reader_of_the_verdict_the_message_is_not_ended() {
 	# The text is taken slowly; meanwhile the reader of the verdict leaves. The server must not get the dot.
 	for e in PIPELINING PIPELINING,CHUNKING; do
-		serve -e "$e" 'RCPT=sleep:2|250 2.1.5 Ok'
+		serve -e "$e" 'RCPT=sleep:1|250 2.1.5 Ok'
 		mkfifo "$T/fifo"
 		# shellcheck disable=SC2217
 		sleep 0.3 <"$T/fifo" &

@@ -428,7 +428,7 @@ test_a_large_message_is_not_copied_where_chunking_is_offered() {
 		skip 'no strace here'
 		return
 	fi
-	for mb in 1 25; do
+	for mb in 1 6; do
 		python3 -c 'import sys; sys.stdout.write("Subject: large\r\n\r\n" + ("x" * 76 + "\r\n") * ('"$mb"' * 1048576 // 78))' >"$T/msg"
 		serve -e PIPELINING,CHUNKING,8BITMIME
 		call env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -e trace=sendfile -o "$T/trace" \

@@ -237,6 +237,22 @@ test_five_megabytes_pass_both_ways() {
 	assertTrue 'all octets' "cmp '$T/big' '$T/back'"
 }
 
+# What comes with the reply that is swallowed is the client's, however much it is.
+test_much_that_comes_with_the_last_reply_reaches_the_client() {
+	python3 -c 'print("250 " + "y" * 60000, end="\r\n")' >"$T/much"
+	program burst <<-'END'
+		#!/bin/sh
+		printf '220 x\r\n'; read -r l
+		{ printf '250 x\r\n'; cat "$T/much"; } >"$T/octets"
+		python3 -c 'import os, sys; os.write(1, open(sys.argv[1], "rb").read())' "$T/octets"
+		read -r l; printf '221 bye\r\n'
+	END
+	printf 'QUIT\r\n' | MSA_VERB=HELO MSA_HELO=x resume "$T/burst" >"$T/back" 2>"$T/log"
+	assertEquals "log: $(cat "$T/log")" 0 $?
+	printf '221 bye\r\n' | cat "$T/much" - >"$T/want"
+	assertTrue 'all of it' "cmp '$T/want' '$T/back'"
+}
+
 test_the_server_gets_its_descriptors_and_no_others() {
 	program fds <<-'END'
 		#!/bin/sh

@@ -119,6 +119,14 @@ test_zombies_do_not_gather() {
 	assertTrue "$(tr '\n' ' ' <"$T/log")" "[ $(sort -n "$T/log" | tail -n 1) -lt 8 ]"
 }
 
+# A helper's pid is its starter's until he has waited for it: he may still send it a signal.
+test_only_who_was_started_for_a_message_is_reaped() {
+	gives stage reap <<-'END'
+	program: reaped
+	helper: there
+	END
+}
+
 test_the_chain_gets_its_descriptors_and_no_others() {
 	delivered '250 2.0.0 fds 0 1 2 3 |(as it stands)|' sh -c 'echo 250 "fds $(test-unit os fds)"' 9</dev/null
 	delivered '250 2.0.0 regular|(as it stands)|' \

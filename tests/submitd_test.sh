@@ -289,6 +289,35 @@ test_mail_is_refused_without_user_or_relayclient() {
 	done
 }
 
+# RFC 6409 3.2: the null reverse-path is no fault, but somebody or some address must be there to turn to.
+test_a_null_reverse_path_needs_a_user_or_an_address() {
+	for who in 'RELAYCLIENT=' 'RELAYCLIENT= TCPREMOTEIP=192.0.2.1' SMTPAUTHUSER=alice; do
+		# shellcheck disable=SC2086
+		conversation env -u RELAYCLIENT -u SMTPAUTHUSER -u TCPREMOTEIP $who submitd "$SINK" <<-'E2'
+			> HELO x
+			> MAIL FROM:<>
+			> RSET
+			> MAIL FROM:<a@example.org>
+			> RCPT TO:<b@example.net>
+			> QUIT
+			<<
+		E2
+		null='250 2.1.0 Sender ok'
+		[ "$who" != 'RELAYCLIENT=' ] || null='550 5.1.8 No return path'
+		expect "$who" <<-E2
+			220 mx.test ESMTP
+			250 mx.test
+			$null
+			250 2.0.0 Ok
+			250 2.1.0 Sender ok
+			250 2.1.5 Recipient ok
+			221 2.0.0 Bye
+			EOF
+			exit 0
+		E2
+	done
+}
+
 test_a_user_may_submit_and_hears_503_to_a_second_auth_and_to_starttls_in_tls() {
 	SMTPAUTHUSER=alice SMTPAUTHMETHOD=PLAIN SSL_PROTOCOL=TLSv1.3 conversation submitd "$SINK" <<-'E2'
 		> HELO x

@@ -336,6 +336,45 @@ test_tls_1_2_and_1_3_and_nothing_older() {
 	assert_logged 'unsupported protocol'
 }
 
+# Nobody waits for a ticket: no packet of its own. What comes of the server behind the handshake comes with a reply.
+test_tickets_go_with_the_first_reply() {
+	python3 -W ignore - "$(command -v tlsd)" >got 2>log <<-'END'
+		import select, socket, ssl, subprocess, sys
+		ours, its = socket.socketpair()
+		ours.settimeout(20)
+		p = subprocess.Popen([sys.argv[1], '-c', 'cert.pem', '-k', 'key.pem', './echo'], stdin=its, stdout=its)
+		its.close()
+		def until(end):
+		    text = b''
+		    while not text.endswith(end): text += ours.recv(4096)
+		until(b'\r\n')
+		ours.sendall(b'STARTTLS\r\n')
+		until(b'\r\n')
+		context = ssl.create_default_context()
+		context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+		came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+		tls = context.wrap_bio(came, goes)
+		while True:
+		    try: tls.do_handshake()
+		    except ssl.SSLWantReadError:
+		        ours.sendall(goes.read())
+		        came.write(ours.recv(65536))
+		        continue
+		    break
+		ours.sendall(goes.read())
+		print(tls.version(), 'alone:', len(select.select([ours], [], [], 0.5)[0]))
+		tls.write(b'QUIT\r\n')
+		ours.sendall(goes.read())
+		octets = ours.recv(65536)
+		came.write(octets)
+		print(tls.read().decode().strip(), 'with it:', len(octets) > 100)
+		ours.close()
+		p.wait()
+	END
+	assertEquals "$(cat log)" 'TLSv1.3 alone: 0
+221 bye with it: True' "$(cat got)"
+}
+
 test_implicit_tls_passes_the_greeting_on() {
 	talk_to -i ./echo <<-'END'
 		tls

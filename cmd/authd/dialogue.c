@@ -382,8 +382,7 @@ authd_serve(struct call *call, void *conf)
 	if (conn_flush(&s.c, a->wait_ms) < 0)
 		step = STEP_END;
 	refusals_end(&s.refusals, call);
-	explicit_bzero(s.c.in_buf, sizeof s.c.in_buf);
-	conn_close(&s.c);
+	conn_wipe(&s.c);
 	if (step == STEP_NEXT)
 		return stage_next(call, a->next);
 	return a->trouble ? a->trouble_exit : CHAIN_DONE;

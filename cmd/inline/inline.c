@@ -60,10 +60,9 @@ join(struct joined *j, int argc, char *argv[])
 		int result, used;
 
 		*r = (struct ready){ .inner = j->n > 0 };
-		stage_options(&r->options);
 		j->words[j->n] = argv;
 		optind = 1;
-		result = make(r, argc, argv);
+		result = ready_make(r, make, argc, argv);
 		why = result == 0 ? objection(r) : NULL;
 		if (why)
 			fprintf(stderr, "inline: %s %s\n", *argv, why);

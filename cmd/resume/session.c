@@ -31,13 +31,12 @@ enum {
 	TERM_GRACE_MS = 1000,
 	TEXT_MAX = 200,     /* octets of a reply in the log */
 	ARGUMENT_MAX = 300,
-	FLOW_MAX = 16384, /* octets on their way in one direction */
 };
 
 /* Octets on their way from one side to the other. */
 struct flow {
 	struct side *from, *to;
-	char data[FLOW_MAX];
+	char data[CONN_IN_MAX]; /* what the conversation leaves unread must fit */
 	size_t pos, len;
 	bool eof;  /* no more will come */
 	bool deaf; /* no more is taken */

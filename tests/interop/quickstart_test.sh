@@ -107,7 +107,7 @@ test_a_client_that_leaves_before_the_final_dot_leaves_nothing() {
 test_another_mode_is_refused() {
 	MODE=threads "$ROOT/examples/quickstart/run" >"$T/out" 2>&1
 	assertEquals 100 $?
-	assertEquals "quickstart: MODE is exec or resident, not threads" "$(cat "$T/out")"
+	assertEquals "quickstart: MODE is exec, resident or inline, not threads" "$(cat "$T/out")"
 }
 
 test_a_port_in_use_is_said_and_leaves_nothing() {

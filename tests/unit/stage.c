@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +74,35 @@ serve_verdict(struct call *call, void *conf)
 	return stage_verdict(call, REPLY_POLICY, "Not outside");
 }
 
+/* A child that has ended, in a process group of its own or in ours. */
+static pid_t
+zombie(bool own_group)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	if (own_group)
+		setpgid(pid, pid);
+	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+	return pid;
+}
+
+/* Of a program that was started for a message and of one that a stage in the same process has started: who is left? */
+static int
+reap(void)
+{
+	pid_t program = zombie(true), helper = zombie(false);
+
+	stage_reap();
+	printf("program: %s\n", waitpid(program, NULL, WNOHANG) == program ? "there" : "reaped");
+	printf("helper: %s\n", waitpid(helper, NULL, WNOHANG) == helper ? "there" : "reaped");
+	return 0;
+}
+
 /*
+ * reap: what stage_reap takes and leaves.
  * deliver [-n recipients] [-w wait_ms] [-t times] [-m message] [-e envelope] prog ...: run the chain, show the verdict.
  * session | message [-u user] [-o] prog ...: a stage that becomes prog (-o: it owns what authd and later stages set).
  * verdict: a message stage that refuses.
@@ -90,6 +119,8 @@ unit_stage(int argc, char **argv)
 	stage_options(&options);
 	if (argc < 2)
 		return 100;
+	if (strcmp(what, "reap") == 0)
+		return reap();
 	argc--;
 	argv++;
 	while ((opt = getopt(argc, argv, "+n:w:t:m:e:u:o")) != -1)

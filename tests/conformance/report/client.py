@@ -29,6 +29,7 @@ class Reply:
 
 def context(version=None):
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ctx.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF # an end without close_notify shall be seen
     ctx.check_hostname = False
     ctx.verify_mode = ssl.CERT_NONE
     if version:
