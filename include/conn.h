@@ -39,9 +39,9 @@ struct conn {
 	int stop;             /* -1, or: when this is readable, nothing more is waited for */
 	bool exact;           /* never read beyond the line returned: the rest belongs to the next stage */
 	int64_t deadline_ms;  /* monotonic; ends every wait; 0: none */
-	void (*lull)(void *); /* called once in a wait for input that lasts lull_ms, with lull_arg; NULL: nothing is */
+	void (*lull)(void *); /* called with lull_arg where input is waited for and lull_at_ms (clock_ms) has come; once */
 	void *lull_arg;
-	int lull_ms;
+	int64_t lull_at_ms;   /* 0: it is not called (any more) */
 	int slice_ms;         /* 0; or what SO_RCVTIMEO of in is, a blocking socket: as long as more time is left a read
 	                       * waits by itself, and nobody asks poll first. Not with stop or exact. conn_open sets 0. */
 	struct buf out;       /* replies not yet written */

@@ -36,7 +36,7 @@ conn_open(struct conn *c, int in, int out)
 	c->stop = -1;
 	c->exact = false;
 	c->deadline_ms = 0;
-	c->lull = NULL;
+	c->lull_at_ms = 0;
 	c->slice_ms = 0;
 	c->head[0] = '\0';
 	c->out = (struct buf){ 0 };
@@ -80,25 +80,24 @@ wait_for(int fd, short events, int64_t end)
 
 /* The same for input, which the stop descriptor ends too. */
 static enum line_result
-wait_in(const struct conn *c, int64_t end)
+wait_in(struct conn *c, int64_t end)
 {
 	struct pollfd p[2] = { { .fd = c->in, .events = POLLIN }, { .fd = c->stop, .events = POLLIN } };
-	bool lull = c->lull != NULL;
 	int r;
 
 	for (;;) {
-		int left = clock_left(end);
+		int left = clock_left(end), lull = c->lull_at_ms ? clock_left(c->lull_at_ms) : left;
 
-		lull = lull && left > c->lull_ms;
-		r = poll(p, c->stop < 0 ? 1 : 2, lull ? c->lull_ms : left);
+		if (c->lull_at_ms && lull == 0) {
+			c->lull_at_ms = 0;
+			c->lull(c->lull_arg);
+			continue;
+		}
+		r = poll(p, c->stop < 0 ? 1 : 2, lull < left ? lull : left);
 		if (r > 0)
 			return p[0].revents ? LINE_OK : LINE_STOP;
-		if (r == 0 && !lull)
+		if (r == 0 && left <= lull)
 			return LINE_TIMEOUT;
-		if (r == 0) {
-			c->lull(c->lull_arg);
-			lull = false;
-		}
 	}
 }
 

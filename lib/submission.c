@@ -174,10 +174,20 @@ do_rcpt(struct submission *s, char *arg, size_t len)
 	return r;
 }
 
+/* What a stage behind us keeps for our next message it lets go of where none comes for a while, whatever else does. */
+static void
+expect_message(struct submission *s)
+{
+	int idle_s = s->call->joined ? joined_idle_s(s->call->joined) : 0;
+
+	s->conn.lull_at_ms = idle_s > 0 ? clock_ms() + (int64_t)idle_s * 1000 : 0;
+}
+
 /* The message is answered. */
 static enum reply
 done(struct submission *s, enum reply r)
 {
+	expect_message(s);
 	s->idle = 0;
 	s->over |= s->in.over;
 	forget(s);
@@ -434,11 +444,9 @@ submission_serve(struct call *call, void *conf)
 	s.state = START;
 	conn_open(&s.conn, call->in, call->out);
 	s.conn.stop = call->stop;
-	if (call->joined && joined_idle_s(call->joined) > 0) { /* what a stage behind us kept for our next message */
-		s.conn.lull = joined_idle;
-		s.conn.lull_arg = call->joined;
-		s.conn.lull_ms = joined_idle_s(call->joined) * 1000;
-	}
+	s.conn.lull = joined_idle;
+	s.conn.lull_arg = call->joined;
+	expect_message(&s);
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
 	wrong = ehlo_from_facts(&s.rules.offered, &call->facts);
 	s.rules.domains = s.conf->domains;

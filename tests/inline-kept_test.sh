@@ -26,6 +26,19 @@ test_messages_of_a_session_share_a_connection_that_is_closed_while_the_client_is
 	done
 }
 
+test_other_commands_do_not_keep_it() {
+	serve -n 2 -t 30
+	{
+		letter one
+		for _ in 1 2 3 4 5 6 7 8 9 10; do
+			printf 'sleep 0.3\n> NOOP\n<\n'
+		done
+		letter two
+	} | session inline submitd lmtp-inject -i 1 "$T/s"
+	served
+	assertEquals 'LHLO MAIL RCPT DATA QUIT LHLO MAIL RCPT DATA QUIT ' "$(verbs)"
+}
+
 test_without_time_to_keep_it_a_connection_ends_with_the_message() {
 	serve -n 2
 	{ letter one; letter two; } | session inline submitd lmtp-inject -i 0 "$T/s"
