@@ -146,21 +146,28 @@ work(struct pool *p, int slot)
 {
 	atomic_uchar *state = &p->board[slot];
 	struct os_waiter w;
-	int calls = 0;
+	/* Since its last call: what it kept goes after idle_s, and a worker that is too many after POOL_IDLE_S. */
+	int quiet_s = 0, calls = 0;
 
 	if (os_waiter_open(&w, p->listener, p->retire[0]) < 0) {
 		log_error(&p->log, "failed", "worker:");
 		return CHAIN_LATER;
 	}
 	while (calls < p->conf->calls) {
-		enum os_wait what = os_wait(&w, (p->stage->idle_s ? p->stage->idle_s : POOL_IDLE_S) * 1000);
+		int idle_s = p->stage->idle_s, next_s = quiet_s < idle_s ? idle_s : POOL_IDLE_S;
+		int wait_s = next_s > quiet_s ? next_s - quiet_s : POOL_IDLE_S;
+		enum os_wait what = os_wait(&w, wait_s * 1000);
 		int fd;
 
 		if (what == OS_END)
 			return CHAIN_DONE;
 		if (what == OS_NOTHING) {
-			if (p->stage->idle)
+			quiet_s += wait_s;
+			if (p->stage->idle && quiet_s >= idle_s)
 				p->stage->idle(p->stage_conf);
+			if (quiet_s < POOL_IDLE_S)
+				continue;
+			quiet_s = POOL_IDLE_S;
 			/* Who counts the others counts as busy, so that of two that leave at once one sees too few. */
 			atomic_store(state, SLOT_BUSY);
 			if (idle(p) >= p->conf->min)
@@ -181,6 +188,7 @@ work(struct pool *p, int slot)
 		}
 		serve(p, fd);
 		calls++;
+		quiet_s = 0;
 		atomic_store(state, SLOT_IDLE);
 	}
 	return CHAIN_DONE;

@@ -46,6 +46,30 @@ test_without_time_to_keep_it_a_connection_ends_with_the_message() {
 	assertEquals 'LHLO MAIL RCPT DATA QUIT LHLO MAIL RCPT DATA QUIT ' "$(verbs)"
 }
 
+# usage: there_are number ; of workers
+there_are() {
+	[ "$(workers "$it_pid" | wc -l)" -eq "$1" ]
+}
+
+# Only what was kept goes after -i seconds: the next burst would pay for its workers again.
+test_a_worker_stays_longer_than_what_it_kept() {
+	resident it inline_submitd -P 1:3 lmtp-inject -i 1 "$T/s"
+	rm -f "$T/go"
+	sessions=
+	for _ in 1 2; do
+		printf '<\nuntil %s on\n> QUIT\n<<\n' "$T/go" | talk -t 30 call "$T/it" >/dev/null 2>&1 &
+		sessions="$sessions $!"
+	done
+	until_true there_are 3
+	assertTrue 'two in a session and one to spare' $?
+	echo on >"$T/go"
+	# shellcheck disable=SC2086
+	wait $sessions
+	sleep 2.5 # past -i, far from POOL_IDLE_S
+	assertEquals 'all are there' 3 "$(workers "$it_pid" | wc -l)"
+	stop it
+}
+
 test_a_session_of_another_host_has_another_connection() {
 	serve -n 2
 	resident it inline_submitd -P 1:1 qualify -d example.net stamp lmtp-inject "$T/s"
