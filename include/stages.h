@@ -5,8 +5,8 @@
 #include "ready.h"
 
 /*
- * The stages that can share a process, cmd/inline/inline.c: submitd, and message stages that hold no secret and run
- * no child of their own accord.
+ * The stages that can share a process, cmd/inline/inline.c: submitd and stages of the message chain. None that holds a
+ * secret is among them (an injector's credentials are a descriptor that it hands to saslc).
  */
 ready_fn bounce_ready;
 ready_fn lmtp_inject_ready;
