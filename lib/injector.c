@@ -45,7 +45,10 @@ injector_open(struct ready *r, const char *name, int argc)
 	*in = (struct injector){ .name = name, .wait_s = WAIT_S, .keep_s = KEEP_S, .client.credentials = -1 };
 	r->release = release;
 	in->rcpt = calloc((size_t)argc, sizeof *in->rcpt);
-	return in->rcpt ? in : NULL;
+	if (in->rcpt)
+		return in;
+	ready_release(r);
+	return NULL;
 }
 
 int
