@@ -134,8 +134,11 @@ test_what_is_no_socket_is_not_removed_and_nothing_is_stolen() {
 	stamp -l "$T/other" -U nosuchuser "$T/take" 2>"$T/log"
 	assertEquals 'no such user' 100 $?
 	assertEquals 'one line' 1 "$(wc -l <"$T/log")"
+	orphans=$(workers "$stamp_pid")
 	kill -9 "$stamp_pid"
 	wait "$stamp_pid" 2>/dev/null
+	# shellcheck disable=SC2086
+	until_true none_alive $orphans # they notice, and listen no more
 	resident stamp stamp "$T/take"
 	assertTrue 'a dead one is replaced' 'give call "$T/stamp"'
 }
