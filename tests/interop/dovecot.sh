@@ -3,7 +3,7 @@
 # For the tests with Dovecot's LMTP server below $T/d: start it once, and say where it cannot be.
 # ISC licence, see LICENSE.
 
-# $socket, and $ready is set; or, where there is no such server here, $ready is empty.
+# $socket, the same server at $tcp, and $ready is set; or, where there is no such server here, $ready is empty.
 dovecot_start() {
 	chmod 755 "$T" # Dovecot's processes are not root
 	ready=
@@ -14,6 +14,7 @@ dovecot_start() {
 	}
 	ready=1
 	socket=$(sed -n 1p "$T/addresses")
+	tcp=$(sed -n 2p "$T/addresses")
 }
 
 dovecot_stop() {

@@ -5,34 +5,24 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/interop/lib.sh
 . "$ROOT/tests/interop/lib.sh"
+# shellcheck source=tests/interop/dovecot.sh
+. "$ROOT/tests/interop/dovecot.sh"
 
 USER_NAME=alice@example.net PASSWORD=wonderland
 
 oneTimeSetUp() {
-	chmod 755 "$T" # Dovecot's processes are not root
-	ready=
-	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/lmtp ] || return 0
-	dovecot-lmtp start "$T/d" >"$T/addresses" || {
-		fail 'Dovecot does not start'
-		return 0
-	}
-	ready=1
-	LMTP=$(sed -n 1p "$T/addresses")
-	export LMTP
+	dovecot_start
+	export LMTP="${socket:-}"
 }
 
 oneTimeTearDown() {
 	quickstart_stop
-	[ -z "$ready" ] || dovecot-lmtp stop "$T/d"
-	ready=
+	dovecot_stop
 }
 
 # usage: chain mode || return 0
 chain() {
-	if [ -z "$ready" ]; then
-		skip 'no dovecot-lmtpd, or not root'
-		return 1
-	fi
+	is_ready || return 1
 	rm -rf "$T/d/mail/"*
 	MODE=$1
 	export MODE

@@ -5,34 +5,21 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/inject.sh
 . "$ROOT/tests/inject.sh"
+# shellcheck source=tests/interop/dovecot.sh
+. "$ROOT/tests/interop/dovecot.sh"
 
 oneTimeSetUp() {
-	chmod 755 "$T" # Dovecot's processes are not root
-	ready=
-	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/lmtp ] || return 0
-	dovecot-lmtp start "$T/d" >"$T/addresses" || {
-		fail 'Dovecot does not start'
-		return 0
-	}
-	ready=1
-	socket=$(sed -n 1p "$T/addresses")
-	tcp=$(sed -n 2p "$T/addresses")
+	dovecot_start
 }
 
 oneTimeTearDown() {
-	[ -z "$ready" ] || dovecot-lmtp stop "$T/d"
-	ready=
+	dovecot_stop
 }
 
 setUp() {
 	rm -rf "$T/d/mail/"*
 	message 'From: alice@example.net\r\nSubject: test\r\n\r\nHello\r\n'
 	envelope '<alice@example.net>' 'RCPT TO:<bob@example.net>'
-}
-
-is_ready() {
-	[ -n "$ready" ] || skip 'no dovecot-lmtpd, or not root'
-	[ -n "$ready" ]
 }
 
 # What the user got is the message with LF ends, below what Dovecot puts on top. usage: assert_got user
