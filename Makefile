@@ -11,7 +11,7 @@ WARN = -Wall -Wextra -Wshadow -Wpedantic -Wmissing-prototypes -Wstrict-prototype
 CPP_MSA = -std=c11 -D_DEFAULT_SOURCE -Iinclude
 
 # Only tlsd and tlsc link libtls, only authd and saslc libsasl2: tests/links_test.sh looks.
-LIBS_tlsd = -ltls
+LIBS_tlsd = -ltls -lcrypto
 LIBS_tlsc = -ltls
 LIBS_saslc = -lsasl2
 LIBS_authd = -lsasl2 -lcdb -lcrypto -lcrypt

@@ -20,14 +20,12 @@ enum {
 };
 
 /*
- * A connection to the resident at path, which runs as root, as ourselves, or as the owner of the socket where its
- * directory is not open to everybody. wait_ms bounds the wait in its queue; 0: none, and EAGAIN says that the queue is
- * full. The descriptor, or -1 with errno (EPERM: listened by somebody else; ETIMEDOUT).
+ * Give call to the resident at path, which runs as root, as ourselves, or as the owner of the socket where its
+ * directory is not open to everybody. Only facts of chain(7) go; the caller keeps its descriptors. wait_ms bounds the
+ * wait in its queue; 0: none, and EAGAIN says that the queue is full. The descriptor on which it is acknowledged, or -1
+ * with errno (E2BIG: over a limit; EPERM: listened by somebody else; ETIMEDOUT).
  */
-int handover_connect(const char *path, int wait_ms);
-
-/* Send call. Only facts of chain(7) go. 0, or -1 with errno (E2BIG: over a limit). The caller keeps its descriptors. */
-int handover_send(int fd, const struct call *call, enum stage_kind kind);
+int handover_call(const char *path, const struct call *call, enum stage_kind kind, int wait_ms);
 
 /*
  * Receive a call of the given kind into call, which is empty but for its log. Facts that chain(7) does not name are

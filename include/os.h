@@ -72,10 +72,11 @@ void os_signals_restore(void);
 void os_signals_default(void);
 
 /*
- * Tell the supervisor that we are ready: a newline on fd, which is then closed (s6; -1: none), and READY=1 to the
- * socket in NOTIFY_SOCKET (systemd), which is then unset.
+ * Tell the supervisor that we are ready: where, "" or what is to be known, and a newline on fd, which is then closed
+ * (s6, which skips what is before the newline; -1: none), and READY=1 to the socket in NOTIFY_SOCKET (systemd), which is
+ * then unset.
  */
-int os_ready(int fd);
+int os_ready(int fd, const char *where);
 
 /*
  * A worker's wait for its next call at a listener that it shares with others: one call wakes one of those who wait,

@@ -25,8 +25,6 @@ struct tlslink {
 	bool secure;                   /* the handshake is done: all goes through tls */
 	struct buf raw;                /* from the client, encrypted */
 	size_t raw_pos;
-	struct buf held;               /* to the client, encrypted: it goes with what is written next */
-	bool holds, shaken;            /* what is written is held; the handshake is done, if all of it was sent */
 	short read_wants, write_wants; /* what reading and writing wait for: POLLIN, POLLOUT; 0: nothing */
 	bool eof;                      /* the transport ended */
 	int error;                     /* with this errno; 0: as it should */

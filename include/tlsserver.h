@@ -26,7 +26,7 @@ struct tlsserver_conf {
 	const char *rules;        /* tcprules' file; NULL: none */
 	struct proxyhdr_trust proxies;
 	int workers;
-	int notify_fd;            /* -1, or: a newline is written there when connections are taken */
+	int notify_fd;            /* -1, or: the address and a newline are written there when connections are taken */
 };
 
 enum { TLSSERVER_WORKERS_MAX = 256 }; /* those that are being replaced included */

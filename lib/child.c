@@ -179,13 +179,13 @@ stage_start(struct stage_child *c, const struct call *call, char *const argv[], 
 	c->fd = fd[0];
 	if (next_is_call(argv)) {
 		next.out = fd[1];
-		to = handover_connect(argv[1], clock_left(deadline_ms));
-		if (to < 0 || handover_send(to, &next, STAGE_MESSAGE) < 0)
+		to = handover_call(argv[1], &next, STAGE_MESSAGE, clock_left(deadline_ms));
+		if (to < 0)
 			log_error(&call->log, "failed", "call %s:", argv[1]);
-		else
+		else {
 			c->pid = 0;
-		if (to >= 0)
 			close(to);
+		}
 	} else {
 		c->pid = fork();
 		if (c->pid == 0)

@@ -1,6 +1,7 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,8 +16,8 @@ enum { AUTH_GRACE_MS = 500 }; /* saslc may take to end */
 
 struct exchange {
 	struct helper helper;
-	struct conn conn; /* with saslc */
 	bool through;     /* our side of it */
+	struct conn conn; /* with saslc; last: its buffer is not zeroed */
 };
 
 static void
@@ -133,7 +134,7 @@ int
 client_authenticate(struct client *s, const struct nexthop *n, struct reply_foreign *refusal)
 {
 	char *argv[] = { (char *)(uintptr_t)"saslc", NULL };
-	struct exchange x = { 0 };
+	struct exchange x;
 	const char *first;
 	int r = -1;
 
@@ -143,6 +144,7 @@ client_authenticate(struct client *s, const struct nexthop *n, struct reply_fore
 	}
 	if (client_is_out_of_step(s, "AUTH", refusal))
 		return -1;
+	memset(&x, 0, offsetof(struct exchange, conn));
 	if (helper_start(&x.helper, argv, s->conf->credentials) < 0) {
 		fail(s, strerror(errno), refusal);
 		return -1;
@@ -154,9 +156,8 @@ client_authenticate(struct client *s, const struct nexthop *n, struct reply_fore
 		client_fail_memory(s, "AUTH", refusal);
 	else if ((first = ask(s, &x, refusal)))
 		r = run(s, &x, first, refusal);
-	conn_close(&x.conn);
+	conn_wipe(&x.conn);
 	helper_stop(&x.helper, AUTH_GRACE_MS);
-	explicit_bzero(&x, sizeof x);
 	if (r == 0)
 		reply_foreign_free(refusal);
 	return r;

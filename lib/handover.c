@@ -47,8 +47,9 @@ may_listen(uid_t uid, const char *path)
 	return stat(directory, &st) == 0 && !(st.st_mode & S_IWOTH) && stat(path, &st) == 0 && st.st_uid == uid;
 }
 
-int
-handover_connect(const char *path, int wait_ms)
+/* A connection to the resident at path. The descriptor, or -1 with errno. */
+static int
+reach(const char *path, int wait_ms)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct timeval tv = { wait_ms / 1000, wait_ms % 1000 * 1000 };
@@ -118,51 +119,67 @@ is_ready(int fd, short events, int wait_ms)
 	return r > 0;
 }
 
-int
-handover_send(int fd, const struct call *call, enum stage_kind kind)
+/* Send what was packed, and n descriptors with its first octet. */
+static int
+send_all(int to, const struct buf *b, const int *fd, size_t n)
 {
 	union { /* aligned as a control message must be */
 		struct cmsghdr header;
 		char room[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
 	} control = { 0 };
-	int fds[DESCRIPTORS_MAX] = { call->in, call->out, call->envelope };
-	size_t nfds = kind == STAGE_MESSAGE ? 3 : 2, done = 0;
-	struct buf b = { 0 };
-	struct header h = { 0 };
 	struct iovec iov;
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room };
 	struct cmsghdr *cmsg;
-	int r = -1;
+	size_t done = 0;
 
-	if (buf_add(&b, &h, sizeof h) < 0 || pack(&b, &call->facts) < 0)
-		goto out;
-	h = (struct header){ (uint32_t)(b.len - sizeof h), (uint16_t)kind, (uint16_t)nfds };
-	memcpy(b.p, &h, sizeof h);
-	msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+	msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
 	cmsg = CMSG_FIRSTHDR(&msg);
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-	memcpy(CMSG_DATA(cmsg), fds, nfds * sizeof(int));
-	while (done < b.len) {
-		ssize_t n;
+	cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(cmsg), fd, n * sizeof(int));
+	while (done < b->len) {
+		ssize_t sent;
 
-		iov = (struct iovec){ b.p + done, b.len - done };
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
+		iov = (struct iovec){ b->p + done, b->len - done };
+		sent = sendmsg(to, &msg, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN && is_ready(fd, POLLOUT, HANDOVER_WAIT_MS))
+		if (sent < 0 && errno == EAGAIN && is_ready(to, POLLOUT, HANDOVER_WAIT_MS))
 			continue;
-		if (n < 0)
-			goto out;
-		done += (size_t)n;
+		if (sent < 0)
+			return -1;
+		done += (size_t)sent;
 		msg.msg_control = NULL; /* they went with the first octet */
 		msg.msg_controllen = 0;
 	}
-	r = 0;
-out:
+	return 0;
+}
+
+/* All is ready before the receiver is woken: it need not wait for it. */
+int
+handover_call(const char *path, const struct call *call, enum stage_kind kind, int wait_ms)
+{
+	const int fds[DESCRIPTORS_MAX] = { call->in, call->out, call->envelope };
+	size_t n = kind == STAGE_MESSAGE ? 3 : 2;
+	struct header h = { 0 };
+	struct buf b = { 0 };
+	int to = -1, e;
+
+	if (buf_add(&b, &h, sizeof h) == 0 && pack(&b, &call->facts) == 0) {
+		h = (struct header){ (uint32_t)(b.len - sizeof h), (uint16_t)kind, (uint16_t)n };
+		memcpy(b.p, &h, sizeof h);
+		to = reach(path, wait_ms);
+	}
+	e = errno;
+	if (to >= 0 && send_all(to, &b, fds, n) < 0) {
+		e = errno == EAGAIN ? ETIMEDOUT : errno;
+		close(to);
+		to = -1;
+	}
 	buf_free(&b);
-	return r;
+	errno = e;
+	return to;
 }
 
 /* Descriptors that came: *n of them, those that there is room for in fd, the others are closed. */

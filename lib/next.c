@@ -75,9 +75,9 @@ next_message(struct call *call, char *const argv[])
 static int
 call_session(struct call *call, const char *path)
 {
-	int fd = handover_connect(path, HANDOVER_WAIT_MS), r;
+	int fd = handover_call(path, call, STAGE_SESSION, HANDOVER_WAIT_MS), r;
 
-	r = fd < 0 || handover_send(fd, call, STAGE_SESSION) < 0 ? -1 : handover_acknowledged(fd, HANDOVER_WAIT_MS);
+	r = fd < 0 ? -1 : handover_acknowledged(fd, HANDOVER_WAIT_MS);
 	if (r < 0)
 		log_error(&call->log, "failed", "call %s:", path);
 	if (fd >= 0)
@@ -93,14 +93,14 @@ call_session(struct call *call, const char *path)
 static int
 call_message(struct call *call, const char *path)
 {
-	int fd = handover_connect(path, clock_left(stage_deadline(call))), r;
+	int fd = handover_call(path, call, STAGE_MESSAGE, clock_left(stage_deadline(call)));
 
-	r = fd < 0 ? -1 : handover_send(fd, call, STAGE_MESSAGE);
-	if (r < 0)
+	if (fd < 0) {
 		log_error(&call->log, "failed", "call %s:", path);
-	if (fd >= 0)
-		close(fd);
-	return r < 0 ? stage_fail(call, REPLY_TROUBLE) : CHAIN_DONE;
+		return stage_fail(call, REPLY_TROUBLE);
+	}
+	close(fd);
+	return CHAIN_DONE;
 }
 
 /* Run a program for the session in hand, and wait until it has ended. */

@@ -334,7 +334,7 @@ os_signals_default(void)
 }
 
 int
-os_ready(int fd)
+os_ready(int fd, const char *where)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -342,7 +342,7 @@ os_ready(int fd)
 	int s, r = 0;
 
 	if (fd >= 0) {
-		r = write(fd, "\n", 1) == 1 ? 0 : -1;
+		r = dprintf(fd, "%s\n", where) > 0 ? 0 : -1;
 		close(fd);
 	}
 	if (!path || !*path || strlen(path) >= sizeof sun.sun_path)

@@ -36,6 +36,11 @@ enum {
 	FULL_LOOK_MS = 100,
 };
 
+struct board {
+	atomic_int used; /* no slot from here on was ever taken */
+	atomic_uchar slot[];
+};
+
 struct worker {
 	pid_t pid; /* 0: the slot is free */
 	int64_t since_ms;
@@ -51,7 +56,7 @@ struct pool {
 	int stop[2];         /* [1] closed by the parent: the end */
 	int retire[2];       /* the same for those who wait for a call; anew at each reload */
 	int signals;         /* os_signals */
-	atomic_uchar *board; /* the state of each slot, shared */
+	struct board *board; /* the state of each slot, shared */
 	struct worker *worker;
 	int64_t pace_ms;     /* no fork before */
 	bool owed;           /* a worker died that may have been woken for a call */
@@ -60,10 +65,10 @@ struct pool {
 static int
 idle(const struct pool *p)
 {
-	int i, n = 0;
+	int i, used = atomic_load(&p->board->used), n = 0;
 
-	for (i = 0; i < p->conf->max; i++)
-		n += atomic_load(&p->board[i]) == SLOT_IDLE;
+	for (i = 0; i < used; i++)
+		n += atomic_load(&p->board->slot[i]) == SLOT_IDLE;
 	return n;
 }
 
@@ -144,7 +149,7 @@ serve(struct pool *p, int fd)
 static int
 work(struct pool *p, int slot)
 {
-	atomic_uchar *state = &p->board[slot];
+	atomic_uchar *state = &p->board->slot[slot];
 	struct os_waiter w;
 	/* Since its last call: what it kept goes after idle_s, and a worker that is too many after POOL_IDLE_S. */
 	int quiet_s = 0, calls = 0;
@@ -242,10 +247,12 @@ start(struct pool *p)
 
 	if (slot == p->conf->max)
 		return -1;
-	atomic_store(&p->board[slot], SLOT_IDLE);
+	if (slot >= atomic_load(&p->board->used))
+		atomic_store(&p->board->used, slot + 1);
+	atomic_store(&p->board->slot[slot], SLOT_IDLE);
 	pid = fork();
 	if (pid < 0) {
-		atomic_store(&p->board[slot], SLOT_FREE);
+		atomic_store(&p->board->slot[slot], SLOT_FREE);
 		p->pace_ms = clock_ms() + PACE_MS;
 		log_error(&p->log, "failed", "fork:");
 		return -1;
@@ -299,7 +306,7 @@ reap(struct pool *p)
 				p->pace_ms = clock_ms() + PACE_MS;
 		}
 		p->worker[slot].pid = 0;
-		atomic_store(&p->board[slot], SLOT_FREE);
+		atomic_store(&p->board->slot[slot], SLOT_FREE);
 	}
 }
 
@@ -499,7 +506,7 @@ make(struct pool *p)
 	if (p->conf->notify_fd >= 0)
 		fcntl(p->conf->notify_fd, F_SETFD, FD_CLOEXEC);
 	os_close_inherited(CHAIN_FD_LOG + 1);
-	p->board = mmap(NULL, max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p->board = mmap(NULL, sizeof *p->board + max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	p->worker = calloc(max, sizeof *p->worker);
 	p->log.budget = log_budget_new();
 	if (p->board == MAP_FAILED || !p->worker || !p->log.budget || make_pipe(p->wake) < 0 || make_pipe(p->stop) < 0 ||
@@ -521,7 +528,7 @@ pool_run(const struct stage *stage, void *conf, const struct pool_conf *pool)
 	if (r != 0)
 		return r;
 	fill(&p);
-	if (os_ready(pool->notify_fd) < 0)
+	if (os_ready(pool->notify_fd, "") < 0)
 		log_error(&p.log, "failed", "readiness:");
 	log_event(&p.log, "ready", "socket", pool->path, (char *)NULL);
 	while (turn(&p))

@@ -2,6 +2,8 @@
 #include "tlsconf.h"
 
 #include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/conf.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,9 +97,27 @@ add_authority(struct tls_config *conf, const char *path, struct buf *why)
 }
 
 /*
- * Each pair is first tried alone: libtls would say of several only that one of them is bad. No ticket is ever issued
- * that works (tlsd(8) CAVEATS), so nothing is set for them.
+ * No session tickets: none would be accepted (tlsd(8) CAVEATS), yet OpenSSL makes two for each TLS 1.3 handshake. libtls
+ * has no word for it; OpenSSL takes one from its configuration, which libtls does not load, so this is all that is in
+ * it. Where it is not understood (LibreSSL) there is nothing to turn off: no result matters.
  */
+static void
+issue_no_tickets(void)
+{
+	static const char text[] = "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = context\n"
+	                           "[context]\nNumTickets = 0\n";
+	BIO *in = BIO_new_mem_buf(text, -1);
+	CONF *conf = NCONF_new(NULL);
+
+	CONF_modules_finish(); /* at a reload: what is there already */
+	OPENSSL_load_builtin_modules();
+	if (in && conf && NCONF_load_bio(conf, in, NULL) > 0)
+		CONF_modules_load(conf, NULL, CONF_MFLAGS_IGNORE_ERRORS);
+	NCONF_free(conf);
+	BIO_free(in);
+}
+
+/* Each pair is first tried alone: libtls would say of several only that one of them is bad. */
 static struct tls *
 make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
 {
@@ -138,6 +158,7 @@ tlsconf_server(const struct tlsconf *c, struct buf *why)
 {
 	size_t i;
 
+	issue_no_tickets();
 	for (i = 0; c->n > 1 && i < c->n; i++) {
 		struct tls *one = make(c, i, 1, why);
 

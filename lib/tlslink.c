@@ -21,7 +21,6 @@ tlslink_close(struct tlslink *l)
 	l->tls = NULL;
 	l->secure = false;
 	buf_free(&l->raw);
-	buf_free(&l->held);
 }
 
 /*
@@ -61,55 +60,15 @@ read_cb(struct tls *ctx, void *data, size_t n, void *arg)
 }
 
 static ssize_t
-put(struct tlslink *l, const void *data, size_t n)
-{
-	ssize_t r = side_write(&l->side, data, n);
-
-	if (r == -1)
-		l->error = errno;
-	return r == SIDE_WAIT ? TLS_WANT_POLLOUT : r;
-}
-
-/* 0: nothing is held any more. */
-static ssize_t
-flush(struct tlslink *l)
-{
-	while (l->held.len > 0) {
-		ssize_t r = put(l, l->held.p, l->held.len);
-
-		if (r < 0)
-			return r;
-		buf_consume(&l->held, (size_t)r);
-	}
-	buf_free(&l->held); /* it is not needed again */
-	return 0;
-}
-
-static ssize_t
 write_cb(struct tls *ctx, const void *data, size_t n, void *arg)
 {
 	struct tlslink *l = arg;
-	size_t held = l->held.len;
-	ssize_t r;
+	ssize_t r = side_write(&l->side, data, n);
 
 	(void)ctx;
-	if (!l->holds && held == 0)
-		return put(l, data, n);
-	if (buf_add(&l->held, data, n) < 0) {
+	if (r == -1)
 		l->error = errno;
-		return -1;
-	}
-	if (l->holds)
-		return (ssize_t)n;
-	r = put(l, l->held.p, l->held.len);
-	if (r >= (ssize_t)held) {
-		buf_free(&l->held);
-		return r > (ssize_t)held ? r - (ssize_t)held : TLS_WANT_POLLOUT;
-	}
-	l->held.len = held; /* libtls comes with the rest again */
-	if (r > 0)
-		buf_consume(&l->held, (size_t)r);
-	return r < 0 ? r : TLS_WANT_POLLOUT;
+	return r == SIDE_WAIT ? TLS_WANT_POLLOUT : r;
 }
 
 /* What a tls_* call wants to wait for; 0: nothing, it has come to a result. */
@@ -131,24 +90,11 @@ tlslink_accept(struct tlslink *l, struct tls *server)
 	return tls_accept_cbs(server, &l->tls, read_cb, write_cb, l);
 }
 
-/*
- * What libtls writes during one step goes out at once. But with TLS 1.3 the last words of a handshake are tickets, for
- * which nobody waits: they go with the first octets that somebody does wait for.
- */
 int
 tlslink_handshake(struct tlslink *l)
 {
-	ssize_t r = flush(l), sent;
+	int r = tls_handshake(l->tls);
 
-	if (r == 0 && !l->shaken) {
-		l->holds = true;
-		r = tls_handshake(l->tls);
-		l->holds = false;
-		l->shaken = r == 0;
-		sent = l->shaken && strcmp(tls_conn_version(l->tls), "TLSv1.3") == 0 ? 0 : flush(l);
-		if (sent < 0)
-			r = sent;
-	}
 	l->read_wants = wants(r);
 	if (l->read_wants && !l->eof)
 		return 0;

@@ -2,8 +2,6 @@
 #include "tlspump.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <tls.h>
@@ -282,16 +280,10 @@ int
 tlspump_open(struct tlspump *p, const struct tlspump_conf *conf, int in, int out, const struct log *log,
     const char *peer)
 {
-	const int on = 1;
-
 	*p = (struct tlspump){ .conf = conf, .log = log, .peer = peer, .app = { .in = -1, .out = -1 } };
 	p->clear = (struct cleartext){ .host = conf->host, .lmtp = conf->lmtp };
 	p->start_ms = clock_ms();
 	tlslink_open(&p->net, in, out);
-	if (p->net.side.out_socket) { /* no harm where it is not TCP */
-		setsockopt(out, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-		setsockopt(out, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	}
 	if (conf->implicit) {
 		tlsstate_enter(p, HANDSHAKE, conf->handshake_ms);
 		if (tlslink_accept(&p->net, conf->tls) == 0)

@@ -347,7 +347,7 @@ say_ready(struct server *s)
 
 	if (getsockname(s->listener, (struct sockaddr *)&ss, &len) == 0 && endpoint_from(&e, &ss) == 0)
 		endpoint_text(&e, text);
-	if (os_ready(s->conf->notify_fd) < 0)
+	if (os_ready(s->conf->notify_fd, text) < 0)
 		log_error(&s->log, "failed", "readiness:");
 	log_event(&s->log, "ready", "address", text, (char *)NULL);
 }

@@ -227,18 +227,16 @@ hand_over(struct connection *c, struct facts *f, const char *path)
 	struct call call = { .envelope = -1, .stop = -1, .facts = *f };
 
 	c->starting = false;
-	c->handover = handover_connect(path, 0);
-	if (c->handover < 0 && errno == EAGAIN && (c->late_ms == 0 || clock_left(c->late_ms) > 0)) {
-		c->starting = true;
-		return -1;
-	}
-	if (c->handover < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0) {
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0) {
 		refuse(c, path);
 		return -1;
 	}
 	call.in = call.out = fd[1];
-	if (handover_send(c->handover, &call, STAGE_SESSION) < 0) {
-		refuse(c, path);
+	c->handover = handover_call(path, &call, STAGE_SESSION, 0);
+	c->starting = c->handover < 0 && errno == EAGAIN && (c->late_ms == 0 || clock_left(c->late_ms) > 0);
+	if (c->handover < 0) {
+		if (!c->starting)
+			refuse(c, path);
 		let_go(&fd[0]);
 	}
 	close(fd[1]);

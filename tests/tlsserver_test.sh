@@ -319,8 +319,7 @@ test_readiness_and_an_inherited_socket() {
 		servers="$servers $tlsd"
 		await '[ -s ready ]'
 		port=$(cat port)
-		echo >newline
-		assert_same "$how ready" newline ready
+		assertEquals "$how ready" "127.0.0.1:$port" "$(cat ready)"
 		clients "$port" <<-'END'
 			print(ask(tls(connect()), 'X'))
 		END

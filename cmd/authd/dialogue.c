@@ -6,6 +6,7 @@
  */
 #include "dialogue.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -28,7 +29,6 @@ enum {
 struct session {
 	struct call *call;
 	const struct authd *conf;
-	struct conn c;
 	enum verb hello; /* the greeting that counts; VERB_UNKNOWN: none yet */
 	enum verb verb;  /* of the command in hand */
 	int errors, failures;
@@ -36,6 +36,7 @@ struct session {
 	struct refusals refusals;
 	bool attempt; /* the reply is about an attempt, which has its own line in the log */
 	bool auth; /* AUTH may be offered */
+	struct conn c; /* last: its buffer is not zeroed */
 };
 
 enum step { STEP_ON, STEP_NEXT, STEP_END };
@@ -362,9 +363,13 @@ authd_serve(struct call *call, void *conf)
 	const struct authd *a = conf;
 	struct ehlo offer;
 	const char *wrong = ehlo_from_facts(&offer, &call->facts);
-	struct session s = { .call = call, .conf = a, .auth = a->clear || facts_is_tls(&call->facts) };
 	enum step step = STEP_END;
+	struct session s;
 
+	memset(&s, 0, offsetof(struct session, c));
+	s.call = call;
+	s.conf = a;
+	s.auth = a->clear || facts_is_tls(&call->facts);
 	conn_open(&s.c, call->in, call->out);
 	s.c.stop = call->stop;
 	s.c.exact = true;

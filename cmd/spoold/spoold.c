@@ -268,7 +268,7 @@ run(struct runner *r, const char *directory, const char *user, int notify_fd)
 		if (spool_each(&r->round.spool, "cur", found_old, r) < 0)
 			log_error(&r->log, "failed", "cur:");
 		else {
-			os_ready(notify_fd);
+			os_ready(notify_fd, "");
 			result = serve(r);
 		}
 	}

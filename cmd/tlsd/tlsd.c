@@ -1,6 +1,8 @@
 /* ISC licence, see LICENSE. */
 #include <err.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -149,9 +151,12 @@ serve(struct call *call, void *arg)
 	struct conf *conf = arg;
 	struct next next = { { .fd = -1 }, { .fd = -1 } };
 	struct tlspump pump;
+	const int on = 1;
 	char host[256];
 	int code;
 
+	setsockopt(call->out, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* no harm where it is not TCP */
+	setsockopt(call->out, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	conf->pump.host = ehlo_host(&call->facts, host, sizeof host);
 	conf->pump.lmtp = facts_is_lmtp(&call->facts);
 	if (conf->pump.optional)
