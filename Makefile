@@ -34,14 +34,15 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/child.o lib/cleartext.o lib/client.o
 	lib/verdict.o
 
 BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/inline bin/lmtp-inject bin/maildir-inject \
-	bin/msa-passwd bin/qualify bin/resume bin/rewind bin/route bin/saslc bin/smtp-inject bin/spool bin/spoold \
-	bin/stamp bin/submitd bin/tlsc bin/tlsd bin/trace
+	bin/msa-passwd bin/qualify bin/resume bin/rewind bin/rights bin/route bin/saslc bin/smtp-inject bin/spool \
+	bin/spoold bin/stamp bin/submitd bin/tlsc bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/bounce/main.o cmd/call/call.o \
 	cmd/envelope/envelope.o cmd/filter/filter.o cmd/inline/inline.o cmd/lmtp-inject/lmtp-inject.o \
 	cmd/lmtp-inject/main.o cmd/maildir-inject/maildir-inject.o cmd/maildir-inject/main.o \
 	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/main.o cmd/qualify/qualify.o \
-	cmd/resume/resume.o cmd/resume/session.o cmd/rewind/rewind.o cmd/route/route.o cmd/saslc/saslc.o \
+	cmd/resume/resume.o cmd/resume/session.o cmd/rewind/rewind.o cmd/rights/main.o cmd/rights/rights.o \
+	cmd/rights/senders.o cmd/route/route.o cmd/saslc/saslc.o \
 	cmd/smtp-inject/main.o cmd/smtp-inject/smtp-inject.o cmd/spool/list.o cmd/spool/main.o cmd/spool/spool.o \
 	cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o cmd/stamp/main.o cmd/stamp/stamp.o \
 	cmd/submitd/main.o cmd/submitd/submitd.o cmd/tlsc/pump.o cmd/tlsc/tlsc.o cmd/tlsd/tlsd.o cmd/trace/main.o \
@@ -49,7 +50,8 @@ OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/bounce/main
 
 # The stages that inline has in it.
 INLINE = cmd/bounce/bounce.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o \
-	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/smtp-inject/smtp-inject.o cmd/spool/list.o cmd/spool/spool.o \
+	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rights/rights.o cmd/rights/senders.o \
+	cmd/smtp-inject/smtp-inject.o cmd/spool/list.o cmd/spool/spool.o \
 	cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/trace/trace.o
 
 # Only for the tests: bin/test-unit has a driver for each module, tests/unit/NAME.c.
@@ -70,7 +72,7 @@ all: $(BIN)
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
 $(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/resume/session.h \
-	cmd/spool/list.h cmd/spoold/agenda.h cmd/spoold/round.h cmd/tlsc/pump.h tests/unit/unit.h
+	cmd/rights/senders.h cmd/spool/list.h cmd/spoold/agenda.h cmd/spoold/round.h cmd/tlsc/pump.h tests/unit/unit.h
 
 libmsa.a: $(LIB)
 	rm -f $@
@@ -100,6 +102,8 @@ bin/resume: cmd/resume/resume.o cmd/resume/session.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/resume/resume.o cmd/resume/session.o libmsa.a
 bin/rewind: cmd/rewind/rewind.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/rewind/rewind.o libmsa.a
+bin/rights: cmd/rights/rights.o cmd/rights/senders.o cmd/rights/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/rights/rights.o cmd/rights/senders.o cmd/rights/main.o libmsa.a $(LIBS_cdb)
 bin/route: cmd/route/route.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/route/route.o libmsa.a $(LIBS_cdb)
 bin/saslc: cmd/saslc/saslc.o libmsa.a

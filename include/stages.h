@@ -12,6 +12,7 @@ ready_fn bounce_ready;
 ready_fn lmtp_inject_ready;
 ready_fn maildir_inject_ready;
 ready_fn qualify_ready;
+ready_fn rights_ready;
 ready_fn smtp_inject_ready;
 ready_fn spool_ready;
 ready_fn stamp_ready;

@@ -17,6 +17,7 @@ static const struct {
 	{ "lmtp-inject", lmtp_inject_ready },
 	{ "maildir-inject", maildir_inject_ready },
 	{ "qualify", qualify_ready },
+	{ "rights", rights_ready },
 	{ "smtp-inject", smtp_inject_ready },
 	{ "spool", spool_ready },
 	{ "stamp", stamp_ready },

@@ -1,0 +1,246 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chain.h"
+#include "envelope.h"
+#include "header.h"
+#include "mailaddr.h"
+#include "senders.h"
+#include "stages.h"
+
+enum { WHY_MAX = 400 }; /* octets; an address has 254 */
+
+struct conf {
+	const char *path;
+	struct table table;
+	bool open;
+	char *const *next;
+};
+
+/* A message that is looked at. */
+struct look {
+	struct call *call;
+	const struct conf *conf;
+	const char *user; /* NULL: nobody authenticated */
+	struct senders senders;
+	char why[WHY_MAX];
+};
+
+/* It is refused: what is wrong stands in why. The result is the exit code. */
+static int
+refuse(struct look *l, enum reply r)
+{
+	log_event(&l->call->log, "refused", "user", l->user, "why", l->why, (char *)NULL);
+	return stage_verdict(l->call, r, l->why);
+}
+
+static int
+failed(struct look *l, const char *what)
+{
+	log_error(&l->call->log, "failed", "%s:", what);
+	return stage_verdict(l->call, errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR, NULL);
+}
+
+/* May he send as a, which stands in where? CHAIN_DONE, or the exit code: that was the verdict. */
+static int
+may(struct look *l, const char *where, const struct addr *a)
+{
+	const char *bad;
+	size_t n;
+
+	switch (senders_has(&l->senders, a, &bad, &n)) {
+	case 1:
+		return CHAIN_DONE;
+	case 0:
+		/* a reply of ASCII: the client need not know SMTPUTF8 */
+		snprintf(l->why, sizeof l->why, "%s: %s%s%s is not yours to send as", where, a->is_utf8 ? "this address" : "<",
+		    a->is_utf8 ? "" : a->text, a->is_utf8 ? "" : ">");
+		return refuse(l, REPLY_NO_RIGHT);
+	default:
+		log_error(&l->call->log, "misuse", "%s: entry of %s: %.*s: not an address, @domain, @.domain or *",
+		    l->conf->path, l->user ? l->user : "-", (int)(n < 100 ? n : 100), bad);
+		return stage_verdict(l->call, REPLY_LOCAL_ERROR, NULL);
+	}
+}
+
+/* Every mailbox of a field. As may. */
+static int
+look_at_field(struct look *l, const char *text, const struct field *f)
+{
+	const char *name = field_name(f->id);
+	enum mailaddr_result found;
+	struct mailaddr_list list;
+	struct mailaddr m;
+	struct addr a;
+	int r = CHAIN_DONE;
+
+	mailaddr_begin(&list, text, f->value, f->end);
+	while (r == CHAIN_DONE && (found = mailaddr_next(&list, &m)) != MAILADDR_END) {
+		if (found == MAILADDR_BOX && mailaddr_addr(text, &m, &a) == 0 && a.has_domain) {
+			r = may(l, name, &a);
+			continue;
+		}
+		snprintf(l->why, sizeof l->why, "%s: an address is not valid, or has no domain", name);
+		return refuse(l, REPLY_BAD_MESSAGE);
+	}
+	return r;
+}
+
+/* As may. */
+static int
+look_at_header(struct look *l, const struct header *h)
+{
+	struct field f;
+	size_t pos = 0;
+	int r = CHAIN_DONE, more;
+
+	while (r == CHAIN_DONE && (more = header_next(h->text.p, h->text.len, &pos, &f)) != 0)
+		if (more < 0) { /* who reads on behind it may see a From there that we did not */
+			snprintf(l->why, sizeof l->why, "Line %zu is no header field", header_line(h->text.p, f.name));
+			r = refuse(l, REPLY_BAD_MESSAGE);
+		} else if (f.id == FIELD_FROM || f.id == FIELD_SENDER)
+			r = look_at_field(l, h->text.p, &f);
+	return r;
+}
+
+/* As may. */
+static int
+look_at_message(struct look *l, struct header *h)
+{
+	switch (header_read(h, l->call->in, HEADER_MAX)) {
+	case HEADER_LONG:
+		snprintf(l->why, sizeof l->why, "Header is too long");
+		return refuse(l, REPLY_BAD_MESSAGE);
+	case HEADER_ERROR:
+		return failed(l, "header");
+	case HEADER_OK:
+		break;
+	}
+	if (h->bare) {
+		snprintf(l->why, sizeof l->why, "Bare CR or bare LF in the header");
+		return refuse(l, REPLY_BARE);
+	}
+	return look_at_header(l, h);
+}
+
+/* The null reverse-path is everybody's: RFC 6409 3.2. As may. */
+static int
+look_at_envelope(struct look *l)
+{
+	struct envelope e = { .nrcpt = 0 };
+	const char *why = "out of memory";
+	struct addr a;
+	int r = CHAIN_DONE;
+
+	if (envelope_read(&e, l->call->envelope, &why) < 0) {
+		log_error(&l->call->log, "failed", "envelope: %s", why);
+		r = stage_verdict(l->call, errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR, NULL);
+	} else if (e.mail.path_len > 0 && addr_mailbox(e.mail.path, e.mail.path_len, &a) < 0) {
+		snprintf(l->why, sizeof l->why, "MAIL FROM: not a mailbox");
+		r = refuse(l, REPLY_NO_RIGHT);
+	} else if (e.mail.path_len > 0)
+		r = may(l, "MAIL FROM", &a);
+	envelope_free(&e);
+	return r;
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	struct conf *conf = arg;
+	struct look l = { .call = call, .conf = conf, .user = facts_get(&call->facts, "SMTPAUTHUSER") };
+	struct header h = { .crlf = false };
+	int r;
+
+	if (l.user && !*l.user)
+		l.user = NULL;
+	if (senders_find(&l.senders, &conf->table, l.user) < 0)
+		return failed(&l, conf->path);
+	if (l.senders.stopped) {
+		snprintf(l.why, sizeof l.why, "You may not send");
+		return refuse(&l, REPLY_NO_RIGHT);
+	}
+	r = look_at_envelope(&l);
+	if (r == CHAIN_DONE)
+		r = look_at_message(&l, &h);
+	header_free(&h);
+	if (r != CHAIN_DONE)
+		return r;
+	log_event(&call->log, "done", "user", l.user, (char *)NULL);
+	return stage_next(call, conf->next);
+}
+
+static int
+open_table(struct conf *conf)
+{
+	struct table t;
+
+	if (table_open(&t, conf->path) < 0)
+		return -1;
+	if (conf->open)
+		table_close(&conf->table);
+	conf->table = t;
+	conf->open = true;
+	return 0;
+}
+
+/* SIGHUP: the table as it is now. */
+static int
+reload(void *arg, const struct log *log)
+{
+	struct conf *conf = arg;
+
+	if (open_table(conf) == 0)
+		return 0;
+	log_error(log, "failed", "%s:", conf->path);
+	return -1;
+}
+
+static int
+usage(void)
+{
+	return stage_misuse("usage: rights -s senders " STAGE_USAGE " prog [arg ...]");
+}
+
+static int
+misuse(const char *what, const char *reason)
+{
+	char line[1024];
+
+	snprintf(line, sizeof line, "rights: %s: %s", what, reason);
+	return stage_misuse(line);
+}
+
+int
+rights_ready(struct ready *r, int argc, char *argv[])
+{
+	struct conf *conf = ready_conf(r, sizeof *conf);
+	int opt;
+
+	if (!conf)
+		return CHAIN_LATER;
+	r->stage = (struct stage){
+		.name = "rights", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
+	};
+	while ((opt = getopt(argc, argv, "+s:" STAGE_OPTIONS)) != -1)
+		switch (opt) {
+		case 's':
+			conf->path = optarg;
+			break;
+		default:
+			if (opt == '?' || stage_option(&r->options, "rights", opt, optarg) < 0)
+				return usage();
+		}
+	if (optind == argc || !conf->path)
+		return usage();
+	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE"))
+		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
+	if (open_table(conf) < 0)
+		return misuse(conf->path, strerror(errno));
+	r->next = conf->next = argv + optind;
+	return 0;
+}

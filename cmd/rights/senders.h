@@ -1,0 +1,28 @@
+/* ISC licence, see LICENSE. */
+#ifndef SENDERS_H
+#define SENDERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "addr.h"
+#include "table.h"
+
+/* As whom a user may send: his entry of the table, rights(8). */
+struct senders {
+	const char *list; /* borrowed from the table; items with blanks or commas between; NULL: no entry */
+	size_t len;
+	bool stopped;     /* the entry is "!": as nobody */
+	struct addr own;  /* his name, where that is a mailbox; else text is "" */
+};
+
+/*
+ * The entry of user; NULL: a peer that need not authenticate. A user without one has that of "*", the peer that of "-".
+ * 0, or -1 with errno EPROTO: the table is damaged.
+ */
+int senders_find(struct senders *s, struct table *t, const char *user);
+
+/* 1: he may send as a; 0: he may not. -1 with errno EPROTO: *bad, *bad_len octets of list, is no item. */
+int senders_has(const struct senders *s, const struct addr *a, const char **bad, size_t *bad_len);
+
+#endif
