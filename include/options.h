@@ -2,6 +2,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -24,6 +25,7 @@ struct stage_options {
 	int min, max, calls, notify_fd;
 	uid_t allow[STAGE_ALLOW_MAX];
 	size_t nallow;
+	bool any; /* one of these was given */
 };
 void stage_options(struct stage_options *o); /* the defaults */
 int stage_option(struct stage_options *o, const char *name, int letter, const char *value);

@@ -73,8 +73,8 @@ void os_signals_default(void);
 
 /*
  * Tell the supervisor that we are ready: where, "" or what is to be known, and a newline on fd, which is then closed
- * (s6, which skips what is before the newline; -1: none), and READY=1 to the socket in NOTIFY_SOCKET (systemd), which is
- * then unset.
+ * (s6, which skips what is before the newline; -1: none), and READY=1 to the socket in NOTIFY_SOCKET (systemd), which
+ * is then unset.
  */
 int os_ready(int fd, const char *where);
 

@@ -36,6 +36,7 @@ stage_option(struct stage_options *o, const char *name, int letter, const char *
 	const char *p = "";
 	int bad = 0;
 
+	o->any = true;
 	switch (letter) {
 	case 'A':
 		pw = getpwnam(value);

@@ -97,9 +97,9 @@ add_authority(struct tls_config *conf, const char *path, struct buf *why)
 }
 
 /*
- * No session tickets: none would be accepted (tlsd(8) CAVEATS), yet OpenSSL makes two for each TLS 1.3 handshake. libtls
- * has no word for it; OpenSSL takes one from its configuration, which libtls does not load, so this is all that is in
- * it. Where it is not understood (LibreSSL) there is nothing to turn off: no result matters.
+ * No session tickets: none would be accepted (tlsd(8) CAVEATS), yet OpenSSL makes two for each TLS 1.3 handshake.
+ * libtls has no word for it; OpenSSL takes one from its configuration, which libtls does not load, so this is all that
+ * is in it. Where it is not understood (LibreSSL) there is nothing to turn off: no result matters.
  */
 static void
 issue_no_tickets(void)

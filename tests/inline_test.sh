@@ -246,9 +246,9 @@ test_misuse_is_told_at_the_start() {
 	misused 'inline: spool has an option that prints something and ends' submitd spool -p "$T"
 	misused 'inline: submitd serves sessions, so it can only be the first' submitd submitd lmtp-inject "$T/s"
 	misused 'inline: submitd serves sessions, so it can only be the first' trace submitd lmtp-inject "$T/s"
-	for option in "-l $T/x" '-U root' '-A root'; do
+	for option in "-l $T/x" '-U root' '-A root' '-P 1:2' '-C 5' '-R 1'; do
 		# shellcheck disable=SC2086
-		misused 'inline: stamp has -A, -l or -U, which are the first one'\''s to have' submitd stamp $option lmtp-inject "$T/s"
+		misused 'inline: stamp has -A, -C, -l, -P, -R or -U, which are the first one'\''s to have' submitd stamp $option lmtp-inject "$T/s"
 	done
 	misused "submitd: user nosuchuser: No such file or directory" submitd -l "$T/x" -U nosuchuser lmtp-inject "$T/s"
 	assertFalse 'nobody listens' "[ -e $T/x ]"

@@ -44,8 +44,8 @@ objection(const struct ready *r)
 		return "has an option that prints something and ends";
 	if (r->inner && r->stage.kind != STAGE_MESSAGE)
 		return "serves sessions, so it can only be the first";
-	if (r->inner && (r->options.path || r->options.user || r->options.nallow > 0))
-		return "has -A, -l or -U, which are the first one's to have";
+	if (r->inner && r->options.any)
+		return "has -A, -C, -l, -P, -R or -U, which are the first one's to have";
 	return NULL;
 }
 

@@ -37,7 +37,7 @@ senders_find(struct senders *s, struct table *t, const char *user)
 	return r < 0 ? -1 : 0;
 }
 
-/* The same mailbox, or one of its extensions: local+anything@domain. Who delivers decides about case; here it is none. */
+/* The same mailbox, or an extension of it: local+anything@domain. Case is the delivering server's; here it is none. */
 static bool
 is_box(const struct addr *box, const struct addr *a)
 {
