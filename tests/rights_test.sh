@@ -56,7 +56,7 @@ refused() {
 	chain
 	assertEquals "$1|.|" "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
 	assertFalse "$1: handed on" "[ -e $T/out ]"
-	assertEquals "$1: log" "rights: ses/msg refused${user:+ user=$user} why=\"${1#* * }\"" "$(cat "$T/log")"
+	assertEquals "$1: log" "rights: ses/msg refused${user:+ user=$user} why=\"$(printf %s "${1#* * }" | sed 's/"/\\x22/g')\"" "$(cat "$T/log")"
 	assertEquals "$1: exit" 100 "$code"
 }
 
@@ -143,12 +143,14 @@ test_a_user_called_star_or_minus_has_no_key_of_his_own() {
 }
 
 test_who_is_stopped_sends_nothing() {
-	senders 'alice@example.net !'
-	for mail in alice@example.net ''; do
-		message 'From: alice@example.net'
-		refused '550 5.7.1 You may not send'
-		message 'To: bob@example.net'
-		refused '550 5.7.1 You may not send'
+	for list in '!' '! ' ' !,' "!$(printf '\r')" '! *' '* !' 'sales@example.net, !'; do
+		senders "alice@example.net $list"
+		for mail in alice@example.net ''; do
+			message 'From: alice@example.net'
+			refused '550 5.7.1 You may not send'
+			message 'To: bob@example.net'
+			refused '550 5.7.1 You may not send'
+		done
 	done
 }
 
@@ -181,10 +183,43 @@ test_every_address_of_from_and_sender_is_looked_at() {
 test_what_claims_nothing_passes() {
 	message 'To: bob@example.org'
 	passes 'no From'
-	message 'From: Nobody:;'
-	passes 'an empty group'
+	message 'From: '
+	passes 'an empty From'
 	message 'From: alice@example.net' 'Reply-To: bob@example.net' 'Resent-From: bob@example.net'
 	passes 'other fields'
+}
+
+# Readers show the group's name, the comment, what the word decodes to.
+test_what_readers_do_not_read_alike_is_refused() {
+	for field in 'From: "bob@example.net":;' 'From: Nobody:;' 'From: (bob@example.net)' 'From: =?utf-8?q?bob=40example.net?=:;'; do
+		message "$field"
+		refused '554 5.6.0 From: there is no address'
+	done
+	for from in 'alice+x. =?utf-8?q?=3Cbob=40example.net=3E?=@example.net' '=?utf-8?q?alice=40example.net=00?=@example.net'; do
+		message "From: $from"
+		refused '554 5.6.0 From: an address has an encoded word in it'
+	done
+	message "From: alice@example.net$(printf ', alice@example.net%.0s' $(seq 99))"
+	passes '100 addresses'
+	message "Sender: alice@example.net$(printf ', alice@example.net%.0s' $(seq 100))"
+	refused '554 5.6.0 Sender: there are too many addresses'
+}
+
+test_a_domain_is_not_what_stands_in_quotes_before_it() {
+	senders 'alice@example.net @example.net'
+	may bob@example.net
+	may_not '"bob@example.org x"@example.net'
+	senders 'alice@example.net *'
+	may '"bob@example.org x"@example.net'
+}
+
+test_a_user_too_long_for_a_key_is_not_one_without_an_entry() {
+	senders '* *'
+	user=$(printf 'x%.0s' $(seq 513))
+	message 'From: alice@example.net'
+	chain
+	assertEquals '451 4.3.0' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
+	assertContains "$(cat "$T/log")" 'File name too long'
 }
 
 test_what_is_not_understood_is_refused() {
@@ -211,7 +246,7 @@ test_an_address_beyond_ascii_is_compared_but_not_said() {
 }
 
 test_what_is_no_item_is_451_and_told_where_it_stands() {
-	for item in bob alice@ @ @. '**' '!' @bad_domain; do
+	for item in bob alice@ @ @. '**' '!!' @bad_domain; do
 		senders "alice@example.net sales@example.net $item"
 		mail=bob@example.net
 		message 'From: sales@example.net'

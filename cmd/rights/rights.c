@@ -12,7 +12,10 @@
 #include "senders.h"
 #include "stages.h"
 
-enum { WHY_MAX = 400 }; /* octets; an address has 254 */
+enum {
+	WHY_MAX = 400,   /* octets; an address has 254 */
+	BOXES_MAX = 100, /* of a field: each is held against the whole list */
+};
 
 struct conf {
 	const char *path;
@@ -41,8 +44,17 @@ refuse(struct look *l, enum reply r)
 static int
 failed(struct look *l, const char *what)
 {
+	enum reply r = errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR;
+
 	log_error(&l->call->log, "failed", "%s:", what);
-	return stage_verdict(l->call, errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR, NULL);
+	return stage_verdict(l->call, r, NULL);
+}
+
+static int
+refuse_field(struct look *l, const char *name, const char *what)
+{
+	snprintf(l->why, sizeof l->why, "%s: %s", name, what);
+	return refuse(l, REPLY_BAD_MESSAGE);
 }
 
 /* May he send as a, which stands in where? CHAIN_DONE, or the exit code: that was the verdict. */
@@ -67,26 +79,34 @@ may(struct look *l, const char *where, const struct addr *a)
 	}
 }
 
-/* Every mailbox of a field. As may. */
+/*
+ * Every mailbox of a field. One without any (an empty group, a comment) would be shown with what its words say, and an
+ * encoded word in a local part (RFC 2047 5 (3) forbids it) with what it decodes to. As may.
+ */
 static int
 look_at_field(struct look *l, const char *text, const struct field *f)
 {
 	const char *name = field_name(f->id);
-	enum mailaddr_result found;
+	enum mailaddr_result found = MAILADDR_END;
 	struct mailaddr_list list;
 	struct mailaddr m;
 	struct addr a;
-	int r = CHAIN_DONE;
+	int r = CHAIN_DONE, n;
 
 	mailaddr_begin(&list, text, f->value, f->end);
-	while (r == CHAIN_DONE && (found = mailaddr_next(&list, &m)) != MAILADDR_END) {
-		if (found == MAILADDR_BOX && mailaddr_addr(text, &m, &a) == 0 && a.has_domain) {
-			r = may(l, name, &a);
-			continue;
-		}
-		snprintf(l->why, sizeof l->why, "%s: an address is not valid, or has no domain", name);
-		return refuse(l, REPLY_BAD_MESSAGE);
+	for (n = 0; r == CHAIN_DONE && (found = mailaddr_next(&list, &m)) == MAILADDR_BOX; n++) {
+		if (n == BOXES_MAX)
+			return refuse_field(l, name, "there are too many addresses");
+		if (mailaddr_addr(text, &m, &a) < 0 || !a.has_domain)
+			return refuse_field(l, name, "an address is not valid, or has no domain");
+		if (strstr(a.text, "=?"))
+			return refuse_field(l, name, "an address has an encoded word in it");
+		r = may(l, name, &a);
 	}
+	if (r == CHAIN_DONE && found == MAILADDR_BAD)
+		return refuse_field(l, name, "an address is not valid, or has no domain");
+	if (r == CHAIN_DONE && n == 0 && !mailaddr_is_blank(text, f->value, f->end))
+		return refuse_field(l, name, "there is no address");
 	return r;
 }
 
@@ -133,12 +153,14 @@ look_at_envelope(struct look *l)
 {
 	struct envelope e = { .nrcpt = 0 };
 	const char *why = "out of memory";
+	enum reply reply;
 	struct addr a;
 	int r = CHAIN_DONE;
 
 	if (envelope_read(&e, l->call->envelope, &why) < 0) {
+		reply = errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR;
 		log_error(&l->call->log, "failed", "envelope: %s", why);
-		r = stage_verdict(l->call, errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR, NULL);
+		r = stage_verdict(l->call, reply, NULL);
 	} else if (e.mail.path_len > 0 && addr_mailbox(e.mail.path, e.mail.path_len, &a) < 0) {
 		snprintf(l->why, sizeof l->why, "MAIL FROM: not a mailbox");
 		r = refuse(l, REPLY_NO_RIGHT);

@@ -5,24 +5,53 @@
 #include <string.h>
 #include <strings.h>
 
-static const char anyone[] = "*", no_user[] = "-";
+static const char anyone[] = "*", no_user[] = "-", nobody[] = "!";
+
+/* The next item of the n octets at *p, which moves behind it; *len: its octets. NULL: there is none. */
+static const char *
+next_item(const char **p, const char *end, size_t *len)
+{
+	static const char between[] = {' ', '\t', '\r', '\n', ','};
+	const char *item;
+
+	while (*p < end && memchr(between, **p, sizeof between))
+		++*p;
+	item = *p;
+	while (*p < end && !memchr(between, **p, sizeof between))
+		++*p;
+	*len = (size_t)(*p - item);
+	return *len > 0 ? item : NULL;
+}
+
+static bool
+is(const char *item, size_t len, const char *what)
+{
+	return len == 1 && *item == *what;
+}
 
 /* As table_get, of a name as it is, then in lower case. */
 static int
 get(struct senders *s, struct table *t, const char *name)
 {
 	size_t n = strlen(name);
-	int r = table_get(t, name, n, &s->list, &s->len);
+	int r;
 
+	if (n > TABLE_KEY_MAX) { /* who has an entry that cannot be found is not one without */
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	r = table_get(t, name, n, &s->list, &s->len);
 	return r != 0 ? r : table_get_lower(t, name, n, &s->list, &s->len);
 }
 
 int
 senders_find(struct senders *s, struct table *t, const char *user)
 {
+	const char *p, *item;
+	size_t len;
 	int r = 0;
 
-	*s = (struct senders){ .list = NULL };
+	*s = (struct senders){ .list = "" };
 	if (!user)
 		r = get(s, t, no_user);
 	else {
@@ -33,7 +62,8 @@ senders_find(struct senders *s, struct table *t, const char *user)
 		if (r == 0)
 			r = get(s, t, anyone);
 	}
-	s->stopped = r > 0 && s->len == 1 && *s->list == '!';
+	for (p = s->list; (item = next_item(&p, s->list + s->len, &len)); )
+		s->stopped |= is(item, len, nobody);
 	return r < 0 ? -1 : 0;
 }
 
@@ -44,52 +74,51 @@ is_box(const struct addr *box, const struct addr *a)
 	size_t n = box->local_len;
 
 	return a->local_len >= n && strncasecmp(a->text, box->text, n) == 0 && (a->local_len == n || a->text[n] == '+') &&
-	    strcmp(addr_domain(a), addr_domain(box)) == 0;
+	    strcasecmp(addr_domain(a), addr_domain(box)) == 0;
 }
 
-/* a's domain is the n octets at s, or below them where they begin with a dot. */
+/*
+ * a's domain is the n octets at s, or below them where they begin with a dot. Not with quotes in front: a careless
+ * reader finds another address in them.
+ */
 static bool
 is_domain(const char *s, size_t n, const struct addr *a)
 {
 	const char *domain = addr_domain(a);
 	size_t len = strlen(domain);
 
+	if (*a->text == '"')
+		return false;
 	if (*s == '.')
 		return len > n && strncasecmp(domain + len - n, s, n) == 0;
 	return len == n && strncasecmp(domain, s, n) == 0;
 }
 
+/* 1, 0, or -1: it is no item. */
+static int
+item_has(const char *item, size_t len, const struct addr *a)
+{
+	struct addr box;
+	size_t dot;
+
+	if (is(item, len, anyone))
+		return 1;
+	if (*item == '@' && len > 1) {
+		dot = item[1] == '.';
+		return addr_is_domain(item + 1 + dot, len - 1 - dot) ? is_domain(item + 1, len - 1, a) : -1;
+	}
+	return addr_mailbox(item, len, &box) == 0 && box.has_domain ? is_box(&box, a) : -1;
+}
+
 int
 senders_has(const struct senders *s, const struct addr *a, const char **bad, size_t *bad_len)
 {
-	static const char between[] = " \t\r\n,";
-	const char *p = s->list, *end = p ? p + s->len : NULL;
-	struct addr box;
-	size_t n;
+	const char *p = s->list;
+	int r = !s->stopped && *s->own.text && is_box(&s->own, a);
 
-	if (s->stopped)
-		return 0;
-	if (*s->own.text && is_box(&s->own, a))
-		return 1;
-	for (; p < end; p += n) {
-		for (n = 0; p + n < end && !memchr(between, p[n], sizeof between - 1); n++)
-			;
-		if (n == 0)
-			n = 1;
-		else if (n == 1 && *p == *anyone)
-			return 1;
-		else if (*p == '@' && n > 1 && addr_is_domain(p + 1 + (p[1] == '.'), n - 1 - (p[1] == '.'))) {
-			if (is_domain(p + 1, n - 1, a))
-				return 1;
-		} else if (addr_mailbox(p, n, &box) == 0 && box.has_domain) {
-			if (is_box(&box, a))
-				return 1;
-		} else {
-			*bad = p;
-			*bad_len = n;
-			errno = EPROTO;
-			return -1;
-		}
-	}
-	return 0;
+	while (r == 0 && !s->stopped && (*bad = next_item(&p, s->list + s->len, bad_len)))
+		r = item_has(*bad, *bad_len, a);
+	if (r < 0)
+		errno = EPROTO;
+	return r;
 }

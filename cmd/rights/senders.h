@@ -10,15 +10,15 @@
 
 /* As whom a user may send: his entry of the table, rights(8). */
 struct senders {
-	const char *list; /* borrowed from the table; items with blanks or commas between; NULL: no entry */
+	const char *list; /* borrowed from the table; items with blanks or commas between; no entry: none */
 	size_t len;
-	bool stopped;     /* the entry is "!": as nobody */
+	bool stopped;     /* one is "!": as nobody */
 	struct addr own;  /* his name, where that is a mailbox; else text is "" */
 };
 
 /*
  * The entry of user; NULL: a peer that need not authenticate. A user without one has that of "*", the peer that of "-".
- * 0, or -1 with errno EPROTO: the table is damaged.
+ * 0, or -1 with errno (EPROTO: the table is damaged; ENAMETOOLONG: such a user cannot be in one).
  */
 int senders_find(struct senders *s, struct table *t, const char *user);
 
