@@ -33,24 +33,24 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/child.o lib/cleartext.o lib/client.o
 	lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o \
 	lib/verdict.o
 
-BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/inline bin/lmtp-inject bin/maildir-inject \
-	bin/msa-passwd bin/qualify bin/resume bin/rewind bin/rights bin/route bin/saslc bin/smtp-inject bin/spool \
-	bin/spoold bin/stamp bin/submitd bin/tlsc bin/tlsd bin/trace
+BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/inline bin/limit bin/lmtp-inject \
+	bin/maildir-inject bin/msa-passwd bin/qualify bin/resume bin/rewind bin/rights bin/route bin/saslc \
+	bin/smtp-inject bin/spool bin/spoold bin/stamp bin/submitd bin/tlsc bin/tlsd bin/trace
 
 OBJ = cmd/authd/authd.o cmd/authd/dialogue.o cmd/bounce/bounce.o cmd/bounce/main.o cmd/call/call.o \
-	cmd/envelope/envelope.o cmd/filter/filter.o cmd/inline/inline.o cmd/lmtp-inject/lmtp-inject.o \
-	cmd/lmtp-inject/main.o cmd/maildir-inject/maildir-inject.o cmd/maildir-inject/main.o \
+	cmd/envelope/envelope.o cmd/filter/filter.o cmd/inline/inline.o cmd/limit/counts.o cmd/limit/limit.o \
+	cmd/limit/main.o cmd/lmtp-inject/lmtp-inject.o cmd/lmtp-inject/main.o cmd/maildir-inject/maildir-inject.o cmd/maildir-inject/main.o \
 	cmd/msa-passwd/msa-passwd.o cmd/qualify/complete.o cmd/qualify/main.o cmd/qualify/qualify.o \
 	cmd/resume/resume.o cmd/resume/session.o cmd/rewind/rewind.o cmd/rights/main.o cmd/rights/rights.o \
-	cmd/rights/senders.o cmd/route/route.o cmd/saslc/saslc.o \
-	cmd/smtp-inject/main.o cmd/smtp-inject/smtp-inject.o cmd/spool/list.o cmd/spool/main.o cmd/spool/spool.o \
+	cmd/rights/senders.o cmd/route/route.o cmd/saslc/saslc.o cmd/smtp-inject/main.o \
+	cmd/smtp-inject/smtp-inject.o cmd/spool/list.o cmd/spool/main.o cmd/spool/spool.o \
 	cmd/spoold/agenda.o cmd/spoold/round.o cmd/spoold/spoold.o cmd/stamp/main.o cmd/stamp/stamp.o \
 	cmd/submitd/main.o cmd/submitd/submitd.o cmd/tlsc/pump.o cmd/tlsc/tlsc.o cmd/tlsd/tlsd.o cmd/trace/main.o \
 	cmd/trace/trace.o
 
 # The stages that inline has in it.
-INLINE = cmd/bounce/bounce.o cmd/lmtp-inject/lmtp-inject.o cmd/maildir-inject/maildir-inject.o \
-	cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rights/rights.o cmd/rights/senders.o \
+INLINE = cmd/bounce/bounce.o cmd/limit/counts.o cmd/limit/limit.o cmd/lmtp-inject/lmtp-inject.o \
+	cmd/maildir-inject/maildir-inject.o cmd/qualify/complete.o cmd/qualify/qualify.o cmd/rights/rights.o cmd/rights/senders.o \
 	cmd/smtp-inject/smtp-inject.o cmd/spool/list.o cmd/spool/spool.o \
 	cmd/stamp/stamp.o cmd/submitd/submitd.o cmd/trace/trace.o
 
@@ -71,7 +71,7 @@ all: $(BIN)
 .c.o:
 	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -c -o $@ $<
 
-$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/qualify/complete.h cmd/resume/session.h \
+$(LIB) $(OBJ) $(UNIT) $(TOOL): include/*.h cmd/authd/dialogue.h cmd/limit/counts.h cmd/qualify/complete.h cmd/resume/session.h \
 	cmd/rights/senders.h cmd/spool/list.h cmd/spoold/agenda.h cmd/spoold/round.h cmd/tlsc/pump.h tests/unit/unit.h
 
 libmsa.a: $(LIB)
@@ -90,6 +90,8 @@ bin/filter: cmd/filter/filter.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/filter/filter.o libmsa.a
 bin/inline: cmd/inline/inline.o $(INLINE) libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/inline/inline.o $(INLINE) libmsa.a $(LIBS_cdb)
+bin/limit: cmd/limit/limit.o cmd/limit/counts.o cmd/limit/main.o libmsa.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/limit/limit.o cmd/limit/counts.o cmd/limit/main.o libmsa.a $(LIBS_cdb)
 bin/lmtp-inject: cmd/lmtp-inject/lmtp-inject.o cmd/lmtp-inject/main.o libmsa.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ cmd/lmtp-inject/lmtp-inject.o cmd/lmtp-inject/main.o libmsa.a
 bin/maildir-inject: cmd/maildir-inject/maildir-inject.o cmd/maildir-inject/main.o libmsa.a

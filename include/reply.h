@@ -40,6 +40,7 @@
 	X(REPLY_UNREPORTED,      451, "4.3.0", "Not all recipients were served, and no report of it was taken; try again") \
 	X(REPLY_NEXT_HOP,        451, "4.4.1", "Next server cannot be reached, try again later") \
 	X(REPLY_NEXT_HOP_LOST,   451, "4.4.2", "Next server closed the connection, try again later") \
+	X(REPLY_OVER_LIMIT,      451, "4.7.1", "Over a limit, try again later") \
 	X(REPLY_NOT_LET_IN,      451, "4.7.0", "Next server does not let us in, try again later") \
 	X(REPLY_NO_SECURITY,     451, "4.7.5", "Next server cannot be reached securely, try again later") \
 	X(REPLY_STORAGE,         452, "4.3.1", "Insufficient storage, try again later") \

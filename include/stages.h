@@ -9,6 +9,7 @@
  * secret is among them (an injector's credentials are a descriptor that it hands to saslc).
  */
 ready_fn bounce_ready;
+ready_fn limit_ready;
 ready_fn lmtp_inject_ready;
 ready_fn maildir_inject_ready;
 ready_fn qualify_ready;

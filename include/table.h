@@ -29,6 +29,19 @@ int table_get(struct table *t, const char *key, size_t n, const char **value, si
 /* The same with the letters A to Z of the key in lower case. */
 int table_get_lower(struct table *t, const char *key, size_t n, const char **value, size_t *len);
 
+/*
+ * The record of a user: his name is its key, as he stands or in lower case; without one, that of "*". user NULL, a peer
+ * that need not authenticate: that of "-". Results as table_get, and -1 with errno ENAMETOOLONG: such a name cannot be
+ * a key, and who has a record that cannot be found is not one without.
+ */
+int table_get_user(struct table *t, const char *user, const char **value, size_t *len);
+
+/*
+ * A value that is a list, items with blanks or commas between: the next item of what stands between *p and end; *p
+ * moves behind it, *len is its octets. NULL: there is none.
+ */
+const char *table_item(const char **p, const char *end, size_t *len);
+
 void table_close(struct table *t);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 int
@@ -51,6 +52,41 @@ table_get_lower(struct table *t, const char *key, size_t n, const char **value, 
 	for (i = 0; i < n; i++)
 		lower[i] = key[i] >= 'A' && key[i] <= 'Z' ? (char)(key[i] + 32) : key[i];
 	return table_get(t, lower, n, value, len);
+}
+
+int
+table_get_user(struct table *t, const char *user, const char **value, size_t *len)
+{
+	static const char anyone[] = "*", no_user[] = "-";
+	int r = 0;
+
+	if (!user)
+		return table_get(t, no_user, 1, value, len);
+	if (strlen(user) > TABLE_KEY_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (strcmp(user, anyone) != 0 && strcmp(user, no_user) != 0) { /* whoever has such a name: it is no key of his */
+		r = table_get(t, user, strlen(user), value, len);
+		if (r == 0)
+			r = table_get_lower(t, user, strlen(user), value, len);
+	}
+	return r != 0 ? r : table_get(t, anyone, 1, value, len);
+}
+
+const char *
+table_item(const char **p, const char *end, size_t *len)
+{
+	static const char between[] = { ' ', '\t', '\r', '\n', ',' };
+	const char *item;
+
+	while (*p < end && memchr(between, **p, sizeof between))
+		++*p;
+	item = *p;
+	while (*p < end && !memchr(between, **p, sizeof between))
+		++*p;
+	*len = (size_t)(*p - item);
+	return *len > 0 ? item : NULL;
 }
 
 void

@@ -14,6 +14,7 @@ static const struct {
 	ready_fn *make;
 } stages[] = {
 	{ "bounce", bounce_ready },
+	{ "limit", limit_ready },
 	{ "lmtp-inject", lmtp_inject_ready },
 	{ "maildir-inject", maildir_inject_ready },
 	{ "qualify", qualify_ready },

@@ -5,43 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-static const char anyone[] = "*", no_user[] = "-", nobody[] = "!";
-
-/* The next item of the n octets at *p, which moves behind it; *len: its octets. NULL: there is none. */
-static const char *
-next_item(const char **p, const char *end, size_t *len)
-{
-	static const char between[] = {' ', '\t', '\r', '\n', ','};
-	const char *item;
-
-	while (*p < end && memchr(between, **p, sizeof between))
-		++*p;
-	item = *p;
-	while (*p < end && !memchr(between, **p, sizeof between))
-		++*p;
-	*len = (size_t)(*p - item);
-	return *len > 0 ? item : NULL;
-}
-
 static bool
-is(const char *item, size_t len, const char *what)
+is(const char *item, size_t len, char what)
 {
-	return len == 1 && *item == *what;
-}
-
-/* As table_get, of a name as it is, then in lower case. */
-static int
-get(struct senders *s, struct table *t, const char *name)
-{
-	size_t n = strlen(name);
-	int r;
-
-	if (n > TABLE_KEY_MAX) { /* who has an entry that cannot be found is not one without */
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	r = table_get(t, name, n, &s->list, &s->len);
-	return r != 0 ? r : table_get_lower(t, name, n, &s->list, &s->len);
+	return len == 1 && *item == what;
 }
 
 int
@@ -49,22 +16,15 @@ senders_find(struct senders *s, struct table *t, const char *user)
 {
 	const char *p, *item;
 	size_t len;
-	int r = 0;
 
 	*s = (struct senders){ .list = "" };
-	if (!user)
-		r = get(s, t, no_user);
-	else {
-		if (addr_mailbox(user, strlen(user), &s->own) < 0 || !s->own.has_domain)
-			s->own = (struct addr){ .text = "" };
-		if (strcmp(user, anyone) != 0 && strcmp(user, no_user) != 0) /* whoever has such a name: it is no key of his */
-			r = get(s, t, user);
-		if (r == 0)
-			r = get(s, t, anyone);
-	}
-	for (p = s->list; (item = next_item(&p, s->list + s->len, &len)); )
-		s->stopped |= is(item, len, nobody);
-	return r < 0 ? -1 : 0;
+	if (user && (addr_mailbox(user, strlen(user), &s->own) < 0 || !s->own.has_domain))
+		s->own = (struct addr){ .text = "" };
+	if (table_get_user(t, user, &s->list, &s->len) < 0)
+		return -1;
+	for (p = s->list; (item = table_item(&p, s->list + s->len, &len)); )
+		s->stopped |= is(item, len, '!');
+	return 0;
 }
 
 /* The same mailbox, or an extension of it: local+anything@domain. Case is the delivering server's; here it is none. */
@@ -101,7 +61,7 @@ item_has(const char *item, size_t len, const struct addr *a)
 	struct addr box;
 	size_t dot;
 
-	if (is(item, len, anyone))
+	if (is(item, len, '*'))
 		return 1;
 	if (*item == '@' && len > 1) {
 		dot = item[1] == '.';
@@ -116,7 +76,7 @@ senders_has(const struct senders *s, const struct addr *a, const char **bad, siz
 	const char *p = s->list;
 	int r = !s->stopped && *s->own.text && is_box(&s->own, a);
 
-	while (r == 0 && !s->stopped && (*bad = next_item(&p, s->list + s->len, bad_len)))
+	while (r == 0 && !s->stopped && (*bad = table_item(&p, s->list + s->len, bad_len)))
 		r = item_has(*bad, *bad_len, a);
 	if (r < 0)
 		errno = EPROTO;

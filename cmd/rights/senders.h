@@ -16,10 +16,7 @@ struct senders {
 	struct addr own;  /* his name, where that is a mailbox; else text is "" */
 };
 
-/*
- * The entry of user; NULL: a peer that need not authenticate. A user without one has that of "*", the peer that of "-".
- * 0, or -1 with errno (EPROTO: the table is damaged; ENAMETOOLONG: such a user cannot be in one).
- */
+/* The record of user, as table_get_user. 0, or -1 with errno. */
 int senders_find(struct senders *s, struct table *t, const char *user);
 
 /* 1: he may send as a; 0: he may not. -1 with errno EPROTO: *bad, *bad_len octets of list, is no item. */

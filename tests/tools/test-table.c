@@ -1,5 +1,8 @@
 /* ISC licence, see LICENSE. */
-/* usage: test-table [-l] file key ...: look up keys (-l: in lower case) with table.h and print what is found. */
+/*
+ * usage: test-table [-l | -u] file key ...
+ * Look up keys with table.h and print what is found. -l: in lower case; -u: users, "" is none.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +12,8 @@
 int
 main(int argc, char **argv)
 {
-	int lower = argc > 1 && strcmp(argv[1], "-l") == 0, i = lower ? 2 : 1, r;
+	const char *how = argc > 1 && *argv[1] == '-' ? argv[1] : "";
+	int i = *how ? 2 : 1, r;
 	const char *value;
 	struct table t;
 	size_t len;
@@ -19,7 +23,10 @@ main(int argc, char **argv)
 		return 111;
 	}
 	while (++i < argc) {
-		r = (lower ? table_get_lower : table_get)(&t, argv[i], strlen(argv[i]), &value, &len);
+		if (strcmp(how, "-u") == 0)
+			r = table_get_user(&t, *argv[i] ? argv[i] : NULL, &value, &len);
+		else
+			r = (strcmp(how, "-l") == 0 ? table_get_lower : table_get)(&t, argv[i], strlen(argv[i]), &value, &len);
 		if (r > 0)
 			printf("%s: [%.*s]\n", argv[i], (int)len, value);
 		else

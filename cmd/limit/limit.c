@@ -1,0 +1,224 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chain.h"
+#include "counts.h"
+#include "envelope.h"
+#include "stages.h"
+#include "table.h"
+
+struct conf {
+	struct rates rates; /* of those without a record in the table */
+	const char *directory_path, *path; /* path NULL: no table */
+	int directory;
+	struct table table;
+	bool open;
+	char *const *next;
+};
+
+static int
+failed(struct call *call, const char *what)
+{
+	enum reply r = errno == ENOMEM ? REPLY_NO_MEMORY : errno == ENOSPC || errno == EDQUOT ? REPLY_STORAGE :
+	    REPLY_LOCAL_ERROR;
+
+	log_error(&call->log, "failed", "%s:", what);
+	return stage_verdict(call, r, NULL);
+}
+
+/* The recipients that are still to be served. CHAIN_DONE, or the exit code: that was the verdict. */
+static int
+count_recipients(struct call *call, int64_t *k)
+{
+	struct envelope e = { .nrcpt = 0 };
+	const char *why = "out of memory";
+	enum reply r;
+	size_t i;
+
+	*k = 0;
+	if (envelope_read(&e, call->envelope, &why) < 0) {
+		r = errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR;
+		log_error(&call->log, "failed", "envelope: %s", why);
+		return stage_verdict(call, r, NULL);
+	}
+	for (i = 0; i < e.nrcpt; i++)
+		*k += e.rcpt[i].kind == ENVELOPE_RCPT;
+	envelope_free(&e);
+	return CHAIN_DONE;
+}
+
+/* The rates of user: his record's, or those of the options. As count_recipients. */
+static int
+find_rates(struct conf *conf, struct call *call, const char *user, struct rates *rates)
+{
+	const char *p, *end, *item, *value;
+	size_t len;
+	int found = 0;
+
+	*rates = conf->rates;
+	if (conf->path && (found = table_get_user(&conf->table, user, &value, &len)) < 0)
+		return failed(call, conf->path);
+	if (found == 0)
+		return CHAIN_DONE;
+	*rates = (struct rates){ .n = 0 };
+	p = value;
+	end = value + len;
+	while ((item = table_item(&p, end, &len)))
+		if (rates_add(rates, item, len) < 0) {
+			log_error(&call->log, "misuse", "%s: record of %s: %.*s: not recipients/seconds, or two for one time, or "
+			    "more than %d", conf->path, user ? user : "-", (int)(len < 100 ? len : 100), item, RATES_MAX);
+			return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+		}
+	return CHAIN_DONE;
+}
+
+static int
+refuse(struct call *call, const char *who, enum reply r, const char *why)
+{
+	log_event(&call->log, "refused", "who", who, "why", why, (char *)NULL);
+	return stage_verdict(call, r, why);
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	struct conf *conf = arg;
+	const char *user = facts_get(&call->facts, "SMTPAUTHUSER"), *who;
+	const struct rate *which = NULL;
+	struct rates rates;
+	struct timespec now;
+	int64_t k, now_ms, wait_s = 0;
+	char why[120], octets[24];
+	int r;
+
+	if (user && !*user)
+		user = NULL;
+	who = user ? user : facts_get(&call->facts, "TCPREMOTEIP");
+	if (!who || !*who)
+		who = "-";
+	r = count_recipients(call, &k);
+	if (r == CHAIN_DONE)
+		r = find_rates(conf, call, user, &rates);
+	if (r != CHAIN_DONE)
+		return r;
+	clock_gettime(CLOCK_REALTIME, &now);
+	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	switch (rates.n == 0 ? COUNTS_OK : counts_add(conf->directory, who, &rates, k, now_ms, &which, &wait_s)) {
+	case COUNTS_OK:
+		break;
+	case COUNTS_OVER:
+		snprintf(why, sizeof why, "Over %lld recipients in %lld s, try again in %lld s", (long long)which->n,
+		    (long long)which->seconds, (long long)wait_s);
+		return refuse(call, who, REPLY_OVER_LIMIT, why);
+	case COUNTS_NEVER:
+		snprintf(why, sizeof why, "More recipients than the %lld in %lld s that you may send to", (long long)which->n,
+		    (long long)which->seconds);
+		return refuse(call, who, REPLY_NO_RIGHT, why);
+	case COUNTS_ERROR:
+		return failed(call, conf->directory_path);
+	}
+	snprintf(octets, sizeof octets, "%lld", (long long)k);
+	log_event(&call->log, "done", "who", who, "rcpts", octets, (char *)NULL);
+	return stage_next(call, conf->next);
+}
+
+static int
+open_table(struct conf *conf)
+{
+	struct table t;
+
+	if (table_open(&t, conf->path) < 0)
+		return -1;
+	if (conf->open)
+		table_close(&conf->table);
+	conf->table = t;
+	conf->open = true;
+	return 0;
+}
+
+/* SIGHUP: the table as it is now. */
+static int
+reload(void *arg, const struct log *log)
+{
+	struct conf *conf = arg;
+
+	if (!conf->path || open_table(conf) == 0)
+		return 0;
+	log_error(log, "failed", "%s:", conf->path);
+	return -1;
+}
+
+static void
+release(void *arg)
+{
+	struct conf *conf = arg;
+
+	if (conf->directory >= 0)
+		close(conf->directory);
+	if (conf->open)
+		table_close(&conf->table);
+	free(conf);
+}
+
+static int
+usage(void)
+{
+	return stage_misuse("usage: limit -d directory [-r recipients/seconds ...] [-t table] " STAGE_USAGE " prog [arg ...]");
+}
+
+static int
+misuse(const char *what, const char *reason)
+{
+	char line[1024];
+
+	snprintf(line, sizeof line, "limit: %s: %s", what, reason);
+	return stage_misuse(line);
+}
+
+int
+limit_ready(struct ready *r, int argc, char *argv[])
+{
+	struct conf *conf = ready_conf(r, sizeof *conf);
+	int opt;
+
+	if (!conf)
+		return CHAIN_LATER;
+	conf->directory = -1;
+	r->stage = (struct stage){
+		.name = "limit", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
+	};
+	r->release = release;
+	while ((opt = getopt(argc, argv, "+d:r:t:" STAGE_OPTIONS)) != -1)
+		switch (opt) {
+		case 'd':
+			conf->directory_path = optarg;
+			break;
+		case 'r':
+			if (rates_add(&conf->rates, optarg, strlen(optarg)) < 0)
+				return misuse(optarg, "not recipients/seconds, or two for one time, or too many");
+			break;
+		case 't':
+			conf->path = optarg;
+			break;
+		default:
+			if (opt == '?' || stage_option(&r->options, "limit", opt, optarg) < 0)
+				return usage();
+		}
+	if (optind == argc || !conf->directory_path || (conf->rates.n == 0 && !conf->path))
+		return usage();
+	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE"))
+		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
+	conf->directory = open(conf->directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (conf->directory < 0)
+		return misuse(conf->directory_path, strerror(errno));
+	if (conf->path && open_table(conf) < 0)
+		return misuse(conf->path, strerror(errno));
+	r->next = conf->next = argv + optind;
+	return 0;
+}
