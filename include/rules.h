@@ -2,8 +2,6 @@
 #ifndef RULES_H
 #define RULES_H
 
-#include <sys/stat.h>
-
 #include "facts.h"
 #include "table.h"
 
@@ -13,15 +11,11 @@
  * (IPv6), the longest first; the empty one. Names are never looked up, so rules for those never match.
  */
 struct rules {
-	const char *path;  /* borrowed */
 	struct table table;
-	struct stat st;    /* of the file that is open */
 };
 
-/* 0, or -1 with errno. */
+/* As table_open and table_refresh. */
 int rules_open(struct rules *r, const char *path);
-
-/* Open the file anew if it is another one by now. 1: done; 0: it is the same; -1 with errno: the old one is kept. */
 int rules_refresh(struct rules *r);
 
 enum rules_result {

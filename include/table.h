@@ -3,6 +3,7 @@
 #define TABLE_H
 
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include <cdb.h>
 
@@ -14,11 +15,22 @@ enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never there */
  * keeps it. Link with LIBS_cdb.
  */
 struct table {
+	const char *path; /* borrowed */
 	struct cdb cdb;
+	struct stat st;   /* of the file that is mapped, or could not be */
 };
 
 /* 0: t is open. -1 with errno (EPROTO: not a cdb file). */
 int table_open(struct table *t, const char *path);
+
+/*
+ * Open the file at the path if it is another one by now. 1: done; 0: it is the same, or the same that could not be used
+ * the last time; -1 with errno: the old one is kept.
+ */
+int table_refresh(struct table *t);
+
+/* What errno says of a table. */
+const char *table_why(int error);
 
 /*
  * The first value of a key. 1: found; *value (borrowed until table_close, no NUL behind it) and *len, where not NULL.
@@ -35,6 +47,12 @@ int table_get_lower(struct table *t, const char *key, size_t n, const char **val
  * a key, and who has a record that cannot be found is not one without.
  */
 int table_get_user(struct table *t, const char *user, const char **value, size_t *len);
+
+/*
+ * All records, one after the other: the one at *pos (begin with 0), which moves behind it; what is there as in
+ * table_get. 1, 0: there is none left, or -1: the file is damaged, errno EPROTO.
+ */
+int table_next(struct table *t, unsigned *pos, const char **key, size_t *key_len, const char **value, size_t *len);
 
 /*
  * A value that is a list, items with blanks or commas between: the next item of what stands between *p and end; *p

@@ -160,6 +160,8 @@ stage_next(struct call *call, char *const argv[])
 		return next_message(call, argv);
 	if (call->resident)
 		return message ? next_message(call, argv) : run_session(call, argv);
+	if (message) /* a script in front may have read it: the next one sees all of it without rewind, too */
+		lseek(call->in, 0, SEEK_SET);
 	if (place(call->in, call->out, call->envelope) < 0) {
 		log_error(&call->log, "failed", "descriptors of the next program:");
 		return stage_fail(call, REPLY_TROUBLE);
@@ -182,6 +184,7 @@ stage_become(const struct call *call, char *const argv[], int msg, int out, int 
 	int e;
 
 	setpgid(0, 0);
+	lseek(msg, 0, SEEK_SET); /* as stage_next */
 	if (place(msg, out, envelope) == 0) {
 		os_close_from(CHAIN_FD_ENVELOPE + 1);
 		os_signals_default();

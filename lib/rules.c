@@ -2,40 +2,18 @@
 #include "rules.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 int
 rules_open(struct rules *r, const char *path)
 {
-	r->path = path;
-	if (stat(path, &r->st) < 0)
-		return -1;
-	return table_open(&r->table, path); /* if it was replaced just now, rules_refresh will see it */
+	return table_open(&r->table, path);
 }
 
 int
 rules_refresh(struct rules *r)
 {
-	struct rules now;
-	struct stat st;
-
-	if (stat(r->path, &st) < 0)
-		return -1;
-	if (st.st_ino == r->st.st_ino && st.st_dev == r->st.st_dev && st.st_size == r->st.st_size &&
-	    st.st_mtim.tv_sec == r->st.st_mtim.tv_sec && st.st_mtim.tv_nsec == r->st.st_mtim.tv_nsec)
-		return 0;
-	if (rules_open(&now, r->path) < 0) {
-		int e = errno;
-
-		r->st = st; /* tell it once */
-		errno = e;
-		return -1;
-	}
-	table_close(&r->table);
-	*r = now;
-	return 1;
+	return table_refresh(&r->table);
 }
 
 /* What rules may not say: tlsd knows it itself. */

@@ -13,11 +13,43 @@ table_open(struct table *t, const char *path)
 
 	if (fd < 0)
 		return -1;
-	r = cdb_init(&t->cdb, fd);
+	t->path = path;
+	r = fstat(fd, &t->st);
+	if (r == 0)
+		r = cdb_init(&t->cdb, fd);
 	e = errno;
 	close(fd); /* the mapping is all that a look-up needs */
 	errno = e;
 	return r < 0 ? -1 : 0;
+}
+
+int
+table_refresh(struct table *t)
+{
+	struct table now;
+	struct stat st;
+	int e;
+
+	if (stat(t->path, &st) < 0)
+		return -1;
+	if (st.st_ino == t->st.st_ino && st.st_dev == t->st.st_dev && st.st_size == t->st.st_size &&
+	    st.st_mtim.tv_sec == t->st.st_mtim.tv_sec && st.st_mtim.tv_nsec == t->st.st_mtim.tv_nsec)
+		return 0;
+	if (table_open(&now, t->path) < 0) {
+		e = errno;
+		t->st = st;
+		errno = e;
+		return -1;
+	}
+	table_close(t);
+	*t = now;
+	return 1;
+}
+
+const char *
+table_why(int error)
+{
+	return error == EPROTO ? "not a cdb file" : strerror(error);
 }
 
 int
@@ -72,6 +104,23 @@ table_get_user(struct table *t, const char *user, const char **value, size_t *le
 			r = table_get_lower(t, user, strlen(user), value, len);
 	}
 	return r != 0 ? r : table_get(t, anyone, 1, value, len);
+}
+
+int
+table_next(struct table *t, unsigned *pos, const char **key, size_t *key_len, const char **value, size_t *len)
+{
+	int r;
+
+	if (*pos == 0)
+		cdb_seqinit(pos, &t->cdb);
+	r = cdb_seqnext(pos, &t->cdb);
+	if (r <= 0)
+		return r < 0 ? -1 : 0;
+	*key = cdb_getkey(&t->cdb);
+	*key_len = cdb_keylen(&t->cdb);
+	*value = cdb_getdata(&t->cdb);
+	*len = cdb_datalen(&t->cdb);
+	return *key && *value ? 1 : -1;
 }
 
 const char *

@@ -179,7 +179,7 @@ reload(struct server *s)
 	int i;
 
 	if (s->conf->rules && rules_refresh(&s->rules) < 0)
-		log_error(&s->log, "kept", "%s:", s->conf->rules);
+		log_error(&s->log, "kept", "%s: %s", s->conf->rules, table_why(errno));
 	if (count(s, true) + s->conf->workers > TLSSERVER_WORKERS_MAX) {
 		log_event(&s->log, "kept", "reason", "too many workers still have connections", (char *)NULL);
 		return;
@@ -314,7 +314,7 @@ prepare(struct server *s)
 	if (load(s) < 0 && !conf->pump.optional)
 		return CHAIN_MISUSE;
 	if (conf->rules && rules_open(&s->rules, conf->rules) < 0) {
-		log_error(&s->log, "misuse", "%s:", conf->rules);
+		log_error(&s->log, "misuse", "%s: %s", conf->rules, table_why(errno));
 		conf->rules = NULL; /* so there is nothing to close */
 		return CHAIN_MISUSE;
 	}

@@ -377,7 +377,7 @@ let_in(struct worker *w, struct connection *c)
 	if (w->conf->rules)
 		r = rules_look(w->conf->rules, *c->ip ? c->ip : NULL, &c->facts);
 	if (r == RULES_ERROR)
-		log_error(&c->log, "failed", "%s:", w->conf->rules->path);
+		log_error(&c->log, "failed", "%s: %s", w->conf->rules->table.path, table_why(errno));
 	if (r == RULES_DENY)
 		log_event(&c->log, "denied", "peer", *c->ip ? c->ip : NULL, (char *)NULL);
 	if (r != RULES_ALLOW) {
@@ -453,7 +453,7 @@ look_at_files(struct worker *w)
 	}
 	r = w->conf->rules ? rules_refresh(w->conf->rules) : 0;
 	if (r < 0 && !w->stale)
-		log_error(&w->log, "kept", "%s:", w->conf->rules->path);
+		log_error(&w->log, "kept", "%s: %s", w->conf->rules->table.path, table_why(errno));
 	w->stale = r < 0;
 }
 

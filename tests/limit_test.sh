@@ -205,9 +205,26 @@ test_a_record_that_is_no_list_of_rates_is_451_and_told() {
 	done
 	for rate in x 1/0 1000001/5; do
 		message -r "$rate"
-		assertEquals "$rate" "limit: $rate: not recipients/seconds, or two for one time, or too many" "$(cat "$T/log")"
+		assertEquals "$rate" "limit: $rate: not recipients/seconds, or two for one time, or more than 8" "$(cat "$T/log")"
 		assertEquals "$rate" 111 "$code"
 	done
+}
+
+test_a_resident_looks_at_all_of_the_table_and_has_a_new_one_at_once() {
+	printf 'alice@example.net 1/100000\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	resident limit limit -P 1:1 -d "$T/counts" -t "$T/rates.cdb" "$T/next"
+	printf 'alice@example.net 0/1\n* 5\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	# shellcheck disable=SC2154
+	kill -HUP "$limit_pid"
+	until_true grep -q ' kept ' "$T/limit.log"
+	wrong="$T/rates.cdb: record of *: 5: not recipients/seconds, or two for one time, or more than 8"
+	assertContains "$(cat "$T/limit.log")" "failed reason=\"$wrong\""
+	limit -l "$T/second" -d "$T/counts" -t "$T/rates.cdb" true 2>"$T/log"
+	assertEquals 100 $?
+	assertEquals "limit: $wrong" "$(cat "$T/log")"
+	printf 'alice@example.net 0/2\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=$user call "$T/limit" <"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	assertContains "$(cat "$T/verdict")" '550 5.7.1 More recipients than the 0 in 2 s'
 }
 
 test_a_directory_that_cannot_be_used_is_451() {

@@ -253,7 +253,7 @@ test_what_is_no_item_is_451_and_told_where_it_stands() {
 		chain
 		assertEquals "$item" '451 4.3.0 Local error, try again later|.|' "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
 		assertContains "$item" "$(cat "$T/log")" \
-			"misuse reason=\"$T/senders.cdb: entry of alice@example.net: $item: not an address, @domain, @.domain or *\""
+			"misuse reason=\"$T/senders.cdb: record of alice@example.net: $item: not an address, @domain, @.domain, * or !\""
 		assertEquals "$item: exit" 111 "$code"
 	done
 }
@@ -264,7 +264,7 @@ test_a_table_that_cannot_be_used_refuses_nothing_for_good() {
 		printf 'too short for one' >"$T/broken"
 		chain rights -s "$T/$table" "$T/next"
 		assertEquals "$table" '451 4.3.0' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
-		assertContains "$table" "$(cat "$T/log")" "rights: $T/$table: "
+		assertContains "$table" "No such file or directory not a cdb file" "$(sed "s|rights: $T/$table: ||" "$T/log")"
 		assertEquals "$table: exit" 111 "$code"
 		assertFalse "$table: handed on" "[ -e $T/out ]"
 	done
@@ -292,23 +292,42 @@ test_misuse() {
 	assertEquals 'rights: true: MSA_MESSAGE is not set: not in a chain' "$(cat "$T/log")"
 }
 
-test_on_sighup_a_resident_has_the_table_anew() {
+test_a_new_table_counts_from_the_next_message_on() {
 	resident rights rights -P 1:1 -s "$T/senders.cdb" "$T/next"
 	user=sales@example.net mail=new@example.net
 	message 'From: sales@example.net'
 	chain call "$T/rights"
 	assertEquals 'not yet' '550 5.7.1' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
 	senders 'sales@example.net new@example.net'
-	# shellcheck disable=SC2154
-	kill -HUP "$rights_pid"
-	until_true grep -q ' reloaded' "$T/rights.log"
 	chain call "$T/rights"
 	assertEquals now '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
 	printf x >"$T/senders.tmp" && mv "$T/senders.tmp" "$T/senders.cdb"
+	for again in 1 2; do
+		chain call "$T/rights"
+		assertEquals "kept $again" '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
+	done
+	assertEquals 'and that is said once' "rights: ses/msg kept reason=\"$T/senders.cdb: not a cdb file\"" "$(grep ' kept ' "$T/rights.log")"
+}
+
+# And where it may not be read any more, on SIGHUP.
+test_a_resident_looks_at_all_of_the_table() {
+	resident rights rights -P 1:1 -s "$T/senders.cdb" "$T/next"
+	user=sales@example.net mail=box@example.net
+	message 'From: sales@example.net'
+	senders 'other box@' 'sales@example.net box@example.net'
+	# shellcheck disable=SC2154
 	kill -HUP "$rights_pid"
 	until_true grep -q ' kept ' "$T/rights.log"
+	wrong="$T/senders.cdb: record of other: box@: not an address, @domain, @.domain, * or !"
+	assertContains "$(cat "$T/rights.log")" "rights: - failed reason=\"$wrong\""
+	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
+	assertEquals 100 $?
+	assertEquals "rights: $wrong" "$(cat "$T/log")"
+	senders 'sales@example.net box@example.net' '- !'
+	kill -HUP "$rights_pid"
+	until_true grep -q ' reloaded' "$T/rights.log"
 	chain call "$T/rights"
-	assertEquals kept '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
+	assertEquals '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
 }
 
 # Apart and in one process, behind qualify, whose From it then is.

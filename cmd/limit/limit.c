@@ -13,12 +13,15 @@
 #include "stages.h"
 #include "table.h"
 
+#define NO_RATE "not recipients/seconds, or two for one time, or more than 8"
+
 struct conf {
 	struct rates rates; /* of those without a record in the table */
 	const char *directory_path, *path; /* path NULL: no table */
 	int directory;
 	struct table table;
 	bool open;
+	char why[400];
 	char *const *next;
 };
 
@@ -53,29 +56,39 @@ count_recipients(struct call *call, int64_t *k)
 	return CHAIN_DONE;
 }
 
+/* The rates of a list. NULL, or the item that is none, *len octets. */
+static const char *
+read_rates(struct rates *rates, const char *list, size_t n, size_t *len)
+{
+	const char *item, *p = list;
+
+	*rates = (struct rates){ .n = 0 };
+	while ((item = table_item(&p, list + n, len)))
+		if (rates_add(rates, item, *len) < 0)
+			return item;
+	return NULL;
+}
+
 /* The rates of user: his record's, or those of the options. As count_recipients. */
 static int
 find_rates(struct conf *conf, struct call *call, const char *user, struct rates *rates)
 {
-	const char *p, *end, *item, *value;
+	const char *value, *bad;
 	size_t len;
 	int found = 0;
 
 	*rates = conf->rates;
+	/* A new file counts from the next message on, where our user can read it; else SIGHUP tells the parent. */
+	if (conf->path && table_refresh(&conf->table) < 0 && errno != EACCES)
+		log_error(&call->log, "kept", "%s: %s", conf->path, table_why(errno));
 	if (conf->path && (found = table_get_user(&conf->table, user, &value, &len)) < 0)
 		return failed(call, conf->path);
-	if (found == 0)
+	bad = found ? read_rates(rates, value, len, &len) : NULL;
+	if (!bad)
 		return CHAIN_DONE;
-	*rates = (struct rates){ .n = 0 };
-	p = value;
-	end = value + len;
-	while ((item = table_item(&p, end, &len)))
-		if (rates_add(rates, item, len) < 0) {
-			log_error(&call->log, "misuse", "%s: record of %s: %.*s: not recipients/seconds, or two for one time, or "
-			    "more than %d", conf->path, user ? user : "-", (int)(len < 100 ? len : 100), item, RATES_MAX);
-			return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-		}
-	return CHAIN_DONE;
+	log_error(&call->log, "misuse", "%s: record of %s: %.*s: " NO_RATE, conf->path, user ? user : "-",
+	    (int)(len < 100 ? len : 100), bad);
+	return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
 }
 
 static int
@@ -128,18 +141,23 @@ serve(struct call *call, void *arg)
 	return stage_next(call, conf->next);
 }
 
-static int
-open_table(struct conf *conf)
+/* Why the table is not as it should be, for its users a 451; NULL: it is. */
+static const char *
+check(struct conf *conf, struct table *t)
 {
-	struct table t;
+	const char *key, *value, *bad;
+	size_t key_len, n, len;
+	struct rates rates;
+	unsigned pos = 0;
+	int r;
 
-	if (table_open(&t, conf->path) < 0)
-		return -1;
-	if (conf->open)
-		table_close(&conf->table);
-	conf->table = t;
-	conf->open = true;
-	return 0;
+	while ((r = table_next(t, &pos, &key, &key_len, &value, &n)) > 0)
+		if ((bad = read_rates(&rates, value, n, &len))) {
+			snprintf(conf->why, sizeof conf->why, "record of %.*s: %.*s: " NO_RATE, (int)(key_len < 100 ? key_len : 100),
+			    key, (int)(len < 100 ? len : 100), bad);
+			return conf->why;
+		}
+	return r < 0 ? "damaged" : NULL;
 }
 
 /* SIGHUP: the table as it is now. */
@@ -147,11 +165,21 @@ static int
 reload(void *arg, const struct log *log)
 {
 	struct conf *conf = arg;
+	struct table t;
+	const char *why;
 
-	if (!conf->path || open_table(conf) == 0)
+	if (!conf->path)
 		return 0;
-	log_error(log, "failed", "%s:", conf->path);
-	return -1;
+	why = table_open(&t, conf->path) < 0 ? table_why(errno) : NULL;
+	if (!why && (why = check(conf, &t)))
+		table_close(&t);
+	if (why) {
+		log_error(log, "failed", "%s: %s", conf->path, why);
+		return -1;
+	}
+	table_close(&conf->table);
+	conf->table = t;
+	return 0;
 }
 
 static void
@@ -185,6 +213,7 @@ int
 limit_ready(struct ready *r, int argc, char *argv[])
 {
 	struct conf *conf = ready_conf(r, sizeof *conf);
+	const char *why;
 	int opt;
 
 	if (!conf)
@@ -201,7 +230,7 @@ limit_ready(struct ready *r, int argc, char *argv[])
 			break;
 		case 'r':
 			if (rates_add(&conf->rates, optarg, strlen(optarg)) < 0)
-				return misuse(optarg, "not recipients/seconds, or two for one time, or too many");
+				return misuse(optarg, NO_RATE);
 			break;
 		case 't':
 			conf->path = optarg;
@@ -217,8 +246,11 @@ limit_ready(struct ready *r, int argc, char *argv[])
 	conf->directory = open(conf->directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (conf->directory < 0)
 		return misuse(conf->directory_path, strerror(errno));
-	if (conf->path && open_table(conf) < 0)
-		return misuse(conf->path, strerror(errno));
+	if (conf->path && table_open(&conf->table, conf->path) < 0)
+		return misuse(conf->path, table_why(errno));
+	conf->open = conf->path != NULL;
+	if (conf->path && r->options.path && (why = check(conf, &conf->table)))
+		return misuse(conf->path, why);
 	r->next = conf->next = argv + optind;
 	return 0;
 }

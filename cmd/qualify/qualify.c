@@ -237,7 +237,7 @@ reload(void *arg, const struct log *log)
 
 	if (open_tables(arg, &path) == 0)
 		return 0;
-	log_error(log, "failed", "%s:", path);
+	log_error(log, "failed", "%s: %s", path, table_why(errno));
 	return -1;
 }
 
@@ -297,7 +297,7 @@ qualify_ready(struct ready *r, int argc, char *argv[])
 	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE") && optind < argc)
 		return not_in_a_chain(argv[optind]);
 	if (open_tables(conf, &path) < 0)
-		return misuse(path, strerror(errno));
+		return misuse(path, table_why(errno));
 	r->next = conf->next = argv + optind;
 	return 0;
 }

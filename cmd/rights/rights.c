@@ -20,7 +20,7 @@ enum {
 struct conf {
 	const char *path;
 	struct table table;
-	bool open;
+	char why[WHY_MAX];
 	char *const *next;
 };
 
@@ -73,8 +73,8 @@ may(struct look *l, const char *where, const struct addr *a)
 		    a->is_utf8 ? "" : a->text, a->is_utf8 ? "" : ">");
 		return refuse(l, REPLY_NO_RIGHT);
 	default:
-		log_error(&l->call->log, "misuse", "%s: entry of %s: %.*s: not an address, @domain, @.domain or *",
-		    l->conf->path, l->user ? l->user : "-", (int)(n < 100 ? n : 100), bad);
+		log_error(&l->call->log, "misuse", "%s: record of %s: %.*s: " SENDERS_ITEM, l->conf->path,
+		    l->user ? l->user : "-", (int)(n < 100 ? n : 100), bad);
 		return stage_verdict(l->call, REPLY_LOCAL_ERROR, NULL);
 	}
 }
@@ -180,6 +180,9 @@ serve(struct call *call, void *arg)
 
 	if (l.user && !*l.user)
 		l.user = NULL;
+	/* A new file counts from the next message on, where our user can read it; else SIGHUP tells the parent. */
+	if (table_refresh(&conf->table) < 0 && errno != EACCES)
+		log_error(&call->log, "kept", "%s: %s", conf->path, table_why(errno));
 	if (senders_find(&l.senders, &conf->table, l.user) < 0)
 		return failed(&l, conf->path);
 	if (l.senders.stopped) {
@@ -196,18 +199,11 @@ serve(struct call *call, void *arg)
 	return stage_next(call, conf->next);
 }
 
-static int
-open_table(struct conf *conf)
+/* Why the table is not as it should be; NULL: it is. */
+static const char *
+check(struct conf *conf, struct table *t)
 {
-	struct table t;
-
-	if (table_open(&t, conf->path) < 0)
-		return -1;
-	if (conf->open)
-		table_close(&conf->table);
-	conf->table = t;
-	conf->open = true;
-	return 0;
+	return senders_check(t, conf->why, sizeof conf->why) < 0 ? conf->why : NULL;
 }
 
 /* SIGHUP: the table as it is now. */
@@ -215,11 +211,18 @@ static int
 reload(void *arg, const struct log *log)
 {
 	struct conf *conf = arg;
+	struct table t;
+	const char *why = table_open(&t, conf->path) < 0 ? table_why(errno) : NULL;
 
-	if (open_table(conf) == 0)
-		return 0;
-	log_error(log, "failed", "%s:", conf->path);
-	return -1;
+	if (!why && (why = check(conf, &t)))
+		table_close(&t);
+	if (why) {
+		log_error(log, "failed", "%s: %s", conf->path, why);
+		return -1;
+	}
+	table_close(&conf->table);
+	conf->table = t;
+	return 0;
 }
 
 static int
@@ -261,8 +264,10 @@ rights_ready(struct ready *r, int argc, char *argv[])
 		return usage();
 	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE"))
 		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
-	if (open_table(conf) < 0)
-		return misuse(conf->path, strerror(errno));
+	if (table_open(&conf->table, conf->path) < 0)
+		return misuse(conf->path, table_why(errno));
+	if (r->options.path && check(conf, &conf->table)) /* for a message alone it would take longer than the message */
+		return misuse(conf->path, conf->why);
 	r->next = conf->next = argv + optind;
 	return 0;
 }

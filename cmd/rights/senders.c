@@ -2,6 +2,7 @@
 #include "senders.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -80,5 +81,26 @@ senders_has(const struct senders *s, const struct addr *a, const char **bad, siz
 		r = item_has(*bad, *bad_len, a);
 	if (r < 0)
 		errno = EPROTO;
+	return r;
+}
+
+int
+senders_check(struct table *t, char *why, size_t cap)
+{
+	const struct addr nobody = { .text = "" };
+	const char *key, *value, *p, *item;
+	size_t key_len, n, len;
+	unsigned pos = 0;
+	int r;
+
+	while ((r = table_next(t, &pos, &key, &key_len, &value, &n)) > 0)
+		for (p = value; (item = table_item(&p, value + n, &len)); )
+			if (!is(item, len, '!') && item_has(item, len, &nobody) < 0) {
+				snprintf(why, cap, "record of %.*s: %.*s: " SENDERS_ITEM, (int)(key_len < 100 ? key_len : 100), key,
+				    (int)(len < 100 ? len : 100), item);
+				return -1;
+			}
+	if (r < 0)
+		snprintf(why, cap, "damaged");
 	return r;
 }

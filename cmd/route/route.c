@@ -418,7 +418,7 @@ reload(void *arg, const struct log *log)
 	struct table t;
 
 	if (table_open(&t, conf->table_path) < 0) {
-		log_error(log, "failed", "%s:", conf->table_path);
+		log_error(log, "failed", "%s: %s", conf->table_path, table_why(errno));
 		return -1;
 	}
 	table_close(&conf->table);
@@ -459,7 +459,7 @@ main(int argc, char *argv[])
 	if (optind == argc || !conf.table_path)
 		return usage();
 	if (table_open(&conf.table, conf.table_path) < 0) {
-		snprintf(line, sizeof line, "route: %s: %s", conf.table_path, strerror(errno));
+		snprintf(line, sizeof line, "route: %s: %s", conf.table_path, table_why(errno));
 		return stage_misuse(line);
 	}
 	conf.otherwise = argv + optind;
