@@ -46,7 +46,10 @@ struct stage {
 	 * chain_exit code, used where the stage was exec'd.
 	 */
 	int (*serve)(struct call *call, void *conf);
-	/* Open anew what main opened (tables, keys): SIGHUP. NULL: nothing. 0, or -1 (logged): what there was is kept. */
+	/*
+	 * Open anew what main opened (tables, keys): SIGHUP. NULL: nothing. 0, or, logged, -1: what there was is kept, or
+	 * 1: some of it is.
+	 */
 	int (*reload)(void *conf, const struct log *log);
 	/*
 	 * In a worker that has had no call for idle_s seconds (0: POOL_IDLE_S), and before it ends: let go of what was kept
@@ -63,6 +66,9 @@ struct stage {
  * NULL: none. Descriptors that main opened stay open if they are close-on-exec, and must be; all others are closed.
  */
 int stage_run(const struct stage *stage, void *conf, const struct stage_options *options);
+
+/* There is such a user, "name" or "name:group". 0, or -1 with errno (ENOENT: no such user). */
+int stage_user(const char *user);
 
 /* Take the uid and all gids of user ("name" or "name:group"). 0, or -1 with errno (ENOENT: no such user). */
 int stage_drop(const char *user);

@@ -72,15 +72,14 @@ serve(struct call *call, void *arg)
 
 /*
  * As if each had its own process: what one cannot use anew keeps no other from what is new to it. -1 where nothing is
- * new, so that the workers stay as they are.
+ * new, so that the workers stay as they are; 1 where something is and something is not.
  */
 static int
 reload(void *arg, const struct log *log)
 {
 	struct joined *j = arg;
 	struct log own = *log;
-	int r = 0;
-	bool fresh = false;
+	int fresh = 0, kept = 0;
 	size_t i;
 
 	for (i = 0; i < j->n; i++) {
@@ -90,13 +89,11 @@ reload(void *arg, const struct log *log)
 		if (!s->reload)
 			continue;
 		if (s->reload(j->stage[i].conf, &own) == 0)
-			fresh = true;
-		else {
-			log_event(&own, "kept", "reason", "what is new cannot be used", (char *)NULL);
-			r = -1;
-		}
+			fresh++;
+		else
+			kept++;
 	}
-	return fresh ? 0 : r;
+	return kept == 0 ? 0 : fresh == 0 ? -1 : 1;
 }
 
 void

@@ -370,9 +370,9 @@ finish(struct pool *p)
 static void
 reload(struct pool *p)
 {
-	int fresh[2];
+	int fresh[2], r = p->stage->reload ? p->stage->reload(p->stage_conf, &p->log) : 0;
 
-	if (p->stage->reload && p->stage->reload(p->stage_conf, &p->log) < 0) {
+	if (r < 0) {
 		log_event(&p->log, "kept", "reason", "what is new cannot be used", (char *)NULL);
 		return;
 	}
@@ -383,7 +383,8 @@ reload(struct pool *p)
 	close(p->retire[0]);
 	close(p->retire[1]);
 	memcpy(p->retire, fresh, sizeof fresh);
-	log_event(&p->log, "reloaded", (char *)NULL);
+	log_event(&p->log, r == 0 ? "reloaded" : "kept", "reason", r == 0 ? NULL : "a part of what is new cannot be used",
+	    (char *)NULL);
 }
 
 /* false: the end. */

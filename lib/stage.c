@@ -52,6 +52,16 @@ find_user(const char *user, char *name, uid_t *uid, gid_t *gid)
 }
 
 int
+stage_user(const char *user)
+{
+	char name[NAME_ROOM];
+	uid_t uid;
+	gid_t gid;
+
+	return find_user(user, name, &uid, &gid);
+}
+
+int
 stage_drop(const char *user)
 {
 	char name[NAME_ROOM];
@@ -222,13 +232,10 @@ run_pool(const struct stage *stage, void *conf, const struct stage_options *o)
 		.notify_fd = o->notify_fd,
 	};
 
-	char name[NAME_ROOM];
-	uid_t uid;
-	gid_t gid;
 
 	if (!pool.path)
 		pool.fd = listener_given();
-	if (o->user && find_user(o->user, name, &uid, &gid) < 0) { /* or every worker would fail */
+	if (o->user && stage_user(o->user) < 0) { /* or every worker would fail */
 		fprintf(stderr, "%s: user %s: %s\n", stage->name, o->user, strerror(errno));
 		return CHAIN_MISUSE;
 	}
@@ -243,6 +250,12 @@ stage_run(const struct stage *stage, void *conf, const struct stage_options *opt
 	signal(SIGXFSZ, SIG_IGN); /* a file over the operator's limit is EFBIG and an answer */
 	if (os_fill_standard() < 0)
 		return CHAIN_LATER;
+	if (options && options->path && stage->kind == STAGE_MESSAGE && getenv("MSA_MESSAGE")) {
+		char line[128];
+
+		snprintf(line, sizeof line, "%s: -l in a chain: start it before, and \"call path\" here", stage->name);
+		return stage_misuse(line);
+	}
 	if (options && options->path)
 		return run_pool(stage, conf, options);
 	return run_once(stage, conf, options ? options->user : NULL);

@@ -5,6 +5,7 @@
 #include <openssl/bio.h>
 #include <openssl/conf.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tls.h>
@@ -18,8 +19,17 @@ struct file {
 static void
 blame(struct buf *why, const struct tlsconf *c, const struct tlsconf_pair *pair, const char *text)
 {
+	char own[512];
+	const char *last;
+
 	if (!text)
 		text = "cannot be used";
+	/* It ends with what errno said, which need not be about this: tls_config_error of a file that is no PEM. */
+	last = strrchr(text, ':');
+	if (last && strstr(text, "error:") && last > strstr(text, "error:")) {
+		snprintf(own, sizeof own, "%.*s", (int)(last - text), text);
+		text = own;
+	}
 	if (strstr(text, "ciphers") || strstr(text, "cipher list"))
 		buf_printf(why, "%s", text);
 	else if (c->ca && strstr(text, "verify"))

@@ -176,10 +176,11 @@ signal_all(const struct server *s, int signo)
 static void
 reload(struct server *s)
 {
+	bool whole = !s->conf->rules || rules_refresh(&s->rules) >= 0;
 	int i;
 
-	if (s->conf->rules && rules_refresh(&s->rules) < 0)
-		log_error(&s->log, "kept", "%s: %s", s->conf->rules, table_why(errno));
+	if (!whole)
+		log_error(&s->log, "failed", "%s: %s", s->conf->rules, table_why(errno));
 	if (count(s, true) + s->conf->workers > TLSSERVER_WORKERS_MAX) {
 		log_event(&s->log, "kept", "reason", "too many workers still have connections", (char *)NULL);
 		return;
@@ -191,7 +192,8 @@ reload(struct server *s)
 	signal_all(s, SIGHUP);
 	for (i = 0; i < TLSSERVER_WORKERS_MAX; i++)
 		s->slot[i].old = true;
-	log_event(&s->log, "reloaded", (char *)NULL);
+	log_event(&s->log, whole ? "reloaded" : "kept", "reason", whole ? NULL : "the rules that are new cannot be used",
+	    (char *)NULL);
 }
 
 /* A worker says that somebody came: were the keys replaced? */
@@ -318,9 +320,15 @@ prepare(struct server *s)
 		conf->rules = NULL; /* so there is nothing to close */
 		return CHAIN_MISUSE;
 	}
+	if (conf->user && stage_user(conf->user) < 0) { /* or every worker would fail */
+		log_error(&s->log, "misuse", "user %s:", conf->user);
+		return CHAIN_MISUSE;
+	}
 	if (listen_there(s) < 0) {
-		log_error(&s->log, "failed", "%s:", conf->address);
-		return errno == EINVAL ? CHAIN_MISUSE : CHAIN_LATER;
+		bool misuse = errno == EINVAL;
+
+		log_error(&s->log, misuse ? "misuse" : "failed", misuse ? "-l %s: not address:port" : "%s:", conf->address);
+		return misuse ? CHAIN_MISUSE : CHAIN_LATER;
 	}
 	make_room(s);
 	if (learn(s) < 0 || quota_open(&s->limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 || pipe(s->stop) < 0 ||

@@ -92,9 +92,6 @@ test_a_program_that_cannot_be_run_is_451() {
 	letter one | session inline submitd qualify -d example.net "$T/missing"
 	assert_answers 'missing' "$LOCAL"
 	assertTrue 'log' "grep -q '^qualify: .*next program $T/missing: No such file or directory' $T/log"
-	letter one | session inline submitd qualify -d example.net stamp
-	assert_answers 'nothing behind' "$LOCAL"
-	assertTrue 'log' "grep -q '^stamp: .* misuse reason=\"no next program\"' $T/log"
 }
 
 test_call_behind_hands_over_to_a_resident() {
@@ -249,6 +246,10 @@ test_misuse_is_told_at_the_start() {
 	for option in "-l $T/x" '-U root' '-A root' '-P 1:2' '-C 5' '-R 1'; do
 		# shellcheck disable=SC2086
 		misused 'inline: stamp has -A, -C, -l, -P, -R or -U, which are the first one'\''s to have' submitd stamp $option lmtp-inject "$T/s"
+	done
+	for first in submitd "submitd -l $T/x" "qualify -l $T/x -d example.net"; do
+		# shellcheck disable=SC2086
+		misused 'inline: nothing stands behind stamp, which does not deliver' $first qualify -d example.net stamp
 	done
 	misused "submitd: user nosuchuser: No such file or directory" submitd -l "$T/x" -U nosuchuser lmtp-inject "$T/s"
 	assertFalse 'nobody listens' "[ -e $T/x ]"

@@ -60,6 +60,26 @@ test_a_script_behind_another_sees_the_message_too() {
 	assertEquals '550 5.7.0 No executables here' "$(cat "$T/out")"
 }
 
+# Each is started by a stage of ours, which puts the message to its start: exec'd, and where one stays.
+test_a_script_without_rewind_sees_the_message_behind_a_stage_of_ours() {
+	for name in one two; do
+		printf '#!/bin/sh\ngrep -q %s && { echo 550 5.7.0 %s; exit 100; }\nexec "$@"\n' "$name" "$name" >"$T/$name"
+		chmod +x "$T/$name"
+	done
+	for subject in clean one two; do
+		printf 'Date: x\r\nMessage-ID: <x@x.example>\r\nFrom: a@b.example\r\nSubject: %s\r\n\r\nHello\r\n' "$subject" >"$T/m"
+		case $subject in
+		clean) want='250 2.0.0 Delivered' ;;
+		*) want="550 5.7.0 $subject" ;;
+		esac
+		for stage in qualify 'inline qualify' trace\ -m; do
+			# shellcheck disable=SC2086
+			$stage "$T/one" $stage "$T/two" inject-file "$T/box" <"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
+			assertEquals "$stage: $subject" "$want" "$(head -n 1 "$T/out" | tr -d '\r')"
+		done
+	done
+}
+
 test_the_page_s_sender_stage() {
 	sed -n '/^from=/,/^echo .550 5.7.1 Not your/p' "$ROOT/man/chain.7" >"$T/sender"
 	assertEquals 'from the page' 3 "$(wc -l <"$T/sender")"

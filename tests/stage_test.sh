@@ -235,6 +235,16 @@ test_a_filter_says_nothing_on_its_output() {
 	assertEquals '' "$(cat "$T/got")"
 }
 
+test_a_resident_in_a_chain_is_451_at_once_and_not_a_wait() {
+	printf 'x\r\n' >"$T/message"
+	printf 'MAIL FROM:<>\nRCPT TO:<b@example.org>\n' >"$T/envelope"
+	MSA_MESSAGE=m MSA_RCPTS=1 stamp -l "$T/socket" true <"$T/message" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	assertEquals 111 $?
+	assertEquals '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	assertEquals 'stamp: -l in a chain: start it before, and "call path" here' "$(cat "$T/log")"
+	assertFalse "[ -e $T/socket ]"
+}
+
 test_an_unknown_user_refuses_no_message_for_good() {
 	printf 'Subject: x\r\n\r\n' >"$T/message"
 	printf 'MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\n' >"$T/envelope"

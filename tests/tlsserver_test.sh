@@ -298,6 +298,18 @@ test_slow_and_silent_clients_hold_up_nobody() {
 	wait "$next"
 }
 
+test_what_can_never_serve_does_not_say_that_it_is_ready() {
+	tlsd -l 127.0.0.1:0 -R 5 -U nosuchuser -c one.pem -k one.key ./who 5>ready 2>log
+	assertEquals 100 $?
+	assertEquals 'tlsd: - misuse reason="user nosuchuser: No such file or directory"' "$(cat log)"
+	for address in 16700 127.0.0.1 localhost:16700; do
+		tlsd -l "$address" -R 5 -c one.pem -k one.key ./who 5>>ready 2>log
+		assertEquals 100 $?
+		assertEquals "tlsd: - misuse reason=\"-l $address: not address:port\"" "$(cat log)"
+	done
+	assertEquals '' "$(cat ready)"
+}
+
 test_readiness_and_an_inherited_socket() {
 	cat >inherit.py <<-'END'
 		import os, socket, sys

@@ -50,6 +50,13 @@ objection(const struct ready *r)
 	return NULL;
 }
 
+/* It has messages to deliver, and is no filter by hand. */
+static bool
+is_service(const struct joined *j)
+{
+	return j->stage[0].stage.owner == FACTS_SUBMITD || j->stage[0].options.path || getenv("MSA_MESSAGE");
+}
+
 /* Make the stage at words ready, and those behind it that are ours. 0, or the exit code. */
 static int
 join(struct joined *j, int argc, char *argv[])
@@ -75,6 +82,10 @@ join(struct joined *j, int argc, char *argv[])
 		used = r->next ? (int)(r->next - argv) : argc;
 		argv += used;
 		argc -= used;
+	}
+	if (is_service(j) && j->stage[j->n - 1].next && !*j->stage[j->n - 1].next) {
+		fprintf(stderr, "inline: nothing stands behind %s, which does not deliver\n", *j->words[j->n - 1]);
+		return CHAIN_MISUSE;
 	}
 	return 0;
 }

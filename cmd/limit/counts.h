@@ -9,11 +9,11 @@
 
 /*
  * How much somebody has sent of late, in a file of his own below a directory, for each of his rates. What was counted
- * fades evenly: of n recipients in so many seconds, n/seconds each second. So a rate has no hour at which all begin anew,
- * and what is sent at once is n at most.
+ * fades evenly: of n recipients in so many seconds, n/seconds each second. So a rate has no hour at which all begin
+ * anew, and what is sent at once is n at most.
  *
- * The file: a line for each rate, "seconds count time", in thousandths of a recipient and milliseconds since 1970. It is
- * locked while it is read and written, so that no two messages count as one.
+ * The file: a line for each rate, "seconds count time", in thousandths of a recipient and milliseconds since 1970. It
+ * is locked while it is read and written, so that no two messages count as one.
  */
 enum {
 	RATES_MAX = 8,
