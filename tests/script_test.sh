@@ -69,7 +69,7 @@ test_a_script_without_rewind_sees_the_message_behind_a_stage_of_ours() {
 	for subject in clean one two; do
 		printf 'Date: x\r\nMessage-ID: <x@x.example>\r\nFrom: a@b.example\r\nSubject: %s\r\n\r\nHello\r\n' "$subject" >"$T/m"
 		case $subject in
-		clean) want='250 2.0.0 Delivered' ;;
+		clean) want='250 2.0.0 Stored' ;;
 		*) want="550 5.7.0 $subject" ;;
 		esac
 		for stage in qualify 'inline qualify' trace\ -m; do
