@@ -2,6 +2,7 @@
 #ifndef HANDOVER_H
 #define HANDOVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "stage.h"
@@ -41,6 +42,9 @@ struct handover_allow {
 };
 int handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow, int wait_ms,
     uid_t *uid);
+
+/* What errno says of a call, to who made it (caller) or to who was called. */
+const char *handover_why(int error, bool caller);
 
 /* Acknowledge a session call; wait for it, or (0) only look. 0, or -1 with errno (EAGAIN: not yet); else the other side
  * cannot or need not serve it. */

@@ -181,7 +181,7 @@ stage_start(struct stage_child *c, const struct call *call, char *const argv[], 
 		next.out = fd[1];
 		to = handover_call(argv[1], &next, STAGE_MESSAGE, clock_left(deadline_ms));
 		if (to < 0)
-			log_error(&call->log, "failed", "call %s:", argv[1]);
+			log_error(&call->log, "failed", "call %s: %s", argv[1], handover_why(errno, true));
 		else {
 			c->pid = 0;
 			close(to);

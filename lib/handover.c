@@ -327,6 +327,18 @@ fail:
 	return -1;
 }
 
+const char *
+handover_why(int error, bool caller)
+{
+	if (error == EPERM && caller)
+		return "who listens is not root, not our user, and not the owner of a socket where others cannot write";
+	if (error == EPERM)
+		return "not root, not our user, and not named with -A";
+	if (error == EPROTO)
+		return "not a call";
+	return strerror(error);
+}
+
 int
 handover_acknowledge(int fd)
 {

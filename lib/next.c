@@ -79,7 +79,7 @@ call_session(struct call *call, const char *path)
 
 	r = fd < 0 ? -1 : handover_acknowledged(fd, HANDOVER_WAIT_MS);
 	if (r < 0)
-		log_error(&call->log, "failed", "call %s:", path);
+		log_error(&call->log, "failed", "call %s: %s", path, handover_why(errno, true));
 	if (fd >= 0)
 		close(fd);
 	if (r == 0)
@@ -96,7 +96,7 @@ call_message(struct call *call, const char *path)
 	int fd = handover_call(path, call, STAGE_MESSAGE, clock_left(stage_deadline(call)));
 
 	if (fd < 0) {
-		log_error(&call->log, "failed", "call %s:", path);
+		log_error(&call->log, "failed", "call %s: %s", path, handover_why(errno, true));
 		return stage_fail(call, REPLY_TROUBLE);
 	}
 	close(fd);

@@ -92,7 +92,7 @@ log_refused(const struct call *call, uid_t uid)
 	int e = errno;
 
 	snprintf(text, sizeof text, "%lld", (long long)uid);
-	log_event(&call->log, "refused", "reason", "call", "error", strerror(e), "uid", text, (char *)NULL);
+	log_event(&call->log, "refused", "reason", "call", "error", handover_why(e, false), "uid", text, (char *)NULL);
 }
 
 /* The worker */

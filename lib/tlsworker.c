@@ -209,7 +209,7 @@ resident(const struct worker *w)
 static void
 refuse(struct connection *c, const char *path)
 {
-	log_error(&c->log, "failed", "call %s:", path);
+	log_error(&c->log, "failed", "call %s: %s", path, handover_why(errno, true));
 	let_go(&c->handover);
 	c->late_ms = 0;
 	c->starting = false;

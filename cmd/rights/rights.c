@@ -37,7 +37,8 @@ struct look {
 static int
 refuse(struct look *l, enum reply r)
 {
-	log_event(&l->call->log, "refused", "user", l->user, "why", l->why, (char *)NULL);
+	log_event(&l->call->log, "refused", "user", l->user, "ip", l->user ? NULL : facts_get(&l->call->facts, "TCPREMOTEIP"),
+	    "why", l->why, (char *)NULL);
 	return stage_verdict(l->call, r, l->why);
 }
 
@@ -195,7 +196,8 @@ serve(struct call *call, void *arg)
 	header_free(&h);
 	if (r != CHAIN_DONE)
 		return r;
-	log_event(&call->log, "done", "user", l.user, (char *)NULL);
+	log_event(&call->log, "done", "user", l.user, "ip", l.user ? NULL : facts_get(&call->facts, "TCPREMOTEIP"),
+	    (char *)NULL);
 	return stage_next(call, conf->next);
 }
 
