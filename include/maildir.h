@@ -25,4 +25,7 @@ int maildir_name(char name[MAILDIR_NAME_MAX + 1], const char *path, size_t len);
  */
 void maildir_deliver(struct delivery *d, int dir);
 
+/* Only answer: for whom there can be a mailbox. Nothing is delivered, and the message is not looked at. */
+void maildir_check(struct delivery *d);
+
 #endif

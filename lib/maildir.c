@@ -210,22 +210,17 @@ fail(int dir, struct delivery *d, struct file *file, size_t i, const char *what)
 	delivery_reply(d, i, r, NULL);
 }
 
-/* Who cannot be delivered to is refused before a file is written. true: nothing is left to be delivered. */
-static bool
+/* Who cannot be delivered to is refused, whatever the message is. */
+static void
 refuse_unable(struct delivery *d, struct file *file)
 {
 	const uint32_t caps = CAP_8BITMIME | CAP_SMTPUTF8; /* what a file with LF ends can do */
 	char text[DELIVERY_TEXT_MAX];
 	enum reply r = delivery_check(&d->envelope.mail, caps, text);
 	size_t i;
-	int joins = header_would_join(d->message);
 
-	if (r == REPLY_OK && joins != 0) /* Return-Path would go on with what a stranger wrote */
-		r = joins < 0 ? REPLY_LOCAL_ERROR : REPLY_BAD_MESSAGE;
-	if (r != REPLY_OK) {
+	if (r != REPLY_OK)
 		delivery_reply_all(d, r, *text ? text : NULL);
-		return true;
-	}
 	for (i = 0; i < d->lines; i++) {
 		const struct envelope_line *l = &d->envelope.rcpt[i];
 
@@ -237,7 +232,16 @@ refuse_unable(struct delivery *d, struct file *file)
 		if (r != REPLY_OK)
 			delivery_reply(d, i, r, *text ? text : NULL);
 	}
-	return delivery_is_over(d);
+}
+
+/* The message would go on with what a stranger wrote behind our field. */
+static void
+refuse_joined(struct delivery *d)
+{
+	int joins = header_would_join(d->message);
+
+	if (joins != 0)
+		delivery_reply_all(d, joins < 0 ? REPLY_LOCAL_ERROR : REPLY_BAD_MESSAGE, NULL);
 }
 
 /*
@@ -281,13 +285,28 @@ maildir_deliver(struct delivery *d, int dir)
 	struct file *file = calloc(d->lines, sizeof *file);
 	size_t i;
 
-	if (!file)
+	if (!file) {
 		delivery_reply_all(d, REPLY_NO_MEMORY, NULL);
-	else if (!refuse_unable(d, file)) {
+		return;
+	}
+	refuse_joined(d);
+	refuse_unable(d, file);
+	if (!delivery_is_over(d)) {
 		if (write_and_move(dir, d, file) < 0)
 			for (i = 0; i < d->lines; i++)
 				take_back(dir, &file[i]);
 		delivery_reply_all(d, REPLY_DELIVERED, NULL);
 	}
+	free(file);
+}
+
+void
+maildir_check(struct delivery *d)
+{
+	struct file *file = calloc(d->lines, sizeof *file);
+
+	if (file)
+		refuse_unable(d, file);
+	delivery_reply_all(d, file ? REPLY_RCPT_OK : REPLY_NO_MEMORY, NULL);
 	free(file);
 }

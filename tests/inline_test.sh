@@ -234,7 +234,7 @@ test_misuse_is_told_at_the_start() {
 	misused "usage: bounce [-d] [-f address] [-k keywords] [-q octets] $STAGE prog [arg ...]" submitd bounce
 	misused "usage: trace [-mv] $STAGE prog [arg ...]" submitd trace
 	misused "usage: spool [-fp] [-m octets] $STAGE directory" submitd spool
-	misused "usage: maildir-inject [-f sender] [-r recipient] $STAGE directory" submitd maildir-inject "$T" more
+	misused "usage: maildir-inject [-n] [-f sender] [-r recipient] $STAGE directory" submitd maildir-inject "$T" more
 	misused "$(lmtp-inject 2>&1)" submitd lmtp-inject
 	misused "$(lmtp-inject 2>&1)" submitd lmtp-inject "$T/s" more
 	misused "$(smtp-inject 2>&1)" submitd smtp-inject

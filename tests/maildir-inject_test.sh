@@ -14,7 +14,7 @@ setUp() {
 }
 
 local_error='451 4.3.0 Local error, try again later'
-usage='usage: maildir-inject [-f sender] [-r recipient] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] directory'
+usage='usage: maildir-inject [-n] [-f sender] [-r recipient] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] directory'
 
 # The files below the directory: how many there are in each MAILBOX/sub. usage: assert_files what line ...
 assert_files() {
@@ -33,6 +33,15 @@ assert_delivered() {
 	printf "$2" >"$T/expected"
 	cat "$T/mail/$1/new/"* >"$T/got"
 	assert_same "$1" "$T/expected" "$T/got"
+}
+
+test_with_n_it_only_says_who_can_have_a_maildir() {
+	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<no/box@example.org>' 'RCPT TO:<carol@example.org>'
+	message ''
+	call maildir-inject -n "$T/mail"
+	assert_verdict 'each his own' '250 2.1.5 Recipient ok' '550 5.1.1 No such mailbox here' '250 2.1.5 Recipient ok'
+	assert_files 'nothing'
+	assertEquals 'no directory either' '' "$(ls "$T/mail")"
 }
 
 test_a_message_is_delivered() {

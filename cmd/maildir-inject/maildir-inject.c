@@ -13,13 +13,14 @@ enum { WAIT_S = 80 }; /* the share of CHAIN_ANSWER_S that is ours */
 
 struct conf {
 	const char *directory;
+	bool check; /* only ask */
 	struct buf envelope; /* by hand; empty: in a chain */
 };
 
 static int
 usage(void)
 {
-	return stage_misuse("usage: maildir-inject [-f sender] [-r recipient] " STAGE_USAGE " directory");
+	return stage_misuse("usage: maildir-inject [-n] [-f sender] [-r recipient] " STAGE_USAGE " directory");
 }
 
 static int
@@ -31,7 +32,10 @@ serve(struct call *call, void *arg)
 
 	if (delivery_open(&d, call, conf->envelope.len ? &conf->envelope : NULL, WAIT_S, &result) < 0)
 		return result;
-	if (!delivery_is_over(&d)) {
+	d.partial |= conf->check;
+	if (conf->check)
+		maildir_check(&d);
+	else if (!delivery_is_over(&d)) {
 		dir = open(conf->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0) {
 			log_error(&call->log, "failed", "%s:", conf->directory);
@@ -79,10 +83,13 @@ maildir_inject_ready(struct ready *r, int argc, char *argv[])
 
 	r->stage = (struct stage){ .name = "maildir-inject", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
 	r->release = conf ? release : NULL;
-	while (!bad && (c = getopt(argc, argv, "+f:r:" STAGE_OPTIONS)) != -1)
+	while (!bad && (c = getopt(argc, argv, "+f:nr:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 'f':
 			sender = optarg;
+			break;
+		case 'n':
+			conf->check = true;
 			break;
 		case 'r':
 			rcpt[n++] = optarg;
