@@ -2,6 +2,7 @@
 #ifndef TABLE_H
 #define TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
@@ -17,17 +18,14 @@ enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never there */
 struct table {
 	const char *path; /* borrowed */
 	struct cdb cdb;
-	struct stat st;   /* of the file that is mapped, or could not be */
+	struct stat st;   /* of the file that is mapped, or of the one that table_changed spoke of */
 };
 
 /* 0: t is open. -1 with errno (EPROTO: not a cdb file). */
 int table_open(struct table *t, const char *path);
 
-/*
- * Open the file at the path if it is another one by now. 1: done; 0: it is the same, or the same that could not be used
- * the last time; -1 with errno: the old one is kept.
- */
-int table_refresh(struct table *t);
+/* The file at the path is another one than t was opened from, or is gone. Said once of each such change. */
+bool table_changed(struct table *t);
 
 /* What errno says of a table. */
 const char *table_why(int error);
@@ -42,9 +40,9 @@ int table_get(struct table *t, const char *key, size_t n, const char **value, si
 int table_get_lower(struct table *t, const char *key, size_t n, const char **value, size_t *len);
 
 /*
- * The record of a user: his name is its key, as he stands or in lower case; without one, that of "*". user NULL, a peer
- * that need not authenticate: that of "-". Results as table_get, and -1 with errno ENAMETOOLONG: such a name cannot be
- * a key, and who has a record that cannot be found is not one without.
+ * The record of a user: his name in lower case is its key; without one, that of "*". user NULL, a peer that need not
+ * authenticate: that of "-". Results as table_get, and -1 with errno ENAMETOOLONG: such a name cannot be a key, and who
+ * has a record that cannot be found is not one without.
  */
 int table_get_user(struct table *t, const char *user, const char **value, size_t *len);
 
@@ -53,6 +51,9 @@ int table_get_user(struct table *t, const char *user, const char **value, size_t
  * table_get. 1, 0: there is none left, or -1: the file is damaged, errno EPROTO.
  */
 int table_next(struct table *t, unsigned *pos, const char **key, size_t *key_len, const char **value, size_t *len);
+
+/* A key that is in the way of no user: one with a capital is never found. */
+bool table_is_user_key(const char *key, size_t n);
 
 /*
  * A value that is a list, items with blanks or commas between: the next item of what stands between *p and end; *p

@@ -24,6 +24,9 @@ struct tlsconf {
 	const char *ca;         /* file: clients are asked for a certificate signed by one of these, PEM; NULL: they are not */
 };
 
+/* Once in a process, before the first context: session tickets are not issued. */
+void tlsconf_start(void);
+
 /*
  * A server context: TLS 1.2 and 1.3. The caller frees it with tls_free. NULL: why is a
  * text that names the file; errno is ENOMEM where that was the reason, else EINVAL.

@@ -54,6 +54,7 @@ void
 conn_wipe(struct conn *c)
 {
 	explicit_bzero(c->in_buf, c->most);
+	explicit_bzero(c->head, sizeof c->head);
 	conn_close(c);
 }
 

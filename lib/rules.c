@@ -13,7 +13,15 @@ rules_open(struct rules *r, const char *path)
 int
 rules_refresh(struct rules *r)
 {
-	return table_refresh(&r->table);
+	struct table now;
+
+	if (!table_changed(&r->table))
+		return 0;
+	if (table_open(&now, r->table.path) < 0)
+		return -1;
+	table_close(&r->table);
+	r->table = now;
+	return 1;
 }
 
 /* What rules may not say: tlsd knows it itself. */

@@ -23,27 +23,18 @@ table_open(struct table *t, const char *path)
 	return r < 0 ? -1 : 0;
 }
 
-int
-table_refresh(struct table *t)
+bool
+table_changed(struct table *t)
 {
-	struct table now;
 	struct stat st;
-	int e;
 
 	if (stat(t->path, &st) < 0)
-		return -1;
+		memset(&st, 0, sizeof st);
 	if (st.st_ino == t->st.st_ino && st.st_dev == t->st.st_dev && st.st_size == t->st.st_size &&
 	    st.st_mtim.tv_sec == t->st.st_mtim.tv_sec && st.st_mtim.tv_nsec == t->st.st_mtim.tv_nsec)
-		return 0;
-	if (table_open(&now, t->path) < 0) {
-		e = errno;
-		t->st = st;
-		errno = e;
-		return -1;
-	}
-	table_close(t);
-	*t = now;
-	return 1;
+		return false;
+	t->st = st;
+	return true;
 }
 
 const char *
@@ -98,12 +89,19 @@ table_get_user(struct table *t, const char *user, const char **value, size_t *le
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	if (strcmp(user, anyone) != 0 && strcmp(user, no_user) != 0) { /* whoever has such a name: it is no key of his */
-		r = table_get(t, user, strlen(user), value, len);
-		if (r == 0)
-			r = table_get_lower(t, user, strlen(user), value, len);
-	}
+	if (strcmp(user, anyone) != 0 && strcmp(user, no_user) != 0) /* whoever has such a name: it is no key of his */
+		r = table_get_lower(t, user, strlen(user), value, len);
 	return r != 0 ? r : table_get(t, anyone, 1, value, len);
+}
+
+bool
+table_is_user_key(const char *key, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && (key[i] < 'A' || key[i] > 'Z'); i++)
+		;
+	return i == n;
 }
 
 int

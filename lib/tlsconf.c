@@ -111,15 +111,14 @@ add_authority(struct tls_config *conf, const char *path, struct buf *why)
  * libtls has no word for it; OpenSSL takes one from its configuration, which libtls does not load, so this is all that
  * is in it. Where it is not understood (LibreSSL) there is nothing to turn off: no result matters.
  */
-static void
-issue_no_tickets(void)
+void
+tlsconf_start(void)
 {
 	static const char text[] = "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = context\n"
 	                           "[context]\nNumTickets = 0\n";
 	BIO *in = BIO_new_mem_buf(text, -1);
 	CONF *conf = NCONF_new(NULL);
 
-	CONF_modules_finish(); /* at a reload: what is there already */
 	OPENSSL_load_builtin_modules();
 	if (in && conf && NCONF_load_bio(conf, in, NULL) > 0)
 		CONF_modules_load(conf, NULL, CONF_MFLAGS_IGNORE_ERRORS);
@@ -168,7 +167,6 @@ tlsconf_server(const struct tlsconf *c, struct buf *why)
 {
 	size_t i;
 
-	issue_no_tickets();
 	for (i = 0; c->n > 1 && i < c->n; i++) {
 		struct tls *one = make(c, i, 1, why);
 

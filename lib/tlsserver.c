@@ -366,6 +366,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 	struct server s = { .conf = conf, .listener = -1 };
 
 	log_open(&s.log, "tlsd", -1);
+	tlsconf_start();
 	s.code = prepare(&s);
 	if (s.code == CHAIN_DONE) {
 		while (count(&s, false) < conf->workers && start(&s) == 0)

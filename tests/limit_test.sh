@@ -145,11 +145,28 @@ test_refused_recipients_and_copies_do_not_count() {
 
 test_a_peer_without_a_user_counts_by_its_address() {
 	user=
-	for ip in 192.0.2.1 2001:db8::1 ''; do
+	for ip in 192.0.2.1 ''; do
 		passes "${ip:-none}" -r 1/100000
 		over 1/100000 100001 -r 1/100000
 	done
-	assertEquals '-,192.0.2.1,2001%3Adb8%3A%3A1' "$(files)"
+	user=192.0.2.1
+	passes 'a user of that name is another' -r 1/100000
+	assertEquals '192.0.2.1,=-,=192.0.2.1' "$(files)"
+}
+
+# One host has as many of them as it likes.
+test_an_ipv6_peer_counts_by_its_net() {
+	user=
+	for ip in 2001:db8::1 2001:db8:0:0:ffff::2 2001:DB8::3; do
+		message -r 1/100000
+		sed 's/ .*//' "$T/verdict" >>"$T/codes"
+		assertContains "$ip" "$(cat "$T/log")" ' who=2001:db8::/64 '
+	done
+	assertEquals '250|451|.|451|.' "$(tr -d '\r' <"$T/codes" | paste -sd '|')"
+	rm "$T/codes"
+	ip=2001:db8:0:1::1
+	message -r 1/100000
+	assertEquals 'the next net' '250 2.0.0 taken' "$(cat "$T/verdict")"
 }
 
 test_a_name_is_a_file_whatever_is_in_it() {
@@ -166,10 +183,48 @@ test_a_name_is_a_file_whatever_is_in_it() {
 	passes Alice -r 1/100000
 	user=ALICE
 	over 1/100000 100001 -r 1/100000
-	user=$(printf 'x%.0s' $(seq 256))
-	message -r 1/100000
-	assertEquals 'too long for a file' '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
-	assertContains "$(cat "$T/log")" "failed reason=\"$T/counts: File name too long\""
+	rm "$T/counts"/*
+	for end in a b; do
+		user=$(printf 'ж%.0s' $(seq 100))$end
+		message -r 1/100000
+		assertEquals "a long name, $end" '250 2.0.0 taken' "$(cat "$T/verdict")"
+		message -r 1/100000
+		assertEquals "a long name, $end" '451 4.7.1' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	done
+	assertEquals 'cut, and two' '255 255' "$(find "$T/counts" -type f | sed 's/.*\///' | awk '{ printf "%s%d", s, length($0); s = " " }')"
+}
+
+# By another name or port, or when the table was another.
+test_what_counted_for_other_rates_counts_still() {
+	passes one -r 1/100000
+	passes another -r 1/3600
+	over 1/100000 100001 -r 1/100000
+	over 1/3600 3601 -r 1/3600
+	printf 'MAIL FROM:<a@example.net>\n550 5.7.1 No\n' >"$T/envelope"
+	message -r 9/5
+	recipients 1
+	over 1/100000 100001 -r 1/100000
+	later 3600
+	passes 'that one has faded' -r 1/3600
+	over 1/100000 96401 -r 1/100000
+}
+
+test_a_clock_that_was_ahead_locks_nobody_out() {
+	passes one -r 1/100000
+	later -1000000000
+	over 1/100000 100001 -r 1/100000
+	later 100000
+	passes 'as it said' -r 1/100000
+}
+
+test_removing_the_counts_forgets_them_also_for_who_waits() {
+	passes one -r 1/100000
+	flock "$T/counts/alice@example.net" sh -c 'rm "$1"; : >"$2"; sleep 0.5' sh "$T/counts/alice@example.net" "$T/held" &
+	until_true [ -e "$T/held" ]
+	passes anew -r 1/100000
+	wait $!
+	over 1/100000 100001 -r 1/100000
+	rm "$T/held"
 }
 
 test_the_table_has_other_rates() {
@@ -222,9 +277,23 @@ test_a_resident_looks_at_all_of_the_table_and_has_a_new_one_at_once() {
 	limit -l "$T/second" -d "$T/counts" -t "$T/rates.cdb" true 2>"$T/log"
 	assertEquals 100 $?
 	assertEquals "limit: $wrong" "$(cat "$T/log")"
+	printf 'Alice@example.net 1/5\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	limit -l "$T/second" -d "$T/counts" -t "$T/rates.cdb" true 2>"$T/log"
+	assertEquals "limit: $T/rates.cdb: record of Alice@example.net: a key has no capitals" "$(cat "$T/log")"
 	printf 'alice@example.net 0/2\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
 	MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=$user call "$T/limit" <"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
 	assertContains "$(cat "$T/verdict")" '550 5.7.1 More recipients than the 0 in 2 s'
+}
+
+test_on_sighup_a_directory_that_was_made_anew_is_the_one() {
+	resident limit limit -P 1:1 -d "$T/counts" -r 1/100000 "$T/next"
+	rmdir "$T/counts"
+	mkdir "$T/counts"
+	kill -HUP "$limit_pid"
+	until_true grep -q ' reloaded' "$T/limit.log"
+	MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=$user call "$T/limit" <"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	assertContains "$(cat "$T/verdict")" '250 2.0.0 taken'
+	assertEquals alice@example.net "$(files)"
 }
 
 test_a_directory_that_cannot_be_used_is_451() {

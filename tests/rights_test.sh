@@ -306,7 +306,8 @@ test_a_new_table_counts_from_the_next_message_on() {
 		chain call "$T/rights"
 		assertEquals "kept $again" '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
 	done
-	assertEquals 'and that is said once' "rights: ses/msg kept reason=\"$T/senders.cdb: not a cdb file\"" "$(grep ' kept ' "$T/rights.log")"
+	assertEquals 'and that is said once' "rights: ses/msg failed reason=\"$T/senders.cdb: not a cdb file\"" \
+		"$(grep ' failed ' "$T/rights.log")"
 }
 
 # And where it may not be read any more, on SIGHUP.
@@ -314,6 +315,9 @@ test_a_resident_looks_at_all_of_the_table() {
 	resident rights rights -P 1:1 -s "$T/senders.cdb" "$T/next"
 	user=sales@example.net mail=box@example.net
 	message 'From: sales@example.net'
+	senders 'Other box@example.net'
+	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
+	assertEquals "rights: $T/senders.cdb: record of Other: a key has no capitals" "$(cat "$T/log")"
 	senders 'other box@' 'sales@example.net box@example.net'
 	# shellcheck disable=SC2154
 	kill -HUP "$rights_pid"

@@ -39,7 +39,7 @@ test_a_key_that_is_too_long_is_not_there() {
 test_a_user_has_his_own_record_or_that_of_the_star_and_a_peer_that_of_the_minus() {
 	printf 'bob his\n* all\n- peer\n' | cdb -c -m -t "$T/tmp" "$T/users"
 	finds "$(printf 'bob: [his]\nBOB: [his]\ncarol: [all]\n*: [all]\n-: [all]\n: [peer]')" -u "$T/users" bob BOB carol '*' - ''
-	finds "$(printf 'bob: [first]\ncarol: not there\n: not there')" -u "$T/table" bob carol ''
+	finds "$(printf 'bob: [first]\ncarol: not there\n: not there\nBIG: not there')" -u "$T/table" bob carol '' BIG
 	long=$(head -c 513 /dev/zero | tr '\0' a)
 	finds "$long: File name too long" -u "$T/users" "$long"
 }

@@ -8,13 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 
 enum {
-	FILE_MAX = 1024, /* octets */
+	COUNTS_MAX = 16, /* lines */
+	FILE_MAX = 1024, /* octets, and more than those have */
+	NAME_LEN_MAX = 255,
 	THOUSAND = 1000,
 	LOCK_LOOK_MS = 5,
 };
@@ -36,7 +39,7 @@ rates_add(struct rates *r, const char *s, size_t len)
 	if (*end != '/' || end[1] < '0' || end[1] > '9')
 		return -1;
 	seconds = strtol(end + 1, &end, 10);
-	if (*end || n < 0 || n > RATE_N_MAX || seconds < 1 || seconds > RATE_SECONDS_MAX)
+	if (end != text + len || n < 0 || n > RATE_N_MAX || seconds < 1 || seconds > RATE_SECONDS_MAX)
 		return -1;
 	for (i = 0; i < r->n; i++)
 		if (r->rate[i].seconds == seconds)
@@ -45,12 +48,23 @@ rates_add(struct rates *r, const char *s, size_t len)
 	return 0;
 }
 
+/* All of who in a number, FNV-1a: for names that end alike where they are cut. */
+static uint64_t
+sum(const char *s)
+{
+	uint64_t h = 14695981039346656037u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211u;
+	return h;
+}
+
 int
-counts_name(struct buf *b, const char *who)
+counts_name(struct buf *b, const char *who, bool is_peer)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789@+-_.";
 	const char *s;
-	int r = 0;
+	int r = is_peer ? buf_add(b, "=", 1) : 0;
 
 	for (s = who; *s && r == 0; s++) {
 		char c = *s >= 'A' && *s <= 'Z' ? (char)(*s + 32) : *s;
@@ -60,95 +74,144 @@ counts_name(struct buf *b, const char *who)
 		else
 			r = buf_printf(b, "%%%02X", (unsigned char)c);
 	}
-	return r;
+	if (r < 0 || b->len <= NAME_LEN_MAX)
+		return r;
+	b->len = NAME_LEN_MAX - 17; /* "%" and 16 digits */
+	return buf_printf(b, "%%%016" PRIx64, sum(b->p));
 }
 
-/* The file of who, locked; nobody but us reads it. -1 with errno. */
+/* The file of who, locked, and still there; nobody but us reads it. -1 with errno. */
 static int
-open_locked(int directory, const char *who)
+open_locked(int directory, const char *who, bool is_peer)
 {
 	int64_t end_ms = clock_ms() + COUNTS_WAIT_MS;
 	const struct timespec pause = { 0, LOCK_LOOK_MS * 1000000L };
 	struct buf name = { 0 };
+	struct stat st;
 	int fd = -1, e;
 
-	if (counts_name(&name, who) == 0)
-		fd = openat(directory, name.len ? name.p : "%", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	e = errno;
-	buf_free(&name);
-	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		e = errno;
-		if ((e == EWOULDBLOCK || e == EINTR) && clock_left(end_ms) > 0) {
-			nanosleep(&pause, NULL);
-			continue;
+	e = counts_name(&name, who, is_peer) < 0 ? errno : 0;
+	while (!e) {
+		fd = openat(directory, name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+		if (fd < 0) {
+			e = errno;
+			break;
 		}
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			if (fstat(fd, &st) == 0 && st.st_nlink > 0)
+				break; /* it is ours; else somebody has removed it while we waited */
+		} else if (errno != EWOULDBLOCK && errno != EINTR)
+			e = errno;
+		if (!e && clock_left(end_ms) == 0)
+			e = ETIMEDOUT;
 		close(fd);
 		fd = -1;
-		e = e == EWOULDBLOCK ? ETIMEDOUT : e;
+		if (!e)
+			nanosleep(&pause, NULL);
 	}
+	buf_free(&name);
 	errno = e;
 	return fd;
 }
 
-/* What still counts of the line for a rate, in thousandths. */
-static int64_t
-still(const struct rate *r, int64_t count, int64_t since_ms, int64_t now_ms)
-{
-	int64_t passed = now_ms - since_ms;
+/* A line of the file. */
+struct count {
+	int64_t seconds, had, since_ms; /* had: thousandths */
+};
 
-	if (passed < 0) /* a clock that was set back: nothing has faded */
-		passed = 0;
-	if (passed >= r->seconds * THOUSAND || count < 0)
-		return 0;
-	if (count > r->n * THOUSAND) /* the rate was lowered */
-		count = r->n * THOUSAND;
-	passed = passed * r->n / r->seconds;
-	return count > passed ? count - passed : 0;
-}
-
-/* The counts of a file's text, 0 where there is none. A line that is none is passed over: who can write there may. */
-static void
-read_counts(const char *text, const struct rates *r, int64_t now_ms, int64_t count[RATES_MAX])
+/* Of the lines of text those that still say something, n of them. One that is none is passed over. */
+static size_t
+read_counts(struct count c[COUNTS_MAX], const char *text, int64_t now_ms)
 {
 	const char *line, *lf;
-	int64_t seconds, had, since;
+	size_t n = 0;
+
+	for (line = text; n < COUNTS_MAX && (lf = strchr(line, '\n')); line = lf + 1) {
+		struct count *one = &c[n];
+
+		if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64, &one->seconds, &one->had, &one->since_ms) != 3 ||
+		    one->seconds < 1 || one->seconds > RATE_SECONDS_MAX || one->had < 1 || one->since_ms < 0)
+			continue;
+		if (one->since_ms > now_ms) /* a clock that was set back: it fades from now on */
+			one->since_ms = now_ms;
+		n += now_ms - one->since_ms < one->seconds * THOUSAND;
+	}
+	return n;
+}
+
+/* What of them still counts for a rate, and take that line out. */
+static int64_t
+take_count(struct count c[COUNTS_MAX], size_t *n, const struct rate *r, int64_t now_ms)
+{
+	int64_t had, faded;
 	size_t i;
 
-	for (i = 0; i < r->n; i++)
-		count[i] = 0;
-	for (line = text; (lf = strchr(line, '\n')); line = lf + 1) {
-		if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64, &seconds, &had, &since) != 3)
-			continue;
-		for (i = 0; i < r->n; i++)
-			if (r->rate[i].seconds == seconds)
-				count[i] = still(&r->rate[i], had, since, now_ms);
-	}
+	for (i = 0; i < *n && c[i].seconds != r->seconds; i++)
+		;
+	if (i == *n)
+		return 0;
+	had = c[i].had < r->n * THOUSAND ? c[i].had : r->n * THOUSAND; /* the rate may be lower now */
+	faded = (now_ms - c[i].since_ms) * r->n / r->seconds;
+	c[i] = c[--*n];
+	return had > faded ? had - faded : 0;
 }
 
 static int
-write_counts(int fd, const struct rates *r, int64_t now_ms, const int64_t count[RATES_MAX])
+write_counts(int fd, const struct count c[COUNTS_MAX], size_t n)
 {
 	char text[FILE_MAX];
-	size_t i, n = 0;
+	size_t i, len = 0;
 	ssize_t done;
 
-	for (i = 0; i < r->n; i++)
-		n += (size_t)snprintf(text + n, sizeof text - n, "%" PRId64 " %" PRId64 " %" PRId64 "\n", r->rate[i].seconds,
-		    count[i], now_ms);
-	done = pwrite(fd, text, n, 0);
-	if (done >= 0 && (size_t)done < n)
+	for (i = 0; i < n; i++)
+		len += (size_t)snprintf(text + len, sizeof text - len, "%" PRId64 " %" PRId64 " %" PRId64 "\n", c[i].seconds,
+		    c[i].had, c[i].since_ms);
+	done = pwrite(fd, text, len, 0);
+	if (done >= 0 && (size_t)done < len)
 		errno = ENOSPC;
-	return done < 0 || (size_t)done < n ? -1 : ftruncate(fd, (off_t)n);
+	return done < 0 || (size_t)done < len ? -1 : ftruncate(fd, (off_t)len);
+}
+
+/* Judge k recipients by what the file says, and let it say them too, or only what it says now. */
+static enum counts_result
+count(int fd, const struct rates *r, int64_t k, int64_t now_ms, const struct rate **which, int64_t *wait_s)
+{
+	enum counts_result result = COUNTS_OK;
+	struct count c[COUNTS_MAX], mine[RATES_MAX];
+	char text[FILE_MAX];
+	ssize_t octets = pread(fd, text, sizeof text - 1, 0);
+	int64_t over;
+	size_t i, n;
+
+	if (octets < 0)
+		return COUNTS_ERROR;
+	text[octets] = '\0';
+	n = read_counts(c, text, now_ms);
+	for (i = 0; i < r->n; i++) { /* what is left of c is of other rates */
+		int64_t had = take_count(c, &n, &r->rate[i], now_ms);
+
+		mine[i] = (struct count){ r->rate[i].seconds, had, now_ms };
+		over = had + k * THOUSAND - r->rate[i].n * THOUSAND;
+		if (over > 0 && result == COUNTS_OK) {
+			result = COUNTS_OVER;
+			*which = &r->rate[i];
+			*wait_s = over * r->rate[i].seconds / (r->rate[i].n * THOUSAND) + 1;
+		}
+	}
+	if (n + r->n > COUNTS_MAX)
+		n = COUNTS_MAX - r->n;
+	for (i = 0; i < r->n; i++, n++) {
+		c[n] = mine[i];
+		c[n].had += result == COUNTS_OK ? k * THOUSAND : 0;
+	}
+	return write_counts(fd, c, n) < 0 ? COUNTS_ERROR : result;
 }
 
 enum counts_result
-counts_add(int directory, const char *who, const struct rates *r, int64_t k, int64_t now_ms, const struct rate **which,
-    int64_t *wait_s)
+counts_add(int directory, const char *who, bool is_peer, const struct rates *r, int64_t k, int64_t now_ms,
+    const struct rate **which, int64_t *wait_s)
 {
-	enum counts_result result = COUNTS_OK;
-	int64_t count[RATES_MAX], over;
-	char text[FILE_MAX];
-	ssize_t n;
+	enum counts_result result;
 	size_t i;
 	int fd, e;
 
@@ -157,25 +220,10 @@ counts_add(int directory, const char *who, const struct rates *r, int64_t k, int
 			*which = &r->rate[i];
 			return COUNTS_NEVER;
 		}
-	fd = open_locked(directory, who);
+	fd = open_locked(directory, who, is_peer);
 	if (fd < 0)
 		return COUNTS_ERROR;
-	n = pread(fd, text, sizeof text - 1, 0);
-	if (n >= 0) {
-		text[n] = '\0';
-		read_counts(text, r, now_ms, count);
-		for (i = 0; i < r->n && result == COUNTS_OK; i++) {
-			over = count[i] + k * THOUSAND - r->rate[i].n * THOUSAND;
-			count[i] += k * THOUSAND;
-			if (over > 0) {
-				result = COUNTS_OVER;
-				*which = &r->rate[i];
-				*wait_s = over * r->rate[i].seconds / (r->rate[i].n * THOUSAND) + 1;
-			}
-		}
-	}
-	if (n < 0 || (result == COUNTS_OK && write_counts(fd, r, now_ms, count) < 0))
-		result = COUNTS_ERROR;
+	result = count(fd, r, k, now_ms, which, wait_s);
 	e = errno;
 	close(fd); /* and the lock is gone */
 	errno = e;

@@ -2,6 +2,7 @@
 #ifndef COUNTS_H
 #define COUNTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,8 @@
  * anew, and what is sent at once is n at most.
  *
  * The file: a line for each rate, "seconds count time", in thousandths of a recipient and milliseconds since 1970. It
- * is locked while it is read and written, so that no two messages count as one.
+ * is locked while it is read and written, so that no two messages count as one. Lines of other rates stay until they
+ * have faded: the user's rates may have been others then, or be others on another port.
  */
 enum {
 	RATES_MAX = 8,
@@ -42,16 +44,17 @@ enum counts_result {
 };
 
 /*
- * Count k recipients for who at now_ms (of 1970). directory is open; who is any text. *which and *wait_s are set where
- * they are spoken of above.
+ * Count k recipients for who, a user or a peer, at now_ms (of 1970). directory is open; who is any text. *which and
+ * *wait_s are set where they are spoken of above.
  */
-enum counts_result counts_add(int directory, const char *who, const struct rates *r, int64_t k, int64_t now_ms,
-    const struct rate **which, int64_t *wait_s);
+enum counts_result counts_add(int directory, const char *who, bool is_peer, const struct rates *r, int64_t k,
+    int64_t now_ms, const struct rate **which, int64_t *wait_s);
 
 /*
  * The name of who's file: letters in lower case, so that another way to write a name is not another file, digits and
- * "@+-_." as they are (a dot not in front), %XX for all else. 0, or -1 with errno ENOMEM.
+ * "@+-_." as they are (a dot not in front), %XX for all else; "=" in front of a peer's; one that would be too long is
+ * cut, with a sum of all of it behind. 0, or -1 with errno ENOMEM.
  */
-int counts_name(struct buf *b, const char *who);
+int counts_name(struct buf *b, const char *who, bool is_peer);
 
 #endif

@@ -1,4 +1,5 @@
 /* ISC licence, see LICENSE. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,6 +70,67 @@ read_rates(struct rates *rates, const char *list, size_t n, size_t *len)
 	return NULL;
 }
 
+/* Why the table is not as it should be, for its users a 451; NULL: it is. */
+static const char *
+check(struct conf *conf, struct table *t)
+{
+	const char *key, *value, *bad;
+	size_t key_len, n, len;
+	struct rates rates;
+	unsigned pos = 0;
+	int r;
+
+	while ((r = table_next(t, &pos, &key, &key_len, &value, &n)) > 0) {
+		bad = read_rates(&rates, value, n, &len);
+		key_len = key_len < 100 ? key_len : 100;
+		if (bad)
+			snprintf(conf->why, sizeof conf->why, "record of %.*s: %.*s: " NO_RATE, (int)key_len, key,
+			    (int)(len < 100 ? len : 100), bad);
+		else if (!table_is_user_key(key, key_len))
+			snprintf(conf->why, sizeof conf->why, "record of %.*s: a key has no capitals", (int)key_len, key);
+		else
+			continue;
+		return conf->why;
+	}
+	return r < 0 ? "damaged" : NULL;
+}
+
+/* The table as it is now. 0, or -1 (logged): what there was is kept. */
+static int
+reload_table(struct conf *conf, const struct log *log)
+{
+	struct table t;
+	const char *why = table_open(&t, conf->path) < 0 ? table_why(errno) : NULL;
+
+	if (!why && (why = check(conf, &t)))
+		table_close(&t);
+	if (why) {
+		log_error(log, "failed", "%s: %s", conf->path, why);
+		return -1;
+	}
+	table_close(&conf->table);
+	conf->table = t;
+	return 0;
+}
+
+/* SIGHUP: table and directory as they are now. */
+static int
+reload(void *arg, const struct log *log)
+{
+	struct conf *conf = arg;
+	int directory = open(conf->directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0)
+		log_error(log, "failed", "%s:", conf->directory_path);
+	else {
+		close(conf->directory);
+		conf->directory = directory;
+	}
+	if (conf->path && reload_table(conf, log) < 0)
+		return directory < 0 ? -1 : 1;
+	return directory < 0 ? -1 : 0;
+}
+
 /* The rates of user: his record's, or those of the options. As count_recipients. */
 static int
 find_rates(struct conf *conf, struct call *call, const char *user, struct rates *rates)
@@ -78,9 +140,8 @@ find_rates(struct conf *conf, struct call *call, const char *user, struct rates 
 	int found = 0;
 
 	*rates = conf->rates;
-	/* A new file counts from the next message on, where our user can read it; else SIGHUP tells the parent. */
-	if (conf->path && table_refresh(&conf->table) < 0 && errno != EACCES)
-		log_error(&call->log, "kept", "%s: %s", conf->path, table_why(errno));
+	if (conf->path && table_changed(&conf->table)) /* what is new counts from this message on, if our user can read it */
+		reload_table(conf, &call->log);
 	if (conf->path && (found = table_get_user(&conf->table, user, &value, &len)) < 0)
 		return failed(call, conf->path);
 	bad = found ? read_rates(rates, value, len, &len) : NULL;
@@ -98,6 +159,22 @@ refuse(struct call *call, const char *who, enum reply r, const char *why)
 	return stage_verdict(call, r, why);
 }
 
+/* Who a peer is: its address, or, IPv6, the /64 that one host may have all of. */
+static const char *
+peer(const char *ip, char net[INET6_ADDRSTRLEN + 4])
+{
+	struct in6_addr a;
+
+	if (!ip || !*ip)
+		return "-";
+	if (!strchr(ip, ':') || inet_pton(AF_INET6, ip, &a) != 1 || IN6_IS_ADDR_V4MAPPED(&a))
+		return ip;
+	memset(&a.s6_addr[8], 0, 8);
+	if (!inet_ntop(AF_INET6, &a, net, INET6_ADDRSTRLEN))
+		return ip;
+	return strcat(net, "/64");
+}
+
 static int
 serve(struct call *call, void *arg)
 {
@@ -107,14 +184,12 @@ serve(struct call *call, void *arg)
 	struct rates rates;
 	struct timespec now;
 	int64_t k, now_ms, wait_s = 0;
-	char why[120], octets[24];
+	char why[120], octets[24], net[INET6_ADDRSTRLEN + 4];
 	int r;
 
 	if (user && !*user)
 		user = NULL;
-	who = user ? user : facts_get(&call->facts, "TCPREMOTEIP");
-	if (!who || !*who)
-		who = "-";
+	who = user ? user : peer(facts_get(&call->facts, "TCPREMOTEIP"), net);
 	r = count_recipients(call, &k);
 	if (r == CHAIN_DONE)
 		r = find_rates(conf, call, user, &rates);
@@ -122,7 +197,7 @@ serve(struct call *call, void *arg)
 		return r;
 	clock_gettime(CLOCK_REALTIME, &now);
 	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	switch (rates.n == 0 ? COUNTS_OK : counts_add(conf->directory, who, &rates, k, now_ms, &which, &wait_s)) {
+	switch (rates.n == 0 ? COUNTS_OK : counts_add(conf->directory, who, !user, &rates, k, now_ms, &which, &wait_s)) {
 	case COUNTS_OK:
 		break;
 	case COUNTS_OVER:
@@ -139,47 +214,6 @@ serve(struct call *call, void *arg)
 	snprintf(octets, sizeof octets, "%lld", (long long)k);
 	log_event(&call->log, "done", "who", who, "rcpts", octets, (char *)NULL);
 	return stage_next(call, conf->next);
-}
-
-/* Why the table is not as it should be, for its users a 451; NULL: it is. */
-static const char *
-check(struct conf *conf, struct table *t)
-{
-	const char *key, *value, *bad;
-	size_t key_len, n, len;
-	struct rates rates;
-	unsigned pos = 0;
-	int r;
-
-	while ((r = table_next(t, &pos, &key, &key_len, &value, &n)) > 0)
-		if ((bad = read_rates(&rates, value, n, &len))) {
-			snprintf(conf->why, sizeof conf->why, "record of %.*s: %.*s: " NO_RATE, (int)(key_len < 100 ? key_len : 100),
-			    key, (int)(len < 100 ? len : 100), bad);
-			return conf->why;
-		}
-	return r < 0 ? "damaged" : NULL;
-}
-
-/* SIGHUP: the table as it is now. */
-static int
-reload(void *arg, const struct log *log)
-{
-	struct conf *conf = arg;
-	struct table t;
-	const char *why;
-
-	if (!conf->path)
-		return 0;
-	why = table_open(&t, conf->path) < 0 ? table_why(errno) : NULL;
-	if (!why && (why = check(conf, &t)))
-		table_close(&t);
-	if (why) {
-		log_error(log, "failed", "%s: %s", conf->path, why);
-		return -1;
-	}
-	table_close(&conf->table);
-	conf->table = t;
-	return 0;
 }
 
 static void

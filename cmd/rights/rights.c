@@ -171,36 +171,6 @@ look_at_envelope(struct look *l)
 	return r;
 }
 
-static int
-serve(struct call *call, void *arg)
-{
-	struct conf *conf = arg;
-	struct look l = { .call = call, .conf = conf, .user = facts_get(&call->facts, "SMTPAUTHUSER") };
-	struct header h = { .crlf = false };
-	int r;
-
-	if (l.user && !*l.user)
-		l.user = NULL;
-	/* A new file counts from the next message on, where our user can read it; else SIGHUP tells the parent. */
-	if (table_refresh(&conf->table) < 0 && errno != EACCES)
-		log_error(&call->log, "kept", "%s: %s", conf->path, table_why(errno));
-	if (senders_find(&l.senders, &conf->table, l.user) < 0)
-		return failed(&l, conf->path);
-	if (l.senders.stopped) {
-		snprintf(l.why, sizeof l.why, "You may not send");
-		return refuse(&l, REPLY_NO_RIGHT);
-	}
-	r = look_at_envelope(&l);
-	if (r == CHAIN_DONE)
-		r = look_at_message(&l, &h);
-	header_free(&h);
-	if (r != CHAIN_DONE)
-		return r;
-	log_event(&call->log, "done", "user", l.user, "ip", l.user ? NULL : facts_get(&call->facts, "TCPREMOTEIP"),
-	    (char *)NULL);
-	return stage_next(call, conf->next);
-}
-
 /* Why the table is not as it should be; NULL: it is. */
 static const char *
 check(struct conf *conf, struct table *t)
@@ -208,7 +178,7 @@ check(struct conf *conf, struct table *t)
 	return senders_check(t, conf->why, sizeof conf->why) < 0 ? conf->why : NULL;
 }
 
-/* SIGHUP: the table as it is now. */
+/* The table as it is now: SIGHUP, or it was seen to be another one. */
 static int
 reload(void *arg, const struct log *log)
 {
@@ -225,6 +195,35 @@ reload(void *arg, const struct log *log)
 	table_close(&conf->table);
 	conf->table = t;
 	return 0;
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	struct conf *conf = arg;
+	struct look l = { .call = call, .conf = conf, .user = facts_get(&call->facts, "SMTPAUTHUSER") };
+	struct header h = { .crlf = false };
+	int r;
+
+	if (l.user && !*l.user)
+		l.user = NULL;
+	if (table_changed(&conf->table)) /* what is new counts from this message on, if our user can read it */
+		reload(conf, &call->log);
+	if (senders_find(&l.senders, &conf->table, l.user) < 0)
+		return failed(&l, conf->path);
+	if (l.senders.stopped) {
+		snprintf(l.why, sizeof l.why, "You may not send");
+		return refuse(&l, REPLY_NO_RIGHT);
+	}
+	r = look_at_envelope(&l);
+	if (r == CHAIN_DONE)
+		r = look_at_message(&l, &h);
+	header_free(&h);
+	if (r != CHAIN_DONE)
+		return r;
+	log_event(&call->log, "done", "user", l.user, "ip", l.user ? NULL : facts_get(&call->facts, "TCPREMOTEIP"),
+	    (char *)NULL);
+	return stage_next(call, conf->next);
 }
 
 static int

@@ -93,13 +93,18 @@ senders_check(struct table *t, char *why, size_t cap)
 	unsigned pos = 0;
 	int r;
 
-	while ((r = table_next(t, &pos, &key, &key_len, &value, &n)) > 0)
+	while ((r = table_next(t, &pos, &key, &key_len, &value, &n)) > 0) {
+		if (!table_is_user_key(key, key_len)) {
+			snprintf(why, cap, "record of %.*s: a key has no capitals", (int)(key_len < 100 ? key_len : 100), key);
+			return -1;
+		}
 		for (p = value; (item = table_item(&p, value + n, &len)); )
 			if (!is(item, len, '!') && item_has(item, len, &nobody) < 0) {
 				snprintf(why, cap, "record of %.*s: %.*s: " SENDERS_ITEM, (int)(key_len < 100 ? key_len : 100), key,
 				    (int)(len < 100 ? len : 100), item);
 				return -1;
 			}
+	}
 	if (r < 0)
 		snprintf(why, cap, "damaged");
 	return r;

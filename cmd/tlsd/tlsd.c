@@ -131,6 +131,7 @@ read_keys(struct call *call, struct conf *conf)
 	struct buf why = { 0 };
 	int code = CHAIN_DONE;
 
+	tlsconf_start();
 	conf->pump.tls = tlsconf_server(&conf->keys, &why);
 	if (!conf->pump.tls) {
 		code = conf->pump.optional ? CHAIN_DONE : errno == ENOMEM ? CHAIN_LATER : CHAIN_MISUSE;
