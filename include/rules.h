@@ -17,7 +17,7 @@ struct rules {
 /* 0, or -1 with errno. */
 int rules_open(struct rules *r, const char *path);
 
-/* Open the file anew if it is another one by now. 1: done; 0: no need, or told before; -1 with errno: the old is kept. */
+/* Open the file anew if it is another one by now. 1: done; 0: no need, or told before; -1, errno: the old is kept. */
 int rules_refresh(struct rules *r);
 
 enum rules_result {

@@ -136,7 +136,7 @@ static int
 find_rates(struct conf *conf, struct call *call, const char *user, struct rates *rates)
 {
 	const char *value, *bad;
-	size_t len;
+	size_t len = 0;
 	int found = 0;
 
 	*rates = conf->rates;
