@@ -30,8 +30,8 @@ LIB = lib/addr.o lib/base64.o lib/buf.o lib/child.o lib/cleartext.o lib/client.o
 	lib/peer.o lib/pool.o lib/proxyhdr.o lib/quota.o lib/ready.o lib/received.o lib/refusals.o lib/relay.o \
 	lib/reply.o lib/report.o lib/rules.o lib/sasl.o lib/side.o lib/spool.o lib/spooled.o lib/stage.o \
 	lib/starter.o lib/submission.o lib/table.o lib/tail.o lib/tlsconf.o lib/tlslink.o lib/tlspump.o \
-	lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/verb.o \
-	lib/verdict.o
+	lib/tlsserver.o lib/tlsstate.o lib/tlsstep.o lib/tlsworker.o lib/transaction.o lib/userdb.o lib/usertable.o \
+	lib/verb.o lib/verdict.o
 
 BIN = bin/authd bin/bounce bin/call bin/envelope bin/filter bin/inline bin/limit bin/lmtp-inject \
 	bin/maildir-inject bin/msa-passwd bin/qualify bin/resume bin/rewind bin/rights bin/route bin/saslc \

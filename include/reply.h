@@ -96,6 +96,7 @@ enum reply { REPLY_TABLE(REPLY_SYMBOL) REPLY_COUNT };
 #undef REPLY_SYMBOL
 
 int reply_code(enum reply r);
+enum reply reply_of_errno(int error); /* why a message could not be taken: no memory, no room, or local trouble */
 const char *reply_enhanced(enum reply r);
 const char *reply_text(enum reply r);
 

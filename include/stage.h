@@ -109,6 +109,7 @@ int stage_set_deadline(struct call *call, int64_t deadline_ms); /* 0, or -1 with
  * since our mistakes never refuse mail. The result is the exit code.
  */
 int stage_misuse(const char *usage);
+int stage_misuse_of(const char *stage, const char *what, const char *reason); /* the line is "stage: what: reason" */
 
 /*
  * Give the verdict of a message call: text is replies, as reply_add* made them, less the closing "."; or those of v

@@ -12,8 +12,8 @@ enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never there */
 
 /*
  * A read-only table: a cdb file, mapped once by main (before privileges are dropped) and looked up by key. No
- * descriptor stays open. Whoever changes a table writes a new file and renames it; a process that has the old one
- * keeps it. Link with LIBS_cdb.
+ * descriptor stays open. Whoever changes a table writes a new file and renames it; who has the old one keeps
+ * it until he opens the new one. Link with LIBS_cdb.
  */
 struct table {
 	const char *path; /* borrowed */
@@ -38,28 +38,6 @@ int table_get(struct table *t, const char *key, size_t n, const char **value, si
 
 /* The same with the letters A to Z of the key in lower case. */
 int table_get_lower(struct table *t, const char *key, size_t n, const char **value, size_t *len);
-
-/*
- * The record of a user: his name in lower case is its key; without one, that of "*". user NULL, a peer that need not
- * authenticate: that of "-". Results as table_get, and -1 with errno ENAMETOOLONG: such a name cannot be a key, and who
- * has a record that cannot be found is not one without.
- */
-int table_get_user(struct table *t, const char *user, const char **value, size_t *len);
-
-/*
- * All records, one after the other: the one at *pos (begin with 0), which moves behind it; what is there as in
- * table_get. 1, 0: there is none left, or -1: the file is damaged, errno EPROTO.
- */
-int table_next(struct table *t, unsigned *pos, const char **key, size_t *key_len, const char **value, size_t *len);
-
-/* A key that is in the way of no user: one with a capital is never found. */
-bool table_is_user_key(const char *key, size_t n);
-
-/*
- * A value that is a list, items with blanks or commas between: the next item of what stands between *p and end; *p
- * moves behind it, *len is its octets. NULL: there is none.
- */
-const char *table_item(const char **p, const char *end, size_t *len);
 
 void table_close(struct table *t);
 

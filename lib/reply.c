@@ -25,6 +25,14 @@ reply_code(enum reply r)
 	return table[r].code;
 }
 
+enum reply
+reply_of_errno(int error)
+{
+	if (error == ENOMEM)
+		return REPLY_NO_MEMORY;
+	return error == ENOSPC || error == EDQUOT || error == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+}
+
 const char *
 reply_enhanced(enum reply r)
 {

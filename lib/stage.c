@@ -148,6 +148,15 @@ stage_misuse(const char *usage)
 	return CHAIN_LATER;
 }
 
+int
+stage_misuse_of(const char *stage, const char *what, const char *reason)
+{
+	char line[1024];
+
+	snprintf(line, sizeof line, "%s: %s: %s", stage, what, reason);
+	return stage_misuse(line);
+}
+
 /* A message call's descriptors are what chain(7) says. */
 static int
 check_message(struct call *call)
@@ -250,12 +259,8 @@ stage_run(const struct stage *stage, void *conf, const struct stage_options *opt
 	signal(SIGXFSZ, SIG_IGN); /* a file over the operator's limit is EFBIG and an answer */
 	if (os_fill_standard() < 0)
 		return CHAIN_LATER;
-	if (options && options->path && stage->kind == STAGE_MESSAGE && getenv("MSA_MESSAGE")) {
-		char line[128];
-
-		snprintf(line, sizeof line, "%s: -l in a chain: start it before, and \"call path\" here", stage->name);
-		return stage_misuse(line);
-	}
+	if (options && options->path && stage->kind == STAGE_MESSAGE && getenv("MSA_MESSAGE"))
+		return stage_misuse_of(stage->name, "-l in a chain", "start it before, and \"call path\" here");
 	if (options && options->path)
 		return run_pool(stage, conf, options);
 	return run_once(stage, conf, options ? options->user : NULL);

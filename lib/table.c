@@ -77,65 +77,6 @@ table_get_lower(struct table *t, const char *key, size_t n, const char **value, 
 	return table_get(t, lower, n, value, len);
 }
 
-int
-table_get_user(struct table *t, const char *user, const char **value, size_t *len)
-{
-	static const char anyone[] = "*", no_user[] = "-";
-	int r = 0;
-
-	if (!user)
-		return table_get(t, no_user, 1, value, len);
-	if (strlen(user) > TABLE_KEY_MAX) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if (strcmp(user, anyone) != 0 && strcmp(user, no_user) != 0) /* whoever has such a name: it is no key of his */
-		r = table_get_lower(t, user, strlen(user), value, len);
-	return r != 0 ? r : table_get(t, anyone, 1, value, len);
-}
-
-bool
-table_is_user_key(const char *key, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n && (key[i] < 'A' || key[i] > 'Z'); i++)
-		;
-	return i == n;
-}
-
-int
-table_next(struct table *t, unsigned *pos, const char **key, size_t *key_len, const char **value, size_t *len)
-{
-	int r;
-
-	if (*pos == 0)
-		cdb_seqinit(pos, &t->cdb);
-	r = cdb_seqnext(pos, &t->cdb);
-	if (r <= 0)
-		return r < 0 ? -1 : 0;
-	*key = cdb_getkey(&t->cdb);
-	*key_len = cdb_keylen(&t->cdb);
-	*value = cdb_getdata(&t->cdb);
-	*len = cdb_datalen(&t->cdb);
-	return *key && *value ? 1 : -1;
-}
-
-const char *
-table_item(const char **p, const char *end, size_t *len)
-{
-	static const char between[] = { ' ', '\t', '\r', '\n', ',' };
-	const char *item;
-
-	while (*p < end && memchr(between, **p, sizeof between))
-		++*p;
-	item = *p;
-	while (*p < end && !memchr(between, **p, sizeof between))
-		++*p;
-	*len = (size_t)(*p - item);
-	return *len > 0 ? item : NULL;
-}
-
 void
 table_close(struct table *t)
 {

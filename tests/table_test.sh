@@ -36,14 +36,6 @@ test_a_key_that_is_too_long_is_not_there() {
 	finds "$long: not there" -l "$T/table" "$long"
 }
 
-test_a_user_has_his_own_record_or_that_of_the_star_and_a_peer_that_of_the_minus() {
-	printf 'bob his\n* all\n- peer\n' | cdb -c -m -t "$T/tmp" "$T/users"
-	finds "$(printf 'bob: [his]\nBOB: [his]\ncarol: [all]\n*: [all]\n-: [all]\n: [peer]')" -u "$T/users" bob BOB carol '*' - ''
-	finds "$(printf 'bob: [first]\ncarol: not there\n: not there\nBIG: not there')" -u "$T/table" bob carol '' BIG
-	long=$(head -c 513 /dev/zero | tr '\0' a)
-	finds "$long: File name too long" -u "$T/users" "$long"
-}
-
 test_what_is_no_table_cannot_be_opened() {
 	finds 'cannot open: No such file or directory' "$T/nothing"
 	: >"$T/empty"

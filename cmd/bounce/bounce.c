@@ -45,8 +45,7 @@ struct work {
 static int
 later(struct work *w, const char *what)
 {
-	enum reply r = errno == ENOMEM ? REPLY_NO_MEMORY :
-	    errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+	enum reply r = reply_of_errno(errno);
 
 	log_error(&w->call->log, "failed", "%s:", what);
 	return stage_verdict(w->call, r, NULL);

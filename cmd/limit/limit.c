@@ -12,7 +12,7 @@
 #include "counts.h"
 #include "envelope.h"
 #include "stages.h"
-#include "table.h"
+#include "usertable.h"
 
 #define NO_RATE "not recipients/seconds, or two for one time, or more than 8"
 
@@ -20,17 +20,14 @@ struct conf {
 	struct rates rates; /* of those without a record in the table */
 	const char *directory_path, *path; /* path NULL: no table */
 	int directory;
-	struct table table;
-	bool open;
-	char why[400];
+	struct usertable table;
 	char *const *next;
 };
 
 static int
 failed(struct call *call, const char *what)
 {
-	enum reply r = errno == ENOMEM ? REPLY_NO_MEMORY : errno == ENOSPC || errno == EDQUOT ? REPLY_STORAGE :
-	    REPLY_LOCAL_ERROR;
+	enum reply r = reply_of_errno(errno);
 
 	log_error(&call->log, "failed", "%s:", what);
 	return stage_verdict(call, r, NULL);
@@ -47,7 +44,7 @@ count_recipients(struct call *call, int64_t *k)
 
 	*k = 0;
 	if (envelope_read(&e, call->envelope, &why) < 0) {
-		r = errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR;
+		r = reply_of_errno(errno);
 		log_error(&call->log, "failed", "envelope: %s", why);
 		return stage_verdict(call, r, NULL);
 	}
@@ -64,53 +61,28 @@ read_rates(struct rates *rates, const char *list, size_t n, size_t *len)
 	const char *item, *p = list;
 
 	*rates = (struct rates){ .n = 0 };
-	while ((item = table_item(&p, list + n, len)))
+	while ((item = usertable_item(&p, list + n, len)))
 		if (rates_add(rates, item, *len) < 0)
 			return item;
 	return NULL;
 }
 
-/* Why the table is not as it should be, for its users a 451; NULL: it is. */
 static const char *
-check(struct conf *conf, struct table *t)
+bad_rate(const char *list, size_t n, size_t *len)
 {
-	const char *key, *value, *bad;
-	size_t key_len, n, len;
 	struct rates rates;
-	unsigned pos = 0;
-	int r;
 
-	while ((r = table_next(t, &pos, &key, &key_len, &value, &n)) > 0) {
-		bad = read_rates(&rates, value, n, &len);
-		key_len = key_len < 100 ? key_len : 100;
-		if (bad)
-			snprintf(conf->why, sizeof conf->why, "record of %.*s: %.*s: " NO_RATE, (int)key_len, key,
-			    (int)(len < 100 ? len : 100), bad);
-		else if (!table_is_user_key(key, key_len))
-			snprintf(conf->why, sizeof conf->why, "record of %.*s: a key has no capitals", (int)key_len, key);
-		else
-			continue;
-		return conf->why;
-	}
-	return r < 0 ? "damaged" : NULL;
+	return read_rates(&rates, list, n, len);
 }
 
 /* The table as it is now. 0, or -1 (logged): what there was is kept. */
 static int
 reload_table(struct conf *conf, const struct log *log)
 {
-	struct table t;
-	const char *why = table_open(&t, conf->path) < 0 ? table_why(errno) : NULL;
-
-	if (!why && (why = check(conf, &t)))
-		table_close(&t);
-	if (why) {
-		log_error(log, "failed", "%s: %s", conf->path, why);
-		return -1;
-	}
-	table_close(&conf->table);
-	conf->table = t;
-	return 0;
+	if (usertable_renew(&conf->table) == 0)
+		return 0;
+	log_error(log, "failed", "%s: %s", conf->path, conf->table.why);
+	return -1;
 }
 
 /* SIGHUP: table and directory as they are now. */
@@ -140,15 +112,15 @@ find_rates(struct conf *conf, struct call *call, const char *user, struct rates 
 	int found = 0;
 
 	*rates = conf->rates;
-	if (conf->path && table_changed(&conf->table)) /* what is new counts from this message on, if our user can read it */
+	if (conf->path && table_changed(&conf->table.table)) /* it counts from this message on, if our user can read it */
 		reload_table(conf, &call->log);
-	if (conf->path && (found = table_get_user(&conf->table, user, &value, &len)) < 0)
+	if (conf->path && (found = usertable_get(&conf->table, user, &value, &len)) < 0)
 		return failed(call, conf->path);
 	bad = found ? read_rates(rates, value, len, &len) : NULL;
 	if (!bad)
 		return CHAIN_DONE;
-	log_error(&call->log, "misuse", "%s: record of %s: %.*s: " NO_RATE, conf->path, user ? user : "-",
-	    (int)(len < 100 ? len : 100), bad);
+	usertable_blame(&conf->table, user, bad, len);
+	log_error(&call->log, "misuse", "%s: %s", conf->path, conf->table.why);
 	return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
 }
 
@@ -223,8 +195,7 @@ release(void *arg)
 
 	if (conf->directory >= 0)
 		close(conf->directory);
-	if (conf->open)
-		table_close(&conf->table);
+	usertable_close(&conf->table);
 	free(conf);
 }
 
@@ -234,20 +205,10 @@ usage(void)
 	return stage_misuse("usage: limit -d directory [-r recipients/seconds ...] [-t table] " STAGE_USAGE " prog [arg ...]");
 }
 
-static int
-misuse(const char *what, const char *reason)
-{
-	char line[1024];
-
-	snprintf(line, sizeof line, "limit: %s: %s", what, reason);
-	return stage_misuse(line);
-}
-
 int
 limit_ready(struct ready *r, int argc, char *argv[])
 {
 	struct conf *conf = ready_conf(r, sizeof *conf);
-	const char *why;
 	int opt;
 
 	if (!conf)
@@ -264,7 +225,7 @@ limit_ready(struct ready *r, int argc, char *argv[])
 			break;
 		case 'r':
 			if (rates_add(&conf->rates, optarg, strlen(optarg)) < 0)
-				return misuse(optarg, NO_RATE);
+				return stage_misuse_of("limit", optarg, NO_RATE);
 			break;
 		case 't':
 			conf->path = optarg;
@@ -276,15 +237,13 @@ limit_ready(struct ready *r, int argc, char *argv[])
 	if (optind == argc || !conf->directory_path || (conf->rates.n == 0 && !conf->path))
 		return usage();
 	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE"))
-		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
+		return stage_misuse_of("limit", argv[optind], "MSA_MESSAGE is not set: not in a chain");
 	conf->directory = open(conf->directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (conf->directory < 0)
-		return misuse(conf->directory_path, strerror(errno));
-	if (conf->path && table_open(&conf->table, conf->path) < 0)
-		return misuse(conf->path, table_why(errno));
-	conf->open = conf->path != NULL;
-	if (conf->path && r->options.path && (why = check(conf, &conf->table)))
-		return misuse(conf->path, why);
+		return stage_misuse_of("limit", conf->directory_path, strerror(errno));
+	conf->table = (struct usertable){ .bad = bad_rate, .what = NO_RATE };
+	if (conf->path && usertable_open(&conf->table, conf->path, r->options.path) < 0)
+		return stage_misuse_of("limit", conf->path, conf->table.why);
 	r->next = conf->next = argv + optind;
 	return 0;
 }

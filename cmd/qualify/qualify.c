@@ -62,8 +62,7 @@ refuse(struct call *call, enum reply reply, const char *why)
 static int
 failed(struct call *call, const char *what)
 {
-	enum reply reply = errno == ENOMEM ? REPLY_NO_MEMORY :
-	    errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+	enum reply reply = reply_of_errno(errno);
 
 	if (call->envelope < 0) {
 		fprintf(stderr, "qualify: %s: %s\n", what, strerror(errno));
@@ -158,18 +157,9 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 }
 
 static int
-misuse(const char *what, const char *reason)
-{
-	char line[1024];
-
-	snprintf(line, sizeof line, "qualify: %s: %s", what, reason);
-	return stage_misuse(line);
-}
-
-static int
 not_in_a_chain(const char *next)
 {
-	return misuse(next, "MSA_MESSAGE is not set: not in a chain");
+	return stage_misuse_of("qualify", next, "MSA_MESSAGE is not set: not in a chain");
 }
 
 static int
@@ -291,13 +281,13 @@ qualify_ready(struct ready *r, int argc, char *argv[])
 	if (rules->any_local)
 		conf->locals_path = NULL;
 	if (rules->domain && !is_qualified(rules->domain))
-		return misuse("-d", "not a fully qualified domain");
+		return stage_misuse_of("qualify", "-d", "not a fully qualified domain");
 	if (rules->suffix && !is_qualified(rules->suffix))
-		return misuse("-D", "not a fully qualified domain");
+		return stage_misuse_of("qualify", "-D", "not a fully qualified domain");
 	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE") && optind < argc)
 		return not_in_a_chain(argv[optind]);
 	if (open_tables(conf, &path) < 0)
-		return misuse(path, table_why(errno));
+		return stage_misuse_of("qualify", path, table_why(errno));
 	r->next = conf->next = argv + optind;
 	return 0;
 }

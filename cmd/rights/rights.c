@@ -19,15 +19,14 @@ enum {
 
 struct conf {
 	const char *path;
-	struct table table;
-	char why[WHY_MAX];
+	struct usertable table;
 	char *const *next;
 };
 
 /* A message that is looked at. */
 struct look {
 	struct call *call;
-	const struct conf *conf;
+	struct conf *conf;
 	const char *user; /* NULL: nobody authenticated */
 	struct senders senders;
 	char why[WHY_MAX];
@@ -45,7 +44,7 @@ refuse(struct look *l, enum reply r)
 static int
 failed(struct look *l, const char *what)
 {
-	enum reply r = errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR;
+	enum reply r = reply_of_errno(errno);
 
 	log_error(&l->call->log, "failed", "%s:", what);
 	return stage_verdict(l->call, r, NULL);
@@ -74,8 +73,8 @@ may(struct look *l, const char *where, const struct addr *a)
 		    a->is_utf8 ? "" : a->text, a->is_utf8 ? "" : ">");
 		return refuse(l, REPLY_NO_RIGHT);
 	default:
-		log_error(&l->call->log, "misuse", "%s: record of %s: %.*s: " SENDERS_ITEM, l->conf->path,
-		    l->user ? l->user : "-", (int)(n < 100 ? n : 100), bad);
+		usertable_blame(&l->conf->table, l->user, bad, n);
+		log_error(&l->call->log, "misuse", "%s: %s", l->conf->path, l->conf->table.why);
 		return stage_verdict(l->call, REPLY_LOCAL_ERROR, NULL);
 	}
 }
@@ -159,7 +158,7 @@ look_at_envelope(struct look *l)
 	int r = CHAIN_DONE;
 
 	if (envelope_read(&e, l->call->envelope, &why) < 0) {
-		reply = errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR;
+		reply = reply_of_errno(errno);
 		log_error(&l->call->log, "failed", "envelope: %s", why);
 		r = stage_verdict(l->call, reply, NULL);
 	} else if (e.mail.path_len > 0 && addr_mailbox(e.mail.path, e.mail.path_len, &a) < 0) {
@@ -171,30 +170,16 @@ look_at_envelope(struct look *l)
 	return r;
 }
 
-/* Why the table is not as it should be; NULL: it is. */
-static const char *
-check(struct conf *conf, struct table *t)
-{
-	return senders_check(t, conf->why, sizeof conf->why) < 0 ? conf->why : NULL;
-}
-
 /* The table as it is now: SIGHUP, or it was seen to be another one. */
 static int
 reload(void *arg, const struct log *log)
 {
 	struct conf *conf = arg;
-	struct table t;
-	const char *why = table_open(&t, conf->path) < 0 ? table_why(errno) : NULL;
 
-	if (!why && (why = check(conf, &t)))
-		table_close(&t);
-	if (why) {
-		log_error(log, "failed", "%s: %s", conf->path, why);
-		return -1;
-	}
-	table_close(&conf->table);
-	conf->table = t;
-	return 0;
+	if (usertable_renew(&conf->table) == 0)
+		return 0;
+	log_error(log, "failed", "%s: %s", conf->path, conf->table.why);
+	return -1;
 }
 
 static int
@@ -207,7 +192,7 @@ serve(struct call *call, void *arg)
 
 	if (l.user && !*l.user)
 		l.user = NULL;
-	if (table_changed(&conf->table)) /* what is new counts from this message on, if our user can read it */
+	if (table_changed(&conf->table.table)) /* what is new counts from this message on, if our user can read it */
 		reload(conf, &call->log);
 	if (senders_find(&l.senders, &conf->table, l.user) < 0)
 		return failed(&l, conf->path);
@@ -230,15 +215,6 @@ static int
 usage(void)
 {
 	return stage_misuse("usage: rights -s senders " STAGE_USAGE " prog [arg ...]");
-}
-
-static int
-misuse(const char *what, const char *reason)
-{
-	char line[1024];
-
-	snprintf(line, sizeof line, "rights: %s: %s", what, reason);
-	return stage_misuse(line);
 }
 
 int
@@ -264,11 +240,11 @@ rights_ready(struct ready *r, int argc, char *argv[])
 	if (optind == argc || !conf->path)
 		return usage();
 	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE"))
-		return misuse(argv[optind], "MSA_MESSAGE is not set: not in a chain");
-	if (table_open(&conf->table, conf->path) < 0)
-		return misuse(conf->path, table_why(errno));
-	if (r->options.path && check(conf, &conf->table)) /* for a message alone it would take longer than the message */
-		return misuse(conf->path, conf->why);
+		return stage_misuse_of("rights", argv[optind], "MSA_MESSAGE is not set: not in a chain");
+	conf->table = (struct usertable){ .bad = senders_bad, .what = SENDERS_ITEM };
+	/* for a message alone a look at all of it would take longer than the message */
+	if (usertable_open(&conf->table, conf->path, r->options.path) < 0)
+		return stage_misuse_of("rights", conf->path, conf->table.why);
 	r->next = conf->next = argv + optind;
 	return 0;
 }

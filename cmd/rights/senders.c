@@ -2,7 +2,6 @@
 #include "senders.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,7 +12,7 @@ is(const char *item, size_t len, char what)
 }
 
 int
-senders_find(struct senders *s, struct table *t, const char *user)
+senders_find(struct senders *s, struct usertable *t, const char *user)
 {
 	const char *p, *item;
 	size_t len;
@@ -21,9 +20,9 @@ senders_find(struct senders *s, struct table *t, const char *user)
 	*s = (struct senders){ .list = "" };
 	if (user && (addr_mailbox(user, strlen(user), &s->own) < 0 || !s->own.has_domain))
 		s->own = (struct addr){ .text = "" };
-	if (table_get_user(t, user, &s->list, &s->len) < 0)
+	if (usertable_get(t, user, &s->list, &s->len) < 0)
 		return -1;
-	for (p = s->list; (item = table_item(&p, s->list + s->len, &len)); )
+	for (p = s->list; (item = usertable_item(&p, s->list + s->len, &len)); )
 		s->stopped |= is(item, len, '!');
 	return 0;
 }
@@ -77,35 +76,20 @@ senders_has(const struct senders *s, const struct addr *a, const char **bad, siz
 	const char *p = s->list;
 	int r = !s->stopped && *s->own.text && is_box(&s->own, a);
 
-	while (r == 0 && !s->stopped && (*bad = table_item(&p, s->list + s->len, bad_len)))
+	while (r == 0 && !s->stopped && (*bad = usertable_item(&p, s->list + s->len, bad_len)))
 		r = item_has(*bad, *bad_len, a);
 	if (r < 0)
 		errno = EPROTO;
 	return r;
 }
 
-int
-senders_check(struct table *t, char *why, size_t cap)
+const char *
+senders_bad(const char *list, size_t n, size_t *len)
 {
 	const struct addr nobody = { .text = "" };
-	const char *key, *value, *p, *item;
-	size_t key_len, n, len;
-	unsigned pos = 0;
-	int r;
+	const char *item, *p = list;
 
-	while ((r = table_next(t, &pos, &key, &key_len, &value, &n)) > 0) {
-		if (!table_is_user_key(key, key_len)) {
-			snprintf(why, cap, "record of %.*s: a key has no capitals", (int)(key_len < 100 ? key_len : 100), key);
-			return -1;
-		}
-		for (p = value; (item = table_item(&p, value + n, &len)); )
-			if (!is(item, len, '!') && item_has(item, len, &nobody) < 0) {
-				snprintf(why, cap, "record of %.*s: %.*s: " SENDERS_ITEM, (int)(key_len < 100 ? key_len : 100), key,
-				    (int)(len < 100 ? len : 100), item);
-				return -1;
-			}
-	}
-	if (r < 0)
-		snprintf(why, cap, "damaged");
-	return r;
+	while ((item = usertable_item(&p, list + n, len)) && (is(item, *len, '!') || item_has(item, *len, &nobody) >= 0))
+		;
+	return item;
 }

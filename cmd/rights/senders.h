@@ -6,9 +6,7 @@
 #include <stddef.h>
 
 #include "addr.h"
-#include "table.h"
-
-#define SENDERS_ITEM "not an address, @domain, @.domain, * or !"
+#include "usertable.h"
 
 /* As whom a user may send: his entry of the table, rights(8). */
 struct senders {
@@ -18,16 +16,14 @@ struct senders {
 	struct addr own;  /* his name, where that is a mailbox; else text is "" */
 };
 
-/* The record of user, as table_get_user. 0, or -1 with errno. */
-int senders_find(struct senders *s, struct table *t, const char *user);
+/* The record of user, as usertable_get. 0, or -1 with errno. */
+int senders_find(struct senders *s, struct usertable *t, const char *user);
 
 /* 1: he may send as a; 0: he may not. -1 with errno EPROTO: *bad, *bad_len octets of list, is no item. */
 int senders_has(const struct senders *s, const struct addr *a, const char **bad, size_t *bad_len);
 
-/*
- * All of the table is as it should be. 0, or -1: why says what is not (cut to cap octets), of a record that would be a
- * 451 for its users.
- */
-int senders_check(struct table *t, char *why, size_t cap);
+/* The first item of a list that is none, for usertable.h; and what it is not then. */
+const char *senders_bad(const char *list, size_t n, size_t *len);
+#define SENDERS_ITEM "not an address, @domain, @.domain, * or !"
 
 #endif

@@ -16,7 +16,6 @@
 
 enum {
 	WIDE = 16,        /* chains side by side; more than these take their turns */
-	LINE_ROOM = 1024, /* of what is said about misuse */
 };
 
 struct conf {
@@ -440,7 +439,6 @@ main(int argc, char *argv[])
 	};
 	struct conf conf = { .table_path = NULL };
 	struct stage_options options;
-	char line[LINE_ROOM];
 	int c;
 
 	stage_options(&options);
@@ -458,10 +456,8 @@ main(int argc, char *argv[])
 		}
 	if (optind == argc || !conf.table_path)
 		return usage();
-	if (table_open(&conf.table, conf.table_path) < 0) {
-		snprintf(line, sizeof line, "route: %s: %s", conf.table_path, table_why(errno));
-		return stage_misuse(line);
-	}
+	if (table_open(&conf.table, conf.table_path) < 0)
+		return stage_misuse_of("route", conf.table_path, table_why(errno));
 	conf.otherwise = argv + optind;
 	return stage_run(&stage, &conf, &options);
 }

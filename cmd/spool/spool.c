@@ -31,8 +31,7 @@ usage(void)
 static void
 fail(struct delivery *d, const char *what)
 {
-	enum reply r = errno == ENOMEM ? REPLY_NO_MEMORY :
-	    errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+	enum reply r = reply_of_errno(errno);
 
 	log_error(&d->call->log, "failed", "%s:", what);
 	delivery_reply_all(d, r, NULL);

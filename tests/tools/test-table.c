@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "table.h"
+#include "usertable.h"
 
 int
 main(int argc, char **argv)
@@ -15,23 +15,24 @@ main(int argc, char **argv)
 	const char *how = argc > 1 && *argv[1] == '-' ? argv[1] : "";
 	int i = *how ? 2 : 1, r;
 	const char *value;
-	struct table t;
+	struct usertable users = { .what = "" };
+	struct table *t = &users.table;
 	size_t len;
 
-	if (i >= argc || table_open(&t, argv[i]) < 0) {
+	if (i >= argc || table_open(t, argv[i]) < 0) {
 		printf("cannot open: %s\n", strerror(errno));
 		return 111;
 	}
 	while (++i < argc) {
 		if (strcmp(how, "-u") == 0)
-			r = table_get_user(&t, *argv[i] ? argv[i] : NULL, &value, &len);
+			r = usertable_get(&users, *argv[i] ? argv[i] : NULL, &value, &len);
 		else
-			r = (strcmp(how, "-l") == 0 ? table_get_lower : table_get)(&t, argv[i], strlen(argv[i]), &value, &len);
+			r = (strcmp(how, "-l") == 0 ? table_get_lower : table_get)(t, argv[i], strlen(argv[i]), &value, &len);
 		if (r > 0)
 			printf("%s: [%.*s]\n", argv[i], (int)len, value);
 		else
 			printf("%s: %s\n", argv[i], r < 0 ? strerror(errno) : "not there");
 	}
-	table_close(&t);
+	table_close(t);
 	return 0;
 }
