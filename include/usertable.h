@@ -33,8 +33,8 @@ int usertable_open(struct usertable *u, const char *path, bool whole);
 int usertable_renew(struct usertable *u);
 
 /*
- * The record of user, or NULL, a peer. Results as table_get, and -1 with errno ENAMETOOLONG: such a name cannot be a key,
- * and who has a record that cannot be found is not one without.
+ * The record of user, or NULL, a peer. Results as table_get, and -1 with errno ENAMETOOLONG: such a name cannot be a
+ * key, and who has a record that cannot be found is not one without.
  */
 int usertable_get(struct usertable *u, const char *user, const char **value, size_t *len);
 
