@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "chain.h"
+#include "auth/userdb.h"
+#include "base/os.h"
+#include "chain/limits.h"
 #include "dialogue.h"
-#include "os.h"
-#include "stage.h"
-#include "userdb.h"
+#include "stage/stage.h"
 
 enum {
 	ATTEMPTS = 3,

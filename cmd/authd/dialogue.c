@@ -10,15 +10,16 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base64.h"
-#include "chain.h"
-#include "clock.h"
-#include "conn.h"
-#include "ehlo.h"
-#include "exchange.h"
-#include "refusals.h"
-#include "reply.h"
-#include "verb.h"
+#include "auth/saslserver.h"
+#include "base/base64.h"
+#include "base/clock.h"
+#include "chain/limits.h"
+#include "net/lineio.h"
+#include "chain/offer.h"
+#include "smtp/ehlo.h"
+#include "smtp/reply.h"
+#include "smtp/verb.h"
+#include "submit/rejectlog.h"
 
 enum {
 	ERRORS_MAX = 20, /* replies of 4yz and 5yz in a session */
@@ -33,10 +34,10 @@ struct session {
 	enum verb verb;  /* of the command in hand */
 	int errors, failures;
 	int commands;    /* in all: no dialogue before MAIL needs as many as CHAIN_IDLE_MAX */
-	struct refusals refusals;
+	struct rejectlog refusals;
 	bool attempt; /* the reply is about an attempt, which has its own line in the log */
 	bool auth; /* AUTH may be offered */
-	struct conn c; /* last: its buffer is not zeroed */
+	struct lineio c; /* last: its buffer is not zeroed */
 };
 
 enum step { STEP_ON, STEP_NEXT, STEP_END };
@@ -47,7 +48,7 @@ answer(struct session *s, enum reply r)
 	if (reply_code(r) >= 400) {
 		s->errors++;
 		if (!s->attempt)
-			refusals_add(&s->refusals, s->call, s->verb, r);
+			rejectlog_add(&s->refusals, s->call, s->verb, r);
 	}
 	return reply_add_to(&s->c.out, s->verb, r) < 0 ? STEP_END : STEP_ON;
 }
@@ -89,7 +90,7 @@ hello(struct session *s, enum verb v, char *arg, size_t len)
 {
 	struct facts *f = &s->call->facts;
 	char buf[HOST_MAX];
-	const char *host = ehlo_host(f, buf, sizeof buf);
+	const char *host = offer_host(f, buf, sizeof buf);
 	struct ehlo e;
 
 	if ((v == VERB_LHLO) != facts_is_lmtp(f))
@@ -101,7 +102,7 @@ hello(struct session *s, enum verb v, char *arg, size_t len)
 	s->hello = v;
 	if (v == VERB_HELO)
 		return buf_printf(&s->c.out, "250 %s\r\n", host) < 0 ? STEP_END : STEP_ON;
-	ehlo_from_facts(&e, f);
+	offer_from_facts(&e, f);
 	if (s->auth) {
 		sasl_service_list(&s->conf->service, f, e.auth);
 		e.caps |= *e.auth ? CAP_AUTH : 0u;
@@ -154,19 +155,19 @@ mail(struct session *s, enum verb v, char *arg, size_t len)
  * not.
  */
 static bool
-is_loggable(const struct exchange *x)
+is_loggable(const struct saslserver *x)
 {
 	static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
 	size_t local = strspn(x->user, word);
 	const char *domain = x->user + local + 1;
 
-	if (exchange_is_known(x))
+	if (saslserver_is_known(x))
 		return true;
 	return local > 0 && x->user[local] == '@' && strchr(domain, '.') && domain[strspn(domain, word)] == '\0';
 }
 
 static void
-log_attempt(struct session *s, const struct exchange *x, const char *event, const char *user)
+log_attempt(struct session *s, const struct saslserver *x, const char *event, const char *user)
 {
 	const struct facts *f = &s->call->facts;
 
@@ -175,28 +176,28 @@ log_attempt(struct session *s, const struct exchange *x, const char *event, cons
 }
 
 static enum step
-finish(struct session *s, struct exchange *x, enum exchange_result r)
+finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 {
 	struct facts *f = &s->call->facts;
 
-	if (r == EXCHANGE_DONE && (facts_set(f, "SMTPAUTHUSER", x->user) < 0 ||
+	if (r == SASLSERVER_DONE && (facts_set(f, "SMTPAUTHUSER", x->user) < 0 ||
 	    facts_set(f, "SMTPAUTHMETHOD", x->mech) < 0)) {
 		facts_unset(f, "SMTPAUTHUSER");
 		x->reason = "out of memory";
-		r = EXCHANGE_LATER;
+		r = SASLSERVER_LATER;
 	}
 	switch (r) {
-	case EXCHANGE_DONE:
+	case SASLSERVER_DONE:
 		log_attempt(s, x, "authenticated", x->user);
 		return answer(s, REPLY_AUTHENTICATED) == STEP_ON ? STEP_NEXT : STEP_END;
-	case EXCHANGE_REFUSED:
+	case SASLSERVER_REFUSED:
 		s->failures++;
 		s->attempt = true;
 		log_attempt(s, x, "refused", is_loggable(x) ? x->user : NULL);
 		return answer(s, REPLY_AUTH_FAILED);
-	case EXCHANGE_SERVER_FIRST:
+	case SASLSERVER_SERVER_FIRST:
 		s->errors++;
-		refusals_add(&s->refusals, s->call, VERB_AUTH, REPLY_AUTH_CANCELLED);
+		rejectlog_add(&s->refusals, s->call, VERB_AUTH, REPLY_AUTH_CANCELLED);
 		return reply_addf(&s->c.out, REPLY_AUTH_CANCELLED, "The server speaks first in this mechanism") < 0 ?
 		    STEP_END : STEP_ON;
 	default:
@@ -208,7 +209,7 @@ finish(struct session *s, struct exchange *x, enum exchange_result r)
 
 /* Send the challenge, take the response: one round. *r is the exchange's result where there is STEP_ON and *go_on. */
 static enum step
-challenge(struct session *s, struct exchange *x, enum exchange_result *r, bool *go_on)
+challenge(struct session *s, struct saslserver *x, enum saslserver_result *r, bool *go_on)
 {
 	enum line_result got;
 	enum step step;
@@ -220,7 +221,7 @@ challenge(struct session *s, struct exchange *x, enum exchange_result *r, bool *
 	if (buf_puts(&s->c.out, "334 ") < 0 || base64_encode(&s->c.out, x->challenge, x->challenge_len) < 0 ||
 	    buf_puts(&s->c.out, "\r\n") < 0)
 		return STEP_END;
-	got = conn_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
+	got = lineio_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
 	explicit_bzero(s->c.head, sizeof s->c.head); /* no verb: a response's beginning */
 	if (got == LINE_LONG)
 		return answer(s, REPLY_AUTH_LONG);
@@ -234,7 +235,7 @@ challenge(struct session *s, struct exchange *x, enum exchange_result *r, bool *
 		step = answer(s, REPLY_AUTH_BASE64);
 	else {
 		line[n] = '\0';
-		*r = exchange_step(x, line, (size_t)n);
+		*r = saslserver_step(x, line, (size_t)n);
 		*go_on = true;
 		step = STEP_ON;
 	}
@@ -248,8 +249,8 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 	size_t mech = strcspn(arg, " \t"), at = mech + strspn(arg + mech, " \t");
 	char *initial = at > mech ? arg + at : NULL;
 	ssize_t n = 0;
-	struct exchange x;
-	enum exchange_result r;
+	struct saslserver x;
+	enum saslserver_result r;
 	enum step step = STEP_ON;
 	bool go_on = true;
 
@@ -268,14 +269,14 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 		return answer(s, REPLY_AUTH_BASE64);
 	if (initial)
 		initial[n] = '\0';
-	r = exchange_begin(&x, (struct sasl_service *)&s->conf->service, &s->call->facts, &s->call->log, arg, mech,
+	r = saslserver_begin(&x, (struct sasl_service *)&s->conf->service, &s->call->facts, &s->call->log, arg, mech,
 	    initial, (size_t)n);
 	explicit_bzero(arg, len);
-	while (go_on && r == EXCHANGE_CHALLENGE)
+	while (go_on && r == SASLSERVER_CHALLENGE)
 		step = challenge(s, &x, &r, &go_on);
 	if (go_on)
 		step = finish(s, &x, r);
-	exchange_end(&x);
+	saslserver_end(&x);
 	return step;
 }
 
@@ -321,7 +322,7 @@ look_for_mail(struct session *s, bool *found)
 	*found = false;
 	if (s->hello == VERB_UNKNOWN || !facts_get(&s->call->facts, "RELAYCLIENT"))
 		return LINE_OK;
-	r = conn_peek(&s->c, p, sizeof p, s->conf->wait_ms, &got);
+	r = lineio_peek(&s->c, p, sizeof p, s->conf->wait_ms, &got);
 	*found = r == LINE_OK && got == PEEK && strncasecmp(p, "MAIL", 4) == 0 && (p[4] == ' ' || p[4] == '\t');
 	return r;
 }
@@ -332,7 +333,7 @@ converse(struct session *s)
 	char buf[HOST_MAX];
 	enum step step = STEP_ON;
 
-	if (buf_printf(&s->c.out, "220 %s %s\r\n", ehlo_host(&s->call->facts, buf, sizeof buf),
+	if (buf_printf(&s->c.out, "220 %s %s\r\n", offer_host(&s->call->facts, buf, sizeof buf),
 	    facts_is_lmtp(&s->call->facts) ? "LMTP" : "ESMTP") < 0)
 		return STEP_END;
 	while (step == STEP_ON) {
@@ -351,7 +352,7 @@ converse(struct session *s)
 		if (found)
 			return STEP_NEXT;
 		if (r == LINE_OK)
-			r = conn_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
+			r = lineio_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
 		step = r == LINE_OK ? command(s, line, len) : no_line(s, r);
 	}
 	return step;
@@ -362,7 +363,7 @@ authd_serve(struct call *call, void *conf)
 {
 	const struct authd *a = conf;
 	struct ehlo offer;
-	const char *wrong = ehlo_from_facts(&offer, &call->facts);
+	const char *wrong = offer_from_facts(&offer, &call->facts);
 	enum step step = STEP_END;
 	struct session s;
 
@@ -370,7 +371,7 @@ authd_serve(struct call *call, void *conf)
 	s.call = call;
 	s.conf = a;
 	s.auth = a->clear || facts_is_tls(&call->facts);
-	conn_open(&s.c, call->in, call->out);
+	lineio_open(&s.c, call->in, call->out);
 	s.c.stop = call->stop;
 	s.c.exact = true;
 	s.c.deadline_ms = clock_ms() + (int64_t)CHAIN_SESSION_S * 1000;
@@ -384,10 +385,10 @@ authd_serve(struct call *call, void *conf)
 		step = STEP_NEXT; /* MAIL, once read from a pipe, could not be given to the next stage: it greets */
 	else
 		step = converse(&s);
-	if (conn_flush(&s.c, a->wait_ms) < 0)
+	if (lineio_flush(&s.c, a->wait_ms) < 0)
 		step = STEP_END;
-	refusals_end(&s.refusals, call);
-	conn_wipe(&s.c);
+	rejectlog_end(&s.refusals, call);
+	lineio_wipe(&s.c);
 	if (step == STEP_NEXT)
 		return stage_next(call, a->next);
 	return a->trouble ? a->trouble_exit : CHAIN_DONE;

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "sasl.h"
-#include "stage.h"
+#include "auth/sasl.h"
+#include "stage/stage.h"
 
 /* What main tells the dialogue. It does not change while calls are served, but between them at SIGHUP. */
 struct authd {

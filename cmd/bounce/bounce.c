@@ -6,15 +6,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "chain.h"
-#include "clock.h"
-#include "dsn.h"
-#include "ehlo.h"
-#include "id.h"
-#include "message.h"
-#include "report.h"
-#include "stages.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "chain/dsn.h"
+#include "chain/limits.h"
+#include "mail/msgfile.h"
+#include "mail/report.h"
+#include "smtp/addr.h"
+#include "chain/offer.h"
+#include "smtp/ehlo.h"
+#include "stage/stages.h"
 
 enum {
 	REPORT_MS = 20000, /* of the time for the answer, kept for the report; a fifth where that is less */
@@ -114,7 +115,7 @@ envelope_of_report(const struct work *w, const char *params)
 	int fd = -1;
 
 	if (report_envelope(&b, &w->envelope, params) == 0)
-		fd = message_file(b.p, b.len);
+		fd = msgfile_of(b.p, b.len);
 	buf_free(&b);
 	return fd;
 }
@@ -134,7 +135,7 @@ report(struct work *w, const struct report_rcpt *rcpt, size_t n, char id[ID_MAX]
 		.rcpt = rcpt,
 		.n = n,
 		.report_id = id,
-		.host = ehlo_host(&w->call->facts, host, sizeof host),
+		.host = offer_host(&w->call->facts, host, sizeof host),
 		.from = w->conf->from,
 		.date = time(NULL),
 		.quote_max = w->conf->quote_max,
@@ -269,7 +270,7 @@ pass_envelope(const struct work *w)
 	if (w->conf->next_hop.caps & CAP_DSN || !dsn_is_asked(&w->envelope))
 		return w->call->envelope;
 	if (dsn_strip(&b, &w->envelope) == 0)
-		fd = message_file(b.p, b.len);
+		fd = msgfile_of(b.p, b.len);
 	buf_free(&b);
 	return fd;
 }

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "stage.h"
+#include "chain/limits.h"
+#include "stage/stage.h"
 
 /* The stages do this themselves where the next program is "call"; this is for scripts and foreign ones. */
 static int

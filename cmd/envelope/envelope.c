@@ -9,13 +9,13 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "buf.h"
-#include "chain.h"
-#include "conn.h"
-#include "envelope.h"
-#include "message.h"
-#include "stage.h"
+#include "base/buf.h"
+#include "chain/envelope.h"
+#include "chain/limits.h"
+#include "mail/msgfile.h"
+#include "net/lineio.h"
+#include "smtp/addr.h"
+#include "stage/stage.h"
 
 static const char usage[] = "usage: envelope [-n] [-f file] from | to | param key [number] | refuse number reply prog "
     "[arg ...] | copy address prog [arg ...]";
@@ -122,7 +122,7 @@ static int
 compose(const struct envelope *e, const struct edit *edit)
 {
 	struct buf b = { 0 };
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	size_t i;
 	int fd = -1, r = buf_printf(&b, "%s\n", e->mail.text);
 
@@ -138,10 +138,10 @@ compose(const struct envelope *e, const struct edit *edit)
 		errno = EFBIG;
 		r = -1;
 	}
-	if (r == 0 && message_add(&m, b.p, b.len) == 0)
-		fd = message_finish(&m);
+	if (r == 0 && msgfile_add(&m, b.p, b.len) == 0)
+		fd = msgfile_finish(&m);
 	buf_free(&b);
-	message_free(&m);
+	msgfile_free(&m);
 	return fd;
 }
 

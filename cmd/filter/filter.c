@@ -11,12 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "buf.h"
-#include "chain.h"
-#include "clock.h"
-#include "envelope.h"
-#include "message.h"
-#include "stage.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "chain/envelope.h"
+#include "chain/limits.h"
+#include "mail/msgfile.h"
+#include "stage/stage.h"
 
 static const char usage[] = "usage: filter [-t seconds] [-u] " STAGE_USAGE " command prog [arg ...]";
 
@@ -38,7 +39,7 @@ struct conf {
 
 /* What the command writes, looked at and put into a message on its way. */
 struct output {
-	struct message m;
+	struct msgfile m;
 	off_t max;
 	bool lines, binary;
 	char last; /* the octet before */
@@ -74,22 +75,22 @@ take(struct output *o, const char *p, size_t n)
 		if (c == '\0' || (o->last == '\r' && c != '\n') || (c == '\n' && o->last != '\r' && !o->lines))
 			o->bare = true;
 		if (c == '\n' && o->last != '\r' && o->lines) {
-			if (message_add(&o->m, p + from, i - from) < 0 || message_add(&o->m, "\r", 1) < 0)
+			if (msgfile_add(&o->m, p + from, i - from) < 0 || msgfile_add(&o->m, "\r", 1) < 0)
 				return -1;
 			from = i;
 		}
 		o->last = c;
 	}
-	return message_add(&o->m, p + from, n - from);
+	return msgfile_add(&o->m, p + from, n - from);
 }
 
 /* The message with LF ends, for -l. The descriptor, or -1 with errno. */
 static int
 plain_lines(int in)
 {
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	char chunk[16384];
-	off_t off = 0, size = message_size(in);
+	off_t off = 0, size = file_size(in);
 	int fd = -1;
 
 	while (off < size) {
@@ -109,13 +110,13 @@ plain_lines(int in)
 		for (i = 0; i < r; i++)
 			if (chunk[i] != '\r' || i + 1 == r || chunk[i + 1] != '\n')
 				chunk[n++] = chunk[i];
-		if (message_add(&m, chunk, (size_t)n) < 0)
+		if (msgfile_add(&m, chunk, (size_t)n) < 0)
 			goto out;
 	}
 	if (size >= 0)
-		fd = message_finish(&m);
+		fd = msgfile_finish(&m);
 out:
-	message_free(&m);
+	msgfile_free(&m);
 	return fd;
 }
 
@@ -349,7 +350,7 @@ conclude(struct call *call, const struct conf *conf, struct output *o, int statu
 	if (!o->binary && (o->bare || (o->m.size > 0 && o->last != '\n')))
 		return later(call, conf, REPLY_LOCAL_ERROR, o->bare ? "bare CR, bare LF or NUL in the command's output" :
 		    "the command's last line has no end");
-	fd = message_finish(&o->m);
+	fd = msgfile_finish(&o->m);
 	if (fd < 0)
 		return later(call, conf, trouble(), "message cannot be stored");
 	log_event(&call->log, "done", (char *)NULL);
@@ -378,7 +379,7 @@ serve(struct call *call, void *arg)
 	struct envelope e = { 0 };
 	const char *why;
 	size_t n = 1;
-	off_t size = message_size(call->in);
+	off_t size = file_size(call->in);
 	int msg = call->in, status = 0, r;
 
 	if (size < 0)
@@ -403,7 +404,7 @@ serve(struct call *call, void *arg)
 		r = later(call, conf, o.reply, o.why);
 	if (msg != call->in)
 		close(msg);
-	message_free(&o.m);
+	msgfile_free(&o.m);
 	return r;
 }
 

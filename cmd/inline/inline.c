@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "joined.h"
-#include "stages.h"
+#include "chain/limits.h"
+#include "stage/inproc.h"
+#include "stage/stages.h"
 
 /* By name, as the word stands in the chain: one with a slash is somebody else's program. */
 static const struct {
@@ -52,18 +52,18 @@ objection(const struct ready *r)
 
 /* It has messages to deliver, and is no filter by hand. */
 static bool
-is_service(const struct joined *j)
+is_service(const struct inproc *j)
 {
 	return j->stage[0].stage.owner == FACTS_SUBMITD || j->stage[0].options.path || getenv("MSA_MESSAGE");
 }
 
 /* Make the stage at words ready, and those behind it that are ours. 0, or the exit code. */
 static int
-join(struct joined *j, int argc, char *argv[])
+join(struct inproc *j, int argc, char *argv[])
 {
 	ready_fn *make;
 
-	for (j->n = 0; argc > 0 && j->n < JOINED_MAX && (make = find(*argv)); j->n++) {
+	for (j->n = 0; argc > 0 && j->n < INPROC_MAX && (make = find(*argv)); j->n++) {
 		struct ready *r = &j->stage[j->n];
 		const char *why;
 		int result, used;
@@ -93,16 +93,16 @@ join(struct joined *j, int argc, char *argv[])
 int
 main(int argc, char *argv[])
 {
-	struct joined j = { .n = 0 };
+	struct inproc j = { .n = 0 };
 	int result;
 
 	if (argc < 2 || !find(argv[1]))
 		return stage_misuse("usage: inline stage [option ...] [prog [arg ...]]");
 	result = join(&j, argc - 1, argv + 1);
 	if (result == 0)
-		result = joined_run(&j);
+		result = inproc_run(&j);
 	else if (result == CHAIN_MISUSE && getenv("MSA_MESSAGE")) /* our mistakes never refuse mail */
 		result = CHAIN_LATER;
-	joined_release(&j);
+	inproc_release(&j);
 	return result;
 }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buf.h"
+#include "base/buf.h"
 
 /*
  * How much somebody has sent of late, in a file of his own below a directory, for each of his rates. What was counted

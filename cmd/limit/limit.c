@@ -8,11 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "chain.h"
+#include "base/usertable.h"
+#include "chain/envelope.h"
+#include "chain/limits.h"
 #include "counts.h"
-#include "envelope.h"
-#include "stages.h"
-#include "usertable.h"
+#include "stage/stages.h"
 
 #define NO_RATE "not recipients/seconds, or two for one time, or more than 8"
 

@@ -2,9 +2,9 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "injector.h"
-#include "stages.h"
+#include "chain/limits.h"
+#include "deliver/injector.h"
+#include "stage/stages.h"
 
 static int
 usage(void)

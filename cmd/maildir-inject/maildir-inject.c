@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "delivery.h"
-#include "maildir.h"
-#include "stages.h"
+#include "chain/limits.h"
+#include "deliver/delivery.h"
+#include "deliver/maildir.h"
+#include "stage/stages.h"
 
 enum { WAIT_S = 80 }; /* the share of CHAIN_ANSWER_S that is ours */
 

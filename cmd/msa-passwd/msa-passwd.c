@@ -9,9 +9,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "os.h"
-#include "userdb.h"
+#include "auth/userdb.h"
+#include "base/os.h"
+#include "chain/limits.h"
 
 enum { LINE_MAX_LEN = 4096, GENERATED = 26 }; /* 26 letters of 5 bits: 130 bits of entropy */
 

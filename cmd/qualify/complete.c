@@ -5,11 +5,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "addr.h"
-#include "clock.h"
-#include "ehlo.h"
-#include "id.h"
-#include "mailaddr.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "mail/addrlist.h"
+#include "smtp/addr.h"
+#include "chain/offer.h"
+
 
 /*
  * Fields are added at the end of the header: RFC 5322 3.6 wants trace and Resent- blocks first, so a Date on top could
@@ -86,7 +87,7 @@ add_message_id(struct work *w, size_t off, enum field_id id)
 		message = own;
 	}
 	if (!domain)
-		domain = ehlo_host(w->facts, host, sizeof host);
+		domain = offer_host(w->facts, host, sizeof host);
 	snprintf(right, sizeof right, "%s@%.*s>", id == FIELD_RESENT_MESSAGE_ID ? ".r" : "", ADDR_DOMAIN_MAX, domain);
 	return add_field(w, off, id, "<", message, right);
 }
@@ -122,12 +123,12 @@ close_block(struct work *w, size_t off)
 
 /* The local part is one of the domain's own: 1, 0, or -1. RFC 6409 8 wants it verified. */
 static int
-is_known(const struct rules *rules, const char *text, const struct mailaddr *m)
+is_known(const struct rules *rules, const char *text, const struct addrlist_item *m)
 {
 	struct addr a;
 	int r;
 
-	if (!rules->domain || mailaddr_addr(text, m, &a) < 0)
+	if (!rules->domain || addrlist_addr(text, m, &a) < 0)
 		return 0;
 	if (addr_is_postmaster(&a))
 		return 1;
@@ -152,7 +153,7 @@ add_domain(struct work *w, const struct field *f, size_t off, const char *mark, 
 
 /* *what stays NULL, or says what is wrong with the address; -1 with errno. */
 static int
-qualify(struct work *w, const struct field *f, const struct mailaddr *m, const char **what)
+qualify(struct work *w, const struct field *f, const struct addrlist_item *m, const char **what)
 {
 	const struct rules *rules = w->rules;
 	int known = 0;
@@ -182,20 +183,20 @@ check_addresses(struct work *w, const struct field *f)
 {
 	const char *name = field_name(f->id), *what = NULL;
 	enum field_syntax syntax = field_syntax(f->id);
-	enum mailaddr_result r;
-	struct mailaddr_list list;
-	struct mailaddr m;
+	enum addrlist_result r;
+	struct addrlist list;
+	struct addrlist_item m;
 	size_t number = 0;
 
-	mailaddr_begin(&list, w->text, f->value, f->end);
-	while ((r = mailaddr_next(&list, &m)) == MAILADDR_BOX) {
+	addrlist_begin(&list, w->text, f->value, f->end);
+	while ((r = addrlist_next(&list, &m)) == ADDRLIST_BOX) {
 		number++;
 		if (qualify(w, f, &m, &what) < 0)
 			return COMPLETE_ERROR;
 		if (what)
 			return refuse(w->c, name, number, what);
 	}
-	if (r == MAILADDR_BAD)
+	if (r == ADDRLIST_BAD)
 		return refuse(w->c, name, number + 1, "is not valid");
 	if (list.addresses == 0 && syntax != FIELD_BLIND)
 		return refuse(w->c, name, 0, "there is no address");
@@ -219,7 +220,7 @@ take(struct work *w, const struct field *f)
 	w->trace |= f->id == FIELD_RECEIVED || f->id == FIELD_RETURN_PATH;
 	w->open_line = false;
 	/* Bcc is checked and goes; an address field with nothing in it says nothing and is no legal field. */
-	if (syntax != FIELD_OPAQUE && !mailaddr_is_blank(w->text, f->value, f->end))
+	if (syntax != FIELD_OPAQUE && !addrlist_is_blank(w->text, f->value, f->end))
 		r = check_addresses(w, f);
 	else if (syntax != FIELD_OPAQUE)
 		syntax = FIELD_BLIND;

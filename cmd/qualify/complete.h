@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "edit.h"
-#include "facts.h"
-#include "header.h"
-#include "table.h"
+#include "base/buf.h"
+#include "base/table.h"
+#include "chain/facts.h"
+#include "mail/edits.h"
+#include "mail/header.h"
 
 /*
  * What a header lacks to conform to RFC 5322, found out and put right as RFC 6409 8 allows: specific problems with

@@ -5,13 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "chain.h"
-#include "clock.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/os.h"
+#include "chain/limits.h"
 #include "complete.h"
-#include "message.h"
-#include "os.h"
-#include "stages.h"
+#include "mail/msgfile.h"
+#include "smtp/addr.h"
+#include "stage/stages.h"
 
 struct conf {
 	struct rules rules;
@@ -76,15 +77,15 @@ failed(struct call *call, const char *what)
 static int
 rewrite(const struct call *call, const struct header *h, const struct edits *edits)
 {
-	off_t size = message_size(call->in);
-	struct message m = { 0 };
+	off_t size = file_size(call->in);
+	struct msgfile m = { 0 };
 	int fd = -1, e;
 
 	if (size >= 0 && edits_write(edits, h->text.p, h->text.len, &m) == 0 &&
-	    message_add_file(&m, call->in, (off_t)h->text.len, size - (off_t)h->text.len) == 0)
-		fd = message_finish(&m);
+	    msgfile_add_file(&m, call->in, (off_t)h->text.len, size - (off_t)h->text.len) == 0)
+		fd = msgfile_finish(&m);
 	e = errno;
-	message_free(&m);
+	msgfile_free(&m);
 	errno = e;
 	return fd;
 }
@@ -93,19 +94,19 @@ rewrite(const struct call *call, const struct header *h, const struct edits *edi
 static int
 collect(int in)
 {
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	char chunk[16384];
 	ssize_t r;
 	int e;
 
 	while ((r = read(in, chunk, sizeof chunk)) != 0)
-		if ((r < 0 && errno != EINTR) || (r > 0 && message_add(&m, chunk, (size_t)r) < 0)) {
+		if ((r < 0 && errno != EINTR) || (r > 0 && msgfile_add(&m, chunk, (size_t)r) < 0)) {
 			e = errno;
-			message_free(&m);
+			msgfile_free(&m);
 			errno = e;
 			return -1;
 		}
-	return message_finish(&m);
+	return msgfile_finish(&m);
 }
 
 /* Hand call->in on: to the next program, or to a filter's output. */
@@ -114,7 +115,7 @@ pass(struct call *call, const struct conf *conf)
 {
 	if (call->envelope >= 0)
 		return stage_next(call, conf->next);
-	if (os_copy(call->out, call->in, 0, message_size(call->in)) < 0)
+	if (os_copy(call->out, call->in, 0, file_size(call->in)) < 0)
 		return failed(call, "write");
 	return CHAIN_DONE;
 }

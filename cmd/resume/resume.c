@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "chain.h"
+#include "chain/limits.h"
 #include "session.h"
-#include "stage.h"
+#include "stage/stage.h"
 
 enum {
 	WAIT_S = 120,

@@ -17,12 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "clock.h"
-#include "conn.h"
-#include "ehlo.h"
-#include "side.h"
-#include "tail.h"
+#include "base/clock.h"
+#include "chain/limits.h"
+#include "net/fdpair.h"
+#include "net/lineio.h"
+#include "chain/offer.h"
+#include "smtp/ehlo.h"
+#include "smtp/lastreply.h"
 
 enum {
 	LINES_MAX = 100,    /* of a reply to the greeting */
@@ -35,8 +36,8 @@ enum {
 
 /* Octets on their way from one side to the other. */
 struct flow {
-	struct side *from, *to;
-	char data[CONN_IN_MAX]; /* what the conversation leaves unread must fit */
+	struct fdpair *from, *to;
+	char data[LINEIO_IN_MAX]; /* what the conversation leaves unread must fit */
 	size_t pos, len;
 	bool eof;  /* no more will come */
 	bool deaf; /* no more is taken */
@@ -47,12 +48,12 @@ struct session {
 	const struct resume *conf;
 	pid_t pid;
 	int fd;          /* to the server; -1: closed */
-	struct conn c;   /* the same, until the pump */
+	struct lineio c;   /* the same, until the pump */
 	struct ehlo has; /* what the server offers */
 	char said[TEXT_MAX]; /* the last line of its last reply */
-	struct side client, server;
+	struct fdpair client, server;
 	struct flow up, down;
-	struct tail tail;
+	struct lastreply tail;
 	int64_t end_ms;  /* of the session */
 };
 
@@ -121,7 +122,7 @@ take_reply(struct session *s, enum line_result *result)
 		char *line;
 		size_t len;
 
-		*result = conn_line(&s->c, LINE_REPLY_MAX, s->conf->wait_ms, &line, &len);
+		*result = lineio_line(&s->c, LINE_REPLY_MAX, s->conf->wait_ms, &line, &len);
 		if (*result != LINE_OK)
 			return 0;
 		snprintf(s->said, sizeof s->said, "%s", line);
@@ -176,7 +177,7 @@ compare(const struct session *s)
 	struct buf b = { 0 };
 	size_t i;
 
-	ehlo_from_facts(&promised, &s->call->facts);
+	offer_from_facts(&promised, &s->call->facts);
 	lacks.caps = promised.caps & ~s->has.caps & ~(uint32_t)(CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_LIMITS);
 	if (lacks.caps && ehlo_keywords(&b, &lacks) == 0) {
 		b.p[--b.len] = '\0';
@@ -230,13 +231,13 @@ resume(struct session *s, const char *verb, enum reply *r)
 
 /* Move what can be moved. false: nothing. */
 static bool
-move(struct flow *f, struct tail *tail)
+move(struct flow *f, struct lastreply *tail)
 {
 	ssize_t r;
 
 	if (f->pos < f->len) {
-		r = side_write(f->to, f->data + f->pos, f->len - f->pos);
-		if (r == SIDE_WAIT)
+		r = fdpair_write(f->to, f->data + f->pos, f->len - f->pos);
+		if (r == FDPAIR_WAIT)
 			return false;
 		f->deaf |= r < 0;
 		f->pos = r < 0 ? f->len : f->pos + (size_t)r;
@@ -244,14 +245,14 @@ move(struct flow *f, struct tail *tail)
 	}
 	if (f->eof || f->deaf)
 		return false;
-	r = side_read(f->from, f->data, sizeof f->data);
-	if (r == SIDE_WAIT)
+	r = fdpair_read(f->from, f->data, sizeof f->data);
+	if (r == FDPAIR_WAIT)
 		return false;
 	f->eof = r <= 0;
 	f->pos = 0;
 	f->len = r > 0 ? (size_t)r : 0;
 	if (tail)
-		tail_note(tail, f->data, f->len);
+		lastreply_note(tail, f->data, f->len);
 	return true;
 }
 
@@ -272,8 +273,8 @@ wait_for(struct session *s, int64_t deadline_ms)
 	r = poll(p, n, clock_left(deadline_ms));
 	for (i = 0; r > 0 && i < n; i++)
 		if (p[i].revents) {
-			side_event(&s->client, p[i].fd, p[i].revents);
-			side_event(&s->server, p[i].fd, p[i].revents);
+			fdpair_event(&s->client, p[i].fd, p[i].revents);
+			fdpair_event(&s->server, p[i].fd, p[i].revents);
 		}
 	return r != 0;
 }
@@ -300,38 +301,38 @@ pump(struct session *s, enum reply *r)
 		if (!wait_for(s, owing && stall_ms < s->end_ms ? stall_ms : s->end_ms)) {
 			log_event(&s->call->log, "timeout", (char *)NULL);
 			*r = REPLY_TIMEOUT;
-			return s->down.pos == s->down.len && tail_is_complete(&s->tail);
+			return s->down.pos == s->down.len && lastreply_is_complete(&s->tail);
 		}
 	}
-	if (s->down.deaf || s->up.eof || tail_is_goodbye(&s->tail))
+	if (s->down.deaf || s->up.eof || lastreply_is_goodbye(&s->tail))
 		return false;
 	log_error(&s->call->log, "next", "it ended without 221 or 421");
 	*r = REPLY_TROUBLE;
-	return tail_is_complete(&s->tail);
+	return lastreply_is_complete(&s->tail);
 }
 
 /* What came with the replies that were swallowed is the client's. */
 static void
 open_pump(struct session *s)
 {
-	side_open(&s->client, s->call->in, s->call->out);
-	side_open(&s->server, s->fd, s->fd);
+	fdpair_open(&s->client, s->call->in, s->call->out);
+	fdpair_open(&s->server, s->fd, s->fd);
 	s->up.from = s->down.to = &s->client;
 	s->up.to = s->down.from = &s->server;
 	s->down.len = s->c.len - s->c.pos;
 	memcpy(s->down.data, s->c.in_buf + s->c.pos, s->down.len);
-	tail_note(&s->tail, s->down.data, s->down.len);
+	lastreply_note(&s->tail, s->down.data, s->down.len);
 }
 
 static void
 say(struct session *s, enum reply r)
 {
-	struct conn client;
+	struct lineio client;
 
-	conn_open(&client, s->call->in, s->call->out);
+	lineio_open(&client, s->call->in, s->call->out);
 	if (reply_add(&client.out, r) == 0)
-		conn_flush(&client, SAY_MS);
-	conn_close(&client);
+		lineio_flush(&client, SAY_MS);
+	lineio_close(&client);
 }
 
 int
@@ -347,11 +348,11 @@ resume_serve(struct call *call, void *conf)
 	if (start(&s) < 0)
 		log_error(&call->log, "failed", "server %s:", s.conf->server[0]);
 	else {
-		conn_open(&s.c, s.fd, s.fd);
+		lineio_open(&s.c, s.fd, s.fd);
 		s.c.stop = call->stop;
 		resumed = resume(&s, verb, &r) == 0;
 		open_pump(&s);
-		conn_close(&s.c);
+		lineio_close(&s.c);
 		if (resumed)
 			last_words = pump(&s, &r);
 	}

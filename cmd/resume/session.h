@@ -2,7 +2,7 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "stage.h"
+#include "stage/stage.h"
 
 /* The session of resume: a foreign server that has not heard the client's greeting, and the pump between the two. */
 struct resume {

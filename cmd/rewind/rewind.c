@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "chain.h"
+#include "chain/limits.h"
 
 int
 main(int argc, char **argv)

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "envelope.h"
-#include "header.h"
-#include "mailaddr.h"
+#include "chain/envelope.h"
+#include "chain/limits.h"
+#include "mail/addrlist.h"
+#include "mail/header.h"
 #include "senders.h"
-#include "stages.h"
+#include "stage/stages.h"
 
 enum {
 	WHY_MAX = 400,   /* octets; an address has 254 */
@@ -87,25 +87,25 @@ static int
 look_at_field(struct look *l, const char *text, const struct field *f)
 {
 	const char *name = field_name(f->id);
-	enum mailaddr_result found = MAILADDR_END;
-	struct mailaddr_list list;
-	struct mailaddr m;
+	enum addrlist_result found = ADDRLIST_END;
+	struct addrlist list;
+	struct addrlist_item m;
 	struct addr a;
 	int r = CHAIN_DONE, n;
 
-	mailaddr_begin(&list, text, f->value, f->end);
-	for (n = 0; r == CHAIN_DONE && (found = mailaddr_next(&list, &m)) == MAILADDR_BOX; n++) {
+	addrlist_begin(&list, text, f->value, f->end);
+	for (n = 0; r == CHAIN_DONE && (found = addrlist_next(&list, &m)) == ADDRLIST_BOX; n++) {
 		if (n == BOXES_MAX)
 			return refuse_field(l, name, "there are too many addresses");
-		if (mailaddr_addr(text, &m, &a) < 0 || !a.has_domain)
+		if (addrlist_addr(text, &m, &a) < 0 || !a.has_domain)
 			return refuse_field(l, name, "an address is not valid, or has no domain");
 		if (strstr(a.text, "=?"))
 			return refuse_field(l, name, "an address has an encoded word in it");
 		r = may(l, name, &a);
 	}
-	if (r == CHAIN_DONE && found == MAILADDR_BAD)
+	if (r == CHAIN_DONE && found == ADDRLIST_BAD)
 		return refuse_field(l, name, "an address is not valid, or has no domain");
-	if (r == CHAIN_DONE && n == 0 && !mailaddr_is_blank(text, f->value, f->end))
+	if (r == CHAIN_DONE && n == 0 && !addrlist_is_blank(text, f->value, f->end))
 		return refuse_field(l, name, "there is no address");
 	return r;
 }

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "addr.h"
-#include "usertable.h"
+#include "base/usertable.h"
+#include "smtp/addr.h"
 
 /* As whom a user may send: his entry of the table, rights(8). */
 struct senders {

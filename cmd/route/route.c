@@ -5,14 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "chain.h"
-#include "clock.h"
-#include "envelope.h"
-#include "message.h"
-#include "os.h"
-#include "stage.h"
-#include "table.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/os.h"
+#include "base/table.h"
+#include "chain/envelope.h"
+#include "chain/limits.h"
+#include "mail/msgfile.h"
+#include "smtp/addr.h"
+#include "stage/stage.h"
 
 enum {
 	WIDE = 16,        /* chains side by side; more than these take their turns */
@@ -206,7 +207,7 @@ write_envelope(const struct work *w, const struct way *way)
 		r = way->only_copies ? buf_printf(&b, "RCPT%s\n", line + strlen("COPY")) : buf_printf(&b, "%s\n", line);
 	}
 	if (r == 0 && buf_add(&b, way->copies.p, way->copies.len) == 0)
-		fd = message_file(b.p, b.len);
+		fd = msgfile_of(b.p, b.len);
 	buf_free(&b);
 	return fd;
 }
@@ -215,14 +216,14 @@ write_envelope(const struct work *w, const struct way *way)
 static int
 own_message(int fd)
 {
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	int own = os_reopen(fd);
 
 	if (own >= 0)
 		return own;
-	if (message_add_file(&m, fd, 0, message_size(fd)) == 0)
-		own = message_finish(&m);
-	message_free(&m);
+	if (msgfile_add_file(&m, fd, 0, file_size(fd)) == 0)
+		own = msgfile_finish(&m);
+	msgfile_free(&m);
 	return own;
 }
 

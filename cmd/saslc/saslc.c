@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base64.h"
-#include "buf.h"
-#include "chain.h"
-#include "conn.h"
-#include "os.h"
+#include "base/base64.h"
+#include "base/buf.h"
+#include "base/os.h"
+#include "chain/limits.h"
+#include "net/lineio.h"
 
 enum {
 	FD_CREDENTIALS = 3,
@@ -36,10 +36,10 @@ struct credentials {
 
 /* A line to whoever speaks with us; the reader waits for it, so it leaves before the next is read. */
 static int
-tell(struct conn *c, char sign, const char *mech, const char *response)
+tell(struct lineio *c, char sign, const char *mech, const char *response)
 {
 	return buf_printf(&c->out, "%c %s%s%s\r\n", sign, mech, *mech ? " " : "", response) < 0 ||
-	    conn_flush(c, WAIT_MS) < 0 ? -1 : 0;
+	    lineio_flush(c, WAIT_MS) < 0 ? -1 : 0;
 }
 
 /* Two lines: the user, the password. */
@@ -127,7 +127,7 @@ encode(struct buf *b, const char *response, unsigned len)
 
 /* The exchange: the first line says what the server offers, the others are its challenges. 0, or -1 with *why. */
 static int
-exchange(struct conn *c, sasl_conn_t *sasl, const char *offered, const char **why)
+exchange(struct lineio *c, sasl_conn_t *sasl, const char *offered, const char **why)
 {
 	const char *response = NULL, *mech = NULL;
 	struct buf text = { 0 };
@@ -143,7 +143,7 @@ exchange(struct conn *c, sasl_conn_t *sasl, const char *offered, const char **wh
 	if ((r != SASL_OK && r != SASL_CONTINUE) || encode(&text, response, len) < 0 ||
 	    tell(c, r == SASL_OK ? '.' : '+', mech, text.p) < 0)
 		goto out;
-	while (conn_line(c, LINE_AUTH_MAX, WAIT_MS, &line, &n) == LINE_OK) {
+	while (lineio_line(c, LINE_AUTH_MAX, WAIT_MS, &line, &n) == LINE_OK) {
 		ssize_t m = strcmp(line, "=") == 0 ? 0 : base64_decode(line, line, n);
 
 		*why = "a challenge that is not base64";
@@ -165,7 +165,7 @@ out:
 
 /* Speak with fd 0 and 1. 0, or -1 with *why. */
 static int
-serve(struct conn *c, struct credentials *k, const char **why)
+serve(struct lineio *c, struct credentials *k, const char **why)
 {
 	const sasl_callback_t callbacks[] = {
 		{ SASL_CB_LOG, (int (*)(void))(void (*)(void))log_nothing, NULL },
@@ -181,7 +181,7 @@ serve(struct conn *c, struct credentials *k, const char **why)
 	int r = -1;
 
 	*why = "no first line: service host mechanisms";
-	if (conn_line(c, LINE_COMMAND_MAX, WAIT_MS, &line, &n) != LINE_OK || !(host = strchr(line, ' ')) ||
+	if (lineio_line(c, LINE_COMMAND_MAX, WAIT_MS, &line, &n) != LINE_OK || !(host = strchr(line, ' ')) ||
 	    !(offered = strchr(host + 1, ' ')))
 		return -1;
 	*host++ = '\0';
@@ -202,7 +202,7 @@ main(int argc, char *argv[])
 {
 	struct credentials k = { .user = NULL };
 	const char *why;
-	struct conn c;
+	struct lineio c;
 	int r;
 
 	if (getopt(argc, argv, "+") != -1 || optind != argc) {
@@ -216,7 +216,7 @@ main(int argc, char *argv[])
 	os_undumpable();
 	unsetenv("SASL_PATH"); /* or the caller would choose what code sees the password */
 	unsetenv("SASL_CONF_PATH");
-	conn_open(&c, 0, 1);
+	lineio_open(&c, 0, 1);
 	r = read_credentials(&k, &why) < 0 ? -1 : serve(&c, &k, &why);
 	if (r < 0)
 		tell(&c, '-', "", why);

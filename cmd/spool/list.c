@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "chain.h"
-#include "spool.h"
+#include "chain/limits.h"
+#include "spool/spool.h"
 
 /* A message: its id, and whether the runner has seen it. */
 struct item {
@@ -57,14 +57,14 @@ by_id(const void *a, const void *b)
 
 /* id, age, sender, recipients left of all, seconds until it is tried, the last reply of the first who waits. */
 static void
-print(const struct item *i, const struct spooled *m, time_t now)
+print(const struct item *i, const struct spoolrec *m, time_t now)
 {
 	const struct envelope_line *mail = &m->envelope.mail;
 	const struct reply_foreign *reply = NULL;
 	size_t left = 0, k;
 
 	for (k = 0; k < m->envelope.nrcpt; k++)
-		if (m->rcpt[k].state == SPOOLED_WAITING) {
+		if (m->rcpt[k].state == SPOOLREC_WAITING) {
 			left++;
 			if (!reply && m->rcpt[k].reply.code)
 				reply = &m->rcpt[k].reply;
@@ -87,7 +87,7 @@ print_all(const struct spool *s, const struct list *l)
 	size_t i;
 
 	for (i = 0; i < l->n; i++) {
-		struct spooled m = { 0 };
+		struct spoolrec m = { 0 };
 		const char *why;
 
 		if (spool_load(s, l->v[i].sub, l->v[i].id, &m, NULL, &why) == 0)
@@ -99,7 +99,7 @@ print_all(const struct spool *s, const struct list *l)
 			fprintf(stderr, "spool: %s: %s: %s\n", l->v[i].id, why, strerror(errno));
 			r = -1;
 		}
-		spooled_free(&m);
+		spoolrec_free(&m);
 	}
 	return r;
 }

@@ -7,12 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "delivery.h"
+#include "chain/limits.h"
+#include "deliver/delivery.h"
 #include "list.h"
-#include "message.h"
-#include "spool.h"
-#include "stages.h"
+#include "spool/spool.h"
+#include "stage/stages.h"
 
 enum { WAIT_S = 80 }; /* the share of CHAIN_ANSWER_S that is ours */
 
@@ -41,7 +40,7 @@ fail(struct delivery *d, const char *what)
 static void
 put(struct delivery *d, const struct conf *conf, const struct spool *s, char id[ID_MAX])
 {
-	const struct spooled m = {
+	const struct spoolrec m = {
 		.arrival = time(NULL),
 		.next = time(NULL),
 		.facts = d->call->facts,

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "id.h"
+#include "base/id.h"
 
 /* The messages that wait, and when each is to be tried: a heap. Zero-initialised it is empty. */
 struct agenda_entry {

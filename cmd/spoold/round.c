@@ -1,4 +1,5 @@
 /* ISC licence, see LICENSE. */
+#include "chain/offer.h"
 #include "round.h"
 
 #include <errno.h>
@@ -9,13 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "clock.h"
-#include "dsn.h"
-#include "message.h"
-#include "os.h"
-#include "report.h"
-#include "stage.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/os.h"
+#include "chain/dsn.h"
+#include "mail/msgfile.h"
+#include "mail/report.h"
+#include "smtp/addr.h"
+#include "stage/stage.h"
 
 enum {
 	RECORD_WAIT_S = 2, /* between attempts to record */
@@ -27,7 +29,7 @@ struct work {
 	const struct round_conf *conf;
 	const char *id;
 	struct call call; /* its facts are m's while the chain runs */
-	struct spooled m;
+	struct spoolrec m;
 	int message;
 	time_t now;
 	bool has_by, by_returns; /* RFC 2852: BY was given; its mode is R */
@@ -37,7 +39,7 @@ struct work {
 
 /* How many are in a state. */
 static size_t
-count(const struct work *w, enum spooled_state state)
+count(const struct work *w, enum spoolrec_state state)
 {
 	size_t i, n = 0;
 
@@ -99,7 +101,7 @@ static int
 make_envelope(const struct work *w)
 {
 	const struct envelope *from = &w->m.envelope;
-	bool copies = count(w, SPOOLED_REACHED) == 0;
+	bool copies = count(w, SPOOLREC_REACHED) == 0;
 	struct buf b = { 0 }, stripped = { 0 };
 	struct envelope e = { 0 };
 	const char *why;
@@ -107,12 +109,12 @@ make_envelope(const struct work *w)
 	int r = add_mail(w, &b), fd = -1;
 
 	for (i = 0; r == 0 && i < from->nrcpt + from->ncopy; i++)
-		if (i < from->nrcpt ? w->m.rcpt[i].state == SPOOLED_WAITING : copies)
+		if (i < from->nrcpt ? w->m.rcpt[i].state == SPOOLREC_WAITING : copies)
 			r = buf_printf(&b, "%s\n", from->rcpt[i].text);
 	if (r == 0 && w->conf->next_hop.caps & CAP_DSN)
-		fd = message_file(b.p, b.len);
+		fd = msgfile_of(b.p, b.len);
 	else if (r == 0 && envelope_parse(&e, &b, &why) == 0 && dsn_strip(&stripped, &e) == 0)
-		fd = message_file(stripped.p, stripped.len);
+		fd = msgfile_of(stripped.p, stripped.len);
 	envelope_free(&e);
 	buf_free(&stripped);
 	buf_free(&b);
@@ -126,16 +128,16 @@ take_verdict(struct work *w, struct verdict *v)
 	size_t i, k = 0;
 
 	for (i = 0; i < w->m.envelope.nrcpt; i++) {
-		struct spooled_rcpt *r = &w->m.rcpt[i];
+		struct spoolrec_rcpt *r = &w->m.rcpt[i];
 
-		if (r->state != SPOOLED_WAITING)
+		if (r->state != SPOOLREC_WAITING)
 			continue;
 		reply_foreign_free(&r->reply);
 		r->reply = v->reply[k];
 		v->reply[k++] = (struct reply_foreign){ 0 };
 		if (r->reply.code >= 300 && r->reply.code < 500)
 			continue;
-		r->state = r->reply.code < 300 ? SPOOLED_REACHED : SPOOLED_FAILED;
+		r->state = r->reply.code < 300 ? SPOOLREC_REACHED : SPOOLREC_FAILED;
 		r->told = false;
 	}
 }
@@ -147,11 +149,11 @@ give_up(struct work *w, enum reply reply)
 	size_t i;
 
 	for (i = 0; i < w->m.envelope.nrcpt; i++) {
-		struct spooled_rcpt *r = &w->m.rcpt[i];
+		struct spoolrec_rcpt *r = &w->m.rcpt[i];
 
-		if (r->state != SPOOLED_WAITING)
+		if (r->state != SPOOLREC_WAITING)
 			continue;
-		r->state = SPOOLED_FAILED;
+		r->state = SPOOLREC_FAILED;
 		r->told = false;
 		if (reply == REPLY_COUNT)
 			continue;
@@ -166,7 +168,7 @@ try_now(struct work *w)
 {
 	bool in_time = w->has_by && w->by_returns && w->by_end - w->now < w->conf->attempt_s; /* not delivered after it */
 	int64_t deadline_ms = clock_ms() + (int64_t)(in_time ? w->by_end - w->now : w->conf->attempt_s) * 1000;
-	size_t n = count(w, SPOOLED_WAITING);
+	size_t n = count(w, SPOOLREC_WAITING);
 	struct verdict v = { 0 };
 	char number[24];
 	int envelope = make_envelope(w), r = -1;
@@ -198,7 +200,7 @@ is_delayed(const struct work *w)
 static bool
 is_news(const struct work *w, size_t i)
 {
-	return !w->m.rcpt[i].told && (w->m.rcpt[i].state != SPOOLED_WAITING || is_delayed(w));
+	return !w->m.rcpt[i].told && (w->m.rcpt[i].state != SPOOLREC_WAITING || is_delayed(w));
 }
 
 /* The sender wants to hear it, from us. */
@@ -210,13 +212,13 @@ is_wanted(const struct work *w, size_t i, enum report_action *action)
 	if (w->m.envelope.mail.path_len == 0)
 		return false; /* never a report about a report */
 	switch (w->m.rcpt[i].state) {
-	case SPOOLED_FAILED:
+	case SPOOLREC_FAILED:
 		*action = REPORT_FAILED;
 		return notify & DSN_FAILURE;
-	case SPOOLED_REACHED:
+	case SPOOLREC_REACHED:
 		*action = w->conf->delivers ? REPORT_DELIVERED : REPORT_RELAYED;
 		return !(w->conf->next_hop.caps & CAP_DSN) && notify & DSN_SUCCESS;
-	case SPOOLED_WAITING:
+	case SPOOLREC_WAITING:
 		break;
 	}
 	*action = REPORT_DELAYED;
@@ -232,7 +234,7 @@ settle(struct work *w)
 
 	for (i = 0; i < w->m.envelope.nrcpt; i++) {
 		const struct envelope_line *l = &w->m.envelope.rcpt[i];
-		struct spooled_rcpt *r = &w->m.rcpt[i];
+		struct spoolrec_rcpt *r = &w->m.rcpt[i];
 		char code[12], rcpt[ADDR_MAILBOX_MAX + 1];
 
 		if (!is_news(w, i))
@@ -242,7 +244,7 @@ settle(struct work *w)
 			continue;
 		}
 		r->told = true;
-		if (r->state != SPOOLED_FAILED)
+		if (r->state != SPOOLREC_FAILED)
 			continue;
 		snprintf(code, sizeof code, "%d", r->reply.code);
 		snprintf(rcpt, sizeof rcpt, "%.*s", (int)l->path_len, l->path);
@@ -289,7 +291,7 @@ is_told_to_end(void)
 static int
 record(const struct work *w, size_t left, bool must)
 {
-	bool over = left == 0 && count(w, SPOOLED_WAITING) == 0, logged = false;
+	bool over = left == 0 && count(w, SPOOLREC_WAITING) == 0, logged = false;
 
 	while ((over ? spool_remove(&w->conf->spool, w->id) : spool_save(&w->conf->spool, w->id, &w->m)) < 0) {
 		if (errno == ENOENT)
@@ -308,7 +310,7 @@ record(const struct work *w, size_t left, bool must)
 static int
 put_report(struct work *w, const char *report_id, int message, const char *params)
 {
-	struct spooled m = { .arrival = w->now, .next = w->now };
+	struct spoolrec m = { .arrival = w->now, .next = w->now };
 	struct buf b = { 0 };
 	const char *why;
 	char id[ID_MAX];
@@ -321,12 +323,12 @@ put_report(struct work *w, const char *report_id, int message, const char *param
 	if (r == 0)
 		r = report_facts(&m.facts, report_id);
 	if (r == 0)
-		r = spool_write(&w->conf->spool, &m, message, message_size(message), 0, id);
+		r = spool_write(&w->conf->spool, &m, message, file_size(message), 0, id);
 	if (r == 0 && (r = spool_commit(&w->conf->spool, id)) < 0)
 		spool_discard(&w->conf->spool, id);
 	e = errno;
 	buf_free(&b);
-	spooled_free(&m);
+	spoolrec_free(&m);
 	errno = e;
 	return r;
 }
@@ -345,7 +347,7 @@ report(struct work *w, size_t n, char report_id[ID_MAX])
 		.arrival = w->m.arrival,
 		.rcpt = rcpt,
 		.report_id = report_id,
-		.host = ehlo_host(&w->m.facts, host, sizeof host),
+		.host = offer_host(&w->m.facts, host, sizeof host),
 		.from = w->conf->from,
 		.date = w->now,
 		.until = w->m.arrival + w->conf->lifetime_s,
@@ -380,13 +382,13 @@ log_round(const struct work *w, const char *report_id)
 {
 	char reached[24], failed[24], waiting[24], next[24], ms[24];
 	const char *reason = NULL;
-	size_t i, left = count(w, SPOOLED_WAITING);
+	size_t i, left = count(w, SPOOLREC_WAITING);
 
 	for (i = 0; left > 0 && i < w->m.envelope.nrcpt && !reason; i++)
-		if (w->m.rcpt[i].state == SPOOLED_WAITING)
+		if (w->m.rcpt[i].state == SPOOLREC_WAITING)
 			reason = w->m.rcpt[i].reply.text;
-	snprintf(reached, sizeof reached, "%zu", count(w, SPOOLED_REACHED));
-	snprintf(failed, sizeof failed, "%zu", count(w, SPOOLED_FAILED));
+	snprintf(reached, sizeof reached, "%zu", count(w, SPOOLREC_REACHED));
+	snprintf(failed, sizeof failed, "%zu", count(w, SPOOLREC_FAILED));
 	snprintf(waiting, sizeof waiting, "%zu", left);
 	snprintf(next, sizeof next, "%lld", (long long)(w->m.next - w->now));
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
@@ -399,14 +401,14 @@ log_round(const struct work *w, const char *report_id)
 static int
 go(struct work *w)
 {
-	size_t reached = count(w, SPOOLED_REACHED), left;
+	size_t reached = count(w, SPOOLREC_REACHED), left;
 	char report_id[ID_MAX];
 	int r;
 
 	read_by(w);
 	if (w->has_by && w->by_returns && w->now >= w->by_end)
 		give_up(w, REPLY_EXPIRED);
-	else if (count(w, SPOOLED_WAITING) > 0) {
+	else if (count(w, SPOOLREC_WAITING) > 0) {
 		if (try_now(w) < 0)
 			return -1;
 		w->m.tried++;
@@ -416,7 +418,7 @@ go(struct work *w)
 		give_up(w, REPLY_COUNT);
 	w->m.next = next_time(w);
 	left = settle(w);
-	r = record(w, left, count(w, SPOOLED_REACHED) > reached);
+	r = record(w, left, count(w, SPOOLREC_REACHED) > reached);
 	if (r == 0 && left > 0) {
 		r = report(w, left, report_id);
 		if (r == 0) /* if this fails it is told again: better twice than never */
@@ -453,6 +455,6 @@ round_run(const struct round_conf *conf, const struct log *log, const char *id)
 	}
 	r = go(&w);
 	close(w.message);
-	spooled_free(&w.m);
+	spoolrec_free(&w.m);
 	return r;
 }

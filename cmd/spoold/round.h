@@ -2,9 +2,9 @@
 #ifndef ROUND_H
 #define ROUND_H
 
-#include "ehlo.h"
-#include "log.h"
-#include "spool.h"
+#include "base/log.h"
+#include "smtp/ehlo.h"
+#include "spool/spool.h"
 
 /* How messages are tried, and what is told to their senders. */
 struct round_conf {

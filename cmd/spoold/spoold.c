@@ -9,13 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "addr.h"
 #include "agenda.h"
-#include "chain.h"
-#include "os.h"
-#include "report.h"
+#include "base/os.h"
+#include "chain/limits.h"
+#include "mail/report.h"
 #include "round.h"
-#include "stage.h"
+#include "smtp/addr.h"
+#include "stage/stage.h"
 
 enum {
 	LOOK_S = 60,       /* how often new and tmp are looked at where nobody woke us */

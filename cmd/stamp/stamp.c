@@ -6,15 +6,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "buf.h"
-#include "chain.h"
-#include "clock.h"
-#include "envelope.h"
-#include "header.h"
-#include "message.h"
-#include "os.h"
-#include "received.h"
-#include "stages.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/os.h"
+#include "chain/envelope.h"
+#include "chain/limits.h"
+#include "mail/header.h"
+#include "mail/msgfile.h"
+#include "mail/received.h"
+#include "stage/stages.h"
 
 static const char usage[] = "usage: stamp [-ps] " STAGE_USAGE " [prog [arg ...]]";
 
@@ -37,19 +38,19 @@ failed(struct call *call, const char *what)
 static int
 collect(int fd)
 {
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	char chunk[16384];
 	ssize_t r;
 
 	while ((r = read(fd, chunk, sizeof chunk)) != 0) {
 		if (r < 0 && errno == EINTR)
 			continue;
-		if (r < 0 || message_add(&m, chunk, (size_t)r) < 0) {
-			message_free(&m);
+		if (r < 0 || msgfile_add(&m, chunk, (size_t)r) < 0) {
+			msgfile_free(&m);
 			return -1;
 		}
 	}
-	return message_finish(&m);
+	return msgfile_finish(&m);
 }
 
 /* The line ends of a file, by its first line. */
@@ -72,16 +73,16 @@ line_end(int fd)
 static int
 compose(const struct call *call, int in, const struct envelope *e, int options, const char *eol)
 {
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	struct buf field = { 0 };
 	int out = -1;
-	off_t size = message_size(in);
+	off_t size = file_size(in);
 
 	if (size >= 0 && received_add(&field, &call->facts, e, time(NULL), options, eol) == 0 &&
-	    message_add(&m, field.p, field.len) == 0 && message_add_file(&m, in, 0, size) == 0)
-		out = message_finish(&m);
+	    msgfile_add(&m, field.p, field.len) == 0 && msgfile_add_file(&m, in, 0, size) == 0)
+		out = msgfile_finish(&m);
 	buf_free(&field);
-	message_free(&m);
+	msgfile_free(&m);
 	return out;
 }
 
@@ -92,7 +93,7 @@ hand_on(struct call *call, int fd, char *const next[])
 	int in = call->in, r;
 
 	if (!call->log.message && !*next)
-		return os_copy(call->out, fd, 0, message_size(fd)) < 0 ? failed(call, "output") : CHAIN_DONE;
+		return os_copy(call->out, fd, 0, file_size(fd)) < 0 ? failed(call, "output") : CHAIN_DONE;
 	call->in = fd;
 	r = stage_next(call, next);
 	call->in = in;

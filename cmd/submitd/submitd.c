@@ -5,15 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "stages.h"
-#include "submission.h"
+#include "chain/limits.h"
+#include "stage/stages.h"
+#include "submit/session.h"
 
 enum { CHECK_WORDS = 64 }; /* of the command that -r names */
 
 struct conf {
-	struct submission_conf submission;
-	struct domains domains;
+	struct session_conf submission;
+	struct fqdn domains;
 	char *check[CHECK_WORDS + 1];
 };
 
@@ -63,7 +63,7 @@ reload(void *arg, const struct log *log)
 	struct conf *conf = arg;
 	const char *path;
 
-	if (domains_open(&conf->domains, &path) == 0)
+	if (fqdn_open(&conf->domains, &path) == 0)
 		return 0;
 	log_error(log, "failed", "%s:", path);
 	return -1;
@@ -72,7 +72,7 @@ reload(void *arg, const struct log *log)
 static int
 serve(struct call *call, void *arg)
 {
-	return submission_serve(call, &((struct conf *)arg)->submission);
+	return session_serve(call, &((struct conf *)arg)->submission);
 }
 
 static void
@@ -80,7 +80,7 @@ release(void *arg)
 {
 	struct conf *conf = arg;
 
-	domains_close(&conf->domains);
+	fqdn_close(&conf->domains);
 	free(conf);
 }
 
@@ -88,7 +88,7 @@ int
 submitd_ready(struct ready *r, int argc, char *argv[])
 {
 	struct conf *conf = ready_conf(r, sizeof *conf);
-	struct submission_conf *s;
+	struct session_conf *s;
 	const char *path;
 	int c, bad = 0;
 
@@ -99,7 +99,7 @@ submitd_ready(struct ready *r, int argc, char *argv[])
 	};
 	r->release = release;
 	s = &conf->submission;
-	*s = (struct submission_conf){
+	*s = (struct session_conf){
 		.domains = &conf->domains,
 		.command_wait_s = CHAIN_COMMAND_WAIT_S,
 		.answer_s = CHAIN_ANSWER_S,
@@ -142,7 +142,7 @@ submitd_ready(struct ready *r, int argc, char *argv[])
 		}
 	if (bad || optind == argc)
 		return usage();
-	if (domains_open(&conf->domains, &path) < 0) {
+	if (fqdn_open(&conf->domains, &path) < 0) {
 		fprintf(stderr, "submitd: %s: %s\n", path, strerror(errno));
 		return CHAIN_MISUSE;
 	}

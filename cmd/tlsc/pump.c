@@ -8,7 +8,7 @@
 #include <tls.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 enum { PART = 16384 }; /* octets: a TLS record */
 

@@ -9,8 +9,8 @@
 #include <tls.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "clock.h"
+#include "base/clock.h"
+#include "chain/limits.h"
 #include "pump.h"
 
 enum {

@@ -12,15 +12,16 @@
 #include <tls.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "clock.h"
-#include "ehlo.h"
-#include "os.h"
-#include "stage.h"
-#include "starter.h"
-#include "tlsconf.h"
-#include "tlspump.h"
-#include "tlsserver.h"
+#include "base/clock.h"
+#include "base/os.h"
+#include "chain/limits.h"
+#include "chain/offer.h"
+
+#include "stage/stage.h"
+#include "stage/standby.h"
+#include "tlsd/conf.h"
+#include "tlsd/server.h"
+#include "tlsd/tlspump.h"
 
 enum {
 	HANDSHAKE_S = 60,
@@ -65,14 +66,14 @@ refuse(struct call *call, const struct conf *conf, int code)
 
 /* The next stages of a session: one in the clear, where TLS is optional, and the one under TLS. */
 struct next {
-	struct starter clear, secure;
+	struct standby clear, secure;
 };
 
 /* Is there somebody to become the next stage? Later, with another uid, nobody suitable can be forked any more. */
 static bool
-prepare(struct starter *s, struct call *call, const struct conf *conf, bool may_fork)
+prepare(struct standby *s, struct call *call, const struct conf *conf, bool may_fork)
 {
-	if (s->pid == 0 && may_fork && starter_fork(s, call, conf->argv) < 0)
+	if (s->pid == 0 && may_fork && standby_fork(s, call, conf->argv) < 0)
 		log_error(&call->log, "failed", "next program %s:", conf->argv[0]);
 	return s->pid > 0;
 }
@@ -80,11 +81,11 @@ prepare(struct starter *s, struct call *call, const struct conf *conf, bool may_
 static int
 start(struct next *next, const struct tlspump *p, struct call *call)
 {
-	struct starter *s = tlspump_is_secure(p) ? &next->secure : &next->clear;
+	struct standby *s = tlspump_is_secure(p) ? &next->secure : &next->clear;
 	struct facts f = { 0 };
 	int fd = -1;
 
-	if (s->pid == 0 || tlspump_facts(p, &f) < 0 || (fd = starter_go(s, &f)) < 0)
+	if (s->pid == 0 || tlspump_facts(p, &f) < 0 || (fd = standby_go(s, &f)) < 0)
 		log_error(&call->log, "failed", "the next stage cannot be started");
 	facts_free(&f);
 	return fd;
@@ -158,7 +159,7 @@ serve(struct call *call, void *arg)
 
 	setsockopt(call->out, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* no harm where it is not TCP */
 	setsockopt(call->out, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	conf->pump.host = ehlo_host(&call->facts, host, sizeof host);
+	conf->pump.host = offer_host(&call->facts, host, sizeof host);
 	conf->pump.lmtp = facts_is_lmtp(&call->facts);
 	if (conf->pump.optional)
 		prepare(&next.clear, call, conf, true);
@@ -180,8 +181,8 @@ serve(struct call *call, void *arg)
 	tls_free(conf->pump.tls);
 	close(call->in); /* the client need not wait for what may still run behind us */
 	close(call->out);
-	starter_wait(&next.clear);
-	starter_wait(&next.secure);
+	standby_wait(&next.clear);
+	standby_wait(&next.secure);
 	return code;
 }
 
@@ -199,7 +200,7 @@ listen_and_serve(const struct conf *conf, struct tlsserver_conf *server)
 	server->pump = conf->pump;
 	signal(SIGPIPE, SIG_IGN);
 	if (os_fill_standard() == 0 && facts_from_environ(&f) == 0) {
-		server->pump.host = ehlo_host(&f, host, sizeof host);
+		server->pump.host = offer_host(&f, host, sizeof host);
 		server->pump.lmtp = facts_is_lmtp(&f);
 		code = tlsserver_run(server);
 	}
@@ -246,7 +247,7 @@ main(int argc, char *argv[])
 	};
 	struct conf conf = { .pump = { .command_ms = CHAIN_COMMAND_WAIT_S * 1000, .handshake_ms = HANDSHAKE_S * 1000,
 		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS } };
-	struct tlsserver_conf server = { .limits = { QUOTA_ADDRESS, QUOTA_EARLY, QUOTA_TOTAL },
+	struct tlsserver_conf server = { .limits = { ADMISSION_ADDRESS, ADMISSION_EARLY, ADMISSION_TOTAL },
 		.workers = (int)sysconf(_SC_NPROCESSORS_ONLN), .notify_fd = -1 };
 	struct stage_options options;
 	bool alone = false;
@@ -257,10 +258,10 @@ main(int argc, char *argv[])
 		alone |= strchr("aelmPRxy", c) != NULL; /* of use to a server only */
 		switch (c) {
 		case 'a':
-			server.limits.address = (unsigned)number('a', optarg, 1, QUOTA_MAX);
+			server.limits.address = (unsigned)number('a', optarg, 1, ADMISSION_MAX);
 			break;
 		case 'e':
-			server.limits.early = (unsigned)number('e', optarg, 1, QUOTA_MAX);
+			server.limits.early = (unsigned)number('e', optarg, 1, ADMISSION_MAX);
 			break;
 		case 'c':
 		case 'k':
@@ -274,7 +275,7 @@ main(int argc, char *argv[])
 			server.address = optarg;
 			break;
 		case 'm':
-			server.limits.total = (unsigned)number('m', optarg, 1, QUOTA_MAX);
+			server.limits.total = (unsigned)number('m', optarg, 1, ADMISSION_MAX);
 			break;
 		case 'o':
 			conf.pump.optional = true;

@@ -5,11 +5,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "clock.h"
-#include "envelope.h"
-#include "message.h"
-#include "stages.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "chain/envelope.h"
+#include "chain/limits.h"
+#include "stage/stages.h"
 
 enum {
 	FACTS_A_LINE = 6,
@@ -54,7 +54,7 @@ show_message(const struct call *call, const struct envelope *e, bool verbose)
 	char octets[24], rcpts[24], copies[24], from[300];
 	size_t i;
 
-	snprintf(octets, sizeof octets, "%lld", (long long)message_size(call->in));
+	snprintf(octets, sizeof octets, "%lld", (long long)file_size(call->in));
 	snprintf(rcpts, sizeof rcpts, "%zu", e->nrcpt);
 	snprintf(copies, sizeof copies, "%zu", e->ncopy);
 	snprintf(from, sizeof from, "%.*s", (int)e->mail.path_len, e->mail.path);

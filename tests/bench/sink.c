@@ -26,7 +26,7 @@ enum { INPUT_MAX = 65536, OUTPUT_MAX = 16384, COMMAND_MAX = 8192, RCPTS_MAX = 10
 
 enum state { COMMAND, DATA, CHUNK };
 
-struct conn {
+struct lineio {
 	int fd;
 	enum state state;
 	uint32_t interest;
@@ -53,7 +53,7 @@ die(const char *what)
 }
 
 static void
-put(struct conn *c, const char *text)
+put(struct lineio *c, const char *text)
 {
 	size_t n = strlen(text);
 
@@ -66,7 +66,7 @@ put(struct conn *c, const char *text)
 }
 
 static void
-count(struct sink *k, struct conn *c)
+count(struct sink *k, struct lineio *c)
 {
 	char line[256];
 	struct rusage ru;
@@ -81,7 +81,7 @@ count(struct sink *k, struct conn *c)
 
 /* The message is complete: LMTP answers once for each recipient (RFC 2033 4.2). */
 static void
-taken(struct sink *k, struct conn *c)
+taken(struct sink *k, struct lineio *c)
 {
 	int i;
 
@@ -103,7 +103,7 @@ is(const char *line, size_t n, const char *verb)
 
 /* Obey one line, its CRLF removed, NUL-ended. */
 static void
-obey(struct sink *k, struct conn *c, const char *line, size_t n)
+obey(struct sink *k, struct lineio *c, const char *line, size_t n)
 {
 	if (is(line, n, k->smtp ? "EHLO" : "LHLO")) {
 		put(c, "250-sink.example.org\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE\r\n");
@@ -151,7 +151,7 @@ obey(struct sink *k, struct conn *c, const char *line, size_t n)
  * they may begin that line.
  */
 static size_t
-content(struct sink *k, struct conn *c, const char *p, size_t n)
+content(struct sink *k, struct lineio *c, const char *p, size_t n)
 {
 	const char *end;
 
@@ -176,7 +176,7 @@ content(struct sink *k, struct conn *c, const char *p, size_t n)
 
 /* Use what is in c->in. 0, 1 when replies must go out first, -1 when the peer talks nonsense. */
 static int
-consume(struct sink *k, struct conn *c)
+consume(struct sink *k, struct lineio *c)
 {
 	size_t at = 0, used;
 	int full = 0;
@@ -227,7 +227,7 @@ consume(struct sink *k, struct conn *c)
 }
 
 static void
-watch(struct sink *k, struct conn *c, uint32_t interest)
+watch(struct sink *k, struct lineio *c, uint32_t interest)
 {
 	struct epoll_event ev = { .events = interest, .data.ptr = c };
 
@@ -240,7 +240,7 @@ watch(struct sink *k, struct conn *c, uint32_t interest)
 
 /* 0, -1 when the connection is at its end. A peer that does not read its replies is not read from. */
 static int
-flush(struct sink *k, struct conn *c)
+flush(struct sink *k, struct lineio *c)
 {
 	ssize_t n;
 
@@ -260,7 +260,7 @@ flush(struct sink *k, struct conn *c)
 }
 
 static int
-serve(struct sink *k, struct conn *c)
+serve(struct sink *k, struct lineio *c)
 {
 	ssize_t n;
 	int one = 1, more;
@@ -289,14 +289,14 @@ serve(struct sink *k, struct conn *c)
 static void
 admit(struct sink *k, int listener)
 {
-	struct conn *c;
+	struct lineio *c;
 	int one = 1, fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd == -1)
 		return;
 	if (!(c = malloc(sizeof *c)))
 		die("memory");
-	memset(c, 0, offsetof(struct conn, in));
+	memset(c, 0, offsetof(struct lineio, in));
 	c->fd = fd;
 	k->connections++;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -391,7 +391,7 @@ main(int argc, char *argv[])
 		if (n == -1 && errno != EINTR)
 			die("epoll_wait");
 		for (i = 0; i < n; i++) {
-			struct conn *conn = events[i].data.ptr;
+			struct lineio *conn = events[i].data.ptr;
 
 			if (!conn)
 				admit(&k, listener);

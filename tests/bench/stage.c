@@ -16,10 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "clock.h"
-#include "message.h"
-#include "stage.h"
+#include "base/clock.h"
+#include "chain/limits.h"
+#include "mail/msgfile.h"
+#include "stage/stage.h"
 
 enum { POOLS_MAX = 8, ANSWER_MS = 10000 };
 
@@ -88,22 +88,22 @@ make_message(long size)
 	static const char header[] = "From: Alice <alice@example.net>\r\nTo: Bob <bob@example.org>\r\n"
 		"Subject: A message to measure with\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n";
 	char line[] = "the quick brown fox jumps over the lazy dog, again and again and again, 0123\r\n";
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 
-	message_add(&m, header, sizeof header - 1);
+	msgfile_add(&m, header, sizeof header - 1);
 	while (m.size < size)
-		message_add(&m, line, sizeof line - 1);
-	return message_finish(&m);
+		msgfile_add(&m, line, sizeof line - 1);
+	return msgfile_finish(&m);
 }
 
 static int
 make_envelope(void)
 {
 	static const char text[] = "MAIL FROM:<alice@example.net> BODY=8BITMIME\nRCPT TO:<bob@example.org>\n";
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 
-	message_add(&m, text, sizeof text - 1);
-	return message_finish(&m);
+	msgfile_add(&m, text, sizeof text - 1);
+	return msgfile_finish(&m);
 }
 
 static long

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "addr.h"
+#include "smtp/addr.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "cleartext.h"
+#include "tlsd/cleartext.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* ISC licence, see LICENSE. */
-#include "client.h"
+#include "deliver/client.h"
 
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "fuzz.h"
 
 enum { PATIENCE_MS = 5000 };
@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	shutdown(fd[1], SHUT_WR);
 	s.open = true;
 	s.fd = fd[0];
-	conn_open(&s.conn, fd[0], fd[0]);
+	lineio_open(&s.conn, fd[0], fd[0]);
 	s.conn.deadline_ms = clock_ms() + PATIENCE_MS;
 	while (client_hear(&s, "fuzz", &r) == 0) {
 		MUST(s.open && r.code >= 200 && r.code <= 599 && r.code / 100 != 3 && r.code != 421);

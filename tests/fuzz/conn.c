@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "conn.h"
+#include "net/lineio.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct conn c; /* large; conn_open makes it new */
+	static struct lineio c; /* large; lineio_open makes it new */
 	enum line_result r;
 	size_t max, len, i = 1;
 	char *line;
@@ -22,7 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || socketpair(AF_UNIX, SOCK_STREAM, 0, sv) < 0)
 		return 0;
-	conn_open(&c, sv[0], sv[0]);
+	lineio_open(&c, sv[0], sv[0]);
 	c.exact = data[0] & 1;
 	max = 2 + data[0] / 2;
 	while (i < size) {
@@ -33,7 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (n > 0 && write(sv[1], data + i, n) != (ssize_t)n)
 			break;
 		i += n;
-		while ((r = conn_line(&c, max, 0, &line, &len)) != LINE_TIMEOUT && r != LINE_EOF) {
+		while ((r = lineio_line(&c, max, 0, &line, &len)) != LINE_TIMEOUT && r != LINE_EOF) {
 			MUST(r != LINE_ERROR);
 			if (r == LINE_OK)
 				MUST(len + 2 <= max && strlen(line) == len && !strpbrk(line, "\r\n"));
@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			MUST(!c.exact || c.pos == c.len || r == LINE_BAD);
 		}
 	}
-	conn_close(&c);
+	lineio_close(&c);
 	close(sv[0]);
 	close(sv[1]);
 	return 0;

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "data.h"
+#include "mail/smtpdata.h"
 
 #include <string.h>
 
@@ -19,13 +19,13 @@ is_lines(const char *p, size_t n)
 
 /* By DATA in parts of step octets (0: at once). What was taken up to the end, or to the input's. */
 static int
-dots(struct data *d, struct message *m, const char *s, size_t n, size_t step, size_t *used)
+dots(struct smtpdata *d, struct msgfile *m, const char *s, size_t n, size_t step, size_t *used)
 {
 	size_t at = 0, one;
 	int end = 0;
 
 	while (at < n && end == 0) {
-		end = data_dots(d, s + at, step && step < n - at ? step : n - at, &one, m);
+		end = smtpdata_dots(d, s + at, step && step < n - at ? step : n - at, &one, m);
 		MUST(end >= 0 && one <= n - at && (end == 1 || one > 0));
 		at += one;
 	}
@@ -39,8 +39,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *s = (const char *)data + 1;
 	size_t n = size - 1, used, again, i, step;
-	struct message a = { 0 }, b = { 0 };
-	struct data d = { 0 }, e = { 0 };
+	struct msgfile a = { 0 }, b = { 0 };
+	struct smtpdata d = { 0 }, e = { 0 };
 	int end;
 
 	if (size == 0)
@@ -56,17 +56,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(used >= 3 && memcmp(s + used - 3, ".\r\n", 3) == 0 && (used == 3 || memcmp(s + used - 5, "\r\n", 2) == 0));
 		MUST(d.bare || is_lines(a.mem.p, a.mem.len));
 	}
-	message_free(&a);
-	message_free(&b);
-	d = e = (struct data){ .line_max = d.line_max };
-	MUST(data_octets(&d, s, n, true, true, &a) == 0);
+	msgfile_free(&a);
+	msgfile_free(&b);
+	d = e = (struct smtpdata){ .line_max = d.line_max };
+	MUST(smtpdata_octets(&d, s, n, true, true, &a) == 0);
 	for (i = 0; i < n; i += step)
-		MUST(data_octets(&e, s + i, step < n - i ? step : n - i, true, false, &b) == 0);
-	MUST(data_octets(&e, "", 0, true, true, &b) == 0);
+		MUST(smtpdata_octets(&e, s + i, step < n - i ? step : n - i, true, false, &b) == 0);
+	MUST(smtpdata_octets(&e, "", 0, true, true, &b) == 0);
 	MUST(a.mem.len == b.mem.len && (a.mem.len == 0 || memcmp(a.mem.p, b.mem.p, a.mem.len) == 0));
 	MUST(d.bare == e.bare && d.is_long == e.is_long);
 	MUST(d.bare || is_lines(a.mem.p, a.mem.len));
-	message_free(&a);
-	message_free(&b);
+	msgfile_free(&a);
+	msgfile_free(&b);
 	return 0;
 }

@@ -1,16 +1,16 @@
 /* ISC licence, see LICENSE. */
 #define _GNU_SOURCE /* memfd_create */
-#include "submission.h"
+#include "submit/session.h"
 
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "chain.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "chain/limits.h"
 #include "fuzz.h"
-#include "joined.h"
-#include "log.h"
-#include "message.h"
+#include "stage/inproc.h"
 
 /*
  * A whole session, what a client sends being the input; its first octet chooses among a few kinds. The message chain is
@@ -38,13 +38,13 @@ log_permit(const struct log *l)
 
 /* No stage shares the process. */
 void
-joined_idle(void *joined)
+inproc_idle(void *joined)
 {
 	MUST(!joined);
 }
 
 int
-joined_idle_s(const struct joined *j)
+inproc_idle_s(const struct inproc *j)
 {
 	(void)j;
 	return 0;
@@ -73,7 +73,7 @@ stage_deliver(const struct call *call, char *const argv[], int msg, int envelope
 
 	(void)argv;
 	MUST(deadline_ms > 0 && n > 0 && n <= CHAIN_RCPT_MAX);
-	MUST(message_slurp(msg, 1 << 24, &m) == 0 && message_slurp(envelope, CHAIN_ENVELOPE_MAX, &e) == 0);
+	MUST(file_slurp(msg, 1 << 24, &m) == 0 && file_slurp(envelope, CHAIN_ENVELOPE_MAX, &e) == 0);
 	for (i = 0; i < e.len; i++)
 		lines += e.p[i] == '\n';
 	MUST(e.len > 12 && memcmp(e.p, "MAIL FROM:<", 11) == 0 && lines == n + 1 && !memchr(e.p, '\0', e.len));
@@ -92,7 +92,7 @@ check_replies(int fd)
 	struct buf b = { 0 };
 	size_t i, start = 0;
 
-	MUST(message_slurp(fd, 1 << 26, &b) == 0);
+	MUST(file_slurp(fd, 1 << 26, &b) == 0);
 	for (i = 0; i < b.len; i++) {
 		if (b.p[i] != '\n')
 			continue;
@@ -109,8 +109,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *next[] = { (char *)"none", NULL };
-	struct domains domains = { .open = false };
-	struct submission_conf conf = { .next = next, .command_wait_s = 5, .answer_s = 5, .session_s = 60, .errors_max = 50,
+	struct fqdn domains = { .open = false };
+	struct session_conf conf = { .next = next, .command_wait_s = 5, .answer_s = 5, .session_s = 60, .errors_max = 50,
 		.domains = &domains };
 	struct call call = { .stop = -1, .log = { .stage = "submitd" } };
 	uint8_t kind = size > 0 ? *data : 0;
@@ -132,7 +132,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(facts_set(&call.facts, "DATABYTES", "100") == 0 && facts_set(&call.facts, "MSA_MAILMAX", "3") == 0);
 	conf.mend = kind & 16;
 	conf.line_max = kind & 32 ? 40 : 0;
-	MUST(submission_serve(&call, &conf) == CHAIN_DONE);
+	MUST(session_serve(&call, &conf) == CHAIN_DONE);
 	check_replies(call.out);
 	close(call.in);
 	close(call.out);

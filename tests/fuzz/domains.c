@@ -1,6 +1,6 @@
 /* ISC licence, see LICENSE. */
 #define _GNU_SOURCE /* memfd_create */
-#include "domains.h"
+#include "smtp/fqdn.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,22 +18,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t list = nul ? (size_t)(nul - s) : size;
 	char name[64];
 	int fd = memfd_create("list", 0);
-	struct domains d = { .tlds_path = name };
+	struct fqdn d = { .tlds_path = name };
 	struct addr a;
 
 	MUST(fd >= 0 && write(fd, s, list) == (ssize_t)list);
 	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-	if (domains_open(&d, &path) < 0)
+	if (fqdn_open(&d, &path) < 0)
 		MUST(errno == EPROTO && path == name && !d.open);
 	else
 		MUST(d.tlds.len > 2 && d.tlds.p[0] == '\n' && d.tlds.p[d.tlds.len - 1] == '\n');
 	if (nul && addr_mailbox(nul + 1, size - list - 1, &a) == 0) {
-		int r = domains_is_qualified(&d, &a);
+		int r = fqdn_is_qualified(&d, &a);
 
 		MUST(r == 0 || r == 1);
 		MUST(r == 0 || addr_is_qualified(&a));
 	}
-	domains_close(&d);
+	fqdn_close(&d);
 	close(fd);
 	return 0;
 }

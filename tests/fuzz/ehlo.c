@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "ehlo.h"
+#include "smtp/ehlo.h"
 
 #include <string.h>
 

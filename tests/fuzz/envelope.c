@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "envelope.h"
+#include "chain/envelope.h"
 
 #include <errno.h>
 #include <string.h>

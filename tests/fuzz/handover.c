@@ -1,14 +1,14 @@
 /* ISC licence, see LICENSE. */
-#include "handover.h"
+#include "stage/handover.h"
 
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "envelope.h"
+#include "base/os.h"
+#include "chain/envelope.h"
 #include "fuzz.h"
-#include "message.h"
-#include "os.h"
+#include "mail/msgfile.h"
 
 /*
  * The input's first octet chooses the kind of call and how many descriptors ride on it, the rest is what a caller says.
@@ -44,7 +44,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = -1, .resident = true };
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	enum stage_kind kind;
 	int fd[2], file, next, nfds;
 	uid_t uid;
@@ -54,7 +54,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	kind = data[0] & 1 ? STAGE_MESSAGE : STAGE_SESSION;
 	nfds = (data[0] >> 1) % 6;
-	MUST(message_add(&m, "x", 1) == 0 && (file = message_finish(&m)) >= 0);
+	MUST(msgfile_add(&m, "x", 1) == 0 && (file = msgfile_finish(&m)) >= 0);
 	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
 	send_call(fd[0], data + 1, size - 1, nfds, file);
 	shutdown(fd[0], SHUT_WR);

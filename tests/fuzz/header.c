@@ -4,11 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/os.h"
 #include "fuzz.h"
-#include "header.h"
-#include "mailaddr.h"
-#include "message.h"
-#include "os.h"
+#include "mail/addrlist.h"
+#include "mail/header.h"
+#include "mail/msgfile.h"
 
 /* Every address of every field, and what offsets promise. */
 static void
@@ -20,26 +21,26 @@ walk(const struct header *h)
 	int r;
 
 	while ((r = header_next(text, h->text.len, &pos, &f)) != 0) {
-		struct mailaddr_list list;
-		struct mailaddr m;
-		enum mailaddr_result got;
+		struct addrlist list;
+		struct addrlist_item m;
+		enum addrlist_result got;
 
 		MUST(f.next > last && f.next <= h->text.len && pos == f.next);
 		last = f.next;
 		if (r < 0)
 			continue;
 		MUST(f.name < f.name_end && f.name_end < f.value && f.value <= f.end && f.end <= f.next);
-		mailaddr_begin(&list, text, f.value, f.end);
-		while ((got = mailaddr_next(&list, &m)) == MAILADDR_BOX) {
+		addrlist_begin(&list, text, f.value, f.end);
+		while ((got = addrlist_next(&list, &m)) == ADDRLIST_BOX) {
 			struct addr a;
 
 			MUST(m.local >= f.value && m.local <= m.local_end && m.local_end <= f.end);
 			MUST(m.domain <= m.domain_end && m.domain_end <= f.end && m.name <= m.name_end);
 			MUST((m.labels == 0) == (m.domain == m.domain_end));
-			if (mailaddr_addr(text, &m, &a) == 0)
+			if (addrlist_addr(text, &m, &a) == 0)
 				MUST(a.len == strlen(a.text) && a.len <= ADDR_MAILBOX_MAX);
 		}
-		MUST(got == MAILADDR_END || (list.pos >= f.value && list.pos <= f.end));
+		MUST(got == ADDRLIST_END || (list.pos >= f.value && list.pos <= f.end));
 	}
 }
 
@@ -51,19 +52,19 @@ complete_file(int fd)
 	struct facts facts = { 0 };
 	struct header h = { 0 };
 	struct completion c = { .added = 0 };
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	int out = -1;
 
 	MUST(facts_set(&facts, "MSA_MESSAGE", "x") == 0 && facts_set(&facts, "MSA_HOST", "mx.test") == 0 &&
 	    facts_set(&facts, "SMTPAUTHUSER", "alice@example.net") == 0);
 	if (header_read(&h, fd, HEADER_MAX) == HEADER_OK) {
-		off_t size = message_size(fd);
+		off_t size = file_size(fd);
 
 		walk(&h);
 		if (complete(&c, &rules, &h, &facts, "\r\n") == COMPLETE_OK) {
 			MUST(edits_write(&c.edits, h.text.p, h.text.len, &m) == 0);
-			MUST(message_add_file(&m, fd, (off_t)h.text.len, size - (off_t)h.text.len) == 0);
-			out = message_finish(&m);
+			MUST(msgfile_add_file(&m, fd, (off_t)h.text.len, size - (off_t)h.text.len) == 0);
+			out = msgfile_finish(&m);
 			MUST(out >= 0);
 		} else
 			MUST(c.why.len == 0 || c.why.len < 900);
@@ -78,18 +79,18 @@ complete_file(int fd)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	int in, once, twice;
 
-	MUST(message_add(&m, data, size) == 0);
-	in = message_finish(&m);
+	MUST(msgfile_add(&m, data, size) == 0);
+	in = msgfile_finish(&m);
 	MUST(in >= 0);
 	MUST(header_would_join(in) >= 0);
 	once = complete_file(in);
 	if (once >= 0) {
 		twice = complete_file(once);
 		MUST(twice >= 0);
-		MUST(message_size(once) == message_size(twice));
+		MUST(file_size(once) == file_size(twice));
 		close(twice);
 		close(once);
 	}

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "proxyhdr.h"
+#include "net/proxyhdr.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
 /* ISC licence, see LICENSE. */
-#include "received.h"
+#include "mail/received.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "header.h"
-#include "message.h"
+#include "mail/header.h"
+#include "mail/msgfile.h"
 
 /*
  * The input: NAME=value lines, the facts as a foreign stage may have set them. Whatever they hold, the field is one
@@ -17,7 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct facts f = { 0 };
 	struct buf text = { 0 }, field = { 0 }, copy = { 0 };
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	size_t i, pos = 0;
 	struct field found;
 	bool joins;
@@ -36,8 +36,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			MUST((field.p[i] >= ' ' && field.p[i] <= '~') || field.p[i] == '\t' || field.p[i] == '\r' ||
 			    field.p[i] == '\n');
 		MUST(header_next(field.p, field.len, &pos, &found) == 1 && pos == field.len);
-		MUST(message_add(&m, field.p, field.len) == 0);
-		fd = message_finish(&m);
+		MUST(msgfile_add(&m, field.p, field.len) == 0);
+		fd = msgfile_finish(&m);
 		MUST(fd >= 0 && received_count(fd, &joins) == 1 && !joins);
 		close(fd);
 	}

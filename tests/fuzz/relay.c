@@ -1,14 +1,14 @@
 /* ISC licence, see LICENSE. */
-#include "relay.h"
+#include "tlsd/starttls.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-#include "conn.h"
 #include "fuzz.h"
-#include "reply.h"
-#include "tail.h"
+#include "net/lineio.h"
+#include "smtp/lastreply.h"
+#include "smtp/reply.h"
 
 /* The input as what a client says: what is taken for STARTTLS is that line and no other. */
 static void
@@ -21,17 +21,17 @@ look(const char *s, size_t size)
 
 	MUST(buf_add(&in, s, size) == 0);
 	for (;;) {
-		switch (relay_look(&in, &n, &verb, &argument)) {
-		case RELAY_MORE:
+		switch (starttls_look(&in, &n, &verb, &argument)) {
+		case STARTTLS_MORE:
 			MUST(in.len < LINE_COMMAND_MAX && !memchr(in.p, '\n', in.len));
 			/* FALLTHROUGH */
-		case RELAY_BLIND:
+		case STARTTLS_BLIND:
 			buf_free(&in);
 			return;
-		case RELAY_STARTTLS:
+		case STARTTLS_SAID:
 			MUST(verb == VERB_STARTTLS && strncasecmp(in.p, "STARTTLS", 8) == 0);
 			/* FALLTHROUGH */
-		case RELAY_PASS:
+		case STARTTLS_PASS:
 			MUST(n >= 2 && n <= in.len && n <= LINE_COMMAND_MAX && memcmp(in.p + n - 2, "\r\n", 2) == 0);
 			MUST(!memchr(in.p, '\n', n - 1) && !memchr(in.p, '\r', n - 2));
 			buf_consume(&in, n);
@@ -44,7 +44,7 @@ static void
 offer(const char *s, size_t size, bool ours)
 {
 	struct buf b = { 0 };
-	struct tail tail = { { 0 }, 0, { 0 } };
+	struct lastreply tail = { { 0 }, 0, { 0 } };
 	ssize_t n;
 	int code, again, starttls = 0;
 	const char *p, *crlf;
@@ -56,7 +56,7 @@ offer(const char *s, size_t size, bool ours)
 	MUST(code >= 200 && code <= 599 && s[n - 1] == '\n');
 	if (code != 250)
 		return;
-	MUST(buf_add(&b, s, (size_t)n) == 0 && relay_offer(&b, ours) == 0);
+	MUST(buf_add(&b, s, (size_t)n) == 0 && starttls_offer(&b, ours) == 0);
 	if (!memchr(b.p, '\0', b.len)) {
 		MUST(reply_whole(b.p, b.len, &again) == (ssize_t)b.len && again == 250);
 		for (p = b.p; *p; p = crlf + 2) {
@@ -67,8 +67,8 @@ offer(const char *s, size_t size, bool ours)
 		}
 		MUST(starttls == ours);
 	}
-	tail_note(&tail, b.p, b.len);
-	MUST(tail_is_complete(&tail) && !tail_is_goodbye(&tail));
+	lastreply_note(&tail, b.p, b.len);
+	MUST(lastreply_is_complete(&tail) && !lastreply_is_goodbye(&tail));
 	buf_free(&b);
 }
 

@@ -1,10 +1,10 @@
 /* ISC licence, see LICENSE. */
-#include "reply.h"
+#include "smtp/reply.h"
 
 #include <string.h>
 
-#include "conn.h"
 #include "fuzz.h"
+#include "net/lineio.h"
 
 /* Lines of a reply from somewhere else: what goes out is one reply, its lines short and of printable ASCII. */
 int

@@ -1,13 +1,14 @@
 /* ISC licence, see LICENSE. */
-#include "report.h"
+#include "mail/report.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "dsn.h"
+#include "base/file.h"
+#include "chain/dsn.h"
 #include "fuzz.h"
-#include "message.h"
+#include "mail/msgfile.h"
+#include "smtp/addr.h"
 
 enum { RCPTS = 4, TEXT_MAX = 4194304 };
 
@@ -74,13 +75,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (n > 0) {
 		r = (struct report){
-			.envelope = &e, .message = message_file((const char *)text + 1, size - (size_t)(text + 1 - data)),
+			.envelope = &e, .message = msgfile_of((const char *)text + 1, size - (size_t)(text + 1 - data)),
 			.id = "m", .arrival = 1, .rcpt = rcpt, .n = n, .report_id = "r", .host = "mx.test", .date = 1,
 			.quote_max = size % 2 ? 64 : 65536,
 		};
 		MUST(r.message >= 0);
 		fd = report_make(&r, &params);
-		MUST(fd >= 0 && message_slurp(fd, TEXT_MAX, &out) == 0);
+		MUST(fd >= 0 && file_slurp(fd, TEXT_MAX, &out) == 0);
 		look(&out, strcmp(params, " BODY=8BITMIME") == 0, strcmp(params, " SMTPUTF8") == 0);
 		close(fd);
 		close(r.message);

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "verdict.h"
+#include "chain/verdict.h"
 
 #include "fuzz.h"
 

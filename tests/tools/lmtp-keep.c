@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client.h"
-#include "clock.h"
-#include "delivery.h"
-#include "ehlo.h"
-#include "stage.h"
+#include "base/clock.h"
+#include "deliver/client.h"
+#include "deliver/delivery.h"
+#include "chain/offer.h"
+
+#include "stage/stage.h"
 
 struct conf {
 	struct client_conf client;
@@ -32,7 +33,7 @@ serve(struct call *call, void *arg)
 		if (delivery_open(&d, call, NULL, 10, &result) < 0)
 			break;
 		if (!session.open || client_deliver(&session, &d, false) < 0) {
-			if (client_open(&session, &conf->client, &conf->address, ehlo_host(&call->facts, host, sizeof host), d.deadline_ms,
+			if (client_open(&session, &conf->client, &conf->address, offer_host(&call->facts, host, sizeof host), d.deadline_ms,
 			        &call->log, &refusal) < 0)
 				delivery_answer_all(&d, &refusal);
 			else

@@ -21,9 +21,9 @@
 #include <tls.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "tlsconf.h"
-#include "tlspump.h"
+#include "base/clock.h"
+#include "tlsd/conf.h"
+#include "tlsd/tlspump.h"
 
 enum { MAX = 4096 };
 

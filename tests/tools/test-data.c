@@ -1,6 +1,6 @@
 /* ISC licence, see LICENSE. */
 /*
- * Holds data_dots and data_octets against a plain reading of RFC 5321 4.1.1.4 and 4.5.2 that sees the whole text at
+ * Holds smtpdata_dots and smtpdata_octets against a plain reading of RFC 5321 4.1.1.4 and 4.5.2 that sees the whole text at
  * once, for every text of up to LENGTH octets out of the alphabet that matters, cut at every place, octet by octet,
  * with bare LFs mended and not, and with a message that fails at each of its additions. Prints the number of texts;
  * exits 1 at the first difference.
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data.h"
+#include "mail/smtpdata.h"
 
 enum { LENGTH = 7, ROOM = 64, LINE = 4 };
 
@@ -26,7 +26,7 @@ struct sink {
 static struct sink sink;
 
 int
-message_add(struct message *m, const void *data, size_t n)
+msgfile_add(struct msgfile *m, const void *data, size_t n)
 {
 	(void)m;
 	if (++sink.adds == sink.fail_at) {
@@ -120,15 +120,15 @@ expected(const char *in, size_t n, bool mend, struct result *r)
 static void
 dots(const char *in, size_t n, size_t cut, bool mend, int fail_at, struct result *r)
 {
-	struct message m = { 0 };
-	struct data d = { .mend = mend, .line_max = LINE };
+	struct msgfile m = { 0 };
+	struct smtpdata d = { .mend = mend, .line_max = LINE };
 	size_t at = 0, used;
 
 	sink = (struct sink){ .fail_at = fail_at };
 	*r = (struct result){ 0 };
 	while (at < n && !r->ended) {
 		size_t part = cut == 0 ? 1 : at < cut ? cut - at : n - at;
-		int end = data_dots(&d, in + at, part, &used, r->failed ? NULL : &m);
+		int end = smtpdata_dots(&d, in + at, part, &used, r->failed ? NULL : &m);
 
 		if (end < 0)
 			r->failed = true;
@@ -145,18 +145,18 @@ dots(const char *in, size_t n, size_t cut, bool mend, int fail_at, struct result
 static void
 octets(const char *in, size_t n, size_t cut, struct result *r)
 {
-	struct message m = { 0 };
-	struct data d = { .line_max = LINE };
+	struct msgfile m = { 0 };
+	struct smtpdata d = { .line_max = LINE };
 	size_t at = 0;
 
 	sink = (struct sink){ 0 };
 	while (at < n) {
 		size_t part = cut == 0 ? 1 : at < cut ? cut - at : n - at;
 
-		data_octets(&d, in + at, part, true, false, &m);
+		smtpdata_octets(&d, in + at, part, true, false, &m);
 		at += part;
 	}
-	data_octets(&d, "", 0, true, true, &m);
+	smtpdata_octets(&d, "", 0, true, true, &m);
 	*r = (struct result){ .used = n, .bare = d.bare, .is_long = d.is_long && !d.bare, .len = sink.len };
 	memcpy(r->text, sink.text, sink.len);
 }
@@ -181,14 +181,14 @@ check_dots(const char *in, size_t n, bool mend)
 		dots(in, n, cut, mend, 0, &got);
 		if (got.ended != want.ended || (want.ended && !same(&got, &want))) {
 			show("expected", in, n, &want);
-			show(mend ? "data_dots, mending" : "data_dots", in, n, &got);
+			show(mend ? "smtpdata_dots, mending" : "smtpdata_dots", in, n, &got);
 			return -1;
 		}
 		for (fail = 1; fail <= 4; fail++) {
 			dots(in, n, cut, mend, fail, &got);
 			if (got.ended != want.ended || (want.ended && (got.used != want.used || got.bare != want.bare))) {
 				show("expected", in, n, &want);
-				show("data_dots, failing", in, n, &got);
+				show("smtpdata_dots, failing", in, n, &got);
 				return -1;
 			}
 		}
@@ -213,7 +213,7 @@ check_octets(const char *in, size_t n)
 		octets(in, n, cut, &got);
 		if (!same(&got, &want)) {
 			show("expected", in, n, &want);
-			show("data_octets", in, n, &got);
+			show("smtpdata_octets", in, n, &got);
 			return -1;
 		}
 	}

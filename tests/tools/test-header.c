@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "header.h"
-#include "mailaddr.h"
+#include "mail/addrlist.h"
+#include "mail/header.h"
 
 static void
 show(const char *text, size_t begin, size_t end)
@@ -24,13 +24,13 @@ show(const char *text, size_t begin, size_t end)
 static void
 show_addresses(const char *text, const struct field *f)
 {
-	enum mailaddr_result r;
-	struct mailaddr_list list;
-	struct mailaddr m;
+	enum addrlist_result r;
+	struct addrlist list;
+	struct addrlist_item m;
 	struct addr a;
 
-	mailaddr_begin(&list, text, f->value, f->end);
-	while ((r = mailaddr_next(&list, &m)) == MAILADDR_BOX) {
+	addrlist_begin(&list, text, f->value, f->end);
+	while ((r = addrlist_next(&list, &m)) == ADDRLIST_BOX) {
 		printf("  %s name ", m.in_group ? "member" : "box");
 		show(text, m.name, m.name_end);
 		printf(" local ");
@@ -40,7 +40,7 @@ show_addresses(const char *text, const struct field *f)
 		printf(" %zu ", m.labels);
 		show(text, m.label, m.labels ? m.domain_end : m.label);
 		printf(m.is_literal ? " literal" : "");
-		if (mailaddr_addr(text, &m, &a) < 0)
+		if (addrlist_addr(text, &m, &a) < 0)
 			printf(" no path\n");
 		else {
 			printf(" path ");
@@ -48,7 +48,7 @@ show_addresses(const char *text, const struct field *f)
 			putchar('\n');
 		}
 	}
-	printf(r == MAILADDR_BAD ? "  bad\n" : "  end %zu\n", list.addresses);
+	printf(r == ADDRLIST_BAD ? "  bad\n" : "  end %zu\n", list.addresses);
 }
 
 int

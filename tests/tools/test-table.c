@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "usertable.h"
+#include "base/usertable.h"
 
 int
 main(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "buf.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <stdint.h>

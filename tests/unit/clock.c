@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "clock.h"
+#include "base/clock.h"
 
 #include <limits.h>
 #include <stdio.h>

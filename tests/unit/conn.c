@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "conn.h"
+#include "net/lineio.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "unit.h"
 
 static const char *
@@ -67,7 +67,7 @@ show_sent(int fd)
 int
 unit_conn(int argc, char **argv)
 {
-	struct conn c;
+	struct lineio c;
 	int opt, exact = 0, wait_ms = 5000, n = -1, answer = 0, rest = 0, count = 0, fill = 0, quiet = 0, sv[2], i = 0;
 	size_t max = LINE_COMMAND_MAX, len;
 	int64_t deadline = 0;
@@ -91,18 +91,18 @@ unit_conn(int argc, char **argv)
 		}
 	if (count && socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv) < 0)
 		return 111;
-	conn_open(&c, 0, count ? sv[0] : 0);
+	lineio_open(&c, 0, count ? sv[0] : 0);
 	c.exact = exact;
 	c.deadline_ms = deadline;
 	if (fill) {
 		char *data = calloc(1, (size_t)fill);
 		int64_t start = clock_ms();
-		int w = conn_write(&c, data, (size_t)fill, wait_ms);
+		int w = lineio_write(&c, data, (size_t)fill, wait_ms);
 
 		printf("write %d %s %s\n", w, w < 0 ? strerror(errno) : "",
 		    clock_ms() - start < wait_ms + 10000 ? "in time" : "too late");
 		free(data);
-		conn_close(&c);
+		lineio_close(&c);
 		return 0;
 	}
 	before = memory();
@@ -110,7 +110,7 @@ unit_conn(int argc, char **argv)
 		int64_t start = clock_ms();
 
 		line = NULL;
-		r = conn_line(&c, max, wait_ms, &line, &len);
+		r = lineio_line(&c, max, wait_ms, &line, &len);
 		if (clock_ms() - start > wait_ms + 1000)
 			printf("too late ");
 		if (quiet)
@@ -138,6 +138,6 @@ unit_conn(int argc, char **argv)
 	}
 	if (rest)
 		show_rest();
-	conn_close(&c);
+	lineio_close(&c);
 	return 0;
 }

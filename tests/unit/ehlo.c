@@ -1,5 +1,6 @@
 /* ISC licence, see LICENSE. */
-#include "ehlo.h"
+#include "chain/offer.h"
+#include "smtp/ehlo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +23,9 @@ unit_ehlo(int argc, char **argv)
 	if (facts_from_environ(&f) < 0)
 		return 111;
 	if (strcmp(what, "host") == 0)
-		r = buf_printf(&out, "%s\n", ehlo_host(&f, host, sizeof host));
+		r = buf_printf(&out, "%s\n", offer_host(&f, host, sizeof host));
 	else if (strcmp(what, "facts") == 0) {
-		ehlo_from_facts(&e, &f);
+		offer_from_facts(&e, &f);
 		r = ehlo_reply(&out, &e, "mx.example.net");
 	} else {
 		while ((s = unit_line(&n, NULL))) {

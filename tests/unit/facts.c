@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "facts.h"
+#include "chain/facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "id.h"
+#include "base/id.h"
 
 #include <stdio.h>
 #include <stdlib.h>

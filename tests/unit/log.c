@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdio.h>

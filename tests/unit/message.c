@@ -1,5 +1,6 @@
 /* ISC licence, see LICENSE. */
-#include "message.h"
+#include "base/file.h"
+#include "mail/msgfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,7 @@ descriptors(void)
 int
 unit_message(int argc, char **argv)
 {
-	struct message m = { 0 };
+	struct msgfile m = { 0 };
 	struct buf b = { 0 };
 	char data[16];
 	off_t at = 0;
@@ -63,20 +64,20 @@ unit_message(int argc, char **argv)
 			for (; n > 0 && r == 0; n -= 16, at += 16) {
 				snprintf(data, sizeof data, "%014u\n", (unsigned)at);
 				data[15] = '\n';
-				r = message_add(&m, data, n < 16 ? (size_t)n : 16);
+				r = msgfile_add(&m, data, n < 16 ? (size_t)n : 16);
 			}
 		else if (strncmp(a, "piece:", 6) == 0) {
 			char *p = malloc((size_t)n + 1);
 
 			memset(p, 'p', (size_t)n);
-			r = message_add(&m, p, (size_t)n);
+			r = msgfile_add(&m, p, (size_t)n);
 			free(p);
 		} else if (strncmp(a, "file:", 5) == 0)
-			r = message_add_file(&m, 0, 0, n);
+			r = msgfile_add_file(&m, 0, 0, n);
 		else if (strcmp(a, "size") == 0)
 			printf("size %lld%s\n", (long long)m.size, m.spilled ? " spilled" : "");
 		else if (strcmp(a, "finish") == 0)
-			r = fd = message_finish(&m);
+			r = fd = msgfile_finish(&m);
 		else if (strcmp(a, "change") == 0)
 			try_to_change(fd);
 		else if (strcmp(a, "dump") == 0) {
@@ -90,7 +91,7 @@ unit_message(int argc, char **argv)
 				if (write(1, part, (size_t)got) != got)
 					return 111;
 		} else if (strncmp(a, "slurp:", 6) == 0) {
-			r = message_slurp(0, (size_t)n, &b);
+			r = file_slurp(0, (size_t)n, &b);
 			if (r == 0)
 				printf("slurped %zu\n", b.len);
 		}
@@ -103,7 +104,7 @@ unit_message(int argc, char **argv)
 		printf("not close-on-exec\n");
 	if (fd >= 0)
 		close(fd);
-	message_free(&m);
+	msgfile_free(&m);
 	buf_free(&b);
 	if (descriptors() != before)
 		printf("descriptors leaked\n");

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "os.h"
+#include "base/os.h"
 
 #include <errno.h>
 #include <fcntl.h>

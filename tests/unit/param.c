@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "param.h"
+#include "smtp/param.h"
 
 #include <stdio.h>
 #include <stdlib.h>

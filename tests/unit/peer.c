@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "peer.h"
+#include "stage/peer.h"
 
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "reply.h"
+#include "smtp/reply.h"
 
 #include <errno.h>
 #include <stdio.h>

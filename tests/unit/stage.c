@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "stage.h"
+#include "stage/stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "chain.h"
-#include "clock.h"
+#include "base/clock.h"
+#include "chain/limits.h"
 #include "unit.h"
 
 struct conf {

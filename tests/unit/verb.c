@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "verb.h"
+#include "smtp/verb.h"
 
 #include <stdio.h>
 #include <stdlib.h>

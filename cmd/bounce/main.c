@@ -1,8 +1,0 @@
-/* ISC licence, see LICENSE. */
-#include "stages.h"
-
-int
-main(int argc, char *argv[])
-{
-	return ready_main(bounce_ready, argc, argv);
-}

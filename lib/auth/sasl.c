@@ -1,0 +1,332 @@
+/* ISC licence, see LICENSE. */
+#include "auth/sasl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <sasl/saslplug.h>
+
+#include "auth/certmap.h"
+#include "auth/saslserver.h"
+
+static const char service_name[] = "smtp"; /* RFC 4954 4 */
+static const char store_mechs[] = "PLAIN LOGIN SCRAM-SHA-256";
+static const char plugin_name[] = "msa";
+
+const char sasl_login[] = "LOGIN", sasl_external[] = "EXTERNAL";
+
+/*
+ * Callbacks for the library. In all of them context is the service.
+ */
+
+/* The store's answers to what else a configuration file would say. */
+static int
+get_option(void *context, const char *plugin, const char *option, const char **result, unsigned *len)
+{
+	static const struct {
+		const char *option, *value;
+	} table[] = {
+		{ "mech_list", "PLAIN SCRAM-SHA-256" },
+		{ "pwcheck_method", "auxprop" }, /* when our own check has said no: asks our plugin, which has no passwords */
+		{ "auxprop_plugin", plugin_name },
+		{ "auto_transition", "no" },
+	};
+	size_t i;
+
+	(void)context;
+	(void)plugin;
+	for (i = 0; i < sizeof table / sizeof *table; i++)
+		if (strcmp(option, table[i].option) == 0) {
+			*result = table[i].value;
+			if (len)
+				*len = (unsigned)strlen(*result);
+			return SASL_OK;
+		}
+	return SASL_FAIL;
+}
+
+/* With the store, two plugins are enough: each dlopen costs, and each is code that a stranger can talk to. */
+static int
+verify_file(void *context, const char *file, sasl_verify_type_t type)
+{
+	const char *slash = strrchr(file, '/');
+	const char *name = slash ? slash + 1 : file;
+
+	(void)context;
+	if (type == SASL_VRFY_PLUGIN && (strncmp(name, "libplain.", 9) == 0 || strncmp(name, "libscram.", 9) == 0))
+		return SASL_OK;
+	return SASL_CONTINUE;
+}
+
+static int
+get_config_path(void *context, char **path)
+{
+	const struct sasl_service *s = context;
+
+	*path = s->dir;
+	return SASL_OK;
+}
+
+static int
+log_nothing(void *context, int level, const char *message)
+{
+	(void)context;
+	(void)level;
+	(void)message;
+	return SASL_OK;
+}
+
+/* SCRAM: Cyrus's plugin asks for authPassword (RFC 5803), and for userPassword, which we do not have. */
+static int
+lookup(void *context, sasl_server_params_t *params, unsigned flags, const char *user, unsigned len)
+{
+	char name[USERDB_NAME_MAX + 1];
+	const struct propval *p;
+	struct buf verifier = { 0 };
+	sasl_callback_ft proc;
+	struct saslserver *x;
+	void *found;
+	int r = SASL_NOUSER;
+
+	(void)context;
+	if (flags & SASL_AUXPROP_AUTHZID || len > USERDB_NAME_MAX)
+		return SASL_OK;
+	if (params->utils->getcallback(params->utils->conn, SASL_CB_SERVER_USERDB_CHECKPASS, &proc, &found) != SASL_OK)
+		return SASL_FAIL;
+	x = found;
+	snprintf(name, sizeof name, "%.*s", (int)len, user);
+	for (p = params->utils->prop_get(params->propctx); p && p->name; p++) {
+		if (strcmp(p->name, "*authPassword") != 0 || p->values)
+			continue;
+		x->found = userdb_scram(x->service->db, name, &verifier, x->label);
+		x->asked = true;
+		r = SASL_UNAVAIL;
+		if (x->found != USERDB_ERROR)
+			r = params->utils->prop_set(params->propctx, p->name, verifier.p, (int)verifier.len);
+		buf_wipe(&verifier);
+		break;
+	}
+	return r;
+}
+
+static int
+plugin_init(const sasl_utils_t *utils, int max, int *version, sasl_auxprop_plug_t **plugin, const char *name)
+{
+	static const sasl_auxprop_plug_t ours = { .auxprop_lookup = lookup, .name = (char *)(uintptr_t)plugin_name };
+
+	(void)utils;
+	(void)name;
+	if (max < SASL_AUXPROP_PLUG_VERSION)
+		return SASL_BADVERS;
+	*version = SASL_AUXPROP_PLUG_VERSION;
+	*plugin = (sasl_auxprop_plug_t *)(uintptr_t)&ours; /* never written to: it has no global context */
+	return SASL_OK;
+}
+
+/*
+ * The service.
+ */
+
+/*
+ * sasl_server_init, blind to what the environment says about plugins and configuration; later stages get it as it was.
+ * The same for libcrypto: OPENSSL_CONF could name providers, and to read its configuration costs half a millisecond.
+ */
+static int
+init_blind(const sasl_callback_t *callbacks, const char *app)
+{
+	static const char *const names[] = { "SASL_PATH", "SASL_CONF_PATH" };
+	char *kept[2] = { NULL, NULL };
+	int i, r = SASL_OK;
+
+	for (i = 0; i < 2; i++) {
+		const char *value = getenv(names[i]);
+
+		if (value && !(kept[i] = strdup(value)))
+			r = SASL_NOMEM;
+		unsetenv(names[i]);
+	}
+	if (r == SASL_OK && OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		r = SASL_NOMEM;
+	if (r == SASL_OK)
+		r = sasl_server_init(callbacks, app);
+	for (i = 0; i < 2; i++) {
+		if (kept[i] && setenv(names[i], kept[i], 1) < 0)
+			r = SASL_NOMEM;
+		free(kept[i]);
+	}
+	return r;
+}
+
+static bool
+list_has(const char *list, const char *name, size_t len)
+{
+	while (*list) {
+		size_t n = strcspn(list, " ");
+
+		if (n == len && strncasecmp(list, name, n) == 0)
+			return true;
+		list += n + (list[n] == ' ');
+	}
+	return false;
+}
+
+/* LOGIN is where PLAIN is, EXTERNAL where the table is. */
+static bool
+is_there(const struct sasl_service *s, const char *there, const char *mech, size_t len)
+{
+	return list_has(there, mech, len) || (list_has(sasl_login, mech, len) && list_has(there, "PLAIN", 5)) ||
+	    (s->certs && list_has(sasl_external, mech, len));
+}
+
+/* What there is for a peer: what is wanted (NULL: all) of what we have. 0, or -1 and s->trouble. */
+static int
+choose(struct sasl_service *s, const char *wanted, const char *there)
+{
+	const size_t room = sizeof s->mechs - (s->certs ? sizeof sasl_external : 0);
+	size_t used = 0, i, n;
+
+	if (!wanted)
+		wanted = s->db ? store_mechs : there;
+	for (; *wanted; wanted += n + (wanted[n] == ' ')) {
+		n = strcspn(wanted, " ");
+		if (n == 0)
+			continue;
+		if (!is_there(s, there, wanted, n)) {
+			snprintf(s->trouble, sizeof s->trouble, "no mechanism %.*s in Cyrus SASL", n < 40 ? (int)n : 40, wanted);
+			return -1;
+		}
+		if (used + n + 1 >= room)
+			break;
+		if (used)
+			s->mechs[used++] = ' ';
+		for (i = 0; i < n; i++)
+			s->mechs[used++] = (char)(wanted[i] >= 'a' && wanted[i] <= 'z' ? wanted[i] - 32 : wanted[i]);
+	}
+	s->mechs[used] = '\0';
+	if (s->certs && !list_has(s->mechs, sasl_external, sizeof sasl_external - 1))
+		used += (size_t)snprintf(s->mechs + used, sizeof s->mechs - used, "%s%s", used ? " " : "", sasl_external);
+	if (used == 0)
+		snprintf(s->trouble, sizeof s->trouble, "no mechanism in Cyrus SASL");
+	return used ? 0 : -1;
+}
+
+int
+sasl_conn_open(sasl_conn_t **conn, const char *host, const struct facts *facts, const sasl_callback_t *callbacks)
+{
+	const sasl_security_properties_t none = { .security_flags = SASL_SEC_NOANONYMOUS }; /* max_ssf 0: no layer */
+	sasl_ssf_t ssf = facts && facts_is_tls(facts) ? (sasl_ssf_t)facts_number(facts, "SSL_CIPHER_USEKEYSIZE", 128) : 0;
+	int r = sasl_server_new(service_name, host, NULL, NULL, NULL, callbacks, 0, conn);
+
+	if (r == SASL_OK)
+		r = sasl_setprop(*conn, SASL_SEC_PROPS, &none);
+	return r == SASL_OK ? sasl_setprop(*conn, SASL_SSF_EXTERNAL, &ssf) : r;
+}
+
+/* Ask Cyrus once what it has, without a peer. */
+static int
+choose_from_cyrus(struct sasl_service *s, const char *wanted)
+{
+	sasl_conn_t *conn = NULL;
+	const char *list = "";
+	/* A name, lest Cyrus ask the resolver for ours. */
+	int r = sasl_conn_open(&conn, "localhost", NULL, NULL);
+
+	if (r == SASL_OK)
+		r = sasl_listmech(conn, NULL, "", " ", "", &list, NULL, NULL);
+	if (r != SASL_OK && r != SASL_NOMECH)
+		snprintf(s->trouble, sizeof s->trouble, "Cyrus SASL: %s", sasl_errstring(r, NULL, NULL));
+	r = r == SASL_OK || r == SASL_NOMECH ? choose(s, wanted, list) : -1;
+	sasl_dispose(&conn);
+	return r;
+}
+
+/* "name", or "/dir/name.conf". 0, or -1 and s->trouble. */
+static int
+take_config(struct sasl_service *s, const char *config)
+{
+	const char *slash = strrchr(config, '/');
+	const char *base = slash ? slash + 1 : config;
+	size_t len = strlen(base);
+
+	if (slash && (len < 6 || strcmp(base + len - 5, ".conf") != 0 || access(config, R_OK) < 0)) {
+		snprintf(s->trouble, sizeof s->trouble, "%.80s: not a readable file named .conf", config);
+		return -1;
+	}
+	if (slash)
+		len -= 5;
+	s->app = strndup(base, len);
+	s->dir = slash ? strndup(config, slash == config ? 1 : (size_t)(slash - config)) : NULL;
+	if (s->app && (s->dir || !slash))
+		return 0;
+	snprintf(s->trouble, sizeof s->trouble, "out of memory");
+	return -1;
+}
+
+int
+sasl_service_open(struct sasl_service *s, struct userdb *db, struct table *certs, const char *config,
+    const char *mechs, const char **why)
+{
+	int r, n = 0;
+
+	*s = (struct sasl_service){ .db = db, .certs = certs };
+	*why = s->trouble;
+	if (!db && take_config(s, config) < 0) {
+		sasl_service_close(s);
+		return -1;
+	}
+	s->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_nothing), s };
+	if (db) {
+		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_GETOPT, SASL_PROC(get_option), s };
+		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_VERIFYFILE, SASL_PROC(verify_file), s };
+	} else if (s->dir)
+		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_GETCONFPATH, SASL_PROC(get_config_path), s };
+	s->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
+	r = init_blind(s->callbacks, s->app); /* without a name: no configuration file */
+	if (r == SASL_OK && db)
+		r = sasl_auxprop_add_plugin(plugin_name, plugin_init);
+	if (r != SASL_OK)
+		snprintf(s->trouble, sizeof s->trouble, "Cyrus SASL: %s", sasl_errstring(r, NULL, NULL));
+	if (r != SASL_OK || choose_from_cyrus(s, mechs) < 0) {
+		sasl_service_close(s);
+		return -1;
+	}
+	return 0;
+}
+
+void
+sasl_service_close(struct sasl_service *s)
+{
+	sasl_server_done();
+	free(s->app);
+	free(s->dir);
+	s->app = s->dir = NULL;
+}
+
+void
+sasl_service_list(const struct sasl_service *s, const struct facts *facts, char *list)
+{
+	size_t used = 0, n;
+	const char *p;
+
+	*list = '\0';
+	for (p = s->mechs; *p; p += n + (p[n] == ' ')) {
+		n = strcspn(p, " ");
+		if (sasl_service_offers(s, facts, p, n))
+			used += (size_t)snprintf(list + used, SASL_MECHS_MAX + 1 - used, "%s%.*s", used ? " " : "", (int)n, p);
+	}
+}
+
+bool
+sasl_service_offers(const struct sasl_service *s, const struct facts *facts, const char *mech, size_t len)
+{
+	char user[USERDB_NAME_MAX + 1];
+
+	if (!list_has(s->mechs, mech, len))
+		return false;
+	return !list_has(sasl_external, mech, len) || certmap_find(s->certs, facts, user) != CERTMAP_NOBODY;
+}

@@ -1,0 +1,305 @@
+/* ISC licence, see LICENSE. */
+#include "auth/saslserver.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sasl/saslplug.h>
+
+#include "auth/certmap.h"
+#include "chain/offer.h"
+
+
+enum { HOST_MAX = 256 };
+
+/*
+ * Callbacks for the library. In all of them context is the exchange.
+ */
+
+/* Cyrus's own troubles. Never the levels above errors: the highest of them logs passwords. */
+static int
+log_trouble(void *context, int level, const char *message)
+{
+	const struct saslserver *x = context;
+
+	if (level == SASL_LOG_ERR && message)
+		log_event(x->log, "sasl", "text", message, (char *)NULL);
+	return SASL_OK;
+}
+
+/* Without this Cyrus knows no difference between example.net and Example.NET. */
+static int
+canon_user(sasl_conn_t *conn, void *context, const char *in, unsigned inlen, unsigned flags, const char *realm,
+    char *out, unsigned max, unsigned *len)
+{
+	char name[USERDB_NAME_MAX + 1];
+
+	(void)conn;
+	(void)context;
+	(void)flags;
+	(void)realm;
+	if (userdb_name(name, in, inlen) < 0 || strlen(name) > max)
+		return SASL_BADAUTH;
+	*len = (unsigned)strlen(name);
+	memcpy(out, name, *len + 1); /* max does not count the NUL */
+	return SASL_OK;
+}
+
+static int
+sasl_code(enum userdb_result r)
+{
+	return r == USERDB_RIGHT ? SASL_OK : r == USERDB_ERROR ? SASL_UNAVAIL : SASL_BADAUTH;
+}
+
+/* PLAIN, LOGIN: the password against the store. */
+static int
+check_password(sasl_conn_t *conn, void *context, const char *user, const char *pass, unsigned len,
+    struct propctx *props)
+{
+	struct saslserver *x = context;
+
+	(void)conn;
+	(void)props;
+	x->found = userdb_check(x->service->db, user, pass, len, x->label);
+	x->asked = true;
+	return sasl_code(x->found);
+}
+
+/* Nobody may act as somebody else. */
+static int
+authorize(sasl_conn_t *conn, void *context, const char *wanted, unsigned wanted_len, const char *user, unsigned len,
+    const char *realm, unsigned realm_len, struct propctx *props)
+{
+	struct saslserver *x = context;
+
+	(void)conn;
+	(void)realm;
+	(void)realm_len;
+	(void)props;
+	if (wanted_len == len && memcmp(wanted, user, len) == 0)
+		return SASL_OK;
+	x->reason = "another authorization identity";
+	return SASL_NOAUTHZ;
+}
+
+/*
+ * The mechanisms.
+ */
+
+static enum saslserver_result
+refuse(struct saslserver *x, const char *reason)
+{
+	x->reason = reason;
+	return SASLSERVER_REFUSED;
+}
+
+/* x->user: what Cyrus calls the user by now, if it is a name that a later stage can be given. */
+static int
+learn_user(struct saslserver *x, int property)
+{
+	const void *user = NULL;
+
+	x->user[0] = '\0';
+	if (sasl_getprop(x->conn, property, &user) != SASL_OK || !user)
+		return -1;
+	return userdb_name(x->user, user, strlen(user));
+}
+
+static enum saslserver_result
+judge(struct saslserver *x, int r)
+{
+	if (r == SASL_CONTINUE)
+		return SASLSERVER_CHALLENGE;
+	if (r == SASL_OK)
+		return learn_user(x, SASL_USERNAME) == 0 ? SASLSERVER_DONE : refuse(x, "unusable user name");
+	learn_user(x, SASL_AUTHUSER);
+	if (x->asked && x->found == USERDB_ERROR) {
+		x->reason = "user store cannot be read";
+		return SASLSERVER_LATER;
+	}
+	switch (r) {
+	case SASL_BADAUTH:
+	case SASL_NOUSER:
+	case SASL_NOAUTHZ:
+	case SASL_NOVERIFY:
+	case SASL_EXPIRED:
+	case SASL_DISABLED:
+	case SASL_PWLOCK:
+	case SASL_TRANS:
+	case SASL_TOOWEAK:
+	case SASL_ENCRYPT:
+	case SASL_BADPROT:
+	case SASL_BADPARAM:
+	case SASL_BADMAC:
+	case SASL_BADBINDING:
+		break;
+	default:
+		x->reason = sasl_errstring(r, NULL, NULL);
+		return SASLSERVER_LATER;
+	}
+	if (x->reason)
+		return SASLSERVER_REFUSED;
+	if (!x->asked)
+		return refuse(x, r == SASL_BADPROT ? "malformed response" : sasl_errstring(r, NULL, NULL));
+	return refuse(x, x->found == USERDB_UNKNOWN ? "unknown user" : x->found == USERDB_LOCKED ? "user is locked" :
+	    r == SASL_BADPROT ? "malformed response" : "wrong password");
+}
+
+/* LOGIN, which has no specification beyond draft-murchison-sasl-login. response NULL: none yet. */
+static enum saslserver_result
+login(struct saslserver *x, const char *response, size_t len)
+{
+	static const char user[] = "Username:", password[] = "Password:";
+
+	if (response && (memchr(response, '\0', len) || (!x->has_login_user && len == 0)))
+		return refuse(x, "malformed response");
+	if (!response) {
+		x->challenge = user;
+		x->challenge_len = sizeof user - 1;
+		return SASLSERVER_CHALLENGE;
+	}
+	if (!x->has_login_user) {
+		if (buf_add(&x->login_user, response, len) < 0)
+			return judge(x, SASL_NOMEM);
+		x->has_login_user = true;
+		x->challenge = password;
+		x->challenge_len = sizeof password - 1;
+		return SASLSERVER_CHALLENGE;
+	}
+	return judge(x, sasl_checkpass(x->conn, x->login_user.p, (unsigned)x->login_user.len, response, (unsigned)len));
+}
+
+/*
+ * EXTERNAL: the table has said who it is, so all that there is to look at is for whom the peer wants to act. Cyrus has
+ * this too (SASL_AUTH_EXTERNAL), but would want it in the mech_list of its configuration as well, which with -s is not
+ * ours, and there takes names for equal by rules of its own; nor does it ask the store whether the user is locked.
+ */
+static enum saslserver_result
+external(struct saslserver *x, const char *response, size_t len)
+{
+	char wanted[USERDB_NAME_MAX + 1];
+
+	if (!response) {
+		x->challenge = "";
+		x->takes_empty = true;
+		return SASLSERVER_CHALLENGE;
+	}
+	if (len > 0 && userdb_name(wanted, response, len) < 0)
+		return refuse(x, "malformed response");
+	if (len > 0 && strcmp(wanted, x->user) != 0)
+		return refuse(x, "another authorization identity");
+	x->found = x->service->db ? userdb_admits(x->service->db, x->user) : USERDB_RIGHT;
+	switch (x->found) {
+	case USERDB_RIGHT:
+		return SASLSERVER_DONE;
+	case USERDB_ERROR:
+		x->reason = "user store cannot be read";
+		return SASLSERVER_LATER;
+	default:
+		return refuse(x, x->found == USERDB_LOCKED ? "user is locked" : "unknown user");
+	}
+}
+
+static enum saslserver_result
+external_begin(struct saslserver *x, const struct facts *facts, const char *response, size_t len)
+{
+	const char *hash = facts_get(facts, "SSL_PEER_CERT_HASH");
+
+	switch (certmap_find(x->service->certs, facts, x->user)) {
+	case CERTMAP_USER:
+		snprintf(x->label, sizeof x->label, "%s", strchr(hash, ':') + 1);
+		return external(x, response, len);
+	case CERTMAP_DAMAGED:
+		x->reason = "certificate table cannot be read";
+		return SASLSERVER_LATER;
+	case CERTMAP_NO_NAME:
+		x->reason = "no user name in the certificate table";
+		return SASLSERVER_LATER;
+	default:
+		return refuse(x, "no certificate"); /* not offered, so nobody comes here */
+	}
+}
+
+static void
+take_features(server_sasl_mechanism_t *m, sasl_info_callback_stage_t at, void *features)
+{
+	if (at == SASL_INFO_LIST_MECH)
+		*(unsigned *)features = m->plug->features;
+}
+
+static bool
+is_server_first(const char *mech)
+{
+	unsigned features = 0;
+
+	return sasl_server_plugin_info(mech, take_features, &features) == SASL_OK && features & SASL_FEAT_SERVER_FIRST;
+}
+
+enum saslserver_result
+saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct facts *facts, const struct log *log,
+    const char *mech, size_t mech_len, const char *response, size_t len)
+{
+	char host[HOST_MAX];
+	const char *out = NULL;
+	unsigned out_len = 0;
+	size_t i;
+	int r, n = 0;
+
+	*x = (struct saslserver){ .service = s, .log = log };
+	for (i = 0; i < mech_len && i < SASL_MECHS_MAX; i++)
+		x->mech[i] = (char)(mech[i] >= 'a' && mech[i] <= 'z' ? mech[i] - 32 : mech[i]);
+	if (strcmp(x->mech, sasl_external) == 0)
+		return external_begin(x, facts, response, len);
+	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_trouble), x };
+	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, SASL_PROC(authorize), x };
+	if (s->db) {
+		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_CANON_USER, SASL_PROC(canon_user), x };
+		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, SASL_PROC(check_password), x };
+	}
+	x->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
+	r = sasl_conn_open(&x->conn, offer_host(facts, host, sizeof host), facts, x->callbacks);
+	if (r != SASL_OK) {
+		x->reason = sasl_errstring(r, NULL, NULL);
+		return SASLSERVER_LATER;
+	}
+	if (strcmp(x->mech, sasl_login) == 0)
+		return login(x, response, len); /* an initial response is the user's name: some clients send it */
+	r = sasl_server_start(x->conn, x->mech, response, (unsigned)len, &out, &out_len);
+	if (r == SASL_BADPROT && response && is_server_first(x->mech))
+		return SASLSERVER_SERVER_FIRST;
+	x->challenge = out ? out : "";
+	x->challenge_len = out_len;
+	return judge(x, r);
+}
+
+enum saslserver_result
+saslserver_step(struct saslserver *x, const char *response, size_t len)
+{
+	const char *out = NULL;
+	unsigned out_len = 0;
+	int r;
+
+	if (strcmp(x->mech, sasl_login) == 0)
+		return login(x, response, len);
+	if (strcmp(x->mech, sasl_external) == 0)
+		return external(x, response, len);
+	r = sasl_server_step(x->conn, response, (unsigned)len, &out, &out_len);
+	x->challenge = out ? out : "";
+	x->challenge_len = out_len;
+	return judge(x, r);
+}
+
+bool
+saslserver_is_known(const struct saslserver *x)
+{
+	return strcmp(x->mech, sasl_external) == 0 || (x->asked && x->found != USERDB_UNKNOWN && x->found != USERDB_ERROR);
+}
+
+void
+saslserver_end(struct saslserver *x)
+{
+	if (x->conn)
+		sasl_dispose(&x->conn);
+	buf_wipe(&x->login_user);
+	explicit_bzero(x, sizeof *x);
+}

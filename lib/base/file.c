@@ -1,0 +1,73 @@
+/* ISC licence, see LICENSE. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int
+file_write(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t r = write(fd, p, n);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -1;
+		p += r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+int
+file_read(int fd, char *p, size_t n, off_t off)
+{
+	while (n > 0) {
+		ssize_t r = pread(fd, p, n, off);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r == 0)
+			errno = EIO;
+		if (r <= 0)
+			return -1;
+		p += r;
+		off += r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+off_t
+file_size(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = ESPIPE;
+		return -1;
+	}
+	return st.st_size;
+}
+
+int
+file_slurp(int fd, size_t max, struct buf *b)
+{
+	off_t size = file_size(fd);
+
+	if (size < 0)
+		return -1;
+	if ((size_t)size > max) {
+		errno = EFBIG;
+		return -1;
+	}
+	if (buf_room(b, (size_t)size) < 0 || file_read(fd, b->p + b->len, (size_t)size, 0) < 0)
+		return -1;
+	b->len += (size_t)size;
+	b->p[b->len] = '\0';
+	return 0;
+}

@@ -1,0 +1,432 @@
+/* ISC licence, see LICENSE. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memfd_create, closefrom, struct ucred, accept4 */
+#endif
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+#ifdef __linux__
+#include <dirent.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#endif
+
+enum {
+	OS_COPY_CHUNK = 65536,
+	OS_FD_MAX = 65536, /* where nothing lists the open descriptors, this many numbers are tried */
+};
+
+int
+os_disk_file(int *rd, int *wr)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[1024];
+	int w, r, e;
+
+	if (!dir || !*dir)
+		dir = "/tmp";
+	if (snprintf(path, sizeof path, "%s/msa.XXXXXX", dir) >= (int)sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	w = mkostemp(path, O_CLOEXEC);
+	if (w < 0)
+		return -1;
+	r = open(path, O_RDONLY | O_CLOEXEC);
+	e = errno;
+	unlink(path);
+	/* Who has it on a descriptor may open it again to read, whatever his uid, and nobody (but root) to write. */
+	if (r >= 0 && fchmod(r, 0444) < 0) {
+		e = errno;
+		close(r);
+		r = -1;
+	}
+	if (r < 0) {
+		close(w);
+		errno = e;
+		return -1;
+	}
+	*rd = r;
+	*wr = w;
+	return 0;
+}
+
+int
+os_memory_file(const char *name)
+{
+#ifdef MFD_ALLOW_SEALING
+	return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+#else
+	int rd, wr;
+
+	(void)name;
+	if (os_disk_file(&rd, &wr) < 0)
+		return -1;
+	close(rd);
+	return wr;
+#endif
+}
+
+int
+os_seal(int fd)
+{
+#ifdef F_ADD_SEALS
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+#else
+	(void)fd;
+	return 0;
+#endif
+}
+
+/* The portable way: through user space. */
+static int
+copy_plain(int out, int in, off_t off, off_t n)
+{
+	char chunk[OS_COPY_CHUNK];
+
+	while (n > 0) {
+		ssize_t got = pread(in, chunk, n < OS_COPY_CHUNK ? (size_t)n : OS_COPY_CHUNK, off);
+		ssize_t done = 0;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got == 0)
+			errno = EIO;
+		if (got <= 0)
+			return -1;
+		while (done < got) {
+			ssize_t put = write(out, chunk + done, (size_t)(got - done));
+
+			if (put < 0 && errno == EINTR)
+				continue;
+			if (put < 0)
+				return -1;
+			done += put;
+		}
+		off += got;
+		n -= got;
+	}
+	return 0;
+}
+
+int
+os_copy(int out, int in, off_t off, off_t n)
+{
+#ifdef __linux__
+	while (n > 0) {
+		ssize_t put = sendfile(out, in, &off, (size_t)(n < 0x7ffff000 ? n : 0x7ffff000));
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0 && (errno == EINVAL || errno == ENOSYS))
+			break; /* a kind of descriptor that sendfile does not take */
+		if (put == 0)
+			errno = EIO;
+		if (put <= 0)
+			return -1;
+		n -= put;
+	}
+#endif
+	return copy_plain(out, in, off, n);
+}
+
+ssize_t
+os_copy_some(int out, int in, off_t *off, size_t n)
+{
+#ifdef __linux__
+	return sendfile(out, in, off, n);
+#else
+	(void)out, (void)in, (void)off, (void)n;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+int
+os_reopen(int fd)
+{
+#ifdef __linux__
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+#else
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+int
+os_sync_dir(int dir, const char *path)
+{
+	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed, e;
+
+	if (fd < 0)
+		return -1;
+	failed = fsync(fd) < 0 && errno != EINVAL; /* POSIX leaves it open whether a directory has fsync */
+	e = errno;
+	close(fd);
+	errno = e;
+	return failed ? -1 : 0;
+}
+
+int
+os_random(void *buf, size_t n)
+{
+	unsigned char *p = buf;
+
+	while (n > 0) {
+		size_t part = n < 256 ? n : 256; /* getentropy's limit */
+
+		if (getentropy(p, part) < 0)
+			return -1;
+		p += part;
+		n -= part;
+	}
+	return 0;
+}
+
+int
+os_undumpable(void)
+{
+#ifdef __linux__
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#else
+	return 0;
+#endif
+}
+
+void
+os_give_back(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
+int
+os_fill_standard(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
+void
+os_close_from(int lowest)
+{
+	closefrom(lowest);
+}
+
+static void
+close_if_inherited(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	if (flags >= 0 && !(flags & FD_CLOEXEC))
+		close(fd);
+}
+
+void
+os_close_inherited(int lowest)
+{
+	long max = sysconf(_SC_OPEN_MAX);
+	int fd;
+#ifdef __linux__
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	if (dir) { /* the limit may be a million, the descriptors are few; dir's own is close-on-exec */
+		while ((entry = readdir(dir)))
+			if (entry->d_name[0] != '.' && (fd = atoi(entry->d_name)) >= lowest)
+				close_if_inherited(fd);
+		closedir(dir);
+		return;
+	}
+#endif
+	if (max < 0 || max > OS_FD_MAX)
+		max = OS_FD_MAX;
+	for (fd = lowest; fd < max; fd++)
+		close_if_inherited(fd);
+}
+
+static void
+signal_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGALRM);
+}
+
+int
+os_signals(void)
+{
+#ifdef __linux__
+	sigset_t set;
+
+	signal_set(&set);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+#else
+	errno = ENOSYS; /* kqueue's EVFILT_SIGNAL is the way */
+	return -1;
+#endif
+}
+
+int
+os_signal(int fd)
+{
+#ifdef __linux__
+	struct signalfd_siginfo info;
+
+	return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+#else
+	(void)fd;
+	return 0;
+#endif
+}
+
+void
+os_signals_restore(void)
+{
+	sigset_t set;
+
+	signal_set(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void
+os_signals_default(void)
+{
+	sigset_t none;
+
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int
+os_ready(int fd, const char *where)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	socklen_t len;
+	int s, r = 0;
+
+	if (fd >= 0) {
+		r = dprintf(fd, "%s\n", where) > 0 ? 0 : -1;
+		close(fd);
+	}
+	if (!path || !*path || strlen(path) >= sizeof sun.sun_path)
+		return r;
+	memcpy(sun.sun_path, path, strlen(path));
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	if (*path == '@')
+		sun.sun_path[0] = '\0'; /* Linux's abstract namespace */
+	s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (s < 0 || sendto(s, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&sun, len) != 7)
+		r = -1;
+	if (s >= 0)
+		close(s);
+	unsetenv("NOTIFY_SOCKET");
+	return r;
+}
+
+int
+os_waiter_open(struct os_waiter *w, int listener, int end)
+{
+	*w = (struct os_waiter){ listener, end, -1 };
+#ifdef __linux__
+	struct epoll_event call = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = OS_CALL };
+	struct epoll_event over = { .events = EPOLLIN, .data.u32 = OS_END };
+
+	w->fd = epoll_create1(EPOLL_CLOEXEC);
+	if (w->fd < 0 || epoll_ctl(w->fd, EPOLL_CTL_ADD, listener, &call) < 0 ||
+	    epoll_ctl(w->fd, EPOLL_CTL_ADD, end, &over) < 0)
+		return -1;
+#endif
+	return 0;
+}
+
+enum os_wait
+os_wait(const struct os_waiter *w, int wait_ms)
+{
+	struct pollfd p[2] = { { .fd = w->end, .events = POLLIN }, { .fd = w->listener, .events = POLLIN } };
+
+#ifdef __linux__
+	struct epoll_event e[2];
+	int n = epoll_wait(w->fd, e, 2, wait_ms), i;
+
+	if (n >= 0) {
+		for (i = 0; i < n; i++)
+			if (e[i].data.u32 == OS_END)
+				return OS_END;
+		return n > 0 ? OS_CALL : OS_NOTHING;
+	}
+	if (errno == EINTR)
+		return OS_CALL; /* look, and wait anew */
+#endif
+	if (poll(p, 2, wait_ms) < 0)
+		return errno == EINTR ? OS_CALL : OS_END;
+	return p[0].revents ? OS_END : p[1].revents ? OS_CALL : OS_NOTHING;
+}
+
+int
+os_accept(int listener)
+{
+#ifdef SOCK_CLOEXEC
+	return accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+#else
+	int fd = accept(listener, NULL, NULL);
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+#endif
+}
+
+int
+os_peer_uid(int fd, uid_t *uid)
+{
+#ifdef SO_PEERCRED
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return -1;
+	*uid = cred.uid;
+	return 0;
+#else
+	gid_t gid;
+
+	return getpeereid(fd, uid, &gid);
+#endif
+}

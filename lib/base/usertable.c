@@ -1,0 +1,146 @@
+/* ISC licence, see LICENSE. */
+#include "base/usertable.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char anyone[] = "*", no_user[] = "-";
+
+enum { SHOWN = 100 }; /* octets of a key, or of an item */
+
+static int
+shown(size_t n)
+{
+	return (int)(n < SHOWN ? n : SHOWN);
+}
+
+static bool
+has_capital(const char *key, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && (key[i] < 'A' || key[i] > 'Z'); i++)
+		;
+	return i < n;
+}
+
+static void
+blame(struct usertable *u, const char *key, size_t key_len, const char *item, size_t len)
+{
+	snprintf(u->why, sizeof u->why, "record of %.*s: %.*s: %s", shown(key_len), key, shown(len), item, u->what);
+}
+
+void
+usertable_blame(struct usertable *u, const char *user, const char *item, size_t len)
+{
+	if (!user)
+		user = no_user;
+	blame(u, user, strlen(user), item, len);
+}
+
+/* All records of t are as they should be. 0, or -1: why. */
+static int
+look(struct usertable *u, struct table *t)
+{
+	const char *key, *value, *bad;
+	unsigned key_len, n, pos;
+	size_t len;
+	int r;
+
+	cdb_seqinit(&pos, &t->cdb);
+	while ((r = cdb_seqnext(&pos, &t->cdb)) > 0) {
+		key = cdb_getkey(&t->cdb);
+		key_len = cdb_keylen(&t->cdb);
+		value = cdb_getdata(&t->cdb);
+		n = cdb_datalen(&t->cdb);
+		if (!key || !value) {
+			r = -1;
+			break;
+		}
+		bad = u->bad(value, n, &len);
+		if (bad)
+			blame(u, key, key_len, bad, len);
+		else if (has_capital(key, key_len))
+			snprintf(u->why, sizeof u->why, "record of %.*s: a key has no capitals", shown(key_len), key);
+		else
+			continue;
+		return -1;
+	}
+	if (r < 0)
+		snprintf(u->why, sizeof u->why, "damaged");
+	return r;
+}
+
+/* Open t, which is u's or will be. 0, or -1: why, and t is not open. */
+static int
+take(struct usertable *u, struct table *t, const char *path, bool whole)
+{
+	if (table_open(t, path) < 0) {
+		snprintf(u->why, sizeof u->why, "%s", table_why(errno));
+		return -1;
+	}
+	if (whole && look(u, t) < 0) {
+		table_close(t);
+		return -1;
+	}
+	return 0;
+}
+
+int
+usertable_open(struct usertable *u, const char *path, bool whole)
+{
+	u->open = take(u, &u->table, path, whole) == 0;
+	return u->open ? 0 : -1;
+}
+
+int
+usertable_renew(struct usertable *u)
+{
+	struct table fresh;
+
+	if (take(u, &fresh, u->table.path, true) < 0)
+		return -1;
+	table_close(&u->table);
+	u->table = fresh;
+	return 0;
+}
+
+int
+usertable_get(struct usertable *u, const char *user, const char **value, size_t *len)
+{
+	int r = 0;
+
+	if (!user)
+		return table_get(&u->table, no_user, 1, value, len);
+	if (strlen(user) > TABLE_KEY_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (strcmp(user, anyone) != 0 && strcmp(user, no_user) != 0) /* whoever has such a name: it is no key of his */
+		r = table_get_lower(&u->table, user, strlen(user), value, len);
+	return r != 0 ? r : table_get(&u->table, anyone, 1, value, len);
+}
+
+const char *
+usertable_item(const char **p, const char *end, size_t *len)
+{
+	static const char between[] = { ' ', '\t', '\r', '\n', ',' };
+	const char *item;
+
+	while (*p < end && memchr(between, **p, sizeof between))
+		++*p;
+	item = *p;
+	while (*p < end && !memchr(between, **p, sizeof between))
+		++*p;
+	*len = (size_t)(*p - item);
+	return *len > 0 ? item : NULL;
+}
+
+void
+usertable_close(struct usertable *u)
+{
+	if (u->open)
+		table_close(&u->table);
+	u->open = false;
+}

@@ -1,0 +1,85 @@
+/* ISC licence, see LICENSE. */
+#include "chain/offer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chain/limits.h"
+
+/* What submitd does by itself, whatever the next hop offers. */
+static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_PRDR | CAP_LIMITS | CAP_CHUNKING;
+
+/* What a chain may offer only because its next hop does: MSA_EHLO's part. */
+static const uint32_t needs_next_hop = CAP_8BITMIME | CAP_BINARYMIME | CAP_DSN | CAP_SMTPUTF8 | CAP_DELIVERBY |
+    CAP_MT_PRIORITY | CAP_REQUIRETLS | CAP_FUTURERELEASE | CAP_MTRK | CAP_NO_SOLICITING;
+
+/* What the next hop says of itself. */
+static void
+next_hop(struct ehlo *e, const char *s)
+{
+	char theirs[sizeof e->no_soliciting];
+
+	ehlo_take_list(e, s);
+	e->pass_solicit = e->caps & CAP_NO_SOLICITING;
+	memcpy(theirs, e->no_soliciting, sizeof theirs);
+	e->no_soliciting[0] = '\0';
+	if (ehlo_refuse(e, theirs, strlen(theirs)) < 0) /* its words are its own business then: it refuses them itself */
+		e->no_soliciting[0] = '\0';
+}
+
+static bool
+is_set(const struct facts *f, const char *name)
+{
+	const char *s = facts_get(f, name);
+
+	return s && *s;
+}
+
+const char *
+offer_from_facts(struct ehlo *e, const struct facts *f)
+{
+	const char *s = facts_get(f, "MSA_EHLO"), *wrong = NULL;
+	long long limit = facts_number(f, "DATABYTES", 0), mails = facts_number(f, "MSA_MAILMAX", 0);
+	const bool whole = s && *s == '='; /* the dialogue is somebody else's, so our part of the list is too */
+
+	*e = (struct ehlo){ 0 };
+	if (whole)
+		ehlo_take_list(e, s + 1);
+	else if (s)
+		next_hop(e, s);
+	else
+		e->caps = CAP_8BITMIME;
+	e->caps = whole ? e->caps & (needs_next_hop | ours) : (e->caps & needs_next_hop) | ours;
+	if (facts_is_lmtp(f))
+		e->caps &= ~(uint32_t)CAP_PRDR;
+	if (is_set(f, "DATABYTES") && facts_number(f, "DATABYTES", -1) < 0)
+		wrong = "DATABYTES";
+	if (limit > 0 && (e->size == 0 || limit < e->size))
+		e->size = limit;
+	if (mails > EHLO_MAILMAX || (is_set(f, "MSA_MAILMAX") && facts_number(f, "MSA_MAILMAX", -1) < 0))
+		wrong = "MSA_MAILMAX";
+	e->mailmax = wrong ? 0 : (int)mails;
+	snprintf(e->limits, sizeof e->limits, "RCPTMAX=%d", CHAIN_RCPT_MAX);
+	if (e->mailmax > 0)
+		snprintf(e->limits, sizeof e->limits, "RCPTMAX=%d MAILMAX=%d", CHAIN_RCPT_MAX, e->mailmax);
+	s = facts_get(f, "MSA_SOLICIT");
+	if (s && ehlo_refuse(e, s, strlen(s)) < 0)
+		wrong = "MSA_SOLICIT";
+	if (s)
+		e->caps |= CAP_NO_SOLICITING;
+	return wrong;
+}
+
+const char *
+offer_host(const struct facts *f, char *buf, size_t cap)
+{
+	const char *host = facts_get(f, "MSA_HOST");
+
+	if (host && *host)
+		return host;
+	if (gethostname(buf, cap) < 0 || !*buf)
+		snprintf(buf, cap, "localhost");
+	buf[cap - 1] = '\0';
+	return buf;
+}

@@ -1,0 +1,409 @@
+/* ISC licence, see LICENSE. */
+#include "deliver/delivery.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/os.h"
+#include "chain/limits.h"
+#include "chain/verdict.h"
+#include "mail/msgfile.h"
+#include "smtp/addr.h"
+#include "smtp/cap.h"
+
+
+/* An address without brackets: with a domain, or postmaster's. */
+static int
+take_address(struct addr *a, const char *text)
+{
+	char path[ADDR_MAILBOX_MAX + 64]; /* longer ones are none: addr_path says so of a path that is cut off */
+	size_t used;
+
+	snprintf(path, sizeof path, "<%s>", text);
+	if (addr_path(path, strlen(path), a, &used) < 0 || path[used] || (!a->has_domain && !addr_is_postmaster(a)))
+		return -1;
+	return 0;
+}
+
+int
+delivery_envelope(struct buf *text, const char *sender, char *const rcpt[], size_t n, const char **bad)
+{
+	struct addr from = { 0 }, to;
+	bool utf8;
+	size_t i;
+
+	*bad = sender;
+	if (*sender && take_address(&from, sender) < 0)
+		return -1;
+	utf8 = from.is_utf8;
+	for (i = 0; i < n; i++) {
+		*bad = rcpt[i];
+		if (take_address(&to, rcpt[i]) < 0)
+			return -1;
+		utf8 |= to.is_utf8;
+	}
+	*bad = NULL;
+	if (buf_printf(text, "MAIL FROM:<%s>%s\n", from.text, utf8 ? " SMTPUTF8" : "") < 0)
+		return -1;
+	for (i = 0; i < n; i++)
+		if (take_address(&to, rcpt[i]) < 0 || buf_printf(text, "RCPT TO:<%s>\n", to.text) < 0)
+			return -1;
+	return 0;
+}
+
+/* Octets of a file of a Unix system, as a message wants them. *last: the octet before them, and the last of them. */
+static int
+add_lines(struct msgfile *m, const char *p, size_t n, char *last)
+{
+	while (n > 0) {
+		const char *lf = memchr(p, '\n', n);
+		size_t len = lf ? (size_t)(lf - p) : n;
+
+		if (len > 0) {
+			*last = p[len - 1];
+			if (msgfile_add(m, p, len) < 0)
+				return -1;
+		}
+		if (!lf)
+			return 0;
+		if (msgfile_add(m, *last == '\r' ? "\n" : "\r\n", *last == '\r' ? 1 : 2) < 0)
+			return -1;
+		*last = '\n';
+		p += len + 1;
+		n -= len + 1;
+	}
+	return 0;
+}
+
+/* The message by hand: fd's octets as a regular file. Its descriptor, or -1 with errno. */
+static int
+copy_message(int fd)
+{
+	struct msgfile m = { 0 };
+	char part[16384], last = '\n';
+	ssize_t r;
+	int e;
+
+	while ((r = read(fd, part, sizeof part)) != 0) {
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0 || add_lines(&m, part, (size_t)r, &last) < 0)
+			goto fail;
+	}
+	if (last != '\n' && add_lines(&m, "\n", 1, &last) < 0)
+		goto fail;
+	fd = msgfile_finish(&m);
+	if (fd >= 0)
+		return fd;
+fail:
+	e = errno;
+	msgfile_free(&m);
+	errno = e;
+	return -1;
+}
+
+/* The end of all waits: now + wait_s, or earlier where MSA_DEADLINE wants the verdict. */
+static int64_t
+deadline(const struct call *call, int64_t now_ms, int wait_s)
+{
+	int64_t most = now_ms + (int64_t)wait_s * 1000, own = stage_own_deadline(call);
+
+	return facts_get(&call->facts, "MSA_DEADLINE") && own < most ? own : most;
+}
+
+/* Replies that earlier stages put in recipients' places. */
+static int
+take_refused(struct delivery *d)
+{
+	const char *text;
+	size_t i, len;
+	int code;
+	bool last;
+
+	d->lines = d->envelope.nrcpt + d->envelope.ncopy;
+	d->reply = calloc(d->lines, sizeof *d->reply);
+	if (!d->reply)
+		return -1;
+	for (i = 0; i < d->envelope.nrcpt; i++) {
+		const char *line = d->envelope.rcpt[i].text;
+		struct reply_foreign r = { 0 };
+
+		if (d->envelope.rcpt[i].kind != ENVELOPE_REPLY)
+			continue;
+		if (!reply_line(line, strlen(line), &code, &last, &text, &len) || reply_take(&r, code, text, len) < 0)
+			return -1; /* the envelope was checked: out of memory */
+		delivery_answer(d, i, &r);
+	}
+	return 0;
+}
+
+static int
+open_chain(struct delivery *d, const struct buf *envelope)
+{
+	const struct call *call = d->call;
+	const char *why, *rcpts = facts_get(&call->facts, "MSA_RCPTS");
+
+	if (envelope) {
+		log_error(&call->log, "misuse", "sender and recipients as options, in a chain");
+		return -1;
+	}
+	if (envelope_read(&d->envelope, call->envelope, &why) < 0) {
+		log_error(&call->log, "misuse", "%s", why);
+		return -1;
+	}
+	if (d->envelope.nrcpt == 0 || facts_number(&call->facts, "MSA_RCPTS", -1) != (long long)d->envelope.nrcpt) {
+		log_error(&call->log, "misuse", "MSA_RCPTS is %s, but the envelope has %zu recipients",
+		    rcpts ? rcpts : "not set", d->envelope.nrcpt);
+		return -1;
+	}
+	d->message = call->in;
+	return 0;
+}
+
+static int
+open_by_hand(struct delivery *d, const struct buf *envelope)
+{
+	const struct call *call = d->call;
+	struct buf text = { 0 };
+	const char *why;
+
+	if (!envelope) {
+		log_error(&call->log, "misuse", "neither in a chain nor given a sender and recipients");
+		return -1;
+	}
+	if (buf_add(&text, envelope->p, envelope->len) < 0 || envelope_parse(&d->envelope, &text, &why) < 0) {
+		log_error(&call->log, "failed", "envelope:");
+		return -1;
+	}
+	d->message = copy_message(call->in);
+	if (d->message < 0) {
+		log_error(&call->log, "failed", "message:");
+		return -1;
+	}
+	return 0;
+}
+
+static void
+release(struct delivery *d)
+{
+	size_t i;
+
+	for (i = 0; d->reply && i < d->lines; i++)
+		reply_foreign_free(&d->reply[i]);
+	free(d->reply);
+	envelope_free(&d->envelope);
+	if (!d->in_chain && d->message >= 0)
+		close(d->message);
+	*d = (struct delivery){ .message = -1 };
+}
+
+int
+delivery_open(struct delivery *d, struct call *call, const struct buf *envelope, int wait_s, int *result)
+{
+	*d = (struct delivery){ .call = call, .message = -1, .start_ms = clock_ms() };
+	d->in_chain = facts_get(&call->facts, "MSA_MESSAGE") != NULL;
+	d->partial = !d->in_chain || facts_get(&call->facts, "MSA_PARTIAL");
+	d->deadline_ms = deadline(call, d->start_ms, wait_s);
+	if ((d->in_chain ? open_chain(d, envelope) : open_by_hand(d, envelope)) == 0) {
+		d->size = file_size(d->message);
+		if (d->size >= 0 && take_refused(d) == 0)
+			return 0;
+		log_error(&call->log, "failed", "message:");
+	}
+	if (d->in_chain)
+		*result = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	else
+		*result = envelope ? CHAIN_LATER : CHAIN_MISUSE;
+	release(d);
+	return -1;
+}
+
+bool
+delivery_is_pending(const struct delivery *d, size_t i)
+{
+	return d->reply[i].code == 0;
+}
+
+void
+delivery_answer(struct delivery *d, size_t i, struct reply_foreign *r)
+{
+	reply_foreign_free(&d->reply[i]);
+	d->reply[i] = *r;
+	*r = (struct reply_foreign){ 0 };
+	if (reply_translate(&d->reply[i]) < 0) {
+		reply_foreign_free(&d->reply[i]);
+		reply_set(&d->reply[i], REPLY_NO_MEMORY, NULL); /* if only its text is missing, it still counts */
+	}
+}
+
+void
+delivery_reply(struct delivery *d, size_t i, enum reply r, const char *text)
+{
+	struct reply_foreign own = { 0 };
+
+	reply_set(&own, r, text);
+	delivery_answer(d, i, &own);
+}
+
+void
+delivery_answer_all(struct delivery *d, const struct reply_foreign *r)
+{
+	struct reply_foreign copy;
+	size_t i;
+
+	for (i = 0; i < d->lines; i++)
+		if (delivery_is_pending(d, i)) {
+			reply_copy(&copy, r);
+			delivery_answer(d, i, &copy);
+		}
+}
+
+void
+delivery_reply_all(struct delivery *d, enum reply r, const char *text)
+{
+	struct reply_foreign own = { 0 };
+
+	reply_set(&own, r, text);
+	delivery_answer_all(d, &own);
+	reply_foreign_free(&own);
+}
+
+bool
+delivery_is_over(struct delivery *d)
+{
+	const struct verdict v = { .reply = d->reply, .n = d->envelope.nrcpt };
+	const struct reply_foreign *refusal;
+	bool some;
+	size_t i;
+
+	refusal = verdict_reduce(&v, &some);
+	for (i = 0; i < d->envelope.nrcpt && !delivery_is_pending(d, i); i++)
+		;
+	if (i < d->envelope.nrcpt && (d->partial || !refusal))
+		return false;
+	if (refusal) /* copies go nowhere either, when no recipient gets the message */
+		delivery_answer_all(d, refusal);
+	return true;
+}
+
+bool
+delivery_is_wanted(const struct delivery *d)
+{
+	struct pollfd p = { .fd = d->call->out };
+	const char *why = NULL;
+
+	if (clock_left(d->deadline_ms) == 0)
+		why = "the deadline has passed";
+	else if (d->in_chain && poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP | POLLNVAL))
+		why = "nobody reads the verdict";
+	if (why)
+		log_event(&d->call->log, "abandoned", "reason", why, (char *)NULL);
+	return !why;
+}
+
+enum reply
+delivery_check(const struct envelope_line *line, uint32_t caps, char text[DELIVERY_TEXT_MAX])
+{
+	const char *s = line->params, *end = s + strlen(s), *key, *value;
+	size_t keylen, valuelen, i;
+
+	*text = '\0';
+	for (i = 0; i < line->path_len; i++)
+		if ((unsigned char)line->path[i] > 127 && !(caps & CAP_SMTPUTF8))
+			return REPLY_NON_ASCII;
+	while (param_next(&s, end, &key, &keylen, &value, &valuelen) > 0) {
+		enum param p = param_find(key, keylen, PARAM_OF_MAIL | PARAM_OF_RCPT);
+
+		if (p == PARAM_BODY) {
+			const uint32_t both = CAP_BINARYMIME | CAP_CHUNKING; /* RFC 3030 3 */
+
+			if (valuelen == 10 && strncasecmp(value, "BINARYMIME", 10) == 0 && (caps & both) != both)
+				return REPLY_NO_BINARY;
+			continue;
+		}
+		if (p == PARAM_SIZE || p == PARAM_AUTH || (p != PARAM_UNKNOWN && param_cap(p) & caps))
+			continue; /* RFC 4954 5: where AUTH is not offered its parameter falls away */
+		if (p == PARAM_SMTPUTF8)
+			return REPLY_NON_ASCII;
+		if (p == PARAM_REQUIRETLS)
+			return REPLY_NO_REQUIRETLS;
+		snprintf(text, DELIVERY_TEXT_MAX, "Next server does not support %.*s", (int)(keylen < 64 ? keylen : 64), key);
+		return REPLY_NOT_HONOURED;
+	}
+	return REPLY_OK;
+}
+
+/* One line for each recipient that was refused, and for each copy. */
+static void
+log_lines(const struct delivery *d)
+{
+	char reply[300], rcpt[ADDR_MAILBOX_MAX + 1];
+	size_t i;
+
+	for (i = 0; i < d->lines; i++) {
+		const struct envelope_line *l = &d->envelope.rcpt[i];
+		const struct reply_foreign *r = &d->reply[i];
+
+		if (l->kind == ENVELOPE_RCPT && r->code < 300)
+			continue;
+		snprintf(reply, sizeof reply, "%d%s%s%s%s", r->code, *r->enhanced ? " " : "", r->enhanced,
+		    r->text && *r->text ? " " : "", r->text ? r->text : "");
+		snprintf(rcpt, sizeof rcpt, "%.*s", (int)l->path_len, l->path ? l->path : "");
+		log_event(&d->call->log, l->kind == ENVELOPE_COPY ? "copy" : "refused", "rcpt",
+		    l->kind == ENVELOPE_REPLY ? NULL : rcpt, "reply", reply, (char *)NULL);
+	}
+}
+
+/* By hand: a reply a line, as a person reads it. */
+static int
+print(const struct delivery *d, struct buf *text)
+{
+	size_t i, to = 0;
+
+	for (i = 0; i < text->len; i++)
+		if (text->p[i] != '\r')
+			text->p[to++] = text->p[i];
+	return file_write(d->call->out, text->p, to);
+}
+
+int
+delivery_close(struct delivery *d, const char *to)
+{
+	const struct verdict v = { .reply = d->reply, .n = d->envelope.nrcpt };
+	const struct reply_foreign *worst;
+	const struct log *log = &d->call->log;
+	char rcpts[24], accepted[24], ms[24], code[24];
+	struct buf text = { 0 };
+	size_t i, yes = 0;
+	bool mixed;
+	int result;
+
+	delivery_reply_all(d, REPLY_LOCAL_ERROR, NULL); /* a yes is never implied */
+	worst = verdict_reduce(&v, &mixed);
+	result = !worst || (mixed && d->in_chain) ? CHAIN_DONE : worst->code < 500 ? CHAIN_LATER : CHAIN_REFUSED;
+	log_lines(d);
+	for (i = 0; i < v.n; i++)
+		yes += v.reply[i].code < 300;
+	snprintf(rcpts, sizeof rcpts, "%zu", v.n);
+	snprintf(accepted, sizeof accepted, "%zu", yes);
+	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - d->start_ms));
+	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);
+	log_event(log, "done", "to", to, "rcpts", rcpts, "accepted", accepted, "ms", ms, "code", code, (char *)NULL);
+	if (verdict_text(&text, &v) < 0) {
+		log_error(log, "failed", "verdict: out of memory");
+		result = d->in_chain ? stage_verdict(d->call, REPLY_NO_MEMORY, NULL) : CHAIN_LATER;
+	} else if ((d->in_chain ? stage_answer(d->call, &text) : print(d, &text)) < 0) {
+		log_error(log, "failed", "verdict:");
+		result = CHAIN_LATER;
+	}
+	buf_free(&text);
+	release(d);
+	return result;
+}

@@ -1,0 +1,339 @@
+/* ISC licence, see LICENSE. */
+#include "mail/addrlist.h"
+
+#include <string.h>
+
+static bool
+is_atext(char c) /* RFC 5322 3.2.3, RFC 6532 3.2 */
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c && strchr("!#$%&'*+-/=?^_`{|}~", c)) || (unsigned char)c > 127;
+}
+
+/* White space at i: a field's value holds CR LF only where it is folded, the rest would be another field. */
+static bool
+is_space(const char *s, size_t i, size_t end)
+{
+	return s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || (s[i] == '\r' && i + 1 < end && s[i + 1] == '\n');
+}
+
+/* What may not even stand in a comment or between quotes, unless behind a backslash. */
+static bool
+is_never(const char *s, size_t i, size_t end)
+{
+	return s[i] == '\0' || (s[i] == '\r' && !is_space(s, i, end));
+}
+
+/* Behind white space and comments, which nest. false: a comment has no end. */
+static bool
+skip_cfws(const char *s, size_t *pos, size_t end)
+{
+	size_t depth = 0, i;
+
+	for (i = *pos; i < end; i++) {
+		if (depth > 0 && s[i] == '\\')
+			i++;
+		else if (s[i] == '(')
+			depth++;
+		else if (depth > 0 && s[i] == ')')
+			depth--;
+		else if (depth > 0 ? is_never(s, i, end) : !is_space(s, i, end))
+			break;
+	}
+	*pos = i < end ? i : end;
+	return depth == 0;
+}
+
+/* Behind a quoted string, or a domain literal, that begins at *pos. false: it has no end. */
+static bool
+skip_quoted(const char *s, size_t *pos, size_t end, char close)
+{
+	size_t i;
+
+	for (i = *pos + 1; i < end && s[i] != close; i++) {
+		if (s[i] == '\\')
+			i++;
+		else if (is_never(s, i, end) || (close == ']' && s[i] == '['))
+			break;
+	}
+	*pos = i < end ? i : end;
+	if (i >= end || s[i] != close)
+		return false;
+	*pos = i + 1;
+	return true;
+}
+
+static char
+peek(const struct addrlist *l)
+{
+	return l->pos < l->end ? l->text[l->pos] : '\0';
+}
+
+static bool
+skip(struct addrlist *l)
+{
+	return skip_cfws(l->text, &l->pos, l->end);
+}
+
+/* Words and dots: what a display name and a local part have in common; which of them it is shows what comes behind. */
+struct words {
+	size_t begin, end; /* from the first word to behind the last word or dot */
+	bool is_phrase, is_local;
+};
+
+static bool
+read_words(struct addrlist *l, struct words *w)
+{
+	bool after_word = false;
+
+	*w = (struct words){ .begin = l->pos, .end = l->pos, .is_phrase = peek(l) != '.', .is_local = true };
+	for (;;) {
+		char c = peek(l);
+
+		if (c == '.') {
+			w->is_local &= after_word;
+			after_word = false;
+			l->pos++;
+		} else if (c == '"' || is_atext(c)) {
+			w->is_local &= !after_word;
+			after_word = true;
+			if (c == '"') {
+				if (!skip_quoted(l->text, &l->pos, l->end, '"'))
+					return false;
+			} else
+				while (is_atext(peek(l)))
+					l->pos++;
+		} else
+			break;
+		w->end = l->pos;
+		if (!skip(l))
+			return false;
+	}
+	w->is_phrase &= w->end > w->begin;
+	w->is_local &= after_word && addr_is_utf8(l->text + w->begin, w->end - w->begin);
+	return true;
+}
+
+/* A domain, behind its '@'; white space and comments behind it are skipped. */
+static bool
+read_domain(struct addrlist *l, struct addrlist_item *m)
+{
+	if (!skip(l))
+		return false;
+	m->domain = l->pos;
+	m->labels = 0;
+	m->is_literal = peek(l) == '[';
+	if (m->is_literal) {
+		m->label = l->pos;
+		m->labels = 1;
+		if (!skip_quoted(l->text, &l->pos, l->end, ']'))
+			return false;
+		m->domain_end = l->pos;
+	} else
+		for (;;) {
+			m->label = l->pos;
+			m->labels++;
+			while (is_atext(peek(l)))
+				l->pos++;
+			if (l->pos == m->label)
+				return false;
+			m->domain_end = l->pos;
+			if (!skip(l))
+				return false;
+			if (peek(l) != '.')
+				break;
+			l->pos++;
+			if (!skip(l))
+				return false;
+		}
+	return addr_is_utf8(l->text + m->domain, m->domain_end - m->domain) && skip(l);
+}
+
+/* RFC 5322 4.4: obs-route, "@a,,@b:". */
+static bool
+read_route(struct addrlist *l, bool *was)
+{
+	struct addrlist_item ignored;
+	size_t begin = l->pos;
+
+	*was = false;
+	for (;;) {
+		char c = peek(l);
+
+		if (c == '@') {
+			*was = true;
+			l->pos++;
+			if (!read_domain(l, &ignored))
+				return false;
+			if (peek(l) != ',' && peek(l) != ':')
+				return false;
+		} else if (c == ',') {
+			l->pos++;
+			if (!skip(l))
+				return false;
+		} else
+			break;
+	}
+	if (!*was)
+		return l->pos == begin;
+	if (peek(l) != ':')
+		return false;
+	l->pos++;
+	return skip(l);
+}
+
+/* "@domain" where there is one, behind the local part w. */
+static bool
+read_address(struct addrlist *l, const struct words *w, struct addrlist_item *m)
+{
+	if (!w->is_local)
+		return false;
+	m->local = w->begin;
+	m->local_end = w->end;
+	if (peek(l) != '@')
+		return true;
+	l->pos++;
+	return read_domain(l, m);
+}
+
+/* Behind '<'. */
+static bool
+read_angle(struct addrlist *l, struct addrlist_item *m)
+{
+	struct words w;
+	bool route;
+
+	if (!skip(l) || !read_route(l, &route) || !read_words(l, &w) || !read_address(l, &w, m) || peek(l) != '>' ||
+	    (route && m->labels == 0))
+		return false;
+	l->pos++;
+	return skip(l);
+}
+
+void
+addrlist_begin(struct addrlist *list, const char *text, size_t begin, size_t end)
+{
+	*list = (struct addrlist){ .text = text, .pos = begin, .end = end };
+}
+
+/* What may follow an address: a comma, the end of the group, the end. */
+static bool
+at_separator(const struct addrlist *l)
+{
+	return l->pos == l->end || peek(l) == ',' || (l->in_group && peek(l) == ';');
+}
+
+enum addrlist_result
+addrlist_next(struct addrlist *l, struct addrlist_item *m)
+{
+	struct words w;
+
+	for (;;) {
+		if (!skip(l))
+			return ADDRLIST_BAD;
+		if (l->pos == l->end)
+			return l->in_group ? ADDRLIST_BAD : ADDRLIST_END;
+		*m = (struct addrlist_item){ .in_group = l->in_group };
+		if (peek(l) == ',') {
+			l->pos++;
+			continue;
+		}
+		if (peek(l) == ';' && l->in_group) {
+			l->in_group = false;
+			l->pos++;
+			if (!skip(l) || !at_separator(l))
+				return ADDRLIST_BAD;
+			continue;
+		}
+		if (!read_words(l, &w))
+			return ADDRLIST_BAD;
+		if (peek(l) == ':' && !l->in_group && w.is_phrase) {
+			l->in_group = true;
+			l->addresses++;
+			l->pos++;
+			continue;
+		}
+		if (peek(l) == '<' && (w.is_phrase || w.begin == w.end)) {
+			m->name = w.begin;
+			m->name_end = w.end;
+			l->pos++;
+			if (!read_angle(l, m))
+				return ADDRLIST_BAD;
+		} else if (!read_address(l, &w, m))
+			return ADDRLIST_BAD;
+		if (!at_separator(l))
+			return ADDRLIST_BAD;
+		l->addresses += !l->in_group;
+		return ADDRLIST_BOX;
+	}
+}
+
+/* What addrlist_addr builds: a path with the local part in quotes. addr_path makes it canonical. */
+struct path {
+	char text[2 * ADDR_LOCAL_MAX + ADDR_DOMAIN_MAX + 8];
+	size_t len;
+	bool full;
+};
+
+static void
+put(struct path *p, char c)
+{
+	if (p->len < sizeof p->text)
+		p->text[p->len++] = c;
+	else
+		p->full = true;
+}
+
+/* text[i..end), a local part or domain, without comments, white space outside of quotes, folding, and quotes. */
+static void
+put_plain(struct path *p, const char *s, size_t i, size_t end, bool quote)
+{
+	bool quoted = false;
+
+	while (i < end && !p->full) {
+		if (!quoted && (s[i] == '(' || is_space(s, i, end))) {
+			skip_cfws(s, &i, end);
+			continue;
+		}
+		if (quote && s[i] == '"') {
+			quoted = !quoted;
+			i++;
+			continue;
+		}
+		if (s[i] == '\\' && i + 1 < end)
+			i++;
+		else if (s[i] == '\n' || s[i] == '\r') { /* folding inside of quotes */
+			i++;
+			continue;
+		}
+		if (quote && (s[i] == '"' || s[i] == '\\'))
+			put(p, '\\');
+		put(p, s[i++]);
+	}
+}
+
+int
+addrlist_addr(const char *text, const struct addrlist_item *m, struct addr *a)
+{
+	struct path p = { .len = 0 };
+	size_t used;
+
+	put(&p, '<');
+	put(&p, '"');
+	put_plain(&p, text, m->local, m->local_end, true);
+	put(&p, '"');
+	if (m->labels > 0) {
+		put(&p, '@');
+		put_plain(&p, text, m->domain, m->domain_end, false);
+	}
+	put(&p, '>');
+	return !p.full && addr_path(p.text, p.len, a, &used) == 0 && used == p.len ? 0 : -1;
+}
+
+bool
+addrlist_is_blank(const char *text, size_t begin, size_t end)
+{
+	while (begin < end && is_space(text, begin, end))
+		begin++;
+	return begin == end;
+}

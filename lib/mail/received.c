@@ -1,0 +1,441 @@
+/* ISC licence, see LICENSE. */
+#include "mail/received.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "chain/limits.h"
+#include "smtp/addr.h"
+#include "chain/offer.h"
+
+#include "smtp/param.h"
+
+enum {
+	TAB = 8,
+	ID_CLAUSE_MAX = 64,     /* octets of an id that is not ours; ours have 14 */
+	LITERAL_MAX = 64,       /* "[IPv6:" address "]" */
+	READ_CHUNK = 4096,
+};
+
+/* IANA's TLS Cipher Suites registry, by OpenSSL's names. Only suites that TLS 1.2 and 1.3 servers still agree to. */
+static const struct {
+	const char *openssl, *iana;
+} ciphers[] = {
+	{ "TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256" },
+	{ "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384" },
+	{ "TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256" },
+	{ "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_SHA256" },
+	{ "TLS_AES_128_CCM_8_SHA256", "TLS_AES_128_CCM_8_SHA256" },
+	{ "ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" },
+	{ "ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" },
+	{ "ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256" },
+	{ "ECDHE-ECDSA-AES128-CCM", "TLS_ECDHE_ECDSA_WITH_AES_128_CCM" },
+	{ "ECDHE-ECDSA-AES256-CCM", "TLS_ECDHE_ECDSA_WITH_AES_256_CCM" },
+	{ "ECDHE-ECDSA-AES128-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256" },
+	{ "ECDHE-ECDSA-AES256-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384" },
+	{ "ECDHE-ECDSA-AES128-SHA", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA" },
+	{ "ECDHE-ECDSA-AES256-SHA", "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA" },
+	{ "ECDHE-RSA-AES128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" },
+	{ "ECDHE-RSA-AES256-GCM-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" },
+	{ "ECDHE-RSA-CHACHA20-POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256" },
+	{ "ECDHE-RSA-AES128-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256" },
+	{ "ECDHE-RSA-AES256-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384" },
+	{ "ECDHE-RSA-AES128-SHA", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA" },
+	{ "ECDHE-RSA-AES256-SHA", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA" },
+	{ "DHE-RSA-AES128-GCM-SHA256", "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256" },
+	{ "DHE-RSA-AES256-GCM-SHA384", "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384" },
+	{ "DHE-RSA-CHACHA20-POLY1305", "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256" },
+	{ "DHE-RSA-AES128-SHA256", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256" },
+	{ "DHE-RSA-AES256-SHA256", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256" },
+	{ "DHE-RSA-AES128-SHA", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA" },
+	{ "DHE-RSA-AES256-SHA", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA" },
+	{ "AES128-GCM-SHA256", "TLS_RSA_WITH_AES_128_GCM_SHA256" },
+	{ "AES256-GCM-SHA384", "TLS_RSA_WITH_AES_256_GCM_SHA384" },
+	{ "AES128-SHA256", "TLS_RSA_WITH_AES_128_CBC_SHA256" },
+	{ "AES256-SHA256", "TLS_RSA_WITH_AES_256_CBC_SHA256" },
+	{ "AES128-SHA", "TLS_RSA_WITH_AES_128_CBC_SHA" },
+	{ "AES256-SHA", "TLS_RSA_WITH_AES_256_CBC_SHA" },
+};
+
+const char *
+received_cipher(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof ciphers / sizeof *ciphers; i++)
+		if (strcmp(ciphers[i].openssl, name) == 0)
+			return ciphers[i].iana;
+	return NULL;
+}
+
+/* The client announced internationalized mail, RFC 6531 3.4. */
+static bool
+is_utf8_mail(const struct envelope *e)
+{
+	const char *value;
+	size_t len;
+
+	return e && envelope_param(&e->mail, PARAM_SMTPUTF8, &value, &len);
+}
+
+const char *
+received_keyword(const struct facts *f, const struct envelope *e)
+{
+	/* Spelt out, so that nothing unregistered can be composed. By bits: 4 UTF8, 2 S, 1 A. */
+	static const char *const esmtp[] = { "ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA", "UTF8SMTP", "UTF8SMTPA",
+		"UTF8SMTPS", "UTF8SMTPSA" };
+	static const char *const lmtp[] = { "LMTP", "LMTPA", "LMTPS", "LMTPSA", "UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS",
+		"UTF8LMTPSA" };
+	const char *verb = facts_get(f, "MSA_VERB");
+	int bits = 4 * is_utf8_mail(e) + 2 * facts_is_tls(f) + facts_is_authenticated(f);
+
+	if (verb ? strcmp(verb, "LHLO") == 0 : facts_is_lmtp(f))
+		return lmtp[bits];
+	if (verb && strcmp(verb, "EHLO") == 0)
+		return esmtp[bits];
+	return "SMTP"; /* RFC 3848 1 defines S and A for the extended protocols only */
+}
+
+/* A field being folded. */
+struct fold {
+	struct buf *out;
+	const char *eol;
+	size_t column;
+	bool fresh; /* at the start of a continuation line: no space is needed */
+	bool failed;
+};
+
+static void
+put(struct fold *f, const char *s, size_t n)
+{
+	if (buf_add(f->out, s, n) < 0)
+		f->failed = true;
+	f->column += n;
+	f->fresh = false;
+}
+
+static void
+line(struct fold *f)
+{
+	if (f->fresh)
+		return;
+	put(f, f->eol, strlen(f->eol));
+	put(f, "\t", 1);
+	f->column = TAB;
+	f->fresh = true;
+}
+
+/* n columns more, with the space in front and ");" behind, stay on the line. */
+static bool
+fits(const struct fold *f, size_t n)
+{
+	return f->column + n + 3 <= RECEIVED_COLUMNS;
+}
+
+/* White space, or a new line for a word of n octets. */
+static void
+gap(struct fold *f, size_t n)
+{
+	if (!fits(f, n))
+		line(f);
+	if (!f->fresh)
+		put(f, " ", 1);
+}
+
+static void
+word(struct fold *f, const char *s)
+{
+	gap(f, strlen(s));
+	put(f, s, strlen(s));
+}
+
+/* A name and its value, on one line where they have room on any. */
+static void
+clause(struct fold *f, const char *name, const char *value)
+{
+	struct fold next = { .column = TAB };
+	size_t n = strlen(name) + 1 + strlen(value);
+
+	if (!fits(f, n) && fits(&next, n))
+		line(f);
+	word(f, name);
+	word(f, value);
+}
+
+/*
+ * A comment of what a peer chose, at most max octets of it with their escapes: RFC 5322 3.2.2's ctext, the rest quoted
+ * or "?". Runs of spaces become one, so that a fold never leaves a line of nothing.
+ */
+static void
+comment(struct fold *f, const char *label, const char *s, size_t max)
+{
+	char part[2 * CHAIN_TEXT_MAX + 2];
+	size_t n;
+	char open[32];
+
+	snprintf(open, sizeof open, "(%s", label);
+	word(f, open);
+	for (;;) {
+		n = 0;
+		while (*s == ' ')
+			s++;
+		for (; *s && *s != ' ' && n + 2 < sizeof part; s++) {
+			bool quote = *s == '(' || *s == ')' || *s == '\\';
+
+			if (max < (quote ? 2 : 1)) {
+				s = "";
+				break;
+			}
+			if (quote)
+				part[n++] = '\\';
+			part[n++] = *s < ' ' || *s > '~' ? '?' : *s;
+			max -= quote ? 2 : 1;
+		}
+		if (n == 0)
+			break;
+		gap(f, n);
+		put(f, part, n);
+		if (max > 0)
+			max--; /* the space */
+	}
+	put(f, ")", 1);
+}
+
+static bool
+is_ascii(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s > 127)
+			return false;
+	return true;
+}
+
+/* A domain as a header may hold it: ASCII even with SMTPUTF8, RFC 6531 3.7.1. */
+static bool
+is_domain(const char *s)
+{
+	return s && is_ascii(s) && addr_is_domain(s, strlen(s));
+}
+
+static bool
+is_literal(const char *s)
+{
+	char box[ADDR_MAILBOX_MAX + 1];
+	struct addr a;
+
+	if (!s || *s != '[' || snprintf(box, sizeof box, "x@%s", s) >= (int)sizeof box)
+		return false;
+	return addr_mailbox(box, strlen(box), &a) == 0;
+}
+
+/* An address as RFC 5321 4.1.3's literal; false: it is none. An IPv4-mapped one is IPv4, a zone is our own affair. */
+static bool
+literal(char out[LITERAL_MAX], const char *ip)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in_addr v4;
+	struct in6_addr v6;
+	size_t n = ip ? strcspn(ip, "%") : 0;
+
+	if (n == 0 || n >= sizeof text)
+		return false;
+	memcpy(text, ip, n);
+	text[n] = '\0';
+	if (inet_pton(AF_INET6, text, &v6) == 1) {
+		if (!IN6_IS_ADDR_V4MAPPED(&v6)) {
+			inet_ntop(AF_INET6, &v6, text, sizeof text);
+			snprintf(out, LITERAL_MAX, "[IPv6:%s]", text);
+			return true;
+		}
+		memcpy(&v4, v6.s6_addr + 12, 4);
+	} else if (inet_pton(AF_INET, text, &v4) != 1)
+		return false;
+	inet_ntop(AF_INET, &v4, text, sizeof text);
+	snprintf(out, LITERAL_MAX, "[%s]", text);
+	return true;
+}
+
+/*
+ * RFC 5321 4.4's From-domain. Its Extended-Domain takes a domain, or an address literal that TCP-info follows; where
+ * the client gave neither it is "unknown", and what it gave stands in a comment.
+ */
+static void
+from(struct fold *f, const struct facts *facts)
+{
+	const char *helo = facts_get(facts, "MSA_HELO"), *name = facts_get(facts, "TCPREMOTEHOST");
+	char ip[LITERAL_MAX], info[LITERAL_MAX + ADDR_DOMAIN_MAX + 4];
+	bool has_ip = literal(ip, facts_get(facts, "TCPREMOTEIP"));
+	bool said = is_domain(helo) || (is_literal(helo) && has_ip);
+
+	clause(f, "from", said ? helo : "unknown");
+	if (has_ip && is_domain(name)) {
+		snprintf(info, sizeof info, "(%s", name);
+		word(f, info);
+		snprintf(info, sizeof info, "%s)", ip);
+		word(f, info);
+	} else if (has_ip) {
+		snprintf(info, sizeof info, "(%s)", ip);
+		word(f, info);
+	}
+	if (has_ip && name && *name && !is_domain(name))
+		comment(f, "name", name, CHAIN_TEXT_MAX);
+	if (helo && *helo && !said)
+		comment(f, "HELO", helo, CHAIN_TEXT_MAX);
+}
+
+static void
+by(struct fold *f, const struct facts *facts)
+{
+	char buf[256], info[ADDR_DOMAIN_MAX + 4];
+	const char *host = offer_host(facts, buf, sizeof buf);
+
+	if (is_literal(host)) {
+		clause(f, "by", host);
+		snprintf(info, sizeof info, "(%s)", host);
+		word(f, info);
+	} else if (is_domain(host))
+		clause(f, "by", host);
+	else {
+		clause(f, "by", "unknown");
+		comment(f, "host", host, CHAIN_TEXT_MAX);
+	}
+}
+
+static bool
+is_atom(const char *s)
+{
+	size_t i;
+
+	for (i = 0; s[i]; i++)
+		if (s[i] <= ' ' || s[i] > '~' || strchr("()<>[]:;@\\,.\"", s[i]))
+			return false;
+	return i > 0 && i <= ID_CLAUSE_MAX;
+}
+
+/*
+ * The For clause, only for a single recipient: it would tell each of several about another. Its Path needs a domain,
+ * and ASCII unless the message is internationalized (RFC 6531 3.7.3).
+ */
+static void
+recipient(struct fold *f, const struct envelope *e)
+{
+	char path[ADDR_MAILBOX_MAX + 3];
+	struct addr a;
+
+	if (!e || e->nrcpt != 1 || e->rcpt[0].kind != ENVELOPE_RCPT)
+		return;
+	if (addr_mailbox(e->rcpt[0].path, e->rcpt[0].path_len, &a) < 0 || (a.is_utf8 && !is_utf8_mail(e)))
+		return;
+	snprintf(path, sizeof path, "<%s>", a.text);
+	clause(f, "for", path);
+}
+
+int
+received_add(struct buf *out, const struct facts *facts, const struct envelope *e, time_t now, int options,
+    const char *eol)
+{
+	struct fold f = { .out = out, .eol = eol };
+	const char *id = facts_get(facts, "MSA_MESSAGE");
+	const char *cipher = facts_is_tls(facts) ? facts_get(facts, "SSL_CIPHER") : NULL;
+	const char *subject = facts_is_tls(facts) ? facts_get(facts, "SSL_PEER_CERT_SUBJECT") : NULL;
+	size_t was = out->len;
+	char date[CLOCK_DATE_MAX];
+
+	if (cipher)
+		cipher = received_cipher(cipher);
+	put(&f, "Received: ", strlen("Received: "));
+	f.fresh = true; /* no line break here: a first line with nothing on it is legal, and not every reader takes it */
+	if (options & RECEIVED_PRIVATE)
+		clause(&f, "from", "unknown");
+	else
+		from(&f, facts);
+	line(&f);
+	by(&f, facts);
+	clause(&f, "with", received_keyword(facts, e));
+	if (id && is_atom(id))
+		clause(&f, "id", id);
+	recipient(&f, e);
+	if (cipher)
+		clause(&f, "tls", cipher); /* RFC 8314 7.4: an Additional-Registered-Clause, behind For */
+	if (options & RECEIVED_SUBJECT && subject && *subject)
+		comment(&f, "certificate", subject, RECEIVED_SUBJECT_MAX);
+	put(&f, ";", 1);
+	clock_date(date, sizeof date, now);
+	line(&f);
+	put(&f, date, strlen(date));
+	put(&f, eol, strlen(eol));
+	if (f.failed) {
+		out->len = was;
+		errno = ENOMEM;
+		return -1;
+	}
+	return 0;
+}
+
+/* One octet at a time: where in a line of the header we are. */
+struct scan {
+	size_t seen;    /* octets of the line, CR not counted */
+	size_t matched; /* octets of "received" at its start */
+	bool dead;      /* it is another field's */
+	long count;
+};
+
+/* false: the header is at its end. */
+static bool
+scan(struct scan *s, char c)
+{
+	static const char name[] = "received";
+
+	if (c == '\n') {
+		bool more = s->seen > 0;
+
+		*s = (struct scan){ .count = s->count };
+		return more;
+	}
+	if (c != '\r')
+		s->seen++;
+	if (s->dead)
+		return true;
+	if (s->matched < strlen(name)) {
+		if (c == name[s->matched] || c == name[s->matched] - 'a' + 'A')
+			s->matched++;
+		else
+			s->dead = true;
+	} else if (c == ':') {
+		s->count++;
+		s->dead = true;
+	} else if (c != ' ' && c != '\t') /* RFC 5322 4.5 lets white space stand there */
+		s->dead = true;
+	return true;
+}
+
+long
+received_count(int fd, bool *joins)
+{
+	struct scan s = { 0 };
+	char chunk[READ_CHUNK]; /* usually all of the header */
+	off_t off = 0;
+	ssize_t r, i;
+
+	*joins = false;
+	for (;;) {
+		r = pread(fd, chunk, sizeof chunk, off);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return r < 0 ? -1 : s.count;
+		if (off == 0)
+			*joins = chunk[0] == ' ' || chunk[0] == '\t';
+		for (i = 0; i < r; i++)
+			if (!scan(&s, chunk[i]))
+				return s.count;
+		off += r;
+	}
+}

@@ -1,0 +1,164 @@
+/* ISC licence, see LICENSE. */
+#include "smtp/ehlo.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "smtp/param.h"
+
+/* Keyword, bit, and where in struct ehlo its parameters are kept (0: it has none that count). */
+static const struct {
+	const char *keyword;
+	enum cap cap;
+	size_t offset, cap_len;
+} table[] = {
+#define WITH(member) offsetof(struct ehlo, member), sizeof((struct ehlo *)0)->member
+	{ "PIPELINING", CAP_PIPELINING, 0, 0 },
+	{ "SIZE", CAP_SIZE, 0, 0 },
+	{ "8BITMIME", CAP_8BITMIME, 0, 0 },
+	{ "ENHANCEDSTATUSCODES", CAP_ENHANCEDSTATUSCODES, 0, 0 },
+	{ "PRDR", CAP_PRDR, 0, 0 },
+	{ "LIMITS", CAP_LIMITS, WITH(limits) },
+	{ "CHUNKING", CAP_CHUNKING, 0, 0 },
+	{ "BINARYMIME", CAP_BINARYMIME, 0, 0 },
+	{ "DSN", CAP_DSN, 0, 0 },
+	{ "SMTPUTF8", CAP_SMTPUTF8, 0, 0 },
+	{ "DELIVERBY", CAP_DELIVERBY, WITH(deliverby) },
+	{ "MT-PRIORITY", CAP_MT_PRIORITY, WITH(mt_priority) },
+	{ "REQUIRETLS", CAP_REQUIRETLS, 0, 0 },
+	{ "NO-SOLICITING", CAP_NO_SOLICITING, WITH(no_soliciting) },
+	{ "FUTURERELEASE", CAP_FUTURERELEASE, WITH(futurerelease) },
+	{ "MTRK", CAP_MTRK, 0, 0 },
+	{ "STARTTLS", CAP_STARTTLS, 0, 0 },
+	{ "AUTH", CAP_AUTH, WITH(auth) },
+#undef WITH
+};
+
+enum { TABLE = sizeof table / sizeof *table };
+
+void
+ehlo_take(struct ehlo *e, const char *text, size_t len)
+{
+	size_t key = 0, i;
+
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\r'))
+		len--;
+	while (key < len && text[key] != ' ')
+		key++;
+	for (i = 0; i < TABLE; i++)
+		if (strlen(table[i].keyword) == key && strncasecmp(table[i].keyword, text, key) == 0)
+			break;
+	if (i == TABLE)
+		return;
+	e->caps |= table[i].cap;
+	text += key;
+	len -= key;
+	while (len > 0 && *text == ' ') {
+		text++;
+		len--;
+	}
+	if (table[i].cap == CAP_SIZE) {
+		e->size = 0;
+		for (i = 0; i < len && i < 18 && text[i] >= '0' && text[i] <= '9'; i++)
+			e->size = e->size * 10 + (text[i] - '0');
+	} else if (table[i].cap_len > 0)
+		snprintf((char *)e + table[i].offset, table[i].cap_len, "%.*s", (int)len, text);
+}
+
+void
+ehlo_take_list(struct ehlo *e, const char *s)
+{
+	while (*s) {
+		size_t n = strcspn(s, "\n,");
+
+		ehlo_take(e, s, n);
+		s += n + (s[n] != '\0');
+	}
+}
+
+/* The word at the start of s, behind what separates words; its length, 0: there is none. */
+static size_t
+word(const char **s, const char *end)
+{
+	const char *p = *s;
+
+	while (p < end && (*p == ' ' || *p == ','))
+		p++;
+	for (*s = p; p < end && *p != ' ' && *p != ','; p++)
+		;
+	return (size_t)(p - *s);
+}
+
+int
+ehlo_refuse(struct ehlo *e, const char *s, size_t len)
+{
+	const char *end = s + len;
+	size_t n, at;
+
+	for (; (n = word(&s, end)) > 0; s += n) {
+		if (ehlo_is_refused(e, s, n))
+			continue;
+		at = strlen(e->no_soliciting);
+		if (param_check(PARAM_SOLICIT, s, n) < 0 || at + 1 + n > EHLO_WORDS_MAX)
+			return -1;
+		snprintf(e->no_soliciting + at, sizeof e->no_soliciting - at, "%s%.*s", at > 0 ? "," : "", (int)n, s);
+	}
+	return 0;
+}
+
+bool
+ehlo_is_refused(const struct ehlo *e, const char *list, size_t len)
+{
+	const char *end = list + len, *ours_end = e->no_soliciting + strlen(e->no_soliciting), *own;
+	size_t n, k;
+
+	for (; (n = word(&list, end)) > 0; list += n)
+		for (own = e->no_soliciting; (k = word(&own, ours_end)) > 0; own += k)
+			if (k == n && strncasecmp(own, list, n) == 0)
+				return true;
+	return false;
+}
+
+/* One keyword with its parameters. */
+static int
+keyword(struct buf *out, const struct ehlo *e, size_t i)
+{
+	const char *param = table[i].cap_len > 0 ? (const char *)e + table[i].offset : "";
+
+	if (table[i].cap == CAP_SIZE && e->size > 0)
+		return buf_printf(out, "SIZE %lld", e->size);
+	return buf_printf(out, "%s%s%s", table[i].keyword, *param ? " " : "", param);
+}
+
+int
+ehlo_reply(struct buf *out, const struct ehlo *e, const char *host)
+{
+	uint32_t left = e->caps;
+	size_t i, was = out->len;
+
+	if (buf_printf(out, "250%c%s\r\n", left ? '-' : ' ', host) < 0)
+		goto fail;
+	for (i = 0; i < TABLE; i++) {
+		if (!(left & table[i].cap))
+			continue;
+		left &= ~(uint32_t)table[i].cap;
+		if (buf_puts(out, left ? "250-" : "250 ") < 0 || keyword(out, e, i) < 0 || buf_puts(out, "\r\n") < 0)
+			goto fail;
+	}
+	return 0;
+fail:
+	out->len = was;
+	return -1;
+}
+
+int
+ehlo_keywords(struct buf *out, const struct ehlo *e)
+{
+	size_t i;
+
+	for (i = 0; i < TABLE; i++)
+		if (e->caps & table[i].cap && (keyword(out, e, i) < 0 || buf_puts(out, "\n") < 0))
+			return -1;
+	return 0;
+}

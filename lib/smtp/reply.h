@@ -1,0 +1,161 @@
+/* ISC licence, see LICENSE. */
+#ifndef MSA_SMTP_REPLY_H
+#define MSA_SMTP_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "smtp/verb.h"
+
+/*
+ * Every reply of ours, once: symbol, code (RFC 5321 4.2), enhanced status code (RFC 3463; "" where RFC 2034 4 wants
+ * none) and text. A text never names a user, a table, a path or a backend.
+ */
+#define REPLY_TABLE(X) \
+	X(REPLY_OK,              250, "2.0.0", "Ok") \
+	X(REPLY_SENDER_OK,       250, "2.1.0", "Sender ok") \
+	X(REPLY_RCPT_OK,         250, "2.1.5", "Recipient ok") \
+	X(REPLY_REPORTED,        250, "2.0.0", "Not delivered, and reported as asked for") \
+	X(REPLY_DELIVERED,       250, "2.0.0", "Delivered") \
+	X(REPLY_BYE,             221, "2.0.0", "Bye") \
+	X(REPLY_HELP,            214, "2.0.0", "See RFC 6409 and RFC 5321") \
+	X(REPLY_AUTHENTICATED,   235, "2.7.0", "Authentication succeeded") \
+	X(REPLY_START_TLS,       220, "2.0.0", "Ready to start TLS") \
+	X(REPLY_VRFY,            252, "2.5.0", "Cannot verify, but will accept the message and attempt delivery") \
+	X(REPLY_START_DATA,      354, "",      "End data with <CR><LF>.<CR><LF>") \
+	X(REPLY_EACH,            353, "",      "Each recipient's own reply follows, then one for the message") \
+	X(REPLY_SHUTDOWN,        421, "4.3.2", "Service not available, closing the connection") \
+	X(REPLY_TROUBLE,         421, "4.3.0", "Local trouble, closing the connection") \
+	X(REPLY_TIMEOUT,         421, "4.4.2", "Waited too long, closing the connection") \
+	X(REPLY_CHUNK_LENGTH,    421, "4.5.4", "Cannot tell the chunk's length, closing the connection") \
+	X(REPLY_TOO_MANY_ERRORS, 421, "4.7.0", "Too many errors, closing the connection") \
+	X(REPLY_TOO_MANY_COMMANDS, 421, "4.7.0", "Too many commands without a message, closing the connection") \
+	X(REPLY_TOO_MANY_MAILS,  421, "4.7.0", "Too many messages in one session, closing the connection") \
+	X(REPLY_LOCAL_ERROR,     451, "4.3.0", "Local error, try again later") \
+	X(REPLY_NO_MEMORY,       451, "4.3.0", "Out of memory, try again later") \
+	X(REPLY_LATE,            451, "4.4.7", "No answer in time, try again later") \
+	X(REPLY_MIXED,           451, "4.3.0", "Not all recipients could be served alike, try again") \
+	X(REPLY_UNREPORTED,      451, "4.3.0", "Not all recipients were served, and no report of it was taken; try again") \
+	X(REPLY_NEXT_HOP,        451, "4.4.1", "Next server cannot be reached, try again later") \
+	X(REPLY_NEXT_HOP_LOST,   451, "4.4.2", "Next server closed the connection, try again later") \
+	X(REPLY_OVER_LIMIT,      451, "4.7.1", "Over a limit, try again later") \
+	X(REPLY_NOT_LET_IN,      451, "4.7.0", "Next server does not let us in, try again later") \
+	X(REPLY_NO_SECURITY,     451, "4.7.5", "Next server cannot be reached securely, try again later") \
+	X(REPLY_STORAGE,         452, "4.3.1", "Insufficient storage, try again later") \
+	X(REPLY_TOO_MANY_RCPTS,  452, "4.5.3", "Too many recipients") \
+	X(REPLY_NO_TLS_NOW,      454, "4.7.0", "TLS not available due to a temporary reason") \
+	X(REPLY_NO_AUTH_NOW,     454, "4.7.0", "Temporary authentication failure") \
+	X(REPLY_UNKNOWN_VERB,    500, "5.5.2", "Command not recognized") \
+	X(REPLY_WRONG_HELLO,     500, "5.5.1", "Not the greeting of this protocol") \
+	X(REPLY_LINE_LONG,       500, "5.5.2", "Line too long") \
+	X(REPLY_LINE_BAD,        500, "5.5.2", "Bare CR, bare LF or NUL in a command") \
+	X(REPLY_AUTH_LONG,       500, "5.5.6", "Authentication exchange line is too long") \
+	X(REPLY_BAD_ARGUMENT,    501, "5.5.4", "Syntax error in argument") \
+	X(REPLY_NO_ARGUMENT,     501, "5.5.4", "Argument missing") \
+	X(REPLY_SOME_ARGUMENT,   501, "5.5.4", "No argument allowed") \
+	X(REPLY_BAD_PARAMETER,   501, "5.5.4", "Bad value of a parameter") \
+	X(REPLY_BAD_SENDER,      501, "5.1.7", "Bad sender address syntax") \
+	X(REPLY_BAD_RCPT,        501, "5.1.3", "Bad recipient address syntax") \
+	X(REPLY_AUTH_CANCELLED,  501, "5.7.0", "Authentication cancelled") \
+	X(REPLY_AUTH_BASE64,     501, "5.5.2", "Cannot decode base64") \
+	X(REPLY_NOT_OFFERED,     502, "5.5.1", "Command not implemented") \
+	X(REPLY_ORDER,           503, "5.5.1", "Bad sequence of commands") \
+	X(REPLY_NO_MECHANISM,    504, "5.5.4", "Mechanism not supported") \
+	X(REPLY_TLS_FIRST,       530, "5.7.0", "Must issue a STARTTLS command first") \
+	X(REPLY_AUTH_FIRST,      530, "5.7.0", "Authentication required") \
+	X(REPLY_AUTH_FAILED,     535, "5.7.8", "Authentication credentials invalid") \
+	X(REPLY_AUTH_NEEDS_TLS,  538, "5.7.11", "Encryption required for authentication") \
+	X(REPLY_NO_MAILBOX,      550, "5.1.1", "No such mailbox here") \
+	X(REPLY_NO_RETURN_PATH,  550, "5.1.8", "No return path") \
+	X(REPLY_NO_RIGHT,        550, "5.7.1", "Not allowed") \
+	X(REPLY_SOLICITING,      550, "5.7.1", "No soliciting of this class") \
+	X(REPLY_POLICY,          550, "5.7.0", "Refused by site policy") \
+	X(REPLY_NON_ASCII,       550, "5.6.7", "Non-ASCII address, but SMTPUTF8 was not given or is not available") \
+	X(REPLY_NO_REQUIRETLS,   550, "5.7.30", "Next server does not support REQUIRETLS") \
+	X(REPLY_EXPIRED,         550, "5.4.7", "Not delivered within the time asked for") \
+	X(REPLY_TOO_BIG,         552, "5.3.4", "Message too big") \
+	X(REPLY_REFUSED,         554, "5.7.1", "Refused") \
+	X(REPLY_CERTIFICATE,     554, "5.7.0", "A client certificate is required") \
+	X(REPLY_SENDER_UNQUALIFIED, 554, "5.1.8", "Sender's domain is not fully qualified") \
+	X(REPLY_RCPT_UNQUALIFIED, 554, "5.1.2", "Recipient's domain is not fully qualified") \
+	X(REPLY_NO_RCPTS,        554, "5.5.1", "No valid recipients") \
+	X(REPLY_BARE,            554, "5.6.0", "Bare CR, bare LF or NUL in the message") \
+	X(REPLY_TEXT_LONG,       554, "5.6.0", "Line too long in the message") \
+	X(REPLY_BAD_MESSAGE,     554, "5.6.0", "Message is not valid") \
+	X(REPLY_LOOP,            554, "5.4.6", "Too many Received fields, mail loop") \
+	X(REPLY_NO_8BIT,         554, "5.6.3", "Next server does not take 8-bit data") \
+	X(REPLY_NO_BINARY,       554, "5.6.3", "Next server does not take binary data") \
+	X(REPLY_NOT_HONOURED,    554, "5.3.3", "Next server does not support a requested feature") \
+	X(REPLY_BAD_DELIVERY,    554, "5.3.0", "Next server refused") \
+	X(REPLY_UNKNOWN_PARAMETER, 555, "5.5.4", "Parameter not recognized or not implemented")
+
+#define REPLY_SYMBOL(symbol, code, enhanced, text) symbol,
+enum reply { REPLY_TABLE(REPLY_SYMBOL) REPLY_COUNT };
+#undef REPLY_SYMBOL
+
+int reply_code(enum reply r);
+enum reply reply_of_errno(int error); /* why a message could not be taken: no memory, no room, or local trouble */
+const char *reply_enhanced(enum reply r);
+const char *reply_text(enum reply r);
+
+/* Append r as one line, "250 2.0.0 Ok" CRLF, or with another text. 0, or -1 with errno ENOMEM. */
+int reply_add(struct buf *out, enum reply r);
+int reply_addf(struct buf *out, enum reply r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same to a command v: the replies to EHLO, HELO and LHLO have no enhanced code (RFC 2034 4). */
+int reply_add_to(struct buf *out, enum verb v, enum reply r);
+
+/*
+ * A reply from somewhere else: a next hop, a script. Lines were joined with LF; octets that may not stand in a
+ * reply are "?" by now.
+ */
+struct reply_foreign {
+	int code;      /* 200 to 599 */
+	char enhanced[12]; /* "5.1.1", same class as code; "" where there was none */
+	char *text;    /* owned; without codes; "\n" between lines; may be "" */
+};
+
+enum { REPLY_TEXT_MAX = 4096 }; /* octets kept of a foreign text */
+
+/*
+ * Parse one line of a reply, without line end: "250-text", "250 text" or "250". *code and *last as found, *text points
+ * into line. false: it is no reply line.
+ */
+bool reply_line(const char *line, size_t len, int *code, bool *last, const char **text, size_t *textlen);
+
+/*
+ * The octets at the front of p that are a whole reply, lines ended by LF or CRLF, and its *code. 0: not yet; -1: they
+ * will never be one.
+ */
+ssize_t reply_whole(const char *p, size_t n, int *code);
+
+/*
+ * Take a line's text into r (the first sets code; an enhanced code of the same class at the front of each line is
+ * cut off, the first kept). 0, or -1: ENOMEM, or EINVAL where the code differs from the first line's.
+ */
+int reply_take(struct reply_foreign *r, int code, const char *text, size_t textlen);
+
+/*
+ * Make *to (what it held is not freed) one of ours, with its own text or another, or a copy of from. 0, or -1 with
+ * errno ENOMEM: then it lacks its text and is a reply all the same.
+ */
+int reply_set(struct reply_foreign *to, enum reply r, const char *text);
+int reply_copy(struct reply_foreign *to, const struct reply_foreign *from);
+
+/*
+ * Append r as SMTP, multi-line where it has lines, an enhanced code on each (class.0.0 where it had none), each line
+ * at most LINE_REPLY_MAX. 0, or -1 with errno ENOMEM.
+ */
+int reply_add_foreign(struct buf *out, const struct reply_foreign *r);
+
+/*
+ * What a reply becomes on its way to the client, chain(7) VERDICT: 421 and 3yz become 451; 521, 50z and 53z spoke of
+ * a session that is not the client's and become 554 5.3.0 with the reply quoted. 0, or -1 with errno ENOMEM.
+ */
+int reply_translate(struct reply_foreign *r);
+
+void reply_foreign_free(struct reply_foreign *r);
+
+#endif

@@ -1,0 +1,542 @@
+/* ISC licence, see LICENSE. */
+#include "stage/pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/os.h"
+#include "chain/limits.h"
+
+/*
+ * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a
+ * worker; the worker that takes a call and finds nobody idle wakes the parent with one octet. What the parent has to
+ * tell it tells by closing a pipe, so that its death tells it too: retire ends who has no call in hand, stop
+ * (call.stop) ends sessions at their next command. Signals are the parent's alone.
+ */
+enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
+
+enum {
+	PACE_MS = 200,       /* between forks where workers do not come to work */
+	TURN_AWAY_MS = 100,  /* for a caller to say its call where nobody will take it */
+	FULL_LOOK_MS = 100,
+};
+
+struct board {
+	atomic_int used; /* no slot from here on was ever taken */
+	atomic_uchar slot[];
+};
+
+struct worker {
+	pid_t pid; /* 0: the slot is free */
+	int64_t since_ms;
+};
+
+struct pool {
+	const struct stage *stage;
+	void *stage_conf;
+	const struct pool_conf *conf;
+	struct log log;
+	int listener;
+	int wake[2];         /* workers to parent: nobody is idle */
+	int stop[2];         /* [1] closed by the parent: the end */
+	int retire[2];       /* the same for those who wait for a call; anew at each reload */
+	int signals;         /* os_signals */
+	struct board *board; /* the state of each slot, shared */
+	struct worker *worker;
+	int64_t pace_ms;     /* no fork before */
+	bool owed;           /* a worker died that may have been woken for a call */
+};
+
+static int
+idle(const struct pool *p)
+{
+	int i, used = atomic_load(&p->board->used), n = 0;
+
+	for (i = 0; i < used; i++)
+		n += atomic_load(&p->board->slot[i]) == SLOT_IDLE;
+	return n;
+}
+
+static int
+make_pipe(int fd[2])
+{
+	int i;
+
+	if (pipe(fd) < 0)
+		return -1;
+	for (i = 0; i < 2; i++)
+		if (fcntl(fd[i], F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd[i], F_SETFL, O_NONBLOCK) < 0)
+			return -1;
+	return 0;
+}
+
+static void
+log_refused(const struct call *call, uid_t uid)
+{
+	char text[24];
+	int e = errno;
+
+	snprintf(text, sizeof text, "%lld", (long long)uid);
+	log_event(&call->log, "refused", "reason", "call", "error", handover_why(e, false), "uid", text, (char *)NULL);
+}
+
+/* The worker */
+
+static void
+survive(int signo)
+{
+	(void)signo; /* a handler, for what is ignored would stay ignored behind an exec */
+}
+
+/* A message that nobody waits for any more need not be looked at. */
+static bool
+is_late(const struct call *call)
+{
+	long long end = facts_number(&call->facts, "MSA_DEADLINE", 0);
+	struct pollfd out = { .fd = call->out };
+
+	return (end > 0 && time(NULL) >= end) || (poll(&out, 1, 0) > 0 && out.revents & (POLLERR | POLLHUP));
+}
+
+static void
+serve(struct pool *p, int fd)
+{
+	struct call call = {
+		.in = -1, .out = -1, .envelope = -1, .stop = p->stop[0], .resident = true, .log = p->log
+	};
+	bool message = p->stage->kind == STAGE_MESSAGE;
+	uid_t uid;
+
+	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow, HANDOVER_WAIT_MS, &uid) < 0) {
+		log_refused(&call, uid);
+		close(fd);
+		return;
+	}
+	if (stage_learn(p->stage, &call) < 0) {
+		log_error(&call.log, "failed", "environment:");
+		close(fd);
+	} else if (message && !call.log.message) {
+		errno = EPROTO; /* it would be taken for a filter's call */
+		log_refused(&call, uid);
+		close(fd);
+	} else if (message && is_late(&call)) {
+		log_event(&call.log, "dropped", "reason", "nobody waits for it any more", (char *)NULL);
+		close(fd);
+	} else if (message || handover_acknowledge(fd) == 0) {
+		close(fd);
+		p->stage->serve(&call, p->stage_conf);
+	} else
+		close(fd); /* the caller is gone, and has told its client */
+	stage_end(&call);
+}
+
+/* The result is an exit code. */
+static int
+work(struct pool *p, int slot)
+{
+	atomic_uchar *state = &p->board->slot[slot];
+	struct os_waiter w;
+	/* Since its last call: what it kept goes after idle_s, and a worker that is too many after POOL_IDLE_S. */
+	int quiet_s = 0, calls = 0;
+
+	if (os_waiter_open(&w, p->listener, p->retire[0]) < 0) {
+		log_error(&p->log, "failed", "worker:");
+		return CHAIN_LATER;
+	}
+	while (calls < p->conf->calls) {
+		int idle_s = p->stage->idle_s, next_s = quiet_s < idle_s ? idle_s : POOL_IDLE_S;
+		int wait_s = next_s > quiet_s ? next_s - quiet_s : POOL_IDLE_S;
+		enum os_wait what = os_wait(&w, wait_s * 1000);
+		int fd;
+
+		if (what == OS_END)
+			return CHAIN_DONE;
+		if (what == OS_NOTHING) {
+			quiet_s += wait_s;
+			if (p->stage->idle && quiet_s >= idle_s)
+				p->stage->idle(p->stage_conf);
+			if (quiet_s < POOL_IDLE_S)
+				continue;
+			quiet_s = POOL_IDLE_S;
+			/* Who counts the others counts as busy, so that of two that leave at once one sees too few. */
+			atomic_store(state, SLOT_BUSY);
+			if (idle(p) >= p->conf->min)
+				return CHAIN_DONE;
+			atomic_store(state, SLOT_IDLE);
+			continue;
+		}
+		fd = os_accept(p->listener);
+		if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (fd < 0) {
+			log_error(&p->log, "failed", "accept:");
+			return CHAIN_LATER;
+		}
+		atomic_store(state, SLOT_BUSY);
+		if (idle(p) == 0 && write(p->wake[1], "", 1) < 0) {
+			/* the pipe is full: the parent is awake */
+		}
+		serve(p, fd);
+		calls++;
+		quiet_s = 0;
+		atomic_store(state, SLOT_IDLE);
+	}
+	return CHAIN_DONE;
+}
+
+/* The parent */
+
+static void
+become_worker(struct pool *p, int slot)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction sa = { .sa_handler = survive, .sa_flags = SA_RESTART };
+	size_t i;
+	int code;
+
+	for (i = 0; i < sizeof signals / sizeof *signals; i++) /* a supervisor may send them to all of the service */
+		sigaction(signals[i], &sa, NULL);
+	close(p->signals);
+	os_signals_restore();
+	close(p->stop[1]);
+	close(p->retire[1]);
+	close(p->wake[0]);
+	free(p->worker); /* the parent's; room for what a call needs */
+	p->worker = NULL;
+	if (p->conf->user && stage_drop(p->conf->user) < 0) {
+		log_error(&p->log, "failed", "user %s:", p->conf->user);
+		_exit(CHAIN_MISUSE);
+	}
+	os_undumpable();
+	code = work(p, slot);
+	if (p->stage->idle)
+		p->stage->idle(p->stage_conf);
+	_exit(code);
+}
+
+static int
+free_slot(const struct pool *p)
+{
+	int slot;
+
+	for (slot = 0; slot < p->conf->max && p->worker[slot].pid; slot++)
+		;
+	return slot;
+}
+
+static int
+start(struct pool *p)
+{
+	int slot = free_slot(p);
+	pid_t pid;
+
+	if (slot == p->conf->max)
+		return -1;
+	if (slot >= atomic_load(&p->board->used))
+		atomic_store(&p->board->used, slot + 1);
+	atomic_store(&p->board->slot[slot], SLOT_IDLE);
+	pid = fork();
+	if (pid < 0) {
+		atomic_store(&p->board->slot[slot], SLOT_FREE);
+		p->pace_ms = clock_ms() + PACE_MS;
+		log_error(&p->log, "failed", "fork:");
+		return -1;
+	}
+	if (pid == 0)
+		become_worker(p, slot);
+	p->worker[slot] = (struct worker){ pid, clock_ms() };
+	return 0;
+}
+
+/* As many idle workers as there shall be. One more where a worker died, which looks for the call it was woken for. */
+static void
+fill(struct pool *p)
+{
+	if (clock_left(p->pace_ms) > 0)
+		return;
+	if (p->owed)
+		start(p);
+	p->owed = false;
+	while (idle(p) < p->conf->min && start(p) == 0)
+		;
+}
+
+static void
+log_lost(const struct pool *p, int status)
+{
+	char how[32];
+
+	snprintf(how, sizeof how, "%s %d", WIFSIGNALED(status) ? "signal" : "exit",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	log_event(&p->log, "lost", "worker", how, (char *)NULL);
+}
+
+/* Workers that have ended. Their slots are free again. */
+static void
+reap(struct pool *p)
+{
+	int status, slot;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (slot = 0; slot < p->conf->max && p->worker[slot].pid != pid; slot++)
+			;
+		if (slot == p->conf->max)
+			continue;
+		if (WIFSIGNALED(status) || WEXITSTATUS(status) != CHAIN_DONE) {
+			log_lost(p, status);
+			p->owed = true;
+			/* One that cannot come to work would be replaced as fast as we can fork. */
+			if (WIFEXITED(status) || clock_ms() - p->worker[slot].since_ms < PACE_MS)
+				p->pace_ms = clock_ms() + PACE_MS;
+		}
+		p->worker[slot].pid = 0;
+		atomic_store(&p->board->slot[slot], SLOT_FREE);
+	}
+}
+
+/* All workers are busy and there may be no more: a session is told so at once. */
+static void
+turn_away(struct pool *p)
+{
+	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = -1, .resident = true };
+	struct buf b = { 0 };
+	int fd = os_accept(p->listener);
+	uid_t uid;
+
+	if (fd < 0)
+		return;
+	log_open(&call.log, p->stage->name, -1);
+	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow, TURN_AWAY_MS, &uid) < 0)
+		log_refused(&call, uid);
+	else {
+		call.log.session = facts_get(&call.facts, "MSA_SESSION");
+		log_event(&call.log, "refused", "reason", "all workers are busy", (char *)NULL);
+		if (handover_acknowledge(fd) == 0 && reply_add(&b, REPLY_SHUTDOWN) == 0 &&
+		    send(call.out, b.p, b.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+			log_error(&call.log, "failed", "client:");
+		buf_free(&b);
+	}
+	close(fd);
+	stage_end(&call);
+}
+
+/* The end: tell everybody, wait, and after POOL_STOP_S do not wait any more. */
+static void
+finish(struct pool *p)
+{
+	int64_t end = clock_ms() + POOL_STOP_S * 1000;
+	struct pollfd f = { .fd = p->signals, .events = POLLIN };
+	int i, left;
+
+	if (p->conf->path)
+		unlink(p->conf->path); /* before it is closed: then it may be somebody else's */
+	close(p->listener);
+	close(p->retire[1]);
+	close(p->stop[1]);
+	for (;;) {
+		reap(p);
+		for (left = 0, i = 0; i < p->conf->max; i++)
+			left += p->worker[i].pid != 0;
+		if (left == 0)
+			return;
+		if (clock_left(end) == 0)
+			break;
+		poll(&f, 1, clock_left(end));
+		while (os_signal(p->signals) > 0)
+			;
+	}
+	for (i = 0; i < p->conf->max; i++)
+		if (p->worker[i].pid)
+			kill(p->worker[i].pid, SIGKILL);
+}
+
+/* What was loaded before goes with the workers that have it: idle ones at once, busy ones after their call. */
+static void
+reload(struct pool *p)
+{
+	int fresh[2], r = p->stage->reload ? p->stage->reload(p->stage_conf, &p->log) : 0;
+
+	if (r < 0) {
+		log_event(&p->log, "kept", "reason", "what is new cannot be used", (char *)NULL);
+		return;
+	}
+	if (make_pipe(fresh) < 0) {
+		log_error(&p->log, "failed", "reload:");
+		return;
+	}
+	close(p->retire[0]);
+	close(p->retire[1]);
+	memcpy(p->retire, fresh, sizeof fresh);
+	log_event(&p->log, r == 0 ? "reloaded" : "kept", "reason", r == 0 ? NULL : "a part of what is new cannot be used",
+	    (char *)NULL);
+}
+
+/* false: the end. */
+static bool
+turn(struct pool *p)
+{
+	struct pollfd f[3] = {
+		{ .fd = p->signals, .events = POLLIN },
+		{ .fd = p->wake[0], .events = POLLIN },
+		{ .fd = p->listener, .events = POLLIN },
+	};
+	char octets[64];
+	bool full;
+	int signo, wait_ms;
+
+	fill(p);
+	full = p->stage->kind == STAGE_SESSION && free_slot(p) == p->conf->max && idle(p) == 0;
+	wait_ms = clock_left(p->pace_ms) > 0 ? clock_left(p->pace_ms) : full ? FULL_LOOK_MS : -1;
+	if (poll(f, full ? 3 : 2, wait_ms) < 0)
+		return true;
+	while (f[1].revents && read(p->wake[0], octets, sizeof octets) == sizeof octets)
+		;
+	while (f[0].revents && (signo = os_signal(p->signals)) > 0) {
+		if (signo == SIGTERM || signo == SIGINT)
+			return false;
+		if (signo == SIGHUP)
+			reload(p);
+	}
+	reap(p);
+	if (full && f[2].revents && idle(p) == 0)
+		turn_away(p);
+	return true;
+}
+
+static int
+unix_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/* Make the way free for a socket at sun: what a dead resident left goes, anything else stays. 0, or -1 with errno. */
+static int
+clear(const struct sockaddr_un *sun)
+{
+	struct stat st;
+	int fd, e;
+
+	if (lstat(sun->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
+	fd = unix_socket();
+	if (fd < 0)
+		return -1;
+	e = connect(fd, (const struct sockaddr *)sun, sizeof *sun) == 0 ? EADDRINUSE : errno;
+	close(fd);
+	if (e == ECONNREFUSED) /* nobody listens there */
+		return unlink(sun->sun_path);
+	errno = e == EAGAIN ? EADDRINUSE : e;
+	return -1;
+}
+
+static int
+listen_at(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int fd, r;
+
+	if (strlen(path) >= sizeof sun.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	if (clear(&sun) < 0)
+		return -1;
+	fd = unix_socket();
+	if (fd < 0)
+		return -1;
+	mask = umask(0); /* who may call is told by uid, not by the file's mode */
+	r = bind(fd, (struct sockaddr *)&sun, sizeof sun);
+	umask(mask);
+	if (r == 0 && listen(fd, SOMAXCONN) == 0)
+		return fd;
+	r = errno;
+	close(fd);
+	errno = r;
+	return -1;
+}
+
+/* The listening socket that was given, made non-blocking as the pool wants it. */
+static int
+take_listener(int fd)
+{
+	int on = 0, flags = fcntl(fd, F_GETFL);
+	socklen_t len = sizeof on;
+
+	if (flags < 0 || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0)
+		return -1;
+	if (!on) {
+		errno = EINVAL;
+		return -1;
+	}
+	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -1 : fd;
+}
+
+/* 0, or a chain_exit code. */
+static int
+make(struct pool *p)
+{
+	size_t max = (size_t)p->conf->max;
+
+	p->listener = p->conf->path ? listen_at(p->conf->path) : take_listener(p->conf->fd);
+	if (p->listener < 0) {
+		log_error(&p->log, "failed", "%s:", p->conf->path ? p->conf->path : "listening socket");
+		return errno == ENOMEM || errno == EMFILE || errno == ENFILE ? CHAIN_LATER : CHAIN_MISUSE;
+	}
+	if (p->conf->notify_fd >= 0)
+		fcntl(p->conf->notify_fd, F_SETFD, FD_CLOEXEC);
+	os_close_inherited(CHAIN_FD_LOG + 1);
+	p->board = mmap(NULL, sizeof *p->board + max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p->worker = calloc(max, sizeof *p->worker);
+	p->log.budget = log_budget_new();
+	if (p->board == MAP_FAILED || !p->worker || !p->log.budget || make_pipe(p->wake) < 0 || make_pipe(p->stop) < 0 ||
+	    make_pipe(p->retire) < 0 || (p->signals = os_signals()) < 0) {
+		log_error(&p->log, "failed", "pool:");
+		return CHAIN_LATER;
+	}
+	return 0;
+}
+
+int
+pool_run(const struct stage *stage, void *conf, const struct pool_conf *pool)
+{
+	struct pool p = { .stage = stage, .stage_conf = conf, .conf = pool, .listener = -1, .signals = -1 };
+	int r;
+
+	log_open(&p.log, stage->name, -1);
+	r = make(&p);
+	if (r != 0)
+		return r;
+	fill(&p);
+	if (os_ready(pool->notify_fd, "") < 0)
+		log_error(&p.log, "failed", "readiness:");
+	log_event(&p.log, "ready", "socket", pool->path, (char *)NULL);
+	while (turn(&p))
+		;
+	finish(&p);
+	log_budget_end(&p.log);
+	log_event(&p.log, "stopped", (char *)NULL);
+	free(p.worker);
+	return CHAIN_DONE;
+}

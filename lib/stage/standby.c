@@ -1,0 +1,166 @@
+/* ISC licence, see LICENSE. */
+#include "stage/standby.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/os.h"
+#include "chain/limits.h"
+
+enum { LETTER_MAX = 4096 }; /* octets of facts: six of them, at most CHAIN_TEXT_MAX each */
+
+static int
+can_start(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || access(path, X_OK) < 0)
+		return -1;
+	if (S_ISREG(st.st_mode))
+		return 0;
+	errno = EACCES;
+	return -1;
+}
+
+/* As execvp will look for it. */
+static int
+look_up(const struct facts *f, const char *prog)
+{
+	const char *dir = facts_get(f, "PATH"); /* an empty part is the current directory */
+	char path[4096];
+	size_t n;
+	int e = ENOENT;
+
+	if (strchr(prog, '/'))
+		return can_start(prog);
+	for (dir = dir ? dir : "/bin:/usr/bin";; dir += n + 1) {
+		n = strcspn(dir, ":");
+		if (snprintf(path, sizeof path, "%.*s%s%s", (int)n, dir, n ? "/" : "", prog) < (int)sizeof path) {
+			if (can_start(path) == 0)
+				return 0;
+			if (errno != ENOENT && errno != ENOTDIR)
+				e = errno;
+		}
+		if (!dir[n])
+			break;
+	}
+	errno = e;
+	return -1;
+}
+
+/* All n octets, or -1. */
+static int
+receive(int fd, void *data, size_t n)
+{
+	ssize_t r;
+
+	do
+		r = recv(fd, data, n, MSG_WAITALL);
+	while (r < 0 && errno == EINTR);
+	return r == (ssize_t)n ? 0 : -1;
+}
+
+/* The letter's NAME=value NUL strings into f. 0, or -1. */
+static int
+take(struct facts *f, char *letter, size_t n)
+{
+	char *s, *value;
+
+	letter[n] = '\0';
+	for (s = letter; s < letter + n; s = value + strlen(value) + 1) {
+		value = strchr(s, '=');
+		if (!value)
+			return -1;
+		*value++ = '\0';
+		if (facts_owner(s) == FACTS_TLSD && facts_set_text(f, s, value, strlen(value)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The child: 0 and 1 are its socket. */
+static int
+become(const struct call *call, char *const argv[])
+{
+	struct call next = { .in = 0, .out = 1, .envelope = -1, .facts = call->facts, .log = call->log };
+	char letter[LETTER_MAX + 1];
+	uint16_t n;
+
+	if (receive(next.in, &n, sizeof n) < 0)
+		return CHAIN_DONE; /* the session ended before TLS */
+	if (n > LETTER_MAX || (n > 0 && receive(next.in, letter, n) < 0) || take(&next.facts, letter, n) < 0) {
+		log_error(&next.log, "failed", "facts for the next stage");
+		return CHAIN_LATER;
+	}
+	return stage_next(&next, argv);
+}
+
+int
+standby_fork(struct standby *s, const struct call *call, char *const argv[])
+{
+	int fd[2] = { -1, -1 }, e;
+
+	*s = (struct standby){ .fd = -1 };
+	if (look_up(&call->facts, argv[0]) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
+		return -1;
+	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
+	s->pid = fork();
+	if (s->pid == 0) {
+		if (dup2(fd[1], 0) < 0 || dup2(fd[1], 1) < 0)
+			_exit(CHAIN_LATER);
+		os_close_from(CHAIN_FD_ENVELOPE); /* while it waits it is nobody's end but its own */
+		_exit(become(call, argv));
+	}
+	e = errno;
+	close(fd[1]);
+	if (s->pid < 0) {
+		close(fd[0]);
+		s->pid = 0;
+		errno = e;
+		return -1;
+	}
+	s->fd = fd[0];
+	return 0;
+}
+
+int
+standby_go(struct standby *s, const struct facts *f)
+{
+	struct buf b = { 0 };
+	uint16_t n = 0;
+	size_t i;
+	int fd = s->fd, ok;
+
+	ok = fd >= 0 && buf_add(&b, &n, sizeof n) == 0;
+	for (i = 0; ok && i < f->n; i++)
+		ok = buf_add(&b, f->v[i], strlen(f->v[i]) + 1) == 0;
+	if (ok && b.len <= LETTER_MAX) {
+		n = (uint16_t)(b.len - sizeof n);
+		memcpy(b.p, &n, sizeof n);
+		ok = send(fd, b.p, b.len, MSG_NOSIGNAL) == (ssize_t)b.len; /* an empty socket takes it at once */
+	}
+	buf_free(&b);
+	if (!ok)
+		return -1;
+	s->fd = -1;
+	return fd;
+}
+
+void
+standby_wait(struct standby *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->pid > 0)
+		while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	*s = (struct standby){ .fd = -1 };
+}

@@ -1,0 +1,476 @@
+/* ISC licence, see LICENSE. */
+#include "chain/offer.h"
+#include "submit/session.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "chain/limits.h"
+#include "smtp/param.h"
+#include "smtp/verb.h"
+#include "stage/inproc.h"
+#include "submit/rejectlog.h"
+#include "submit/transaction.h"
+
+/*
+ * Design: a verb's handler does its work and returns the reply, which the loop says (SAID: it has said it itself).
+ * Which verbs are legal when is in one table. Everything that arrives in one packet is answered in one write:
+ * conn flushes only when it must wait.
+ */
+enum state {
+	START = 1 << 0,
+	READY = 1 << 1,
+	MAIL = 1 << 2,
+	RCPT = 1 << 3,
+	CHUNKS = 1 << 4,
+	FAILED = 1 << 5, /* the client has heard that a chunk failed; what it had sent behind it may still come */
+	ANY = (1 << 6) - 1,
+};
+
+#define SAID TRANSACTION_SAID
+
+struct session {
+	struct call *call;
+	const struct session_conf *conf;
+	struct mailcmd_rules rules; /* rules.offered is what EHLO lists */
+	bool esmtp;          /* greeted by EHLO or LHLO: parameters are known */
+	bool auth;           /* a stage in front of us was there to offer AUTH, so MAIL may have AUTH= */
+	enum state state;
+	struct transaction in;
+	bool over;           /* close after this reply */
+	int errors;
+	int idle;            /* commands since a message was taken that can go on for ever */
+	int mails;
+	struct rejectlog refusals;
+	const char *detail;  /* NULL, or the keyword that the reply is about, in the line of the command; */
+	size_t detail_len;
+	struct lineio conn;    /* last: its buffer is not zeroed, or every idle session would hold all of it */
+};
+
+typedef enum reply handler(struct session *s, char *arg, size_t len);
+
+/* Say r to verb, with the keyword that it is about, which comes from the peer and so may be anything. */
+static int
+say(struct session *s, enum verb to, enum reply r)
+{
+	char clean[41];
+	size_t i;
+
+	if (!s->detail)
+		return transaction_say(&s->in, to, r);
+	for (i = 0; i < s->detail_len && i < sizeof clean - 1; i++)
+		clean[i] = s->detail[i] > ' ' && s->detail[i] <= '~' ? s->detail[i] : '?';
+	clean[i] = '\0';
+	return reply_addf(&s->conn.out, r, "%s: %s", reply_text(r), clean) == 0 ? 0 : transaction_say(&s->in, to, r);
+}
+
+static void
+forget(struct session *s)
+{
+	transaction_forget(&s->in);
+	if (s->state != START)
+		s->state = READY;
+}
+
+/* What MAIL and RCPT may have. AUTH= is taken from whoever was offered AUTH, and ends here: RFC 4954 5. */
+static struct mailcmd_rules
+rules(const struct session *s)
+{
+	struct mailcmd_rules r = s->rules;
+
+	if (!s->esmtp)
+		r.offered.caps = 0;
+	else if (s->auth)
+		r.offered.caps |= CAP_AUTH;
+	return r;
+}
+
+static enum reply
+greet(struct session *s, enum verb verb, const char *arg, size_t len)
+{
+	struct facts *f = &s->call->facts;
+	char buf[256];
+	const char *host = offer_host(f, buf, sizeof buf);
+	int r;
+
+	if (facts_set(f, "MSA_VERB", verb_name(verb)) < 0 || facts_set_text(f, "MSA_HELO", arg, len) < 0)
+		return REPLY_NO_MEMORY;
+	s->state = READY;
+	forget(s);
+	s->esmtp = verb != VERB_HELO;
+	if (s->esmtp)
+		r = ehlo_reply(&s->conn.out, &s->rules.offered, host);
+	else
+		r = buf_printf(&s->conn.out, "250 %s\r\n", host);
+	return r < 0 ? REPLY_NO_MEMORY : SAID;
+}
+
+static enum reply
+do_ehlo(struct session *s, char *arg, size_t len)
+{
+	return greet(s, VERB_EHLO, arg, len);
+}
+
+static enum reply
+do_helo(struct session *s, char *arg, size_t len)
+{
+	return greet(s, VERB_HELO, arg, len);
+}
+
+static enum reply
+do_lhlo(struct session *s, char *arg, size_t len)
+{
+	return greet(s, VERB_LHLO, arg, len);
+}
+
+static enum reply
+do_mail(struct session *s, char *arg, size_t len)
+{
+	const struct facts *f = &s->call->facts;
+	struct mailcmd_rules rule = rules(s);
+	enum reply r;
+
+	if (rule.offered.mailmax > 0 && ++s->mails > rule.offered.mailmax) { /* RFC 9422 4.1: whatever became of them */
+		s->over = true;
+		return REPLY_TOO_MANY_MAILS;
+	}
+	if (!facts_is_authenticated(f) && !facts_get(f, "RELAYCLIENT"))
+		return REPLY_AUTH_FIRST; /* a chain without authd is closed: RFC 6409 4.3 */
+	forget(s); /* what FAILED left */
+	r = mailcmd_mail(&s->in.mail, &rule, arg, len, &s->detail, &s->detail_len);
+	if (r != REPLY_SENDER_OK)
+		return r;
+	/* RFC 6409 3.2: neither a reverse-path nor an identity nor an address leads back to whose message it is. */
+	if (s->in.mail.from.len == 0 && !facts_is_authenticated(f) && !facts_get(f, "TCPREMOTEIP")) {
+		forget(s);
+		return REPLY_NO_RETURN_PATH;
+	}
+	s->state = MAIL;
+	return r;
+}
+
+static enum reply
+do_rcpt(struct session *s, char *arg, size_t len)
+{
+	struct mailcmd_rules rule = rules(s);
+	struct reply_foreign no = { 0 };
+	enum reply r = mailcmd_rcpt(&s->in.mail, &rule, arg, len, &s->detail, &s->detail_len);
+
+	if (r != REPLY_RCPT_OK)
+		return r;
+	if (s->conf->check)
+		r = transaction_check(&s->in, &no);
+	if (r == SAID) {
+		s->errors += no.code >= 500;
+		rejectlog_add_foreign(&s->refusals, s->call, VERB_RCPT, &no);
+	}
+	if (r == REPLY_RCPT_OK)
+		s->state = RCPT;
+	else
+		mailcmd_drop(&s->in.mail);
+	reply_foreign_free(&no);
+	return r;
+}
+
+/* What a stage behind us keeps for our next message it lets go of where none comes for a while, whatever else does. */
+static void
+expect_message(struct session *s)
+{
+	int idle_s = s->call->joined ? inproc_idle_s(s->call->joined) : 0;
+
+	s->conn.lull_at_ms = idle_s > 0 ? clock_ms() + (int64_t)idle_s * 1000 : 0;
+}
+
+/* The message is answered. */
+static enum reply
+done(struct session *s, enum reply r)
+{
+	expect_message(s);
+	s->idle = 0;
+	s->over |= s->in.over;
+	forget(s);
+	return r;
+}
+
+static enum reply
+do_data(struct session *s, char *arg, size_t len)
+{
+	(void)arg;
+	(void)len;
+	if (s->state != RCPT)
+		return s->state != MAIL || s->in.lmtp ? REPLY_ORDER : REPLY_NO_RCPTS; /* RFC 2033 4.2 wants 503 */
+	if (s->in.mail.body == BODY_BINARYMIME)
+		return REPLY_ORDER; /* RFC 3030 3: only BDAT */
+	return done(s, transaction_data(&s->in));
+}
+
+/* "n" or "n LAST". */
+static int
+chunk(const char *arg, size_t len, long long *size, bool *last)
+{
+	size_t i;
+
+	*size = 0;
+	for (i = 0; i < len && arg[i] >= '0' && arg[i] <= '9' && i < 18; i++)
+		*size = *size * 10 + (arg[i] - '0');
+	if (i == 0)
+		return -1;
+	*last = len - i == 5 && strncasecmp(arg + i, " LAST", 5) == 0;
+	return *last || i == len ? 0 : -1;
+}
+
+/*
+ * RFC 3030 2: a chunk that fails is the transaction's end, and chunks that are in the pipeline behind it are discarded.
+ * They are answered like it, the last one once for each recipient in LMTP (RFC 2033 4.3), so that replies stay in step.
+ */
+static enum reply
+do_bdat(struct session *s, char *arg, size_t len)
+{
+	bool wanted = (s->state & (RCPT | CHUNKS | FAILED)) != 0, last;
+	long long size;
+	enum reply r;
+
+	if (chunk(arg, len, &size, &last) < 0) {
+		s->over = true; /* what follows cannot be told from commands; RFC 5321 3.8: nobody closes without a 421 */
+		return say(s, VERB_BDAT, REPLY_BAD_ARGUMENT) < 0 ? SAID : REPLY_CHUNK_LENGTH;
+	}
+	if (!transaction_octets(&s->in, size, wanted)) { /* the chunk is on its way, whatever we think of it */
+		s->over = true;
+		return SAID;
+	}
+	if (!wanted)
+		return s->state == MAIL && !s->in.lmtp ? REPLY_NO_RCPTS : REPLY_ORDER;
+	if (last)
+		return done(s, transaction_last(&s->in));
+	r = transaction_chunk(&s->in, size);
+	s->state = s->in.failed ? FAILED : CHUNKS;
+	return r;
+}
+
+static enum reply
+do_rset(struct session *s, char *arg, size_t len)
+{
+	(void)arg;
+	(void)len;
+	forget(s);
+	return REPLY_OK;
+}
+
+static enum reply
+do_noop(struct session *s, char *arg, size_t len)
+{
+	(void)s;
+	(void)arg;
+	(void)len;
+	return REPLY_OK;
+}
+
+static enum reply
+do_quit(struct session *s, char *arg, size_t len)
+{
+	(void)arg;
+	(void)len;
+	s->over = true;
+	return REPLY_BYE;
+}
+
+static enum reply
+do_vrfy(struct session *s, char *arg, size_t len)
+{
+	(void)s;
+	(void)arg;
+	(void)len;
+	return REPLY_VRFY;
+}
+
+static enum reply
+do_help(struct session *s, char *arg, size_t len)
+{
+	(void)s;
+	(void)arg;
+	(void)len;
+	return REPLY_HELP;
+}
+
+/* authd has done with AUTH (RFC 4954 4: no second one), or there is no authd. */
+static enum reply
+do_auth(struct session *s, char *arg, size_t len)
+{
+	(void)arg;
+	(void)len;
+	return facts_is_authenticated(&s->call->facts) ? REPLY_ORDER : REPLY_NOT_OFFERED;
+}
+
+/* RFC 3207 4.2: not within TLS. */
+static enum reply
+do_starttls(struct session *s, char *arg, size_t len)
+{
+	(void)arg;
+	(void)len;
+	return facts_is_tls(&s->call->facts) ? REPLY_ORDER : REPLY_NOT_OFFERED;
+}
+
+/* Verb, where it is legal (elsewhere 503), what it does, and whether a prober can say it for ever. Others: 502. */
+static const struct {
+	unsigned states;
+	handler *run;
+	bool idle;
+} verbs[VERB_COUNT] = {
+	[VERB_EHLO] = { ANY, do_ehlo, true },
+	[VERB_HELO] = { ANY, do_helo, true },
+	[VERB_LHLO] = { ANY, do_lhlo, true },
+	[VERB_MAIL] = { READY | FAILED, do_mail, false },
+	[VERB_RCPT] = { MAIL | RCPT, do_rcpt, false },
+	[VERB_DATA] = { ANY, do_data, false },
+	[VERB_BDAT] = { ANY, do_bdat, false }, /* looks itself: its octets must be read in any state */
+	[VERB_RSET] = { ANY, do_rset, true },
+	[VERB_NOOP] = { ANY, do_noop, true },
+	[VERB_QUIT] = { ANY, do_quit, false },
+	[VERB_VRFY] = { ANY, do_vrfy, true },
+	[VERB_HELP] = { ANY, do_help, true },
+	[VERB_AUTH] = { ANY, do_auth, false },
+	[VERB_STARTTLS] = { ANY, do_starttls, false },
+};
+
+static enum reply
+command(struct session *s, char *line, size_t len, enum verb *verb)
+{
+	size_t arglen, was = len;
+	char *arg;
+	enum verb v = verb_parse(line, len, &arg, &arglen);
+	size_t adds = v == VERB_MAIL ? param_adds(rules(s).offered.caps, PARAM_OF_MAIL) :
+	    v == VERB_RCPT           ? param_adds(rules(s).offered.caps, PARAM_OF_RCPT) :
+	                               0;
+
+	*verb = v;
+	if (was + 2 > LINE_COMMAND_MAX + adds)
+		return REPLY_LINE_LONG;
+	if (v == VERB_UNKNOWN || (s->in.lmtp ? v == VERB_EHLO || v == VERB_HELO : v == VERB_LHLO))
+		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LHLO in place of HELO and EHLO, and nowhere else */
+	if (!verbs[v].run)
+		return REPLY_NOT_OFFERED;
+	if (v != VERB_BDAT && verb_arg(v) == VERB_ARG_NONE && arglen > 0)
+		return REPLY_SOME_ARGUMENT;
+	if (v != VERB_BDAT && verb_arg(v) == VERB_ARG_REQUIRED && arglen == 0)
+		return REPLY_NO_ARGUMENT;
+	if (!(verbs[v].states & s->state))
+		return REPLY_ORDER;
+	return verbs[v].run(s, arg, arglen);
+}
+
+/* The session ends for what the client does, or does not do. */
+static void
+end(struct session *s, enum reply r, const char *reason)
+{
+	if (reason)
+		log_event(&s->call->log, "ended", "reason", reason, "ip", facts_get(&s->call->facts, "TCPREMOTEIP"), (char *)NULL);
+	s->over = true;
+	s->detail = NULL;
+	say(s, VERB_UNKNOWN, r);
+}
+
+/* One line into its reply; SAID where that was said. */
+static enum reply
+hear(struct session *s, enum verb *verb)
+{
+	size_t len, arglen, max = LINE_COMMAND_MAX + param_adds(UINT32_MAX, PARAM_OF_MAIL | PARAM_OF_RCPT);
+	char *line, *arg;
+
+	switch (lineio_line(&s->conn, max, s->conf->command_wait_s * 1000, &line, &len)) {
+	case LINE_OK:
+		return command(s, line, len, verb);
+	case LINE_LONG:
+		*verb = verb_parse(s->conn.head, strlen(s->conn.head), &arg, &arglen);
+		return REPLY_LINE_LONG;
+	case LINE_BAD:
+		return REPLY_LINE_BAD;
+	case LINE_TIMEOUT:
+		transaction_lost(&s->in, "commands", "timeout");
+		end(s, REPLY_TIMEOUT, NULL);
+		return SAID;
+	case LINE_STOP:
+		end(s, REPLY_SHUTDOWN, NULL);
+		return SAID;
+	case LINE_EOF:
+	case LINE_ERROR:
+		break;
+	}
+	transaction_lost(&s->in, "commands", "closed");
+	s->over = true;
+	return SAID;
+}
+
+/* One line and its answer. false: the session is over. */
+static bool
+turn(struct session *s)
+{
+	enum verb verb = VERB_UNKNOWN;
+	enum reply r;
+
+	s->detail = NULL;
+	s->in.logged = false;
+	r = hear(s, &verb);
+	if (r != SAID && reply_code(r) >= 400 && !s->in.logged)
+		rejectlog_add(&s->refusals, s->call, verb, r);
+	if (r != SAID && reply_code(r) >= 500)
+		s->errors++;
+	if (r != SAID && say(s, verb, r) < 0) {
+		if (errno == ENOMEM) /* else the client is gone */
+			log_error(&s->call->log, "failed", "reply:");
+		return false;
+	}
+	if (verb < VERB_COUNT && verbs[verb].idle)
+		s->idle++;
+	if (!s->over && s->errors > s->conf->errors_max)
+		end(s, REPLY_TOO_MANY_ERRORS, "too many errors");
+	if (!s->over && s->idle >= CHAIN_IDLE_MAX)
+		end(s, REPLY_TOO_MANY_COMMANDS, "too many commands without a message");
+	return !s->over;
+}
+
+int
+session_serve(struct call *call, void *conf)
+{
+	struct session s;
+	const char *verb = facts_get(&call->facts, "MSA_VERB");
+	const char *wrong;
+	char host[256];
+
+	memset(&s, 0, offsetof(struct session, conn));
+	s.call = call;
+	s.conf = conf;
+	s.state = START;
+	lineio_open(&s.conn, call->in, call->out);
+	s.conn.stop = call->stop;
+	s.conn.lull = inproc_idle;
+	s.conn.lull_arg = call->joined;
+	expect_message(&s);
+	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
+	wrong = offer_from_facts(&s.rules.offered, &call->facts);
+	s.rules.domains = s.conf->domains;
+	s.auth = verb || facts_is_authenticated(&call->facts);
+	s.in = (struct transaction){ .call = call, .conf = conf, .conn = &s.conn, .lmtp = facts_is_lmtp(&call->facts),
+		.size_max = s.rules.offered.size };
+	transaction_forget(&s.in);
+	if (wrong) {
+		log_error(&call->log, "misuse", "%s does not say what it must", wrong);
+		end(&s, REPLY_TROUBLE, NULL);
+	} else if (verb) { /* authd has greeted and taken the EHLO */
+		s.state = READY;
+		s.esmtp = strcmp(verb, "HELO") != 0;
+	} else if (buf_printf(&s.conn.out, "220 %s %s\r\n", offer_host(&call->facts, host, sizeof host),
+	               s.in.lmtp ? "LMTP" : "ESMTP") < 0) {
+		log_error(&call->log, "failed", "greeting:");
+		end(&s, REPLY_TROUBLE, NULL);
+	}
+	while (!s.over && turn(&s))
+		;
+	lineio_flush(&s.conn, s.conf->command_wait_s * 1000);
+	rejectlog_end(&s.refusals, call);
+	forget(&s);
+	lineio_close(&s.conn);
+	return CHAIN_DONE;
+}

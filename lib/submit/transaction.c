@@ -1,0 +1,347 @@
+/* ISC licence, see LICENSE. */
+#include "submit/transaction.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "chain/limits.h"
+
+enum { CHECK_S = 30 }; /* for the check at RCPT; a client waits 5 minutes (RFC 5321 4.5.3.2.3), and may have many */
+
+int
+transaction_say(struct transaction *i, enum verb to, enum reply r)
+{
+	if (reply_add_to(&i->conn->out, to, r) == 0)
+		return 0;
+	return lineio_flush(i->conn, i->conf->command_wait_s * 1000) < 0 ? -1 : reply_add_to(&i->conn->out, to, r);
+}
+
+void
+transaction_forget(struct transaction *i)
+{
+	mailcmd_reset(&i->mail);
+	msgfile_free(&i->text);
+	i->data = (struct smtpdata){ .mend = i->conf->mend, .line_max = (size_t)i->conf->line_max };
+	i->spoilt = REPLY_OK;
+	i->failed = false;
+}
+
+/*
+ * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the
+ * chain was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the
+ * line.
+ */
+static void
+log_message(struct transaction *i, const char *event, int code, const char *reason, off_t size, int64_t start_ms)
+{
+	const struct facts *f = &i->call->facts;
+	char rcpts[24], octets[24], ms[24], digits[12];
+
+	snprintf(rcpts, sizeof rcpts, "%zu", i->mail.nrcpt);
+	snprintf(octets, sizeof octets, "%lld", (long long)size);
+	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
+	snprintf(digits, sizeof digits, "%d", code);
+	log_event(&i->call->log, event, "user", facts_get(f, "SMTPAUTHUSER"), "mech", facts_get(f, "SMTPAUTHMETHOD"), "ip",
+	    facts_get(f, "TCPREMOTEIP"), "tls", facts_get(f, "SSL_PROTOCOL"), "cipher", facts_get(f, "SSL_CIPHER"),
+	    "rcpts", rcpts, "size", start_ms ? octets : NULL, "code", digits, "ms", start_ms ? ms : NULL, "from",
+	    i->mail.from.text, "reason", reason, (char *)NULL);
+	i->logged = true;
+}
+
+/* One reply for the message. */
+static int
+add_overall(struct buf *out, const struct reply_foreign *worst, const char *id)
+{
+	return worst ? reply_add_foreign(out, worst) : reply_addf(out, REPLY_OK, "Ok, message %s", id);
+}
+
+/* A reply for each recipient. */
+static int
+add_each(struct buf *out, const struct verdict *v, const char *id)
+{
+	size_t k;
+
+	for (k = 0; k < v->n; k++)
+		if (add_overall(out, v->reply[k].code < 300 ? NULL : &v->reply[k], id) < 0)
+			return -1;
+	return 0;
+}
+
+/*
+ * Each recipient its own reply (RFC 2033 4.2), with PRDR too and then one for the message: yes where somebody got it.
+ * Else the one reply of chain(7). false: out of memory, nothing was said.
+ */
+static bool
+answer(struct transaction *i, const struct verdict *v, const char *id, off_t size, int64_t start_ms)
+{
+	bool mixed, prdr = i->mail.prdr && v->n > 1;
+	const struct reply_foreign *worst = verdict_reduce(v, &mixed);
+	struct buf *out = &i->conn->out;
+	size_t was = out->len;
+	int r;
+
+	if (!worst)
+		log_message(i, "accepted", 250, NULL, size, start_ms);
+	else
+		log_message(i, mixed ? "mixed" : "refused",
+		    !mixed || i->lmtp ? worst->code : prdr ? 250 : reply_code(REPLY_MIXED), worst->text, size, start_ms);
+	if (i->lmtp)
+		r = add_each(out, v, id);
+	else if (prdr)
+		r = reply_add(out, REPLY_EACH) < 0 || add_each(out, v, id) < 0 ? -1 : add_overall(out, mixed ? NULL : worst, id);
+	else
+		r = mixed ? reply_add(out, REPLY_MIXED) : add_overall(out, worst, id);
+	if (r < 0)
+		out->len = was;
+	return r == 0;
+}
+
+/* One reply for the message, or in LMTP one for each recipient. */
+static enum reply
+refuse(struct transaction *i, enum reply r)
+{
+	size_t k;
+
+	for (k = 1; i->lmtp && k < i->mail.nrcpt; k++)
+		if (transaction_say(i, VERB_UNKNOWN, r) < 0)
+			i->over = true;
+	if (!i->failed) /* there it was logged */
+		log_message(i, "refused", reply_code(r), reply_text(r), 0, 0);
+	return r;
+}
+
+/* The facts of a message for n recipients, due in so many seconds. 0, or -1 with errno ENOMEM. */
+static int
+state_facts(struct transaction *i, const char *id, size_t n, int seconds)
+{
+	struct facts *f = &i->call->facts;
+	char rcpts[24], deadline[24];
+
+	snprintf(rcpts, sizeof rcpts, "%zu", n);
+	snprintf(deadline, sizeof deadline, "%lld", (long long)time(NULL) + seconds);
+	if (facts_set(f, "MSA_MESSAGE", id) < 0 || facts_set(f, "MSA_RCPTS", rcpts) < 0 ||
+	    facts_set(f, "MSA_DEADLINE", deadline) < 0)
+		return -1;
+	i->call->log.message = facts_get(f, "MSA_MESSAGE");
+	return 0;
+}
+
+/* And forget them: they end with the message. */
+static void
+drop_facts(struct transaction *i)
+{
+	i->call->log.message = NULL;
+	facts_claim(&i->call->facts, FACTS_SUBMITD);
+}
+
+/* Why a message could not be stored. */
+static enum reply
+storage(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
+}
+
+enum reply
+transaction_check(struct transaction *i, struct reply_foreign *no)
+{
+	int seconds = i->conf->answer_s < CHECK_S ? i->conf->answer_s : CHECK_S;
+	int64_t deadline_ms = clock_ms() + (int64_t)seconds * 1000;
+	struct buf lines = { 0 };
+	struct verdict v = { 0 };
+	enum reply r = REPLY_NO_MEMORY;
+	char id[ID_MAX];
+	int message = -1, envelope = -1;
+
+	lineio_flush(i->conn, i->conf->command_wait_s * 1000); /* a wait: what was said before goes out */
+	id_make(id);
+	if (mailcmd_last(&i->mail, &lines) < 0 || state_facts(i, id, 1, seconds) < 0)
+		goto out;
+	message = msgfile_of("", 0);
+	envelope = msgfile_of(lines.p, lines.len);
+	if (message < 0 || envelope < 0) {
+		r = storage(errno);
+		log_error(&i->call->log, "failed", "check:");
+	} else if (stage_deliver(i->call, i->conf->check, message, envelope, 1, deadline_ms, &v) == 0) {
+		if (v.reply[0].code < 300)
+			r = REPLY_RCPT_OK;
+		else if (reply_add_foreign(&i->conn->out, &v.reply[0]) == 0) {
+			r = TRANSACTION_SAID;
+			*no = v.reply[0];
+			v.reply[0] = (struct reply_foreign){ 0 };
+		}
+	}
+out:
+	verdict_free(&v);
+	buf_free(&lines);
+	if (message >= 0)
+		close(message);
+	if (envelope >= 0)
+		close(envelope);
+	drop_facts(i);
+	return r;
+}
+
+/* The message is in: have it delivered, and answer. */
+static enum reply
+deliver(struct transaction *i)
+{
+	int64_t start;
+	struct verdict v = { 0 };
+	off_t size = i->text.size;
+	enum reply r = TRANSACTION_SAID;
+	char id[ID_MAX];
+	int message, envelope;
+
+	if (i->data.bare)
+		i->spoilt = REPLY_BARE;
+	else if (i->data.is_long && i->spoilt == REPLY_OK)
+		i->spoilt = REPLY_TEXT_LONG;
+	if (i->spoilt != REPLY_OK)
+		return refuse(i, i->spoilt);
+	lineio_flush(i->conn, i->conf->command_wait_s * 1000); /* the chain is a wait too; and the answer has room */
+	start = clock_ms();
+	id_make(id);
+	message = msgfile_finish(&i->text);
+	envelope = message < 0 ? -1 : mailcmd_envelope(&i->mail);
+	if (envelope < 0) {
+		r = storage(errno);
+		log_error(&i->call->log, "failed", "message file:");
+		refuse(i, r);
+	} else if (state_facts(i, id, i->mail.nrcpt, i->conf->answer_s) < 0 ||
+	    ((i->lmtp || i->mail.prdr) && facts_set(&i->call->facts, "MSA_PARTIAL", "") < 0) ||
+	    stage_deliver(i->call, i->conf->next, message, envelope, i->mail.nrcpt,
+	        start + (int64_t)i->conf->answer_s * 1000, &v) < 0 ||
+	    !answer(i, &v, id, size, start))
+		r = refuse(i, REPLY_NO_MEMORY);
+	verdict_free(&v);
+	if (message >= 0)
+		close(message);
+	if (envelope >= 0)
+		close(envelope);
+	drop_facts(i);
+	return r;
+}
+
+/* What became of adding to the message. Of one that is lost the rest is dropped, and its room is given back. */
+static void
+took(struct transaction *i, int result)
+{
+	if (i->spoilt != REPLY_OK)
+		return;
+	if (result < 0)
+		i->spoilt = storage(errno);
+	else if (i->size_max > 0 && i->text.size > i->size_max)
+		i->spoilt = REPLY_TOO_BIG;
+	if (i->spoilt != REPLY_OK)
+		msgfile_free(&i->text);
+}
+
+void
+transaction_lost(struct transaction *i, const char *where, const char *reason)
+{
+	if (i->mail.open && !i->failed)
+		log_event(&i->call->log, "lost", "where", where, "reason", reason, (char *)NULL);
+}
+
+/*
+ * More of the data, within RFC 5321 4.5.3.2.5's wait and at CHAIN_DATA_RATE over the whole, so that a client that
+ * sends an octet a minute cannot stay. done: octets so far; since: when the data began.
+ */
+static bool
+more_data(struct transaction *i, int64_t since, long long done)
+{
+	int64_t session = i->conn->deadline_ms;
+	int64_t rate = since + (int64_t)CHAIN_DATA_WAIT_S * 1000 + done * 1000 / CHAIN_DATA_RATE;
+	enum line_result r;
+
+	if (rate < session)
+		i->conn->deadline_ms = rate;
+	i->conn->stop = -1; /* a message that is coming in is taken to its end */
+	r = lineio_fill(i->conn, CHAIN_DATA_WAIT_S * 1000);
+	i->conn->stop = i->call->stop;
+	i->conn->deadline_ms = session;
+	if (r == LINE_OK)
+		return true;
+	transaction_lost(i, "data", r == LINE_TIMEOUT ? "timeout" : "closed");
+	if (r == LINE_TIMEOUT && transaction_say(i, VERB_UNKNOWN, REPLY_TIMEOUT) == 0)
+		lineio_flush(i->conn, i->conf->command_wait_s * 1000);
+	i->over = true;
+	return false;
+}
+
+enum reply
+transaction_data(struct transaction *i)
+{
+	int64_t since = clock_ms();
+	long long done = 0;
+	int end = 0;
+
+	if (reply_add(&i->conn->out, REPLY_START_DATA) < 0)
+		return REPLY_NO_MEMORY;
+	while (end != 1) {
+		size_t used;
+
+		if (!more_data(i, since, done))
+			return TRANSACTION_SAID;
+		end = smtpdata_dots(&i->data, i->conn->in_buf + i->conn->pos, i->conn->len - i->conn->pos, &used,
+		    i->spoilt == REPLY_OK ? &i->text : NULL);
+		took(i, end);
+		i->conn->pos += used;
+		done += (long long)used;
+	}
+	return deliver(i);
+}
+
+/* n octets of a chunk. */
+static void
+add_octets(struct transaction *i, const char *p, size_t n, bool last)
+{
+	took(i, smtpdata_octets(&i->data, p, n, i->mail.body != BODY_BINARYMIME, last, i->spoilt == REPLY_OK ? &i->text : NULL));
+}
+
+bool
+transaction_octets(struct transaction *i, long long size, bool wanted)
+{
+	int64_t since = clock_ms();
+	long long left = size;
+
+	while (left > 0) {
+		size_t n = i->conn->len - i->conn->pos;
+
+		if (n == 0) {
+			if (!more_data(i, since, size - left))
+				return false;
+			continue;
+		}
+		if ((long long)n > left)
+			n = (size_t)left;
+		if (wanted)
+			add_octets(i, i->conn->in_buf + i->conn->pos, n, false);
+		i->conn->pos += n;
+		left -= (long long)n;
+	}
+	return true;
+}
+
+enum reply
+transaction_chunk(struct transaction *i, long long size)
+{
+	if (i->spoilt == REPLY_OK)
+		return reply_addf(&i->conn->out, REPLY_OK, "%lld octets received", size) < 0 ? REPLY_NO_MEMORY : TRANSACTION_SAID;
+	if (!i->failed)
+		log_message(i, "refused", reply_code(i->spoilt), reply_text(i->spoilt), 0, 0);
+	i->failed = i->logged = true;
+	return i->spoilt;
+}
+
+enum reply
+transaction_last(struct transaction *i)
+{
+	i->logged = i->failed;
+	add_octets(i, "", 0, true);
+	return deliver(i);
+}

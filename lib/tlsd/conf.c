@@ -1,0 +1,213 @@
+/* ISC licence, see LICENSE. */
+#include "tlsd/conf.h"
+
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/conf.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tls.h>
+
+struct file {
+	uint8_t *p;
+	size_t n;
+};
+
+/* libtls does not say which file it speaks of. */
+static void
+blame(struct buf *why, const struct tlsconf *c, const struct tlsconf_pair *pair, const char *text)
+{
+	char own[512];
+	const char *last;
+
+	if (!text)
+		text = "cannot be used";
+	/* It ends with what errno said, which need not be about this: tls_config_error of a file that is no PEM. */
+	last = strrchr(text, ':');
+	if (last && strstr(text, "error:") && last > strstr(text, "error:")) {
+		snprintf(own, sizeof own, "%.*s", (int)(last - text), text);
+		text = own;
+	}
+	if (strstr(text, "ciphers") || strstr(text, "cipher list"))
+		buf_printf(why, "%s", text);
+	else if (c->ca && strstr(text, "verify"))
+		buf_printf(why, "%s: %s", c->ca, text);
+	else if (strstr(text, "certificate"))
+		buf_printf(why, "%s: %s", pair->cert, text);
+	else if (strstr(text, "read private key"))
+		buf_printf(why, "%s: %s", pair->key, text);
+	else if (strstr(text, "OCSP") || strstr(text, "ocsp"))
+		buf_printf(why, "%s: %s", pair->staple, text);
+	else
+		buf_printf(why, "%s: does not fit %s: %s", pair->key, pair->cert, text);
+}
+
+static int
+load(struct file *f, const char *path, struct buf *why)
+{
+	if (path && !(f->p = tls_load_file(path, &f->n, NULL))) {
+		buf_printf(why, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static void
+unload(struct file *f)
+{
+	if (f->p)
+		tls_unload_file(f->p, f->n); /* overwritten first */
+}
+
+static int
+add_pair(struct tls_config *conf, const struct tlsconf *all, const struct tlsconf_pair *pair, bool first,
+    struct buf *why)
+{
+	struct file c = { 0 }, k = { 0 }, o = { 0 };
+	int r = load(&c, pair->cert, why);
+
+	if (r == 0)
+		r = load(&k, pair->key, why);
+	if (r == 0)
+		r = load(&o, pair->staple, why);
+	if (r == 0) {
+		if (first)
+			r = tls_config_set_keypair_ocsp_mem(conf, c.p, c.n, k.p, k.n, o.p, o.n);
+		else
+			r = tls_config_add_keypair_ocsp_mem(conf, c.p, c.n, k.p, k.n, o.p, o.n);
+		if (r < 0)
+			blame(why, all, pair, tls_config_error(conf));
+	}
+	unload(&c);
+	unload(&k);
+	unload(&o);
+	return r;
+}
+
+/*
+ * Who signs the clients' certificates. One that is shown must be good, or the handshake fails. That there must be one
+ * is not for libtls to demand: the client could not be told why it was refused.
+ */
+static int
+add_authority(struct tls_config *conf, const char *path, struct buf *why)
+{
+	struct file f = { 0 };
+	int r = load(&f, path, why);
+
+	if (r == 0 && path) {
+		r = tls_config_set_ca_mem(conf, f.p, f.n);
+		if (r < 0)
+			buf_printf(why, "%s: %s", path, tls_config_error(conf));
+		tls_config_verify_client_optional(conf);
+	}
+	unload(&f);
+	return r;
+}
+
+/*
+ * No session tickets: none would be accepted (tlsd(8) CAVEATS), yet OpenSSL makes two for each TLS 1.3 handshake.
+ * libtls has no word for it; OpenSSL takes one from its configuration, which libtls does not load, so this is all that
+ * is in it. Where it is not understood (LibreSSL) there is nothing to turn off: no result matters.
+ */
+void
+tlsconf_start(void)
+{
+	static const char text[] = "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = context\n"
+	                           "[context]\nNumTickets = 0\n";
+	BIO *in = BIO_new_mem_buf(text, -1);
+	CONF *conf = NCONF_new(NULL);
+
+	OPENSSL_load_builtin_modules();
+	if (in && conf && NCONF_load_bio(conf, in, NULL) > 0)
+		CONF_modules_load(conf, NULL, CONF_MFLAGS_IGNORE_ERRORS);
+	NCONF_free(conf);
+	BIO_free(in);
+}
+
+/* Each pair is first tried alone: libtls would say of several only that one of them is bad. */
+static struct tls *
+make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
+{
+	uint32_t protocols = TLS_PROTOCOL_TLSv1_3 | (c->only_13 ? 0 : TLS_PROTOCOL_TLSv1_2);
+	struct tls_config *conf = tls_config_new();
+	struct tls *tls = tls_server();
+	bool ok = false;
+	size_t i;
+
+	if (!conf || !tls)
+		buf_puts(why, strerror(ENOMEM));
+	else {
+		for (i = 0; i < n && add_pair(conf, c, &c->pair[from + i], i == 0, why) == 0; i++)
+			;
+		if (i == n && (tls_config_set_protocols(conf, protocols) < 0 ||
+		                  (c->ciphers && tls_config_set_ciphers(conf, c->ciphers) < 0)))
+			blame(why, c, &c->pair[from], tls_config_error(conf));
+		else if (i == n && add_authority(conf, c->ca, why) < 0)
+			;
+		else if (i == n && tls_configure(tls, conf) < 0)
+			blame(why, c, &c->pair[from], tls_error(tls));
+		else
+			ok = i == n;
+	}
+	if (conf) { /* tls has a copy of its own: of the certificate, and the key as OpenSSL holds it */
+		tls_config_clear_keys(conf);
+		tls_config_free(conf);
+	}
+	if (ok)
+		return tls;
+	tls_free(tls);
+	errno = conf && tls ? EINVAL : ENOMEM;
+	return NULL;
+}
+
+struct tls *
+tlsconf_server(const struct tlsconf *c, struct buf *why)
+{
+	size_t i;
+
+	for (i = 0; c->n > 1 && i < c->n; i++) {
+		struct tls *one = make(c, i, 1, why);
+
+		if (!one)
+			return NULL;
+		tls_free(one);
+	}
+	return make(c, 0, c->n, why);
+}
+
+static void
+stamp(unsigned long long *sum, const char *path)
+{
+	struct stat st;
+	unsigned long long part[5] = { 0 };
+	size_t i;
+
+	if (path && stat(path, &st) == 0) {
+		part[0] = (unsigned long long)st.st_ino;
+		part[1] = (unsigned long long)st.st_mtim.tv_sec;
+		part[2] = (unsigned long long)st.st_mtim.tv_nsec;
+		part[3] = (unsigned long long)st.st_size;
+		part[4] = 1;
+	}
+	for (i = 0; i < 5; i++) {
+		*sum = (*sum ^ part[i]) * 1099511628211u; /* FNV */
+		*sum ^= *sum >> 29;
+	}
+}
+
+unsigned long long
+tlsconf_stamp(const struct tlsconf *c)
+{
+	unsigned long long sum = 14695981039346656037u;
+	size_t i;
+
+	stamp(&sum, c->ca);
+	for (i = 0; i < c->n; i++) {
+		stamp(&sum, c->pair[i].cert);
+		stamp(&sum, c->pair[i].key);
+		stamp(&sum, c->pair[i].staple);
+	}
+	return sum;
+}
