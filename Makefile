@@ -19,7 +19,7 @@ DEP != ls lib/*/*.d cmd/*/*.d 2>/dev/null || :
 all: $(BIN)
 
 .c.o:
-	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(CPP_MSA) $(WARN) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(DEP)
 

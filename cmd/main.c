@@ -1,9 +1,11 @@
 /* ISC licence, see LICENSE. */
-#include "stage/stages.h"
+#include "stage/stage.h"
 
-/* The main of every stage: scripts/link says which one STAGE is. */
+/* The main of every stage: scripts/link says which one STAGE is, and cmd/NAME/NAME.c describes it. */
+extern const struct stage STAGE;
+
 int
 main(int argc, char *argv[])
 {
-	return ready_main(STAGE, argc, argv);
+	return stage_main(&STAGE, argc, argv);
 }

@@ -1,15 +1,13 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "auth/userdb.h"
 #include "base/os.h"
 #include "chain/limits.h"
 #include "dialogue.h"
-#include "stage/stage.h"
+#include "stage/instance.h"
 
 enum {
 	ATTEMPTS = 3,
@@ -18,23 +16,13 @@ enum {
 	TROUBLE_ROOM = 512, /* of what is said about a file */
 };
 
-static int
-usage(void)
-{
-	fputs("usage: authd [-p] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE
-	    " -u users.cdb | -s service prog [arg ...]\n", stderr);
-	return CHAIN_MISUSE;
-}
-
-/* A number from 1 to max, or 0. */
-static int
-number(const char *s, int max)
-{
-	char *end;
-	long n = strtol(s, &end, 10);
-
-	return *s >= '0' && *s <= '9' && *end == '\0' && n <= max ? (int)n : 0;
-}
+struct conf {
+	struct authd authd; /* what the dialogue needs */
+	struct userdb db;
+	struct table certs;
+	const char *config, *mechs; /* -s, -m */
+	char trouble[TROUBLE_ROOM];
+};
 
 /* Open store and table, where they are given; both or none. 0, or -1 with errno and what is wrong in text. */
 static int
@@ -77,9 +65,9 @@ prepare(struct authd *a, const char *config, const char *mechs, char *text, size
 
 /* SIGHUP: store and table as they are now. What Cyrus was configured with by -s stays: a process reads it once. */
 static int
-reload(void *conf, const struct log *log)
+reload(void *arg, const struct log *log)
 {
-	struct authd *a = conf;
+	struct authd *a = &((struct conf *)arg)->authd;
 	struct userdb db;
 	struct table certs;
 	char text[TROUBLE_ROOM];
@@ -99,58 +87,86 @@ reload(void *conf, const struct log *log)
 	return 0;
 }
 
-int
-main(int argc, char *argv[])
+static int
+serve(struct call *call, void *arg)
 {
-	static const struct stage stage = {
-		.name = "authd", .kind = STAGE_SESSION, .owner = FACTS_AUTHD, .serve = authd_serve, .reload = reload
-	};
-	struct authd a = { .attempts = ATTEMPTS, .wait_ms = CHAIN_COMMAND_WAIT_S * 1000 };
-	const char *config = NULL, *mechs = NULL;
-	struct stage_options options;
-	struct userdb db;
-	struct table certs;
-	char trouble[TROUBLE_ROOM];
-	int c;
-
-	stage_options(&options);
-	while ((c = getopt(argc, argv, "+a:c:m:ps:t:u:" STAGE_OPTIONS)) != -1) {
-		switch (c) {
-		case 'a':
-			a.attempts = number(optarg, ATTEMPTS_MAX);
-			break;
-		case 'c':
-			a.certs_path = optarg;
-			break;
-		case 'm':
-			mechs = optarg;
-			break;
-		case 'p':
-			a.clear = true;
-			break;
-		case 's':
-			config = optarg;
-			break;
-		case 't':
-			a.wait_ms = number(optarg, WAIT_MAX_S) * 1000;
-			break;
-		case 'u':
-			a.store = optarg;
-			break;
-		default:
-			if (c == '?' || stage_option(&options, "authd", c, optarg) < 0)
-				return usage();
-		}
-	}
-	a.next = argv + optind;
-	if (!*a.next || !a.store == !config || !a.attempts || !a.wait_ms)
-		return usage();
-	a.db = &db;
-	a.certs = &certs;
-	prepare(&a, config, mechs, trouble, sizeof trouble);
-	if (a.trouble && options.path) { /* its supervisor is to know */
-		fprintf(stderr, "authd: %s\n", a.trouble);
-		return a.trouble_exit;
-	}
-	return stage_run(&stage, &a, &options);
+	return authd_serve(call, &((struct conf *)arg)->authd);
 }
+
+static void
+init(void *arg)
+{
+	struct authd *a = &((struct conf *)arg)->authd;
+
+	*a = (struct authd){ .attempts = ATTEMPTS, .wait_ms = CHAIN_COMMAND_WAIT_S * 1000 };
+}
+
+static int
+option(void *arg, int letter, char *value, struct instance *i)
+{
+	struct conf *conf = arg;
+	struct authd *a = &conf->authd;
+	long long n;
+
+	switch (letter) {
+	case 'a':
+		if (stage_number(i, letter, value, 1, ATTEMPTS_MAX, &n) < 0)
+			return -1;
+		a->attempts = (int)n;
+		return 0;
+	case 'c':
+		a->certs_path = value;
+		return 0;
+	case 'm':
+		conf->mechs = value;
+		return 0;
+	case 'p':
+		a->clear = true;
+		return 0;
+	case 's':
+		conf->config = value;
+		return 0;
+	case 't':
+		if (stage_number(i, letter, value, 1, WAIT_MAX_S, &n) < 0)
+			return -1;
+		a->wait_ms = (int)n * 1000;
+		return 0;
+	default:
+		a->store = value;
+		return 0;
+	}
+}
+
+static int
+check(void *arg, struct instance *i)
+{
+	struct conf *conf = arg;
+	struct authd *a = &conf->authd;
+
+	if (!a->store == !conf->config)
+		return -1;
+	a->db = &conf->db;
+	a->certs = &conf->certs;
+	prepare(a, conf->config, conf->mechs, conf->trouble, sizeof conf->trouble);
+	if (!a->trouble || !i->options.path) /* exec'd, the client is told, and the log */
+		return 0;
+	fprintf(stderr, "authd: %s\n", a->trouble);
+	return a->trouble_exit;
+}
+
+const struct stage authd_stage = {
+	.name = "authd",
+	.kind = STAGE_SESSION,
+	.owner = FACTS_AUTHD,
+	.next = STAGE_HANDS_ON,
+	.needs = STAGE_FILES | STAGE_NETWORK, /* a mechanism of Cyrus SASL may open files and talk to a server */
+	.options = "a:c:m:ps:t:u:",
+	.usage = "[-p] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE
+	    " -u users.cdb | -s service prog [arg ...]",
+	.conf_size = sizeof(struct conf),
+	.init = init,
+	.option = option,
+	.check = check,
+	.serve = serve,
+	.reload = reload,
+};

@@ -390,6 +390,6 @@ authd_serve(struct call *call, void *conf)
 	rejectlog_end(&s.refusals, call);
 	lineio_wipe(&s.c);
 	if (step == STEP_NEXT)
-		return stage_next(call, a->next);
+		return call_next(call);
 	return a->trouble ? a->trouble_exit : CHAIN_DONE;
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "auth/sasl.h"
-#include "stage/stage.h"
+#include "stage/run.h"
 
 /* What main tells the dialogue. It does not change while calls are served, but between them at SIGHUP. */
 struct authd {
@@ -19,7 +19,6 @@ struct authd {
 	bool clear;          /* AUTH also without TLS */
 	int attempts;        /* failed ones that end the session */
 	int wait_ms;         /* for a line */
-	char **next;         /* the next program */
 };
 
 /* The dialogue until the client is authenticated or may go on without; struct stage's serve, conf is a struct authd. */

@@ -15,7 +15,7 @@
 #include "smtp/addr.h"
 #include "chain/offer.h"
 #include "smtp/ehlo.h"
-#include "stage/stages.h"
+#include "stage/instance.h"
 
 enum {
 	REPORT_MS = 20000, /* of the time for the answer, kept for the report; a fifth where that is less */
@@ -27,14 +27,13 @@ struct conf {
 	bool delivers;     /* -d: what the next hop takes is delivered */
 	const char *from;
 	size_t quote_max;
-	char *const *next;
 };
 
 /* A message in hand. */
 struct work {
 	struct call *call;
 	const struct conf *conf;
-	struct envelope envelope; /* as it came */
+	const struct envelope *envelope; /* as it came */
 	int passed;               /* the envelope for the rest of the chain */
 	bool partial;             /* the caller takes results that differ */
 	bool refused;             /* an earlier stage has refused somebody, whose address is gone */
@@ -43,20 +42,11 @@ struct work {
 	time_t arrival;
 };
 
-static int
-later(struct work *w, const char *what)
-{
-	enum reply r = reply_of_errno(errno);
-
-	log_error(&w->call->log, "failed", "%s:", what);
-	return stage_verdict(w->call, r, NULL);
-}
-
 /* The report that a recipient's reply asks of us, as RFC 3461 5.2 has it. */
 static bool
 is_due(const struct work *w, const struct envelope_line *rcpt, const struct reply_foreign *reply, bool mixed)
 {
-	if (rcpt->kind != ENVELOPE_RCPT || w->envelope.mail.path_len == 0)
+	if (rcpt->kind != ENVELOPE_RCPT || w->envelope->mail.path_len == 0)
 		return false; /* never a report about a report */
 	if (reply->code >= 300)
 		return mixed && !w->partial && dsn_notify(rcpt) & DSN_FAILURE;
@@ -70,8 +60,8 @@ wants_success(const struct work *w)
 	const struct reply_foreign yes = { .code = 250 };
 	size_t i;
 
-	for (i = 0; i < w->envelope.nrcpt; i++)
-		if (is_due(w, &w->envelope.rcpt[i], &yes, false))
+	for (i = 0; i < w->envelope->nrcpt; i++)
+		if (is_due(w, &w->envelope->rcpt[i], &yes, false))
 			return true;
 	return false;
 }
@@ -85,7 +75,7 @@ choose(const struct work *w, const struct verdict *v, bool mixed, struct report_
 
 	*failed = 0;
 	for (i = 0; i < v->n; i++) {
-		const struct envelope_line *l = &w->envelope.rcpt[i];
+		const struct envelope_line *l = &w->envelope->rcpt[i];
 		const struct reply_foreign *reply = &v->reply[i];
 
 		if (!is_due(w, l, reply, mixed))
@@ -96,15 +86,21 @@ choose(const struct work *w, const struct verdict *v, bool mixed, struct report_
 	return n;
 }
 
-/* Run the rest of the chain for a message of ours. The verdict for its one recipient; -1 with errno ENOMEM. */
+/*
+ * Run the rest of the chain for a message of ours, which is a call of its own: the facts of the message in hand stay.
+ * Returns 0 with the verdict for the one recipient, or -1 with errno ENOMEM.
+ */
 static int
 run_report(struct work *w, const char *id, int message, int envelope, struct verdict *v)
 {
-	struct call *call = w->call;
+	struct call call = { .kind = CALL_MESSAGE, .in = -1, .out = -1, .envelope = -1, .stop = -1, .log = w->call->log };
+	int r = -1;
 
-	if (report_facts(&call->facts, id) < 0 || stage_set_deadline(call, w->deadline_ms) < 0)
-		return -1;
-	return stage_deliver(call, w->conf->next, message, envelope, 1, w->deadline_ms, v);
+	if (facts_copy(&call.facts, &w->call->facts) == 0 && report_facts(&call.facts, id) == 0 &&
+	    call_set_deadline(&call, w->deadline_ms) == 0)
+		r = call_deliver(&call, w->call->next, message, envelope, 1, w->deadline_ms, v);
+	call_end(&call);
+	return r;
 }
 
 /* The report's envelope as a file, or -1 with errno. */
@@ -114,7 +110,7 @@ envelope_of_report(const struct work *w, const char *params)
 	struct buf b = { 0 };
 	int fd = -1;
 
-	if (report_envelope(&b, &w->envelope, params) == 0)
+	if (report_envelope(&b, w->envelope, params) == 0)
 		fd = msgfile_of(b.p, b.len);
 	buf_free(&b);
 	return fd;
@@ -128,7 +124,7 @@ report(struct work *w, const struct report_rcpt *rcpt, size_t n, char id[ID_MAX]
 	struct verdict v = { 0 };
 	const char *params;
 	const struct report r = {
-		.envelope = &w->envelope,
+		.envelope = w->envelope,
 		.message = w->call->in,
 		.id = w->call->log.message,
 		.arrival = w->arrival,
@@ -172,7 +168,7 @@ log_untold(const struct work *w, const struct verdict *v)
 	size_t i;
 
 	for (i = 0; i < v->n; i++) {
-		const struct envelope_line *l = &w->envelope.rcpt[i];
+		const struct envelope_line *l = &w->envelope->rcpt[i];
 
 		if (v->reply[i].code < 300 || is_due(w, l, &v->reply[i], true))
 			continue;
@@ -224,7 +220,7 @@ conclude(struct work *w, struct verdict *v)
 	char id[ID_MAX];
 
 	if (!rcpt)
-		return later(w, "report");
+		return call_failed(w->call, "report");
 	verdict_reduce(v, &mixed);
 	mixed = mixed && !w->partial;
 	told = !mixed || !w->refused; /* no report can name those whom an earlier stage refused */
@@ -235,9 +231,9 @@ conclude(struct work *w, struct verdict *v)
 		log_untold(w, v);
 	free(rcpt);
 	if (mixed && level(v, told) < 0)
-		return later(w, "verdict");
+		return call_failed(w->call, "verdict");
 	log_done(w, v, id, n, failed);
-	return stage_pass(w->call, v) < 0 ? CHAIN_LATER : CHAIN_DONE;
+	return call_answer(w->call, v);
 }
 
 /* Run the rest of the chain for the message, with some of the time left for a report. */
@@ -251,10 +247,10 @@ run(struct work *w)
 	int r = -1;
 
 	if ((w->partial || w->refused || facts_set(&call->facts, "MSA_PARTIAL", "") == 0) &&
-	    stage_set_deadline(call, w->deadline_ms - share) == 0)
-		r = stage_deliver(call, w->conf->next, call->in, w->passed, w->envelope.nrcpt, w->deadline_ms - share, &v);
+	    call_set_deadline(call, w->deadline_ms - share) == 0)
+		r = call_deliver(call, call->next, call->in, w->passed, w->envelope->nrcpt, w->deadline_ms - share, &v);
 	if (r < 0)
-		return later(w, "verdict");
+		return call_failed(w->call, "verdict");
 	r = conclude(w, &v);
 	verdict_free(&v);
 	return r;
@@ -267,9 +263,9 @@ pass_envelope(const struct work *w)
 	struct buf b = { 0 };
 	int fd = -1;
 
-	if (w->conf->next_hop.caps & CAP_DSN || !dsn_is_asked(&w->envelope))
+	if (w->conf->next_hop.caps & CAP_DSN || !dsn_is_asked(w->envelope))
 		return w->call->envelope;
-	if (dsn_strip(&b, &w->envelope) == 0)
+	if (dsn_strip(&b, w->envelope) == 0)
 		fd = msgfile_of(b.p, b.len);
 	buf_free(&b);
 	return fd;
@@ -279,23 +275,21 @@ static int
 serve_envelope(struct work *w)
 {
 	struct call *call = w->call;
-	int came = call->envelope, r;
 	size_t i;
+	int r;
 
-	for (i = 0; i < w->envelope.nrcpt; i++)
-		w->refused |= w->envelope.rcpt[i].kind == ENVELOPE_REPLY;
+	for (i = 0; i < w->envelope->nrcpt; i++)
+		w->refused |= w->envelope->rcpt[i].kind == ENVELOPE_REPLY;
 	w->passed = pass_envelope(w);
 	if (w->passed < 0)
-		return later(w, "envelope");
-	if (wants_success(w) || (w->envelope.nrcpt > 1 && !w->partial && !w->refused))
+		return call_failed(call, "envelope");
+	if (wants_success(w) || (w->envelope->nrcpt > 1 && !w->partial && !w->refused))
 		r = run(w);
 	else { /* whatever the verdict is, nothing is to be made of it */
 		log_event(&call->log, "done", (char *)NULL);
-		call->envelope = w->passed;
-		r = stage_next(call, w->conf->next);
-		call->envelope = came;
+		r = call_next_with(call, -1, w->passed);
 	}
-	if (w->passed != came)
+	if (w->passed != call->envelope)
 		close(w->passed);
 	return r;
 }
@@ -303,78 +297,68 @@ serve_envelope(struct work *w)
 static int
 serve(struct call *call, void *arg)
 {
-	struct work w = { .call = call, .conf = arg, .start_ms = clock_ms(), .arrival = time(NULL) };
-	char *message; /* the log outlives what the facts say: a report has an id of its own */
-	const char *why;
-	int r;
+	struct work w = {
+		.call = call, .conf = arg, .envelope = call_envelope(call), .start_ms = clock_ms(), .arrival = time(NULL)
+	};
 
-	if (!call->log.message) {
-		log_error(&call->log, "misuse", "MSA_MESSAGE is not set: not in a chain");
-		return CHAIN_MISUSE;
-	}
-	w.deadline_ms = stage_own_deadline(call);
+	if (!w.envelope)
+		return call_failed(call, NULL);
+	w.deadline_ms = call_own_deadline(call);
 	w.partial = facts_get(&call->facts, "MSA_PARTIAL") != NULL;
-	message = strdup(call->log.message);
-	if (!message)
-		return later(&w, "message");
-	call->log.message = message;
-	if (envelope_read(&w.envelope, call->envelope, &why) < 0) {
-		log_error(&call->log, "misuse", "%s", why);
-		r = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-	} else if (w.envelope.nrcpt == 0 ||
-	    facts_number(&call->facts, "MSA_RCPTS", -1) != (long long)w.envelope.nrcpt) {
-		log_error(&call->log, "misuse", "MSA_RCPTS is not the number of recipients");
-		r = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-	} else
-		r = serve_envelope(&w);
-	envelope_free(&w.envelope);
-	call->log.message = NULL;
-	free(message);
-	return r;
+	return serve_envelope(&w);
+}
+
+static void
+init(void *arg)
+{
+	((struct conf *)arg)->quote_max = REPORT_QUOTE_MAX;
 }
 
 static int
-usage(void)
+option(void *arg, int letter, char *value, struct instance *i)
 {
-	return stage_misuse("usage: bounce [-d] [-f address] [-k keywords] [-q octets] " STAGE_USAGE " prog [arg ...]");
+	struct conf *conf = arg;
+	long long n;
+
+	switch (letter) {
+	case 'd':
+		conf->delivers = true;
+		return 0;
+	case 'f':
+		conf->from = value;
+		return 0;
+	case 'k':
+		ehlo_take_list(&conf->next_hop, value);
+		return 0;
+	default:
+		if (stage_number(i, letter, value, 0, QUOTE_MAX, &n) < 0)
+			return -1;
+		conf->quote_max = (size_t)n;
+		return 0;
+	}
 }
 
-int
-bounce_ready(struct ready *r, int argc, char *argv[])
+static int
+check(void *arg, struct instance *i)
 {
-	struct conf *conf = ready_conf(r, sizeof *conf);
+	const struct conf *conf = arg;
 	struct addr from;
-	char *end;
-	long n;
-	int c;
 
-	if (!conf)
-		return CHAIN_LATER;
-	r->stage = (struct stage){ .name = "bounce", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
-	conf->quote_max = REPORT_QUOTE_MAX;
-	while ((c = getopt(argc, argv, "+df:k:q:" STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'd':
-			conf->delivers = true;
-			break;
-		case 'f':
-			conf->from = optarg;
-			break;
-		case 'k':
-			ehlo_take_list(&conf->next_hop, optarg);
-			break;
-		case 'q':
-			n = strtol(optarg, &end, 10);
-			if (*optarg < '0' || *optarg > '9' || *end || n > QUOTE_MAX)
-				return usage();
-			conf->quote_max = (size_t)n;
-			break;
-		default:
-			if (c == '?' || stage_option(&r->options, "bounce", c, optarg) < 0)
-				return usage();
-		}
-	if (optind == argc || (conf->from && (addr_mailbox(conf->from, strlen(conf->from), &from) < 0 || from.is_utf8)))
-		return usage();
-	r->next = conf->next = argv + optind;
+	if (conf->from && (addr_mailbox(conf->from, strlen(conf->from), &from) < 0 || from.is_utf8))
+		return stage_wrong(i, conf->from, "not an address in ASCII");
 	return 0;
 }
+
+const struct stage bounce_stage = {
+	.name = "bounce",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_HANDS_ON,
+	.needs_chain = true,
+	.options = "df:k:q:",
+	.usage = "[-d] [-f address] [-k keywords] [-q octets] " STAGE_USAGE " prog [arg ...]",
+	.conf_size = sizeof(struct conf),
+	.init = init,
+	.option = option,
+	.check = check,
+	.serve = serve,
+};

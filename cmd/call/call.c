@@ -1,33 +1,31 @@
 /* ISC licence, see LICENSE. */
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "chain/limits.h"
-#include "stage/stage.h"
+#include "stage/instance.h"
 
-/* The stages do this themselves where the next program is "call"; this is for scripts and foreign ones. */
+/* The stages do this themselves where the next program is "call"; this is for scripts and foreign programs. */
 static int
 serve(struct call *call, void *conf)
 {
-	return stage_next(call, conf);
+	(void)conf;
+	return call_next(call);
 }
 
-int
-main(int argc, char *argv[])
+static int
+check(void *conf, struct instance *i)
 {
-	struct stage stage = {
-		.name = "call",
-		.kind = getenv("MSA_MESSAGE") ? STAGE_MESSAGE : STAGE_SESSION,
-		.owner = FACTS_NOBODY,
-		.serve = serve,
-	};
-	struct stage_options options;
-	char word[] = "call", *next[3] = { word, NULL, NULL };
-
-	stage_options(&options);
-	if (getopt(argc, argv, "+") != -1 || argc - optind != 1)
-		return stage_misuse("usage: call path");
-	next[1] = argv[optind];
-	return stage_run(&stage, next, &options);
+	(void)conf;
+	if (i->nwords != 1 || i->options.any)
+		return -1;
+	i->next = (struct next){ .how = NEXT_CALL, .argv = i->words - 1, .path = i->words[0] };
+	return 0;
 }
+
+const struct stage call_stage = {
+	.name = "call",
+	.kind = STAGE_EITHER,
+	.next = STAGE_DELIVERS,
+	.usage = "path",
+	.check = check,
+	.serve = serve,
+};

@@ -15,7 +15,7 @@
 #include "mail/msgfile.h"
 #include "net/lineio.h"
 #include "smtp/addr.h"
-#include "stage/stage.h"
+#include "stage/instance.h"
 
 static const char usage[] = "usage: envelope [-n] [-f file] from | to | param key [number] | refuse number reply prog "
     "[arg ...] | copy address prog [arg ...]";
@@ -27,7 +27,6 @@ struct edit {
 	size_t number;      /* of the recipient to refuse; 0: none */
 	const char *reply;
 	struct addr copy;
-	char *const *next;
 };
 
 /* What is wrong is told on fd 2 alone: fd 1 is what a script reads, and 111 is 451 by itself. */
@@ -149,28 +148,19 @@ static int
 serve(struct call *call, void *arg)
 {
 	const struct edit *edit = arg;
-	struct envelope e = { 0 };
-	const char *why;
-	int fd, was = call->envelope, r;
+	const struct envelope *e = call_envelope(call);
+	int fd, r;
 
-	if (envelope_read(&e, call->envelope, &why) < 0) {
-		log_error(&call->log, "failed", "%s", why);
-		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-	}
-	if (edit->number > e.nrcpt) {
+	if (!e)
+		return call_failed(call, NULL);
+	if (edit->number > e->nrcpt) {
 		log_error(&call->log, "misuse", "there is no recipient %zu", edit->number);
-		envelope_free(&e);
-		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+		return call_verdict(call, REPLY_LOCAL_ERROR, NULL);
 	}
-	fd = compose(&e, edit);
-	envelope_free(&e);
-	if (fd < 0) {
-		log_error(&call->log, "failed", "envelope:");
-		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-	}
-	call->envelope = fd;
-	r = stage_next(call, edit->next);
-	call->envelope = was;
+	fd = compose(e, edit);
+	if (fd < 0)
+		return call_failed(call, "envelope");
+	r = call_next_with(call, -1, fd);
 	close(fd);
 	return r;
 }
@@ -194,26 +184,23 @@ is_refusal(const char *s)
 static int
 change(int argc, char **argv)
 {
-	static const struct stage stage = {
-		.name = "envelope", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
-	};
+	static const struct stage stage = { .name = "envelope", .kind = STAGE_MESSAGE, .serve = serve };
 	struct edit edit = { 0 };
-	struct stage_options options;
+	struct instance instance = { .stage = &stage, .kind = STAGE_MESSAGE, .conf = &edit };
 
-	stage_options(&options);
 	if (strcmp(argv[0], "refuse") == 0) {
 		if (argc < 4 || (edit.number = number(argv[1])) == 0 || !is_refusal(argv[2]))
 			return -1;
 		edit.reply = argv[2];
-		edit.next = argv + 3;
+		instance.next = next_parse(argv + 3);
 	} else {
 		if (argc < 3 || addr_mailbox(argv[1], strlen(argv[1]), &edit.copy) < 0)
 			return -1;
-		edit.next = argv + 2;
+		instance.next = next_parse(argv + 2);
 	}
 	if (!getenv("MSA_MESSAGE"))
 		return misuse("envelope: MSA_MESSAGE is not set: refuse and copy work in a message chain, see chain(7)");
-	return stage_run(&stage, &edit, &options);
+	return instance_run(&instance);
 }
 
 int

@@ -4,37 +4,33 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "mail/msgfile.h"
-#include "stage/stage.h"
-
-static const char usage[] = "usage: filter [-t seconds] [-u] " STAGE_USAGE " command prog [arg ...]";
+#include "stage/instance.h"
+#include "stage/spawn.h"
 
 enum {
 	WAIT_S = 60,            /* for the command, where -t says nothing else */
 	WAIT_MAX_S = 86400,
-	MARGIN_S = 2,           /* kept of MSA_DEADLINE, so that we end the command and not our starter us */
 	GRACE_MS = 1000,        /* between SIGTERM and SIGKILL */
 	NAP_MS = 5,             /* between two looks whether the command ended */
 	GROWTH = 2, ROOM = 1048576, /* the output is at most GROWTH times the input plus ROOM octets */
 };
 
 struct conf {
-	bool lines;      /* -l: the command reads and writes LF ends */
-	long seconds;
+	bool lines;    /* -u: the command reads and writes lines that end with LF */
+	int seconds;
 	char *command;
-	char *const *next;
 };
 
 /* What the command writes, looked at and put into a message on its way. */
@@ -56,14 +52,7 @@ no(struct output *o, enum reply r, const char *why)
 	return false;
 }
 
-/* What errno of a failed write becomes. */
-static enum reply
-trouble(void)
-{
-	return errno == ENOSPC ? REPLY_STORAGE : errno == ENOMEM ? REPLY_NO_MEMORY : REPLY_LOCAL_ERROR;
-}
-
-/* Append n octets: with -l, LF becomes CRLF. 0, or -1 with errno. */
+/* Append n octets; with -u, LF becomes CRLF. Returns 0, or -1 with errno set. */
 static int
 take(struct output *o, const char *p, size_t n)
 {
@@ -84,7 +73,7 @@ take(struct output *o, const char *p, size_t n)
 	return msgfile_add(&o->m, p + from, n - from);
 }
 
-/* The message with LF ends, for -l. The descriptor, or -1 with errno. */
+/* Copy the message with LF for CRLF, for -u. Returns a descriptor, or -1 with errno set. */
 static int
 plain_lines(int in)
 {
@@ -199,43 +188,19 @@ read_all(struct output *o, int fd, int64_t deadline_ms, const struct guard *g)
 		if (o->m.size + r > o->max)
 			return no(o, REPLY_LOCAL_ERROR, "command's output is too large");
 		if (take(o, chunk, (size_t)r) < 0)
-			return no(o, trouble(), "command's output cannot be stored");
+			return no(o, reply_of_errno(errno), "command's output cannot be stored");
 	}
 }
 
-/* The command's end, until deadline_ms. false: it goes on. */
+/* Wait for the command's end until deadline_ms, or until we are told to end. Returns false if it goes on. */
 static bool
 reap(pid_t pid, int *status, int64_t deadline_ms, const struct guard *g)
 {
-	for (;;) {
-		pid_t r = waitpid(pid, status, WNOHANG);
-
-		if (r == pid)
-			return true;
-		if (r < 0) {
-			*status = 0x7f00; /* somebody else reaped it: nothing is known, so nothing is taken */
-			return true;
-		}
+	while (!process_has_ended(pid, 0))
 		if (clock_left(deadline_ms) == 0 || wait_for(-1, NAP_MS, g) < 0)
 			return false;
-	}
-}
-
-/* The command and all that it started. */
-static void
-end_group(pid_t pid)
-{
-	int64_t grace = clock_ms() + GRACE_MS;
-	struct timespec nap = { 0, NAP_MS * 1000000L };
-	int status;
-	pid_t r = 0;
-
-	kill(-pid, SIGTERM);
-	while ((r = waitpid(pid, &status, WNOHANG)) == 0 && clock_left(grace) > 0)
-		nanosleep(&nap, NULL);
-	kill(-pid, SIGKILL);
-	if (r == 0)
-		waitpid(pid, &status, 0);
+	*status = process_reap(pid);
+	return true;
 }
 
 /*
@@ -262,58 +227,48 @@ run(struct call *call, const struct conf *conf, int msg, int64_t deadline_ms, st
 		return false;
 	}
 	guard_on(&g);
-	pid = fork();
-	if (pid == 0) {
-		guard_off(&g);
-		stage_become(call, argv, msg, fd[1], call->envelope);
-	}
+	pid = spawn_child(call, argv, msg, fd[1], call->envelope);
 	close(fd[1]);
 	ended = pid > 0;
 	if (ended) {
-		setpgid(pid, pid);
 		ended = read_all(o, fd[0], deadline_ms, &g);
 		if (ended && !reap(pid, status, deadline_ms, &g))
 			ended = no(o, REPLY_LATE, "command closed its output, but did not end");
-		if (!ended)
-			end_group(pid);
+		if (!ended) {
+			process_end_group(pid, clock_ms() + GRACE_MS);
+			process_reap(pid);
+		}
 	}
 	close(fd[0]);
 	guard_off(&g);
 	return ended;
 }
 
-/* The command ended with something else than 0: its code and text mean what a stage's do. */
+/* The command ended with another code than 0: its code and text mean what a stage's do. */
 static int
 judge(struct call *call, const struct conf *conf, struct output *o, int status, size_t n)
 {
 	struct verdict v = { 0 };
-	struct buf text = { 0 }, out = { 0 };
-	bool mixed, told;
+	struct buf text = { 0 };
+	bool mixed;
 	const struct reply_foreign *worst;
 	char code[16], exited[16];
-	int r = CHAIN_LATER;
+	int r;
 
 	if (!o->m.spilled && o->m.size < CHAIN_VERDICT_MAX)
 		buf_add(&text, o->m.mem.p, o->m.mem.len);
-	if (verdict_judge(&v, text.p ? text.p : "", text.len, WIFEXITED(status) ? VERDICT_EXIT : VERDICT_SIGNAL,
-	        WIFEXITED(status) ? WEXITSTATUS(status) : 0, n) < 0) {
-		buf_free(&text);
-		return stage_verdict(call, REPLY_NO_MEMORY, NULL);
-	}
-	told = true;
-	for (n = 0; n < v.n; n++)
-		told = told && reply_add_foreign(&out, &v.reply[n]) == 0;
+	r = verdict_judge(&v, text.p ? text.p : "", text.len, WIFEXITED(status) ? VERDICT_EXIT : VERDICT_SIGNAL,
+	    WIFEXITED(status) ? WEXITSTATUS(status) : 0, n);
+	buf_free(&text);
+	if (r < 0)
+		return call_failed(call, "verdict");
 	worst = verdict_reduce(&v, &mixed);
+	r = worst && worst->code >= 500 ? CHAIN_REFUSED : CHAIN_LATER;
 	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);
 	snprintf(exited, sizeof exited, "%d", WEXITSTATUS(status));
 	log_event(&call->log, "done", "verdict", code, "why", v.why, "exit",
 	    v.why && WIFEXITED(status) ? exited : NULL, "command", v.why ? conf->command : NULL, (char *)NULL);
-	if (told && stage_answer(call, &out) == 0 && worst && worst->code >= 500)
-		r = CHAIN_REFUSED;
-	buf_free(&out);
-	buf_free(&text);
-	verdict_free(&v);
-	return r;
+	return call_answer(call, &v) == CHAIN_DONE ? r : CHAIN_LATER;
 }
 
 static int
@@ -323,28 +278,26 @@ later(struct call *call, const struct conf *conf, enum reply r, const char *why)
 
 	snprintf(code, sizeof code, "%d", reply_code(r));
 	log_event(&call->log, "done", "verdict", code, "why", why, "command", conf->command, (char *)NULL);
-	return call->log.message ? stage_verdict(call, r, NULL) : CHAIN_LATER;
+	return call_verdict(call, r, NULL);
 }
 
 /* When the command must be done, on the monotonic clock. */
 static int64_t
 deadline(const struct call *call, const struct conf *conf)
 {
-	long long end = facts_number(&call->facts, "MSA_DEADLINE", 0), left = conf->seconds;
+	int64_t most = clock_ms() + (int64_t)conf->seconds * 1000, own = call_own_deadline(call);
 
-	if (end > 0 && end - time(NULL) - MARGIN_S < left)
-		left = end - time(NULL) - MARGIN_S;
-	return clock_ms() + (left > 0 ? left * 1000 : 0);
+	return facts_get(&call->facts, "MSA_DEADLINE") && own < most ? own : most;
 }
 
 /* The command has run: its output is the message, or it is not. */
 static int
 conclude(struct call *call, const struct conf *conf, struct output *o, int status, size_t n, off_t size)
 {
-	int fd, in = call->in, r;
+	int fd, r;
 
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return call->log.message ? judge(call, conf, o, status, n) : CHAIN_LATER;
+		return call->kind == CALL_MESSAGE ? judge(call, conf, o, status, n) : CHAIN_LATER;
 	if (o->m.size == 0 && size > 0)
 		return later(call, conf, REPLY_LOCAL_ERROR, "command ended with 0, but wrote nothing");
 	if (!o->binary && (o->bare || (o->m.size > 0 && o->last != '\n')))
@@ -352,11 +305,9 @@ conclude(struct call *call, const struct conf *conf, struct output *o, int statu
 		    "the command's last line has no end");
 	fd = msgfile_finish(&o->m);
 	if (fd < 0)
-		return later(call, conf, trouble(), "message cannot be stored");
+		return later(call, conf, reply_of_errno(errno), "message cannot be stored");
 	log_event(&call->log, "done", (char *)NULL);
-	call->in = fd;
-	r = stage_next(call, conf->next);
-	call->in = in;
+	r = call_next_with(call, fd, -1);
 	close(fd);
 	return r;
 }
@@ -376,27 +327,26 @@ serve(struct call *call, void *arg)
 {
 	const struct conf *conf = arg;
 	struct output o = { .lines = conf->lines };
-	struct envelope e = { 0 };
-	const char *why;
+	const struct envelope *e;
 	size_t n = 1;
 	off_t size = file_size(call->in);
 	int msg = call->in, status = 0, r;
 
 	if (size < 0)
 		return later(call, conf, REPLY_LOCAL_ERROR, "message is no regular file");
-	if (call->log.message) {
-		if (envelope_read(&e, call->envelope, &why) < 0)
-			return later(call, conf, REPLY_LOCAL_ERROR, why);
-		n = e.nrcpt;
-		o.binary = is_binary(&e);
-		envelope_free(&e);
+	if (call->kind == CALL_MESSAGE) {
+		e = call_envelope(call);
+		if (!e)
+			return call_failed(call, NULL);
+		n = e->nrcpt;
+		o.binary = is_binary(e);
 	}
 	if (o.binary && conf->lines) {
 		log_event(&call->log, "done", "verdict", "554", "why", "BODY=BINARYMIME has no lines", (char *)NULL);
-		return stage_verdict(call, REPLY_NO_BINARY, NULL);
+		return call_verdict(call, REPLY_NO_BINARY, NULL);
 	}
 	if (conf->lines && (msg = plain_lines(call->in)) < 0)
-		return later(call, conf, trouble(), "message cannot be stored");
+		return later(call, conf, reply_of_errno(errno), "message cannot be stored");
 	o.max = GROWTH * size + ROOM;
 	if (run(call, conf, msg, deadline(call, conf), &o, &status))
 		r = conclude(call, conf, &o, status, n, size);
@@ -408,35 +358,46 @@ serve(struct call *call, void *arg)
 	return r;
 }
 
-int
-main(int argc, char **argv)
+static void
+init(void *arg)
 {
-	static const struct stage stage = {
-		.name = "filter", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve
-	};
-	struct conf conf = { .seconds = WAIT_S };
-	struct stage_options options;
-	char *end;
-	int c;
-
-	stage_options(&options);
-	while ((c = getopt(argc, argv, "+t:u" STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'u':
-			conf.lines = true;
-			break;
-		case 't':
-			conf.seconds = strtol(optarg, &end, 10);
-			if (*end || conf.seconds < 1 || conf.seconds > WAIT_MAX_S)
-				return stage_misuse(usage);
-			break;
-		default:
-			if (c == '?' || stage_option(&options, "filter", c, optarg) < 0)
-				return stage_misuse(usage);
-		}
-	if (argc - optind < 2)
-		return stage_misuse(usage);
-	conf.command = argv[optind];
-	conf.next = argv + optind + 1;
-	return stage_run(&stage, &conf, &options);
+	((struct conf *)arg)->seconds = WAIT_S;
 }
+
+static int
+option(void *arg, int letter, char *value, struct instance *i)
+{
+	struct conf *conf = arg;
+	long long n;
+
+	if (letter == 'u') {
+		conf->lines = true;
+		return 0;
+	}
+	if (stage_number(i, letter, value, 1, WAIT_MAX_S, &n) < 0)
+		return -1;
+	conf->seconds = (int)n;
+	return 0;
+}
+
+static int
+check(void *arg, struct instance *i)
+{
+	((struct conf *)arg)->command = i->words[0];
+	return 0;
+}
+
+const struct stage filter_stage = {
+	.name = "filter",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_HANDS_ON,
+	.needs = STAGE_PROGRAMS,
+	.options = "t:u",
+	.usage = "[-t seconds] [-u] " STAGE_USAGE " command prog [arg ...]",
+	.own_words = 1,
+	.conf_size = sizeof(struct conf),
+	.init = init,
+	.option = option,
+	.check = check,
+	.serve = serve,
+};

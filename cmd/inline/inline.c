@@ -2,107 +2,115 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "chain/limits.h"
-#include "stage/inproc.h"
-#include "stage/stages.h"
+#include "stage/instance.h"
+#include "stages.h"
 
-/* By name, as the word stands in the chain: one with a slash is somebody else's program. */
-static const struct {
-	const char *name;
-	ready_fn *make;
-} stages[] = {
-	{ "bounce", bounce_ready },
-	{ "limit", limit_ready },
-	{ "lmtp-inject", lmtp_inject_ready },
-	{ "maildir-inject", maildir_inject_ready },
-	{ "qualify", qualify_ready },
-	{ "rights", rights_ready },
-	{ "smtp-inject", smtp_inject_ready },
-	{ "spool", spool_ready },
-	{ "stamp", stamp_ready },
-	{ "submitd", submitd_ready },
-	{ "trace", trace_ready },
+enum { STAGES_MAX = 16 }; /* in one process */
+
+static const struct stage *const stages[] = {
+	&bounce_stage, &limit_stage, &lmtp_inject_stage, &maildir_inject_stage, &qualify_stage, &rights_stage,
+	&smtp_inject_stage, &spool_stage, &stamp_stage, &submitd_stage, &trace_stage,
 };
 
-static ready_fn *
+/* The stages of this process, in the chain's order: each one's next is the one that follows. */
+struct chain {
+	struct instance stage[STAGES_MAX];
+	size_t n;
+};
+
+/* By name, as the word stands in the chain: a word with a slash is another program. NULL: not one of ours. */
+static const struct stage *
 find(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof stages / sizeof *stages; i++)
-		if (strcmp(stages[i].name, name) == 0)
-			return stages[i].make;
+	for (i = 0; name && i < sizeof stages / sizeof *stages; i++)
+		if (strcmp(stages[i]->name, name) == 0)
+			return stages[i];
 	return NULL;
 }
 
-/* What only works for a program of its own. */
+/* Why the stage needs a program of its own; NULL: it does not. */
 static const char *
-objection(const struct ready *r)
+objection(const struct instance *i)
 {
-	if (r->instead)
+	if (i->instead)
 		return "has an option that prints something and ends";
-	if (r->inner && r->stage.kind != STAGE_MESSAGE)
+	if (i->inner && i->kind != STAGE_MESSAGE)
 		return "serves sessions, so it can only be the first";
-	if (r->inner && r->options.any)
-		return "has -A, -C, -l, -P, -R or -U, which are the first one's to have";
+	if (i->inner && i->options.any)
+		return "has -A, -C, -l, -P, -R or -U, which are the first stage's to have";
 	return NULL;
 }
 
-/* It has messages to deliver, and is no filter by hand. */
+/* The chain has messages to deliver, and is no filter by hand. */
 static bool
-is_service(const struct inproc *j)
+is_service(const struct instance *first)
 {
-	return j->stage[0].stage.owner == FACTS_SUBMITD || j->stage[0].options.path || getenv("MSA_MESSAGE");
+	return first->stage->owner == FACTS_SUBMITD || first->options.path || getenv("MSA_MESSAGE");
 }
 
-/* Make the stage at words ready, and those behind it that are ours. 0, or the exit code. */
+/* Read the words of the stages that are ours, up to the first that is not. Returns 0, or the exit code. */
 static int
-join(struct inproc *j, int argc, char *argv[])
+read_stages(struct chain *c, int argc, char *argv[])
 {
-	ready_fn *make;
+	const struct stage *stage;
 
-	for (j->n = 0; argc > 0 && j->n < INPROC_MAX && (make = find(*argv)); j->n++) {
-		struct ready *r = &j->stage[j->n];
+	while (c->n < STAGES_MAX && (stage = find(argv[0]))) {
+		struct instance *i = &c->stage[c->n++];
 		const char *why;
 		int result, used;
 
-		*r = (struct ready){ .inner = j->n > 0 };
-		j->words[j->n] = argv;
-		optind = 1;
-		result = ready_make(r, make, argc, argv);
-		why = result == 0 ? objection(r) : NULL;
-		if (why)
-			fprintf(stderr, "inline: %s %s\n", *argv, why);
-		if (result != 0 || why) {
-			j->n++;
-			return why ? CHAIN_MISUSE : result;
+		i->inner = c->n > 1;
+		result = instance_read(i, stage, argc, argv);
+		if (result != 0)
+			return result;
+		why = objection(i);
+		if (why) {
+			fprintf(stderr, "inline: %s %s\n", stage->name, why);
+			return CHAIN_MISUSE;
 		}
-		used = r->next ? (int)(r->next - argv) : argc;
+		used = (int)(i->next.argv - argv);
 		argv += used;
 		argc -= used;
 	}
-	if (is_service(j) && j->stage[j->n - 1].next && !*j->stage[j->n - 1].next) {
-		fprintf(stderr, "inline: nothing stands behind %s, which does not deliver\n", *j->words[j->n - 1]);
+	return 0;
+}
+
+/* Have each stage call the next one. Returns 0, or the exit code. */
+static int
+join(struct chain *c)
+{
+	const struct instance *last = &c->stage[c->n - 1];
+	size_t i;
+
+	if (is_service(&c->stage[0]) && last->stage->next != STAGE_DELIVERS && last->next.how == NEXT_NONE) {
+		fprintf(stderr, "inline: nothing follows %s, which does not deliver\n", last->stage->name);
 		return CHAIN_MISUSE;
 	}
+	for (i = 0; i + 1 < c->n; i++)
+		c->stage[i].next = (struct next){ .how = NEXT_INNER, .argv = c->stage[i].next.argv, .inner = &c->stage[i + 1] };
 	return 0;
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct inproc j = { .n = 0 };
+	struct chain c = { .n = 0 };
 	int result;
 
 	if (argc < 2 || !find(argv[1]))
 		return stage_misuse("usage: inline stage [option ...] [prog [arg ...]]");
-	result = join(&j, argc - 1, argv + 1);
+	result = read_stages(&c, argc - 1, argv + 1);
 	if (result == 0)
-		result = inproc_run(&j);
-	else if (result == CHAIN_MISUSE && getenv("MSA_MESSAGE")) /* our mistakes never refuse mail */
+		result = join(&c);
+	if (result == 0)
+		result = instance_run(&c.stage[0]);
+	else if (result == CHAIN_MISUSE && getenv("MSA_MESSAGE")) /* a mistake of ours never refuses mail */
 		result = CHAIN_LATER;
-	inproc_release(&j);
+	while (c.n > 0)
+		instance_release(&c.stage[--c.n]);
 	return result;
 }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,7 +11,7 @@
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "counts.h"
-#include "stage/stages.h"
+#include "stage/instance.h"
 
 #define NO_RATE "not recipients/seconds, or two for one time, or more than 8"
 
@@ -21,36 +20,20 @@ struct conf {
 	const char *directory_path, *path; /* path NULL: no table */
 	int directory;
 	struct usertable table;
-	char *const *next;
 };
 
-static int
-failed(struct call *call, const char *what)
-{
-	enum reply r = reply_of_errno(errno);
-
-	log_error(&call->log, "failed", "%s:", what);
-	return stage_verdict(call, r, NULL);
-}
-
-/* The recipients that are still to be served. CHAIN_DONE, or the exit code: that was the verdict. */
+/* Count the recipients that are still to be served. Returns CHAIN_DONE, or the exit code of the verdict. */
 static int
 count_recipients(struct call *call, int64_t *k)
 {
-	struct envelope e = { .nrcpt = 0 };
-	const char *why = "out of memory";
-	enum reply r;
+	const struct envelope *e = call_envelope(call);
 	size_t i;
 
 	*k = 0;
-	if (envelope_read(&e, call->envelope, &why) < 0) {
-		r = reply_of_errno(errno);
-		log_error(&call->log, "failed", "envelope: %s", why);
-		return stage_verdict(call, r, NULL);
-	}
-	for (i = 0; i < e.nrcpt; i++)
-		*k += e.rcpt[i].kind == ENVELOPE_RCPT;
-	envelope_free(&e);
+	if (!e)
+		return call_failed(call, NULL);
+	for (i = 0; i < e->nrcpt; i++)
+		*k += e->rcpt[i].kind == ENVELOPE_RCPT;
 	return CHAIN_DONE;
 }
 
@@ -115,20 +98,20 @@ find_rates(struct conf *conf, struct call *call, const char *user, struct rates 
 	if (conf->path && table_changed(&conf->table.table)) /* it counts from this message on, if our user can read it */
 		reload_table(conf, &call->log);
 	if (conf->path && (found = usertable_get(&conf->table, user, &value, &len)) < 0)
-		return failed(call, conf->path);
+		return call_failed(call, conf->path);
 	bad = found ? read_rates(rates, value, len, &len) : NULL;
 	if (!bad)
 		return CHAIN_DONE;
 	usertable_blame(&conf->table, user, bad, len);
 	log_error(&call->log, "misuse", "%s: %s", conf->path, conf->table.why);
-	return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+	return call_verdict(call, REPLY_LOCAL_ERROR, NULL);
 }
 
 static int
 refuse(struct call *call, const char *who, enum reply r, const char *why)
 {
 	log_event(&call->log, "refused", "who", who, "why", why, (char *)NULL);
-	return stage_verdict(call, r, why);
+	return call_verdict(call, r, why);
 }
 
 /* Who a peer is: its address, or, IPv6, the /64 that one host may have all of. */
@@ -181,11 +164,11 @@ serve(struct call *call, void *arg)
 		    (long long)which->seconds);
 		return refuse(call, who, REPLY_NO_RIGHT, why);
 	case COUNTS_ERROR:
-		return failed(call, conf->directory_path);
+		return call_failed(call, conf->directory_path);
 	}
 	snprintf(octets, sizeof octets, "%lld", (long long)k);
 	log_event(&call->log, "done", "who", who, "rcpts", octets, (char *)NULL);
-	return stage_next(call, conf->next);
+	return call_next(call);
 }
 
 static void
@@ -196,54 +179,60 @@ release(void *arg)
 	if (conf->directory >= 0)
 		close(conf->directory);
 	usertable_close(&conf->table);
-	free(conf);
+}
+
+static void
+init(void *arg)
+{
+	((struct conf *)arg)->directory = -1;
 }
 
 static int
-usage(void)
+option(void *arg, int letter, char *value, struct instance *i)
 {
-	return stage_misuse("usage: limit -d directory [-r recipients/seconds ...] [-t table] " STAGE_USAGE " prog [arg ...]");
+	struct conf *conf = arg;
+
+	switch (letter) {
+	case 'd':
+		conf->directory_path = value;
+		return 0;
+	case 'r':
+		return rates_add(&conf->rates, value, strlen(value)) < 0 ? stage_wrong(i, value, NO_RATE) : 0;
+	default:
+		conf->path = value;
+		return 0;
+	}
 }
 
-int
-limit_ready(struct ready *r, int argc, char *argv[])
+static int
+check(void *arg, struct instance *i)
 {
-	struct conf *conf = ready_conf(r, sizeof *conf);
-	int opt;
+	struct conf *conf = arg;
 
-	if (!conf)
-		return CHAIN_LATER;
-	conf->directory = -1;
-	r->stage = (struct stage){
-		.name = "limit", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
-	};
-	r->release = release;
-	while ((opt = getopt(argc, argv, "+d:r:t:" STAGE_OPTIONS)) != -1)
-		switch (opt) {
-		case 'd':
-			conf->directory_path = optarg;
-			break;
-		case 'r':
-			if (rates_add(&conf->rates, optarg, strlen(optarg)) < 0)
-				return stage_misuse_of("limit", optarg, NO_RATE);
-			break;
-		case 't':
-			conf->path = optarg;
-			break;
-		default:
-			if (opt == '?' || stage_option(&r->options, "limit", opt, optarg) < 0)
-				return usage();
-		}
-	if (optind == argc || !conf->directory_path || (conf->rates.n == 0 && !conf->path))
-		return usage();
-	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE"))
-		return stage_misuse_of("limit", argv[optind], "MSA_MESSAGE is not set: not in a chain");
+	if (!conf->directory_path || (conf->rates.n == 0 && !conf->path))
+		return -1;
 	conf->directory = open(conf->directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (conf->directory < 0)
-		return stage_misuse_of("limit", conf->directory_path, strerror(errno));
+		return stage_wrong(i, conf->directory_path, "%s", strerror(errno));
 	conf->table = (struct usertable){ .bad = bad_rate, .what = NO_RATE };
-	if (conf->path && usertable_open(&conf->table, conf->path, r->options.path) < 0)
-		return stage_misuse_of("limit", conf->path, conf->table.why);
-	r->next = conf->next = argv + optind;
+	if (conf->path && usertable_open(&conf->table, conf->path, i->options.path) < 0)
+		return stage_wrong(i, conf->path, "%s", conf->table.why);
 	return 0;
 }
+
+const struct stage limit_stage = {
+	.name = "limit",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_HANDS_ON,
+	.needs_chain = true,
+	.needs = STAGE_FILES,
+	.options = "d:r:t:",
+	.usage = "-d directory [-r recipients/seconds ...] [-t table] " STAGE_USAGE " prog [arg ...]",
+	.conf_size = sizeof(struct conf),
+	.init = init,
+	.option = option,
+	.check = check,
+	.serve = serve,
+	.reload = reload,
+	.release = release,
+};

@@ -1,42 +1,51 @@
 /* ISC licence, see LICENSE. */
-#include <stdbool.h>
-#include <unistd.h>
-
-#include "chain/limits.h"
 #include "deliver/injector.h"
-#include "stage/stages.h"
+
+static void
+init(void *conf)
+{
+	injector_init(conf);
+	((struct injector *)conf)->client.lmtp = true;
+}
 
 static int
-usage(void)
+option(void *conf, int letter, char *value, struct instance *i)
 {
-	return stage_misuse("usage: lmtp-inject [-knsS] " INJECTOR_USAGE "[-i seconds] [-r recipient] [-t seconds] "
-	                    STAGE_USAGE " address");
+	struct injector *in = conf;
+
+	switch (letter) {
+	case 'i':
+		return injector_keep(in, letter, value, i);
+	case 's':
+		in->client.tls = CLIENT_STARTTLS;
+		return 0;
+	case 'S':
+		in->client.tls = CLIENT_IMPLICIT;
+		return 0;
+	default:
+		return injector_option(in, letter, value, i);
+	}
 }
 
-int
-lmtp_inject_ready(struct ready *r, int argc, char *argv[])
+static int
+check(void *conf, struct instance *i)
 {
-	struct injector *in = injector_open(r, "lmtp-inject", argc);
-	int c, bad = 0;
-
-	if (!in)
-		return CHAIN_LATER;
-	in->client.lmtp = true;
-	while (!bad && (c = getopt(argc, argv, "+i:sS" INJECTOR_OPTIONS STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'i':
-			in->keep_s = injector_seconds(optarg);
-			break;
-		case 's':
-			in->client.tls = CLIENT_STARTTLS;
-			break;
-		case 'S':
-			in->client.tls = CLIENT_IMPLICIT;
-			break;
-		default:
-			bad = c == '?' || (injector_option(in, c, optarg) < 0 && stage_option(&r->options, in->name, c, optarg) < 0);
-		}
-	if (bad || argc - optind != 1 || injector_check(r, argv + optind, 1, NULL) < 0)
-		return usage();
-	return 0;
+	return i->nwords == 1 ? injector_check(conf, i, NULL) : -1;
 }
+
+const struct stage lmtp_inject_stage = {
+	.name = "lmtp-inject",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_DELIVERS,
+	.needs = STAGE_NETWORK | STAGE_PROGRAMS, /* tlsc and saslc */
+	.options = "i:sS" INJECTOR_OPTIONS,
+	.usage = "[-knsS] " INJECTOR_USAGE "[-i seconds] [-r recipient] [-t seconds] " STAGE_USAGE " address",
+	.conf_size = sizeof(struct injector),
+	.init = init,
+	.option = option,
+	.check = check,
+	.serve = injector_serve,
+	.reload = injector_reload,
+	.idle = injector_idle,
+	.release = injector_release,
+};

@@ -1,27 +1,23 @@
 /* ISC licence, see LICENSE. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "chain/limits.h"
 #include "deliver/delivery.h"
 #include "deliver/maildir.h"
-#include "stage/stages.h"
+#include "stage/instance.h"
 
 enum { WAIT_S = 80 }; /* the share of CHAIN_ANSWER_S that is ours */
 
 struct conf {
 	const char *directory;
 	bool check; /* only ask */
-	struct buf envelope; /* by hand; empty: in a chain */
+	const char *sender;  /* by hand */
+	const char **rcpt;   /* by hand, nrcpt of them; owned array */
+	size_t nrcpt;
+	struct buf envelope; /* made of these; empty: in a chain */
 };
-
-static int
-usage(void)
-{
-	return stage_misuse("usage: maildir-inject [-n] [-f sender] [-r recipient] " STAGE_USAGE " directory");
-}
 
 static int
 serve(struct call *call, void *arg)
@@ -54,53 +50,56 @@ release(void *arg)
 	struct conf *conf = arg;
 
 	buf_free(&conf->envelope);
-	free(conf);
+	free(conf->rcpt);
 }
 
-/* The envelope by hand. 0, or -1: it is none, which standard error was told. */
 static int
-take_envelope(struct conf *conf, const char *sender, char *const rcpt[], size_t n)
+option(void *arg, int letter, char *value, struct instance *i)
 {
+	struct conf *conf = arg;
+	const char **grown;
+
+	switch (letter) {
+	case 'f':
+		conf->sender = value;
+		return 0;
+	case 'n':
+		conf->check = true;
+		return 0;
+	default:
+		grown = realloc(conf->rcpt, (conf->nrcpt + 1) * sizeof *grown);
+		if (!grown)
+			return stage_wrong(i, value, "out of memory");
+		conf->rcpt = grown;
+		conf->rcpt[conf->nrcpt++] = value;
+		return 0;
+	}
+}
+
+static int
+check(void *arg, struct instance *i)
+{
+	struct conf *conf = arg;
 	const char *bad;
 
-	if (!sender != (n == 0))
+	if (i->nwords != 1 || !conf->sender != (conf->nrcpt == 0))
 		return -1;
-	if (!sender || delivery_envelope(&conf->envelope, sender, rcpt, n, &bad) == 0)
-		return 0;
-	fprintf(stderr, "maildir-inject: %s%s\n", bad ? "not an address: " : "out of memory", bad ? bad : "");
-	return -1;
-}
-
-int
-maildir_inject_ready(struct ready *r, int argc, char *argv[])
-{
-	struct conf *conf = ready_conf(r, sizeof *conf);
-	char **rcpt = calloc((size_t)argc, sizeof *rcpt);
-	const char *sender = NULL;
-	bool bad = !conf || !rcpt;
-	size_t n = 0;
-	int c;
-
-	r->stage = (struct stage){ .name = "maildir-inject", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
-	r->release = conf ? release : NULL;
-	while (!bad && (c = getopt(argc, argv, "+f:nr:" STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'f':
-			sender = optarg;
-			break;
-		case 'n':
-			conf->check = true;
-			break;
-		case 'r':
-			rcpt[n++] = optarg;
-			break;
-		default:
-			bad = c == '?' || stage_option(&r->options, "maildir-inject", c, optarg) < 0;
-		}
-	bad = bad || optind + 1 != argc || take_envelope(conf, sender, rcpt, n) < 0;
-	free(rcpt);
-	if (bad)
-		return usage();
-	conf->directory = argv[optind];
+	conf->directory = i->words[0];
+	if (conf->sender && delivery_envelope(&conf->envelope, conf->sender, conf->rcpt, conf->nrcpt, &bad) < 0)
+		return stage_wrong(i, bad ? bad : conf->sender, "%s", bad ? "not an address" : "out of memory");
 	return 0;
 }
+
+const struct stage maildir_inject_stage = {
+	.name = "maildir-inject",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_DELIVERS,
+	.needs = STAGE_FILES,
+	.options = "f:nr:",
+	.usage = "[-n] [-f sender] [-r recipient] " STAGE_USAGE " directory",
+	.conf_size = sizeof(struct conf),
+	.option = option,
+	.check = check,
+	.serve = serve,
+	.release = release,
+};

@@ -1,7 +1,6 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,13 +11,12 @@
 #include "complete.h"
 #include "mail/msgfile.h"
 #include "smtp/addr.h"
-#include "stage/stages.h"
+#include "stage/instance.h"
 
 struct conf {
 	struct rules rules;
 	struct table locals, labels;
 	const char *locals_path, *labels_path; /* NULL: no such table */
-	char *const *next;
 };
 
 /* The names of a set of fields, with commas; NULL: none, or no memory for a log line's part. */
@@ -52,12 +50,12 @@ log_done(const struct call *call, const struct completion *c, int64_t start_ms)
 static int
 refuse(struct call *call, enum reply reply, const char *why)
 {
-	if (call->envelope < 0) {
+	if (call->kind == CALL_FILTER) {
 		fprintf(stderr, "qualify: %s\n", why);
 		return CHAIN_REFUSED;
 	}
 	log_event(&call->log, "refused", "user", facts_get(&call->facts, "SMTPAUTHUSER"), "why", why, (char *)NULL);
-	return stage_verdict(call, reply, why);
+	return call_verdict(call, reply, why);
 }
 
 static int
@@ -65,12 +63,12 @@ failed(struct call *call, const char *what)
 {
 	enum reply reply = reply_of_errno(errno);
 
-	if (call->envelope < 0) {
+	if (call->kind == CALL_FILTER) {
 		fprintf(stderr, "qualify: %s: %s\n", what, strerror(errno));
 		return CHAIN_LATER;
 	}
 	log_error(&call->log, "failed", "%s:", what);
-	return stage_verdict(call, reply, NULL);
+	return call_verdict(call, reply, NULL);
 }
 
 /* The edited message as a new file, or -1. */
@@ -109,13 +107,15 @@ collect(int in)
 	return msgfile_finish(&m);
 }
 
-/* Hand call->in on: to the next program, or to a filter's output. */
+/* Hand the message on (fd -1: as it is): to the next program, or to a filter's output. */
 static int
-pass(struct call *call, const struct conf *conf)
+pass(struct call *call, int fd)
 {
-	if (call->envelope >= 0)
-		return stage_next(call, conf->next);
-	if (os_copy(call->out, call->in, 0, file_size(call->in)) < 0)
+	int message = fd >= 0 ? fd : call->in;
+
+	if (call->kind == CALL_MESSAGE)
+		return call_next_with(call, message, -1);
+	if (os_copy(call->out, message, 0, file_size(message)) < 0)
 		return failed(call, "write");
 	return CHAIN_DONE;
 }
@@ -124,10 +124,10 @@ pass(struct call *call, const struct conf *conf)
 static int
 serve_file(struct call *call, const struct conf *conf, struct header *h, struct completion *c)
 {
-	bool filter = call->envelope < 0;
+	bool filter = call->kind == CALL_FILTER;
 	int64_t start_ms = clock_ms();
 	enum complete_result result;
-	int in = call->in, fd = -1, r;
+	int fd = -1, r;
 
 	switch (header_read(h, call->in, HEADER_MAX)) {
 	case HEADER_LONG:
@@ -146,21 +146,13 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 		fd = rewrite(call, h, &c->edits);
 		if (fd < 0)
 			return failed(call, "message");
-		call->in = fd;
 	}
 	if (!filter)
 		log_done(call, c, start_ms);
-	r = pass(call, conf);
+	r = pass(call, fd);
 	if (fd >= 0)
 		close(fd);
-	call->in = in;
 	return r;
-}
-
-static int
-not_in_a_chain(const char *next)
-{
-	return stage_misuse_of("qualify", next, "MSA_MESSAGE is not set: not in a chain");
 }
 
 static int
@@ -171,9 +163,7 @@ serve(struct call *call, void *arg)
 	struct completion c = { 0 };
 	int own = -1, r;
 
-	if (call->envelope < 0) {
-		if (*conf->next) /* called by another filter in our process: the next would get nothing */
-			return not_in_a_chain(*conf->next);
+	if (call->kind == CALL_FILTER) {
 		own = collect(call->in);
 		if (own < 0)
 			return failed(call, "read");
@@ -232,63 +222,66 @@ reload(void *arg, const struct log *log)
 	return -1;
 }
 
-static int
-usage(void)
-{
-	return stage_misuse("usage: qualify [-d domain] [-u table|all] [-D suffix -t table] " STAGE_USAGE " [prog [arg ...]]");
-}
-
 static bool
 is_qualified(const char *domain)
 {
 	return addr_is_domain(domain, strlen(domain)) && strchr(domain, '.');
 }
 
-int
-qualify_ready(struct ready *r, int argc, char *argv[])
+static int
+option(void *arg, int letter, char *value, struct instance *i)
 {
-	struct conf *conf = ready_conf(r, sizeof *conf);
-	struct rules *rules;
-	const char *path;
-	int opt;
+	struct conf *conf = arg;
 
-	if (!conf)
-		return CHAIN_LATER;
-	r->stage = (struct stage){
-		.name = "qualify", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
-	};
-	rules = &conf->rules;
-	while ((opt = getopt(argc, argv, "+d:u:D:t:" STAGE_OPTIONS)) != -1)
-		switch (opt) {
-		case 'd':
-			rules->domain = optarg;
-			break;
-		case 'u':
-			conf->locals_path = optarg;
-			break;
-		case 'D':
-			rules->suffix = optarg[0] == '.' ? optarg + 1 : optarg;
-			break;
-		case 't':
-			conf->labels_path = optarg;
-			break;
-		default:
-			if (opt == '?' || stage_option(&r->options, "qualify", opt, optarg) < 0)
-				return usage();
-		}
+	(void)i;
+	switch (letter) {
+	case 'd':
+		conf->rules.domain = value;
+		return 0;
+	case 'u':
+		conf->locals_path = value;
+		return 0;
+	case 'D':
+		conf->rules.suffix = value[0] == '.' ? value + 1 : value;
+		return 0;
+	default:
+		conf->labels_path = value;
+		return 0;
+	}
+}
+
+static int
+check(void *arg, struct instance *i)
+{
+	struct conf *conf = arg;
+	struct rules *rules = &conf->rules;
+	const char *path;
+
 	rules->any_local = conf->locals_path && strcmp(conf->locals_path, "all") == 0;
 	if (!rules->suffix != !conf->labels_path || (conf->locals_path && !rules->domain))
-		return usage();
+		return -1;
 	if (rules->any_local)
 		conf->locals_path = NULL;
 	if (rules->domain && !is_qualified(rules->domain))
-		return stage_misuse_of("qualify", "-d", "not a fully qualified domain");
+		return stage_wrong(i, "-d", "not a fully qualified domain");
 	if (rules->suffix && !is_qualified(rules->suffix))
-		return stage_misuse_of("qualify", "-D", "not a fully qualified domain");
-	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE") && optind < argc)
-		return not_in_a_chain(argv[optind]);
+		return stage_wrong(i, "-D", "not a fully qualified domain");
 	if (open_tables(conf, &path) < 0)
-		return stage_misuse_of("qualify", path, table_why(errno));
-	r->next = conf->next = argv + optind;
+		return stage_wrong(i, path, "%s", table_why(errno));
 	return 0;
 }
+
+const struct stage qualify_stage = {
+	.name = "qualify",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_MAY_HAND_ON,
+	.needs_chain = true,
+	.needs = STAGE_FILES,
+	.options = "d:u:D:t:",
+	.usage = "[-d domain] [-u table|all] [-D suffix -t table] " STAGE_USAGE " [prog [arg ...]]",
+	.conf_size = sizeof(struct conf),
+	.option = option,
+	.check = check,
+	.serve = serve,
+	.reload = reload,
+};

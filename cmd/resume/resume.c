@@ -1,51 +1,39 @@
 /* ISC licence, see LICENSE. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "chain/limits.h"
 #include "session.h"
-#include "stage/stage.h"
+#include "stage/instance.h"
 
 enum {
 	WAIT_S = 120,
 	WAIT_MAX_S = 3600,
 };
 
+static void
+init(void *conf)
+{
+	((struct resume *)conf)->wait_ms = WAIT_S * 1000;
+}
+
 static int
-usage(void)
+option(void *conf, int letter, char *value, struct instance *i)
 {
-	fputs("usage: resume [-t seconds] " STAGE_USAGE " prog [arg ...]\n", stderr);
-	return CHAIN_MISUSE;
+	long long n;
+
+	if (stage_number(i, letter, value, 1, WAIT_MAX_S, &n) < 0)
+		return -1;
+	((struct resume *)conf)->wait_ms = (int)n * 1000;
+	return 0;
 }
 
-int
-main(int argc, char *argv[])
-{
-	const struct stage stage = {
-		.name = "resume", .kind = STAGE_SESSION, .owner = FACTS_SUBMITD, .serve = resume_serve
-	};
-	struct resume conf = { .wait_ms = WAIT_S * 1000 };
-	struct stage_options options;
-	char *end;
-	long n;
-	int c;
-
-	stage_options(&options);
-	while ((c = getopt(argc, argv, "+t:" STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 't':
-			n = strtol(optarg, &end, 10);
-			if (end == optarg || *end || n < 1 || n > WAIT_MAX_S)
-				return usage();
-			conf.wait_ms = (int)n * 1000;
-			break;
-		default:
-			if (c == '?' || stage_option(&options, "resume", c, optarg) < 0)
-				return usage();
-		}
-	if (optind == argc)
-		return usage();
-	conf.server = argv + optind;
-	return stage_run(&stage, &conf, &options);
-}
+const struct stage resume_stage = {
+	.name = "resume",
+	.kind = STAGE_SESSION,
+	.owner = FACTS_SUBMITD,
+	.next = STAGE_HANDS_ON,
+	.options = "t:",
+	.usage = "[-t seconds] " STAGE_USAGE " prog [arg ...]",
+	.conf_size = sizeof(struct resume),
+	.init = init,
+	.option = option,
+	.serve = resume_serve,
+};

@@ -5,6 +5,7 @@
  * client's greeting to it and keep the answers from the client: that is why resume stays, and cannot just become it.
  */
 #include "session.h"
+#include "stage/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,9 +65,7 @@ start(struct session *s)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
 		return -1;
-	s->pid = fork();
-	if (s->pid == 0)
-		stage_become(s->call, s->conf->server, fd[1], fd[1], -1);
+	s->pid = spawn_child(s->call, s->call->next->argv, fd[1], fd[1], -1);
 	close(fd[1]);
 	if (s->pid < 0) {
 		close(fd[0]);
@@ -164,7 +163,7 @@ no_server(const struct session *s, enum line_result r, int code)
 		break;
 	}
 	snprintf(text, sizeof text, "%d", code);
-	log_event(&s->call->log, "failed", "server", s->conf->server[0], "reason", reason, "code", code ? text : NULL, "text",
+	log_event(&s->call->log, "failed", "server", s->call->next->argv[0], "reason", reason, "code", code ? text : NULL, "text",
 	    *s->said ? s->said : NULL, (char *)NULL);
 	return REPLY_TROUBLE;
 }
@@ -184,7 +183,7 @@ compare(const struct session *s)
 		for (i = 0; i < b.len; i++)
 			if (b.p[i] == '\n')
 				b.p[i] = ',';
-		log_event(&s->call->log, "lacks", "server", s->conf->server[0], "keywords", b.p, (char *)NULL);
+		log_event(&s->call->log, "lacks", "server", s->call->next->argv[0], "keywords", b.p, (char *)NULL);
 	}
 	buf_free(&b);
 }
@@ -344,9 +343,9 @@ resume_serve(struct call *call, void *conf)
 	bool last_words = true, resumed = false;
 
 	if (!verb) /* the client has not greeted: the server hears it itself */
-		return stage_next(call, s.conf->server);
+		return call_next(call);
 	if (start(&s) < 0)
-		log_error(&call->log, "failed", "server %s:", s.conf->server[0]);
+		log_error(&call->log, "failed", "server %s:", call->next->argv[0]);
 	else {
 		lineio_open(&s.c, s.fd, s.fd);
 		s.c.stop = call->stop;
@@ -359,7 +358,7 @@ resume_serve(struct call *call, void *conf)
 	if (last_words)
 		say(&s, r);
 	shutdown(call->out, SHUT_WR); /* the client need not wait for what the server still does */
-	if (!call->resident)
+	if (call->may_exec)
 		close(call->out);
 	finish(&s);
 	return resumed ? CHAIN_DONE : CHAIN_LATER;

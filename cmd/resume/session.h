@@ -2,12 +2,11 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "stage/stage.h"
+#include "stage/run.h"
 
 /* The session of resume: a foreign server that has not heard the client's greeting, and the pump between the two. */
 struct resume {
-	char *const *server; /* its program and arguments */
-	int wait_ms;         /* for its greeting, and for its reply to the client's */
+	int wait_ms; /* for its greeting, and for its reply to the client's */
 };
 
 /* The stage's serve; conf is a struct resume. */

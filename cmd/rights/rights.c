@@ -1,16 +1,14 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "mail/addrlist.h"
 #include "mail/header.h"
 #include "senders.h"
-#include "stage/stages.h"
+#include "stage/instance.h"
 
 enum {
 	WHY_MAX = 400,   /* octets; an address has 254 */
@@ -20,7 +18,6 @@ enum {
 struct conf {
 	const char *path;
 	struct usertable table;
-	char *const *next;
 };
 
 /* A message that is looked at. */
@@ -38,16 +35,7 @@ refuse(struct look *l, enum reply r)
 {
 	log_event(&l->call->log, "refused", "user", l->user, "ip", l->user ? NULL : facts_get(&l->call->facts, "TCPREMOTEIP"),
 	    "why", l->why, (char *)NULL);
-	return stage_verdict(l->call, r, l->why);
-}
-
-static int
-failed(struct look *l, const char *what)
-{
-	enum reply r = reply_of_errno(errno);
-
-	log_error(&l->call->log, "failed", "%s:", what);
-	return stage_verdict(l->call, r, NULL);
+	return call_verdict(l->call, r, l->why);
 }
 
 static int
@@ -75,7 +63,7 @@ may(struct look *l, const char *where, const struct addr *a)
 	default:
 		usertable_blame(&l->conf->table, l->user, bad, n);
 		log_error(&l->call->log, "misuse", "%s: %s", l->conf->path, l->conf->table.why);
-		return stage_verdict(l->call, REPLY_LOCAL_ERROR, NULL);
+		return call_verdict(l->call, REPLY_LOCAL_ERROR, NULL);
 	}
 }
 
@@ -136,7 +124,7 @@ look_at_message(struct look *l, struct header *h)
 		snprintf(l->why, sizeof l->why, "Header is too long");
 		return refuse(l, REPLY_BAD_MESSAGE);
 	case HEADER_ERROR:
-		return failed(l, "header");
+		return call_failed(l->call, "header");
 	case HEADER_OK:
 		break;
 	}
@@ -151,23 +139,18 @@ look_at_message(struct look *l, struct header *h)
 static int
 look_at_envelope(struct look *l)
 {
-	struct envelope e = { .nrcpt = 0 };
-	const char *why = "out of memory";
-	enum reply reply;
+	const struct envelope *e = call_envelope(l->call);
 	struct addr a;
-	int r = CHAIN_DONE;
 
-	if (envelope_read(&e, l->call->envelope, &why) < 0) {
-		reply = reply_of_errno(errno);
-		log_error(&l->call->log, "failed", "envelope: %s", why);
-		r = stage_verdict(l->call, reply, NULL);
-	} else if (e.mail.path_len > 0 && addr_mailbox(e.mail.path, e.mail.path_len, &a) < 0) {
+	if (!e)
+		return call_failed(l->call, NULL);
+	if (e->mail.path_len == 0)
+		return CHAIN_DONE;
+	if (addr_mailbox(e->mail.path, e->mail.path_len, &a) < 0) {
 		snprintf(l->why, sizeof l->why, "MAIL FROM: not a mailbox");
-		r = refuse(l, REPLY_NO_RIGHT);
-	} else if (e.mail.path_len > 0)
-		r = may(l, "MAIL FROM", &a);
-	envelope_free(&e);
-	return r;
+		return refuse(l, REPLY_NO_RIGHT);
+	}
+	return may(l, "MAIL FROM", &a);
 }
 
 /* The table as it is now: SIGHUP, or it was seen to be another one. */
@@ -195,7 +178,7 @@ serve(struct call *call, void *arg)
 	if (table_changed(&conf->table.table)) /* what is new counts from this message on, if our user can read it */
 		reload(conf, &call->log);
 	if (senders_find(&l.senders, &conf->table, l.user) < 0)
-		return failed(&l, conf->path);
+		return call_failed(call, conf->path);
 	if (l.senders.stopped) {
 		snprintf(l.why, sizeof l.why, "You may not send");
 		return refuse(&l, REPLY_NO_RIGHT);
@@ -208,43 +191,43 @@ serve(struct call *call, void *arg)
 		return r;
 	log_event(&call->log, "done", "user", l.user, "ip", l.user ? NULL : facts_get(&call->facts, "TCPREMOTEIP"),
 	    (char *)NULL);
-	return stage_next(call, conf->next);
+	return call_next(call);
 }
 
 static int
-usage(void)
+option(void *arg, int letter, char *value, struct instance *i)
 {
-	return stage_misuse("usage: rights -s senders " STAGE_USAGE " prog [arg ...]");
-}
-
-int
-rights_ready(struct ready *r, int argc, char *argv[])
-{
-	struct conf *conf = ready_conf(r, sizeof *conf);
-	int opt;
-
-	if (!conf)
-		return CHAIN_LATER;
-	r->stage = (struct stage){
-		.name = "rights", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
-	};
-	while ((opt = getopt(argc, argv, "+s:" STAGE_OPTIONS)) != -1)
-		switch (opt) {
-		case 's':
-			conf->path = optarg;
-			break;
-		default:
-			if (opt == '?' || stage_option(&r->options, "rights", opt, optarg) < 0)
-				return usage();
-		}
-	if (optind == argc || !conf->path)
-		return usage();
-	if (!r->inner && !r->options.path && !getenv("MSA_MESSAGE"))
-		return stage_misuse_of("rights", argv[optind], "MSA_MESSAGE is not set: not in a chain");
-	conf->table = (struct usertable){ .bad = senders_bad, .what = SENDERS_ITEM };
-	/* for a message alone a look at all of it would take longer than the message */
-	if (usertable_open(&conf->table, conf->path, r->options.path) < 0)
-		return stage_misuse_of("rights", conf->path, conf->table.why);
-	r->next = conf->next = argv + optind;
+	(void)letter;
+	(void)i;
+	((struct conf *)arg)->path = value;
 	return 0;
 }
+
+static int
+check(void *arg, struct instance *i)
+{
+	struct conf *conf = arg;
+
+	if (!conf->path)
+		return -1;
+	conf->table = (struct usertable){ .bad = senders_bad, .what = SENDERS_ITEM };
+	/* Exec'd, a look at all of the table would take longer than the message. */
+	if (usertable_open(&conf->table, conf->path, i->options.path) < 0)
+		return stage_wrong(i, conf->path, "%s", conf->table.why);
+	return 0;
+}
+
+const struct stage rights_stage = {
+	.name = "rights",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_HANDS_ON,
+	.needs_chain = true,
+	.needs = STAGE_FILES,
+	.options = "s:",
+	.usage = "-s senders " STAGE_USAGE " prog [arg ...]",
+	.conf_size = sizeof(struct conf),
+	.option = option,
+	.check = check,
+	.serve = serve,
+	.reload = reload,
+};

@@ -9,11 +9,11 @@
 #include "base/file.h"
 #include "base/os.h"
 #include "base/table.h"
-#include "chain/envelope.h"
 #include "chain/limits.h"
 #include "mail/msgfile.h"
 #include "smtp/addr.h"
-#include "stage/stage.h"
+#include "stage/instance.h"
+#include "stage/spawn.h"
 
 enum {
 	WIDE = 16,        /* chains side by side; more than these take their turns */
@@ -23,26 +23,26 @@ struct conf {
 	struct table table;
 	const char *table_path;
 	const char *directory; /* NULL: none */
-	char *const *otherwise; /* the default chain */
 };
 
 /* A chain that this message goes to, and what of the envelope does. */
 struct way {
 	char *name;       /* the table's value, owned; "": the default chain */
-	char *words[3];   /* what is run, for a name; "call" and a path, or a program */
+	char *words[2];   /* the program, for a name that is no path */
+	struct next next; /* what is run, for a name */
 	struct buf path;
 	size_t *line;     /* owned, n of them: indices into the envelope; recipients, or copies where there are none */
 	size_t n;
 	struct buf copies; /* the COPY lines beside recipients */
 	bool only_copies;
 	int message, envelope;
-	struct stage_child child;
+	struct run run;
 };
 
 struct work {
 	struct call *call;
 	const struct conf *conf;
-	struct envelope envelope;
+	const struct envelope *envelope;
 	struct reply_foreign *reply; /* owned, one for each recipient; code 0: none yet */
 	struct way *way;             /* owned */
 	size_t ways;
@@ -50,31 +50,31 @@ struct work {
 	int64_t start_ms, deadline_ms;
 };
 
-static const char call_word[] = "call";
-
-/* The words that run a way. A name is a socket's path, or a program's name in the directory. -1 with errno. */
+/* What runs a way: the resident at the path that is its name, or the program of that name in the directory. */
 static int
 find_program(struct way *w, const struct conf *conf)
 {
-	bool resident = *w->name == '/';
-
-	if (!*w->name)
+	if (*w->name == '/') {
+		w->words[0] = w->name;
+		w->next = (struct next){ .how = NEXT_CALL, .argv = w->words, .path = w->name };
 		return 0;
-	errno = EINVAL;
-	if (!resident && (!conf->directory || *w->name == '.' || strchr(w->name, '/')))
+	}
+	if (!conf->directory || *w->name == '.' || strchr(w->name, '/')) {
+		errno = EINVAL;
 		return -1;
-	if (buf_printf(&w->path, "%s%s%s", resident ? "" : conf->directory, resident ? "" : "/", w->name) < 0)
+	}
+	if (buf_printf(&w->path, "%s/%s", conf->directory, w->name) < 0)
 		return -1;
-	if (resident)
-		w->words[0] = (char *)call_word;
-	w->words[resident] = w->path.p;
+	w->words[0] = w->path.p;
+	w->next = (struct next){ .how = NEXT_EXEC, .argv = w->words };
 	return 0;
 }
 
-static char *const *
-words(const struct work *w, const struct way *way)
+/* What runs a way; a way without a name is the default chain. */
+static const struct next *
+next_of(const struct work *w, const struct way *way)
 {
-	return *way->name ? way->words : w->conf->otherwise;
+	return *way->name ? &way->next : w->call->next;
 }
 
 /* The way of that name, n octets of it; a new one where there is none yet. NULL with errno: ENOMEM, EINVAL: no name. */
@@ -94,7 +94,7 @@ find_way(struct work *w, const char *name, size_t n)
 	way = &w->way[w->ways]; /* there is room for one a line */
 	way->message = way->envelope = -1;
 	way->name = strndup(name, n);
-	if (way->name && find_program(way, w->conf) == 0) {
+	if (way->name && (!*way->name || find_program(way, w->conf) == 0)) {
 		w->ways++;
 		return way;
 	}
@@ -156,8 +156,8 @@ sort_recipients(struct work *w)
 	int code;
 	bool last;
 
-	for (i = 0; i < w->envelope.nrcpt; i++) {
-		const struct envelope_line *l = &w->envelope.rcpt[i];
+	for (i = 0; i < w->envelope->nrcpt; i++) {
+		const struct envelope_line *l = &w->envelope->rcpt[i];
 		struct way *way;
 
 		if (l->kind == ENVELOPE_REPLY) {
@@ -179,8 +179,8 @@ sort_copies(struct work *w)
 {
 	size_t i;
 
-	for (i = w->envelope.nrcpt; i < w->envelope.nrcpt + w->envelope.ncopy; i++) {
-		const struct envelope_line *l = &w->envelope.rcpt[i];
+	for (i = w->envelope->nrcpt; i < w->envelope->nrcpt + w->envelope->ncopy; i++) {
+		const struct envelope_line *l = &w->envelope->rcpt[i];
 		struct way *way = look_up(w, l);
 
 		if (!way)
@@ -198,11 +198,11 @@ static int
 write_envelope(const struct work *w, const struct way *way)
 {
 	struct buf b = { 0 };
-	int fd = -1, r = buf_printf(&b, "%s\n", w->envelope.mail.text);
+	int fd = -1, r = buf_printf(&b, "%s\n", w->envelope->mail.text);
 	size_t i;
 
 	for (i = 0; r == 0 && i < way->n; i++) {
-		const char *line = w->envelope.rcpt[way->line[i]].text;
+		const char *line = w->envelope->rcpt[way->line[i]].text;
 
 		r = way->only_copies ? buf_printf(&b, "RCPT%s\n", line + strlen("COPY")) : buf_printf(&b, "%s\n", line);
 	}
@@ -233,13 +233,13 @@ start(struct work *w, struct way *way)
 	char rcpts[24];
 
 	snprintf(rcpts, sizeof rcpts, "%zu", way->n);
-	way->child = (struct stage_child){ .argv = words(w, way), .pid = -1, .fd = -1, .why = "no files" };
+	way->run = (struct run){ .next = next_of(w, way), .pid = -1, .fd = -1, .why = "no files" };
 	way->message = own_message(w->call->in);
 	way->envelope = write_envelope(w, way);
 	if (way->message < 0 || way->envelope < 0 || facts_set(&w->call->facts, "MSA_RCPTS", rcpts) < 0)
 		log_error(&w->call->log, "failed", "message:");
 	else
-		stage_start(&way->child, w->call, words(w, way), way->message, way->envelope, w->deadline_ms);
+		run_start(&way->run, w->call, next_of(w, way), way->message, way->envelope, w->deadline_ms);
 	if (way->message >= 0)
 		close(way->message);
 	if (way->envelope >= 0)
@@ -249,7 +249,7 @@ start(struct work *w, struct way *way)
 static void
 log_copy(const struct work *w, size_t i, const struct reply_foreign *r)
 {
-	const struct envelope_line *l = &w->envelope.rcpt[i];
+	const struct envelope_line *l = &w->envelope->rcpt[i];
 	char code[12], rcpt[ADDR_MAILBOX_MAX + 1];
 
 	snprintf(code, sizeof code, "%d", r->code);
@@ -264,7 +264,7 @@ finish(struct work *w, struct way *way)
 	struct verdict v = { 0 };
 	size_t i;
 
-	if (stage_finish(&way->child, w->call, way->n, &v) < 0)
+	if (run_finish(&way->run, w->call, way->n, &v) < 0)
 		return -1;
 	for (i = 0; i < way->n; i++)
 		if (way->only_copies)
@@ -283,8 +283,8 @@ run(struct work *w)
 	size_t first, i, end;
 	int r = 0;
 
-	stage_reap();
-	if (stage_set_deadline(w->call, w->deadline_ms) < 0)
+	spawn_reap();
+	if (call_set_deadline(w->call, w->deadline_ms) < 0)
 		return -1;
 	for (first = 0; first < w->ways; first = end) {
 		end = w->ways - first > WIDE ? first + WIDE : w->ways;
@@ -300,7 +300,7 @@ run(struct work *w)
 static int
 answer(struct work *w)
 {
-	const struct verdict v = { .reply = w->reply, .n = w->envelope.nrcpt };
+	struct verdict v = { .reply = w->reply, .n = w->envelope->nrcpt };
 	char chains[24], rcpts[24], accepted[24], code[12], ms[24];
 	const struct reply_foreign *worst;
 	size_t i, yes = 0;
@@ -316,7 +316,8 @@ answer(struct work *w)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
 	log_event(&w->call->log, "done", "chains", chains, "rcpts", rcpts, "accepted", accepted, "code", code, "ms", ms,
 	    (char *)NULL);
-	return stage_pass(w->call, &v) < 0 ? CHAIN_LATER : CHAIN_DONE;
+	w->reply = NULL; /* the verdict has them */
+	return call_answer(w->call, &v);
 }
 
 /* Nothing is to be sent: somebody was refused before the data, and nobody could tell that apart. All get that reply. */
@@ -329,9 +330,9 @@ is_over(struct work *w)
 	bool mixed, open = false;
 	size_t i;
 
-	for (i = 0; i < w->envelope.nrcpt; i++)
+	for (i = 0; i < w->envelope->nrcpt; i++)
 		open |= w->reply[i].code == 0;
-	v.n = w->envelope.nrcpt;
+	v.n = w->envelope->nrcpt;
 	worst = verdict_reduce(&v, &mixed); /* what has no reply yet counts as accepted, which changes nothing here */
 	if (open && (!worst || facts_get(&w->call->facts, "MSA_PARTIAL")))
 		return false;
@@ -347,7 +348,7 @@ is_over(struct work *w)
 static int
 serve_envelope(struct work *w)
 {
-	size_t n = w->envelope.nrcpt + w->envelope.ncopy;
+	size_t n = w->envelope->nrcpt + w->envelope->ncopy;
 
 	w->reply = calloc(n, sizeof *w->reply);
 	w->way = calloc(n, sizeof *w->way);
@@ -357,17 +358,17 @@ serve_envelope(struct work *w)
 		return answer(w);
 	if (w->ways == 1 && !w->way[0].only_copies && !w->lost) { /* the whole message goes one way, as it is */
 		log_event(&w->call->log, "done", "chain", *w->way[0].name ? w->way[0].name : NULL, (char *)NULL);
-		return stage_next(w->call, words(w, &w->way[0]));
+		return call_next_to(w->call, next_of(w, &w->way[0]));
 	}
 	return run(w) < 0 ? -1 : answer(w);
 }
 
 static void
-release(struct work *w)
+release_work(struct work *w)
 {
 	size_t i;
 
-	for (i = 0; w->reply && i < w->envelope.nrcpt; i++)
+	for (i = 0; w->reply && i < w->envelope->nrcpt; i++)
 		reply_foreign_free(&w->reply[i]);
 	for (i = 0; i < w->ways; i++) {
 		free(w->way[i].name);
@@ -377,36 +378,23 @@ release(struct work *w)
 	}
 	free(w->reply);
 	free(w->way);
-	envelope_free(&w->envelope);
 }
 
 static int
 serve(struct call *call, void *arg)
 {
-	struct work w = { .call = call, .conf = arg, .start_ms = clock_ms() };
-	const char *why;
+	struct work w = { .call = call, .conf = arg, .envelope = call_envelope(call), .start_ms = clock_ms() };
 	int r;
 
-	if (!call->log.message) {
-		log_error(&call->log, "misuse", "MSA_MESSAGE is not set: not in a chain");
-		return CHAIN_MISUSE;
+	if (!w.envelope)
+		return call_failed(call, NULL);
+	w.deadline_ms = call_own_deadline(call);
+	r = serve_envelope(&w);
+	if (r < 0) {
+		errno = ENOMEM;
+		r = call_failed(call, "verdict");
 	}
-	w.deadline_ms = stage_own_deadline(call);
-	if (envelope_read(&w.envelope, call->envelope, &why) < 0) {
-		log_error(&call->log, "misuse", "%s", why);
-		return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-	}
-	if (w.envelope.nrcpt == 0 || facts_number(&call->facts, "MSA_RCPTS", -1) != (long long)w.envelope.nrcpt) {
-		log_error(&call->log, "misuse", "MSA_RCPTS is not the number of recipients");
-		r = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-	} else {
-		r = serve_envelope(&w);
-		if (r < 0) {
-			log_error(&call->log, "failed", "out of memory");
-			r = stage_verdict(call, REPLY_NO_MEMORY, NULL);
-		}
-	}
-	release(&w);
+	release_work(&w);
 	return r;
 }
 
@@ -427,38 +415,41 @@ reload(void *arg, const struct log *log)
 }
 
 static int
-usage(void)
+option(void *arg, int letter, char *value, struct instance *i)
 {
-	return stage_misuse("usage: route [-d directory] -t table " STAGE_USAGE " prog [arg ...]");
+	struct conf *conf = arg;
+
+	(void)i;
+	if (letter == 'd')
+		conf->directory = value;
+	else
+		conf->table_path = value;
+	return 0;
 }
 
-int
-main(int argc, char *argv[])
+static int
+check(void *arg, struct instance *i)
 {
-	static const struct stage stage = {
-		.name = "route", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve, .reload = reload
-	};
-	struct conf conf = { .table_path = NULL };
-	struct stage_options options;
-	int c;
+	struct conf *conf = arg;
 
-	stage_options(&options);
-	while ((c = getopt(argc, argv, "+d:t:" STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'd':
-			conf.directory = optarg;
-			break;
-		case 't':
-			conf.table_path = optarg;
-			break;
-		default:
-			if (c == '?' || stage_option(&options, "route", c, optarg) < 0)
-				return usage();
-		}
-	if (optind == argc || !conf.table_path)
-		return usage();
-	if (table_open(&conf.table, conf.table_path) < 0)
-		return stage_misuse_of("route", conf.table_path, table_why(errno));
-	conf.otherwise = argv + optind;
-	return stage_run(&stage, &conf, &options);
+	if (!conf->table_path)
+		return -1;
+	if (table_open(&conf->table, conf->table_path) < 0)
+		return stage_wrong(i, conf->table_path, "%s", table_why(errno));
+	return 0;
 }
+
+const struct stage route_stage = {
+	.name = "route",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_HANDS_ON,
+	.needs_chain = true,
+	.needs = STAGE_FILES | STAGE_PROGRAMS,
+	.options = "d:t:",
+	.usage = "[-d directory] -t table " STAGE_USAGE " prog [arg ...]",
+	.conf_size = sizeof(struct conf),
+	.option = option,
+	.check = check,
+	.serve = serve,
+	.reload = reload,
+};

@@ -1,52 +1,71 @@
 /* ISC licence, see LICENSE. */
-#include <stdbool.h>
-#include <unistd.h>
-
-#include "chain/limits.h"
 #include "deliver/injector.h"
-#include "stage/stages.h"
 
-static int
-usage(void)
+struct conf {
+	struct injector injector; /* first: the functions of injector.h get conf */
+	int clear;                /* -p: without TLS; twice: to any host */
+};
+
+static void
+init(void *conf)
 {
-	return stage_misuse("usage: smtp-inject [-ikmnp] " INJECTOR_USAGE "[-I seconds] [-r recipient] [-t seconds] "
-	                    STAGE_USAGE " host ...");
-}
+	struct injector *in = conf;
 
-int
-smtp_inject_ready(struct ready *r, int argc, char *argv[])
-{
-	struct injector *in = injector_open(r, "smtp-inject", argc);
-	int c, bad = 0, clear = 0;
-
-	if (!in)
-		return CHAIN_LATER;
+	injector_init(in);
 	in->client.tls = CLIENT_STARTTLS;
 	in->client.auth_param = CLIENT_AUTH_NULL;
-	while (!bad && (c = getopt(argc, argv, "+I:imp" INJECTOR_OPTIONS STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'I':
-			in->keep_s = injector_seconds(optarg);
-			break;
-		case 'i':
-			in->client.tls = CLIENT_IMPLICIT;
-			break;
-		case 'm':
-			in->client.auth_param = CLIENT_AUTH_USER;
-			break;
-		case 'p': /* twice: anywhere */
-			clear++;
-			break;
-		default:
-			bad = c == '?' || (injector_option(in, c, optarg) < 0 && stage_option(&r->options, in->name, c, optarg) < 0);
-		}
+}
+
+static int
+option(void *conf, int letter, char *value, struct instance *i)
+{
+	struct injector *in = conf;
+
+	switch (letter) {
+	case 'I':
+		return injector_keep(in, letter, value, i);
+	case 'i':
+		in->client.tls = CLIENT_IMPLICIT;
+		return 0;
+	case 'm':
+		in->client.auth_param = CLIENT_AUTH_USER;
+		return 0;
+	case 'p':
+		((struct conf *)conf)->clear++;
+		return 0;
+	default:
+		return injector_option(in, letter, value, i);
+	}
+}
+
+static int
+check(void *conf, struct instance *i)
+{
+	struct injector *in = conf;
+	int clear = ((struct conf *)conf)->clear;
+
+	if (clear && in->client.tls == CLIENT_IMPLICIT)
+		return -1;
 	if (clear) {
-		bad |= in->client.tls == CLIENT_IMPLICIT;
 		in->client.tls = CLIENT_CLEAR;
 		in->client.loopback = clear == 1;
 	}
-	if (bad || injector_check(r, argv + optind, (size_t)(argc - optind),
-	               in->client.tls == CLIENT_IMPLICIT ? "465" : clear ? "25" : "587") < 0)
-		return usage();
-	return 0;
+	return injector_check(in, i, in->client.tls == CLIENT_IMPLICIT ? "465" : clear ? "25" : "587");
 }
+
+const struct stage smtp_inject_stage = {
+	.name = "smtp-inject",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_DELIVERS,
+	.needs = STAGE_NETWORK | STAGE_PROGRAMS, /* tlsc and saslc */
+	.options = "I:imp" INJECTOR_OPTIONS,
+	.usage = "[-ikmnp] " INJECTOR_USAGE "[-I seconds] [-r recipient] [-t seconds] " STAGE_USAGE " host ...",
+	.conf_size = sizeof(struct conf),
+	.init = init,
+	.option = option,
+	.check = check,
+	.serve = injector_serve,
+	.reload = injector_reload,
+	.idle = injector_idle,
+	.release = injector_release,
+};

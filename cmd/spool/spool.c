@@ -1,8 +1,6 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,20 +9,16 @@
 #include "deliver/delivery.h"
 #include "list.h"
 #include "spool/spool.h"
-#include "stage/stages.h"
+#include "stage/instance.h"
 
 enum { WAIT_S = 80 }; /* the share of CHAIN_ANSWER_S that is ours */
 
 struct conf {
 	const char *directory;
 	off_t least; /* octets that stay free */
+	bool wake;   /* -f */
+	bool list;   /* -p */
 };
-
-static int
-usage(void)
-{
-	return stage_misuse("usage: spool [-fp] [-m octets] " STAGE_USAGE " directory");
-}
 
 /* Nothing was taken, for errno. */
 static void
@@ -94,13 +88,12 @@ serve(struct call *call, void *arg)
 
 /* -f: the runner is to try everything now. */
 static int
-wake(void *arg, const struct stage_options *options)
+wake(const struct instance *i)
 {
-	const char *directory = ((const struct conf *)arg)->directory;
+	const char *directory = ((const struct conf *)i->conf)->directory;
 	struct spool s;
 	int r = spool_look(&s, directory);
 
-	(void)options;
 	if (r == 0) {
 		r = spool_wake(&s, SPOOL_ALL);
 		spool_close(&s);
@@ -112,44 +105,53 @@ wake(void *arg, const struct stage_options *options)
 
 /* -p */
 static int
-print(void *arg, const struct stage_options *options)
+print(const struct instance *i)
 {
-	(void)options;
-	return list_print(((const struct conf *)arg)->directory);
+	return list_print(((const struct conf *)i->conf)->directory);
 }
 
-int
-spool_ready(struct ready *r, int argc, char *argv[])
+static int
+option(void *arg, int letter, char *value, struct instance *i)
 {
-	struct conf *conf = ready_conf(r, sizeof *conf);
-	bool all = false, list = false;
-	char *end;
-	int c;
+	struct conf *conf = arg;
+	long long n;
 
-	if (!conf)
-		return CHAIN_LATER;
-	r->stage = (struct stage){ .name = "spool", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
-	while ((c = getopt(argc, argv, "+fm:p" STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'f':
-			all = true;
-			break;
-		case 'm':
-			errno = 0;
-			conf->least = (off_t)strtoll(optarg, &end, 10);
-			if (*optarg < '0' || *optarg > '9' || *end || errno)
-				return usage();
-			break;
-		case 'p':
-			list = true;
-			break;
-		default:
-			if (c == '?' || stage_option(&r->options, "spool", c, optarg) < 0)
-				return usage();
-		}
-	if (optind + 1 != argc || ((all || list) && r->options.path) || (all && list))
-		return usage();
-	conf->directory = argv[optind];
-	r->instead = all ? wake : list ? print : NULL;
+	switch (letter) {
+	case 'f':
+		conf->wake = true;
+		return 0;
+	case 'm':
+		if (stage_number(i, letter, value, 0, INT64_MAX, &n) < 0)
+			return -1;
+		conf->least = (off_t)n;
+		return 0;
+	default:
+		conf->list = true;
+		return 0;
+	}
+}
+
+static int
+check(void *arg, struct instance *i)
+{
+	struct conf *conf = arg;
+
+	if (i->nwords != 1 || ((conf->wake || conf->list) && i->options.path) || (conf->wake && conf->list))
+		return -1;
+	conf->directory = i->words[0];
+	i->instead = conf->wake ? wake : conf->list ? print : NULL;
 	return 0;
 }
+
+const struct stage spool_stage = {
+	.name = "spool",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_DELIVERS,
+	.needs = STAGE_FILES,
+	.options = "fm:p",
+	.usage = "[-fp] [-m octets] " STAGE_USAGE " directory",
+	.conf_size = sizeof(struct conf),
+	.option = option,
+	.check = check,
+	.serve = serve,
+};

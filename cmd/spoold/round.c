@@ -17,7 +17,7 @@
 #include "mail/msgfile.h"
 #include "mail/report.h"
 #include "smtp/addr.h"
-#include "stage/stage.h"
+#include "stage/run.h"
 
 enum {
 	RECORD_WAIT_S = 2, /* between attempts to record */
@@ -176,8 +176,8 @@ try_now(struct work *w)
 	snprintf(number, sizeof number, "%zu", n);
 	w->call.facts = w->m.facts;
 	if (envelope >= 0 && facts_set(&w->call.facts, "MSA_RCPTS", number) == 0 &&
-	    facts_set(&w->call.facts, "MSA_PARTIAL", "") == 0 && stage_set_deadline(&w->call, deadline_ms) == 0)
-		r = stage_deliver(&w->call, w->conf->next, w->message, envelope, n, deadline_ms, &v);
+	    facts_set(&w->call.facts, "MSA_PARTIAL", "") == 0 && call_set_deadline(&w->call, deadline_ms) == 0)
+		r = call_deliver(&w->call, &w->conf->next, w->message, envelope, n, deadline_ms, &v);
 	w->m.facts = w->call.facts;
 	if (r == 0)
 		take_verdict(w, &v);
@@ -433,7 +433,7 @@ go(struct work *w)
 int
 round_run(const struct round_conf *conf, const struct log *log, const char *id)
 {
-	struct work w = { .conf = conf, .id = id, .call = { .in = -1, .out = -1, .envelope = -1, .stop = -1, .log = *log },
+	struct work w = { .conf = conf, .id = id, .call = { .kind = CALL_MESSAGE, .in = -1, .out = -1, .envelope = -1, .stop = -1, .log = *log },
 		.message = -1, .now = time(NULL), .start_ms = clock_ms() };
 	char session[LOG_ID_MAX], message[LOG_ID_MAX];
 	const char *why, *s;

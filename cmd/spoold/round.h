@@ -4,12 +4,13 @@
 
 #include "base/log.h"
 #include "smtp/ehlo.h"
+#include "stage/run.h"
 #include "spool/spool.h"
 
 /* How messages are tried, and what is told to their senders. */
 struct round_conf {
 	struct spool spool;
-	char *const *next;      /* the rest of the chain */
+	struct next next;       /* the rest of the chain */
 	struct ehlo next_hop;   /* what it offers */
 	bool delivers;          /* what it takes is delivered, not relayed */
 	const char *from;       /* of reports: an address, or NULL */

@@ -11,11 +11,11 @@
 
 #include "agenda.h"
 #include "base/os.h"
+#include "base/user.h"
 #include "chain/limits.h"
 #include "mail/report.h"
 #include "round.h"
 #include "smtp/addr.h"
-#include "stage/stage.h"
 
 enum {
 	LOOK_S = 60,       /* how often new and tmp are looked at where nobody woke us */
@@ -255,7 +255,7 @@ run(struct runner *r, const char *directory, const char *user, int notify_fd)
 		return CHAIN_LATER;
 	log_open(&r->log, "spoold", -1);
 	r->running = calloc((size_t)r->most, sizeof *r->running);
-	if (!r->running || (user && stage_drop(user) < 0)) {
+	if (!r->running || (user && user_become(user) < 0)) {
 		log_error(&r->log, "failed", "user %s:", user);
 		return CHAIN_LATER;
 	}
@@ -353,6 +353,6 @@ main(int argc, char *argv[])
 	if (argc - optind < 2 ||
 	    (r.round.from && (addr_mailbox(r.round.from, strlen(r.round.from), &from) < 0 || from.is_utf8)))
 		return usage();
-	r.round.next = argv + optind + 1;
+	r.round.next = next_parse(argv + optind + 1);
 	return run(&r, argv[optind], user, notify_fd);
 }

@@ -1,8 +1,6 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,24 +13,11 @@
 #include "mail/header.h"
 #include "mail/msgfile.h"
 #include "mail/received.h"
-#include "stage/stages.h"
-
-static const char usage[] = "usage: stamp [-ps] " STAGE_USAGE " [prog [arg ...]]";
+#include "stage/instance.h"
 
 struct conf {
 	int options; /* RECEIVED_* */
-	char *const *next;
 };
-
-/* What errno of a failed write or read becomes. */
-static int
-failed(struct call *call, const char *what)
-{
-	enum reply r = errno == ENOMEM ? REPLY_NO_MEMORY : errno == ENOSPC ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
-
-	log_error(&call->log, "failed", "%s:", what);
-	return call->log.message ? stage_verdict(call, r, NULL) : CHAIN_LATER;
-}
 
 /* As a filter: all of fd, from where it stands, as a file that can be looked at twice. */
 static int
@@ -86,23 +71,18 @@ compose(const struct call *call, int in, const struct envelope *e, int options, 
 	return out;
 }
 
-/* Hand on what compose made: to the next program, or as a filter to fd 1. */
+/* Refuse the message for good. Returns the exit code. */
 static int
-hand_on(struct call *call, int fd, char *const next[])
+refuse(struct call *call, enum reply r, const char *why)
 {
-	int in = call->in, r;
-
-	if (!call->log.message && !*next)
-		return os_copy(call->out, fd, 0, file_size(fd)) < 0 ? failed(call, "output") : CHAIN_DONE;
-	call->in = fd;
-	r = stage_next(call, next);
-	call->in = in;
-	return r;
+	log_event(&call->log, "done", "verdict", "554", "why", why, (char *)NULL);
+	return call_verdict(call, r, NULL);
 }
 
 static int
-stamp(struct call *call, int in, const struct envelope *e, const struct conf *conf, const char *eol)
+stamp(struct call *call, int in, const struct envelope *e, int options, const char *eol)
 {
+	bool filter = call->kind == CALL_FILTER;
 	int64_t start = clock_ms();
 	bool joins;
 	long count = received_count(in, &joins);
@@ -110,23 +90,22 @@ stamp(struct call *call, int in, const struct envelope *e, const struct conf *co
 	int fd, r;
 
 	if (count < 0)
-		return failed(call, "message");
-	if (joins) {
-		log_event(&call->log, "done", "verdict", "554", "why", "message begins with white space", (char *)NULL);
-		return call->log.message ? stage_verdict(call, REPLY_BAD_MESSAGE, NULL) : CHAIN_REFUSED;
-	}
-	if (count >= RECEIVED_LOOP) {
-		log_event(&call->log, "done", "verdict", "554", "why", "mail loop", (char *)NULL);
-		return call->log.message ? stage_verdict(call, REPLY_LOOP, NULL) : CHAIN_REFUSED;
-	}
-	fd = compose(call, in, e, conf->options, eol);
+		return call_failed(call, "message");
+	if (joins)
+		return refuse(call, REPLY_BAD_MESSAGE, "message begins with white space");
+	if (count >= RECEIVED_LOOP)
+		return refuse(call, REPLY_LOOP, "mail loop");
+	fd = compose(call, in, e, options, eol);
 	if (fd < 0)
-		return failed(call, "message");
-	if (call->log.message) {
+		return call_failed(call, "message");
+	if (!filter) {
 		snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start));
 		log_event(&call->log, "done", "with", received_keyword(&call->facts, e), "ms", ms, (char *)NULL);
 	}
-	r = hand_on(call, fd, conf->next);
+	if (!filter || call->next->how != NEXT_NONE)
+		r = call_next_with(call, fd, -1);
+	else
+		r = os_copy(call->out, fd, 0, file_size(fd)) < 0 ? call_failed(call, "output") : CHAIN_DONE;
 	close(fd);
 	return r;
 }
@@ -135,48 +114,37 @@ static int
 serve(struct call *call, void *arg)
 {
 	const struct conf *conf = arg;
-	struct envelope e = { 0 };
-	const char *why;
+	const struct envelope *e;
 	int in, r;
 
-	if (call->log.message) {
-		if (envelope_read(&e, call->envelope, &why) < 0) {
-			log_error(&call->log, "failed", "%s", why);
-			return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-		}
-		r = stamp(call, call->in, &e, conf, "\r\n");
-		envelope_free(&e);
-		return r;
+	if (call->kind == CALL_MESSAGE) {
+		e = call_envelope(call);
+		return e ? stamp(call, call->in, e, conf->options, "\r\n") : call_failed(call, NULL);
 	}
 	in = collect(call->in);
 	if (in < 0)
-		return failed(call, "input");
-	r = stamp(call, in, NULL, conf, line_end(in));
+		return call_failed(call, "input");
+	r = stamp(call, in, NULL, conf->options, line_end(in));
 	close(in);
 	return r;
 }
 
-int
-stamp_ready(struct ready *r, int argc, char *argv[])
+static int
+option(void *arg, int letter, char *value, struct instance *i)
 {
-	struct conf *conf = ready_conf(r, sizeof *conf);
-	int c;
-
-	if (!conf)
-		return CHAIN_LATER;
-	r->stage = (struct stage){ .name = "stamp", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
-	while ((c = getopt(argc, argv, "+ps" STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'p':
-			conf->options |= RECEIVED_PRIVATE;
-			break;
-		case 's':
-			conf->options |= RECEIVED_SUBJECT;
-			break;
-		default:
-			if (c == '?' || stage_option(&r->options, "stamp", c, optarg) < 0)
-				return stage_misuse(usage);
-		}
-	r->next = conf->next = argv + optind;
+	(void)value;
+	(void)i;
+	((struct conf *)arg)->options |= letter == 'p' ? RECEIVED_PRIVATE : RECEIVED_SUBJECT;
 	return 0;
 }
+
+const struct stage stamp_stage = {
+	.name = "stamp",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_MAY_HAND_ON,
+	.options = "ps",
+	.usage = "[-ps] " STAGE_USAGE " [prog [arg ...]]",
+	.conf_size = sizeof(struct conf),
+	.option = option,
+	.serve = serve,
+};

@@ -1,48 +1,35 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "chain/limits.h"
-#include "stage/stages.h"
+#include "stage/instance.h"
 #include "submit/session.h"
 
 enum { CHECK_WORDS = 64 }; /* of the command that -r names */
 
 struct conf {
-	struct session_conf submission;
-	struct fqdn domains;
-	char *check[CHECK_WORDS + 1];
+	struct session_conf session;
+	struct fqdn fqdn;
+	char *words[CHECK_WORDS + 1]; /* of check */
+	struct next check;            /* -r */
 };
 
+/* A whole number from 1 to most. */
 static int
-usage(void)
+number(struct instance *i, int letter, const char *value, int most, int *to)
 {
-	fputs("usage: submitd [-b] [-D table] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] "
-	    "[-w seconds] " STAGE_USAGE " prog [arg ...]\n", stderr);
-	return CHAIN_MISUSE;
-}
+	long long n;
 
-/* A whole number from 1 to max. */
-static int
-number(const char *s, long max, int *value)
-{
-	char *end;
-	long n = strtol(s, &end, 10);
-
-	if (*s < '0' || *s > '9' || *end || n < 1 || n > max) {
-		fprintf(stderr, "submitd: %s: not a number from 1 to %ld\n", s, max);
+	if (stage_number(i, letter, value, 1, most, &n) < 0)
 		return -1;
-	}
-	*value = (int)n;
+	*to = (int)n;
 	return 0;
 }
 
 /* The words of -r: blanks stand between them and in none. */
 static int
-split(char *s, char *words[CHECK_WORDS + 1])
+split(struct instance *i, char *s, char *words[CHECK_WORDS + 1])
 {
 	size_t n = 0;
 	char *word;
@@ -52,8 +39,7 @@ split(char *s, char *words[CHECK_WORDS + 1])
 	words[n] = NULL;
 	if (n > 0 && !word)
 		return 0;
-	fprintf(stderr, "submitd: -r: no words, or more than %d\n", CHECK_WORDS);
-	return -1;
+	return stage_wrong(i, "-r", "no words, or more than %d", CHECK_WORDS);
 }
 
 /* SIGHUP: the table and the list as they are now. */
@@ -63,7 +49,7 @@ reload(void *arg, const struct log *log)
 	struct conf *conf = arg;
 	const char *path;
 
-	if (fqdn_open(&conf->domains, &path) == 0)
+	if (fqdn_open(&conf->fqdn, &path) == 0)
 		return 0;
 	log_error(log, "failed", "%s:", path);
 	return -1;
@@ -72,80 +58,89 @@ reload(void *arg, const struct log *log)
 static int
 serve(struct call *call, void *arg)
 {
-	return session_serve(call, &((struct conf *)arg)->submission);
+	return session_serve(call, &((struct conf *)arg)->session);
 }
 
 static void
 release(void *arg)
 {
-	struct conf *conf = arg;
-
-	fqdn_close(&conf->domains);
-	free(conf);
+	fqdn_close(&((struct conf *)arg)->fqdn);
 }
 
-int
-submitd_ready(struct ready *r, int argc, char *argv[])
+static void
+init(void *arg)
 {
-	struct conf *conf = ready_conf(r, sizeof *conf);
-	struct session_conf *s;
-	const char *path;
-	int c, bad = 0;
+	struct conf *conf = arg;
 
-	if (!conf)
-		return CHAIN_LATER;
-	r->stage = (struct stage){
-		.name = "submitd", .kind = STAGE_SESSION, .owner = FACTS_SUBMITD, .serve = serve, .reload = reload
-	};
-	r->release = release;
-	s = &conf->submission;
-	*s = (struct session_conf){
-		.domains = &conf->domains,
+	conf->session = (struct session_conf){
+		.domains = &conf->fqdn,
 		.command_wait_s = CHAIN_COMMAND_WAIT_S,
 		.answer_s = CHAIN_ANSWER_S,
 		.session_s = CHAIN_SESSION_S,
 		.errors_max = CHAIN_ERRORS_MAX,
 	};
-	while ((c = getopt(argc, argv, "+bD:e:L:r:S:T:t:w:" STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'b':
-			s->mend = true;
-			break;
-		case 'D':
-			conf->domains.labels_path = optarg;
-			break;
-		case 'L':
-			bad |= number(optarg, 1000000000, &s->line_max);
-			break;
-		case 'T':
-			conf->domains.tlds_path = optarg;
-			break;
-		case 'e':
-			bad |= number(optarg, 1000000, &s->errors_max);
-			break;
-		case 'r':
-			bad |= split(optarg, conf->check);
-			s->check = conf->check;
-			break;
-		case 'S':
-			bad |= number(optarg, 604800, &s->session_s);
-			break;
-		case 't':
-			bad |= number(optarg, 86400, &s->answer_s);
-			break;
-		case 'w':
-			bad |= number(optarg, 86400, &s->command_wait_s);
-			break;
-		default:
-			if (c == '?' || stage_option(&r->options, "submitd", c, optarg) < 0)
-				return usage();
-		}
-	if (bad || optind == argc)
-		return usage();
-	if (fqdn_open(&conf->domains, &path) < 0) {
-		fprintf(stderr, "submitd: %s: %s\n", path, strerror(errno));
-		return CHAIN_MISUSE;
+}
+
+static int
+option(void *arg, int letter, char *value, struct instance *i)
+{
+	struct conf *conf = arg;
+	struct session_conf *s = &conf->session;
+
+	switch (letter) {
+	case 'b':
+		s->mend = true;
+		return 0;
+	case 'D':
+		conf->fqdn.labels_path = value;
+		return 0;
+	case 'e':
+		return number(i, letter, value, 1000000, &s->errors_max);
+	case 'L':
+		return number(i, letter, value, 1000000000, &s->line_max);
+	case 'r':
+		if (split(i, value, conf->words) < 0)
+			return -1;
+		conf->check = next_parse(conf->words);
+		s->check = &conf->check;
+		return 0;
+	case 'S':
+		return number(i, letter, value, 604800, &s->session_s);
+	case 'T':
+		conf->fqdn.tlds_path = value;
+		return 0;
+	case 't':
+		return number(i, letter, value, 86400, &s->answer_s);
+	default:
+		return number(i, letter, value, 86400, &s->command_wait_s);
 	}
-	r->next = s->next = argv + optind;
+}
+
+static int
+check(void *arg, struct instance *i)
+{
+	struct conf *conf = arg;
+	const char *path;
+
+	if (fqdn_open(&conf->fqdn, &path) < 0)
+		return stage_wrong(i, path, "%s", strerror(errno));
 	return 0;
 }
+
+const struct stage submitd_stage = {
+	.name = "submitd",
+	.kind = STAGE_SESSION,
+	.owner = FACTS_SUBMITD,
+	.next = STAGE_HANDS_ON,
+	.needs = STAGE_FILES | STAGE_PROGRAMS,
+	.options = "bD:e:L:r:S:T:t:w:",
+	.usage = "[-b] [-D table] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] [-w seconds] "
+	    STAGE_USAGE " prog [arg ...]",
+	.conf_size = sizeof(struct conf),
+	.init = init,
+	.option = option,
+	.check = check,
+	.serve = serve,
+	.reload = reload,
+	.release = release,
+};

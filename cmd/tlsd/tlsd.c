@@ -14,10 +14,11 @@
 
 #include "base/clock.h"
 #include "base/os.h"
+#include "base/user.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
 
-#include "stage/stage.h"
+#include "stage/instance.h"
 #include "stage/standby.h"
 #include "tlsd/conf.h"
 #include "tlsd/server.h"
@@ -65,7 +66,7 @@ refuse(struct call *call, const struct conf *conf, int code)
 }
 
 /* The next stages of a session: one in the clear, where TLS is optional, and the one under TLS. */
-struct next {
+struct stages {
 	struct standby clear, secure;
 };
 
@@ -79,7 +80,7 @@ prepare(struct standby *s, struct call *call, const struct conf *conf, bool may_
 }
 
 static int
-start(struct next *next, const struct tlspump *p, struct call *call)
+start(struct stages *next, const struct tlspump *p, struct call *call)
 {
 	struct standby *s = tlspump_is_secure(p) ? &next->secure : &next->clear;
 	struct facts f = { 0 };
@@ -104,7 +105,7 @@ wait_for(struct tlspump *p)
 }
 
 static void
-run(struct tlspump *p, struct next *next, struct call *call, const struct conf *conf)
+run(struct tlspump *p, struct stages *next, struct call *call, const struct conf *conf)
 {
 	for (;;)
 		switch (tlspump_step(p)) {
@@ -151,7 +152,7 @@ static int
 serve(struct call *call, void *arg)
 {
 	struct conf *conf = arg;
-	struct next next = { { .fd = -1 }, { .fd = -1 } };
+	struct stages next = { { .fd = -1 }, { .fd = -1 } };
 	struct tlspump pump;
 	const int on = 1;
 	char host[256];
@@ -167,7 +168,7 @@ serve(struct call *call, void *arg)
 	code = read_keys(call, conf);
 	if (code != CHAIN_DONE) {
 		/* logged */
-	} else if (conf->user && stage_drop(conf->user) < 0) {
+	} else if (conf->user && user_become(conf->user) < 0) {
 		code = errno == ENOENT ? CHAIN_MISUSE : CHAIN_LATER;
 		log_error(&call->log, "failed", "user %s:", conf->user);
 	} else if (os_undumpable() < 0 || tlspump_open(&pump, &conf->pump, call->in, call->out, &call->log,
@@ -249,11 +250,10 @@ main(int argc, char *argv[])
 		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS } };
 	struct tlsserver_conf server = { .limits = { ADMISSION_ADDRESS, ADMISSION_EARLY, ADMISSION_TOTAL },
 		.workers = (int)sysconf(_SC_NPROCESSORS_ONLN), .notify_fd = -1 };
-	struct stage_options options;
+	struct instance instance = { .stage = &stage, .kind = STAGE_SESSION, .conf = &conf };
 	bool alone = false;
 	int c;
 
-	stage_options(&options);
 	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:O:oP:q:R:r:s:t:U:v:x:y:")) != -1) {
 		alone |= strchr("aelmPRxy", c) != NULL; /* of use to a server only */
 		switch (c) {
@@ -323,5 +323,5 @@ main(int argc, char *argv[])
 	if (conf.keys.n == 0 || !conf.keys.pair[conf.keys.n - 1].key || optind == argc || (alone && !server.address))
 		usage();
 	conf.argv = argv + optind;
-	return server.address ? listen_and_serve(&conf, &server) : stage_run(&stage, &conf, &options);
+	return server.address ? listen_and_serve(&conf, &server) : instance_run(&instance);
 }

@@ -1,15 +1,12 @@
 /* ISC licence, see LICENSE. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
-#include "stage/stages.h"
+#include "stage/instance.h"
 
 enum {
 	FACTS_A_LINE = 6,
@@ -18,7 +15,6 @@ enum {
 
 struct conf {
 	bool verbose;
-	char *const *next;
 };
 
 /* All that chain(7) names, and nothing else: what else is in the environment is not ours to show. */
@@ -89,74 +85,54 @@ show_verdict(const struct call *call, const struct verdict *v, int64_t start_ms,
 	    v->why, "ms", ms, (char *)NULL);
 }
 
-/* Run the rest of the chain, so that what comes back can be seen too. */
+/* Run the rest of the chain, so that its verdict can be shown too, and is given before our own caller ends us. */
 static int
 serve_message(struct call *call, const struct conf *conf, const struct envelope *e)
 {
-	int64_t start_ms = clock_ms(), late = facts_number(&call->facts, "MSA_DEADLINE", 0) - (int64_t)time(NULL);
+	int64_t start_ms = clock_ms(), deadline_ms = call_own_deadline(call);
 	struct verdict v = { 0 };
-	int r;
 
-	if (late <= 0 || late > CHAIN_SESSION_S)
-		late = CHAIN_ANSWER_S;
 	show_message(call, e, conf->verbose);
-	if (stage_deliver(call, conf->next, call->in, call->envelope, e->nrcpt, start_ms + late * 1000, &v) < 0)
-		return stage_verdict(call, REPLY_NO_MEMORY, NULL);
+	if (call_set_deadline(call, deadline_ms) < 0 ||
+	    call_deliver(call, call->next, call->in, call->envelope, e->nrcpt, deadline_ms, &v) < 0)
+		return call_failed(call, "verdict");
 	show_verdict(call, &v, start_ms, conf->verbose);
-	r = stage_pass(call, &v);
-	if (r < 0)
-		log_error(&call->log, "failed", "verdict:");
-	verdict_free(&v);
-	return r < 0 ? CHAIN_LATER : CHAIN_DONE;
+	return call_answer(call, &v);
 }
 
 static int
 serve(struct call *call, void *arg)
 {
 	const struct conf *conf = arg;
-	struct envelope e = { 0 };
-	const char *why = "MSA_RCPTS is not the number of recipients";
-	int r;
+	const struct envelope *e;
 
-	if (conf->verbose || call->envelope < 0)
+	if (conf->verbose || call->kind == CALL_SESSION)
 		show_facts(call);
-	if (call->envelope < 0) /* a session: what is said in it is not for this stage, nor for the log */
-		return stage_next(call, conf->next);
-	if (envelope_read(&e, call->envelope, &why) < 0 || e.nrcpt == 0 ||
-	    facts_number(&call->facts, "MSA_RCPTS", -1) != (long long)e.nrcpt) {
-		log_error(&call->log, "misuse", "%s", why ? why : "MSA_RCPTS is not the number of recipients");
-		r = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
-	} else
-		r = serve_message(call, conf, &e);
-	envelope_free(&e);
-	return r;
+	if (call->kind == CALL_SESSION) /* what is said in a session is not for this stage, nor for the log */
+		return call_next(call);
+	e = call_envelope(call);
+	return e ? serve_message(call, conf, e) : call_failed(call, NULL);
 }
 
-int
-trace_ready(struct ready *r, int argc, char *argv[])
+static int
+option(void *arg, int letter, char *value, struct instance *i)
 {
-	struct conf *conf = ready_conf(r, sizeof *conf);
-	bool in_chain = r->inner || getenv("MSA_MESSAGE"), usage = false;
-	int c;
-
-	if (!conf)
-		return CHAIN_LATER;
-	r->stage = (struct stage){ .name = "trace", .kind = STAGE_SESSION, .owner = FACTS_NOBODY, .serve = serve };
-	if (in_chain)
-		r->stage.kind = STAGE_MESSAGE;
-	while ((c = getopt(argc, argv, "+mv" STAGE_OPTIONS)) != -1)
-		switch (c) {
-		case 'm':
-			r->stage.kind = STAGE_MESSAGE;
-			break;
-		case 'v':
-			conf->verbose = true;
-			break;
-		default:
-			usage |= c == '?' || stage_option(&r->options, "trace", c, optarg) < 0;
-		}
-	if (usage || optind == argc || (r->stage.kind == STAGE_MESSAGE && !r->options.path && !in_chain))
-		return stage_misuse("usage: trace [-mv] " STAGE_USAGE " prog [arg ...]");
-	r->next = conf->next = argv + optind;
+	(void)value;
+	if (letter == 'm')
+		i->kind = STAGE_MESSAGE;
+	else
+		((struct conf *)arg)->verbose = true;
 	return 0;
 }
+
+const struct stage trace_stage = {
+	.name = "trace",
+	.kind = STAGE_EITHER,
+	.next = STAGE_HANDS_ON,
+	.needs_chain = true,
+	.options = "mv",
+	.usage = "[-mv] " STAGE_USAGE " prog [arg ...]",
+	.conf_size = sizeof(struct conf),
+	.option = option,
+	.serve = serve,
+};

@@ -198,6 +198,25 @@ verdict_judge(struct verdict *v, const char *text, size_t len, enum verdict_end 
 	return r;
 }
 
+int
+verdict_take(struct verdict *v, struct verdict *given, int status, size_t n)
+{
+	struct parsed p = { .reply = given->reply, .cap = given->n, .n = given->n };
+	int r;
+
+	*given = (struct verdict){ 0 };
+	if (!p.reply)
+		return verdict_judge(v, "", 0, VERDICT_EXIT, status, n);
+	*v = (struct verdict){ .reply = calloc(n ? n : 1, sizeof *v->reply), .n = n };
+	r = v->reply ? judge(v, &p, VERDICT_DOT, 0) : -1;
+	parsed_free(&p);
+	if (r < 0) {
+		verdict_free(v);
+		errno = ENOMEM;
+	}
+	return r;
+}
+
 const struct reply_foreign *
 verdict_reduce(const struct verdict *v, bool *mixed)
 {
@@ -259,10 +278,10 @@ verdict_text(struct buf *text, const struct verdict *v)
 }
 
 int
-verdict_write(int fd, const struct buf *text)
+verdict_write(int fd, struct verdict *v)
 {
 	struct buf b = { 0 };
-	int r = buf_add(&b, text->p, text->len) < 0 || buf_puts(&b, ".\r\n") < 0 ? -1 : file_write(fd, b.p, b.len);
+	int r = verdict_text(&b, v) < 0 || buf_puts(&b, ".\r\n") < 0 ? -1 : file_write(fd, b.p, b.len);
 
 	buf_free(&b);
 	return r;

@@ -30,16 +30,22 @@ enum verdict_end {
  */
 int verdict_judge(struct verdict *v, const char *text, size_t len, enum verdict_end end, int status, size_t n);
 
+/*
+ * The same for a verdict that came as it is, not as text: given is what a stage in this process has answered, empty if it
+ * gave none and only its exit code, status, counts. Takes over what given holds. As verdict_judge.
+ */
+int verdict_take(struct verdict *v, struct verdict *given, int status, size_t n);
+
 /* The one reply that an SMTP client hears: all 2yz: NULL (accepted); else the reply, borrowed. *mixed: some 2yz. */
 const struct reply_foreign *verdict_reduce(const struct verdict *v, bool *mixed);
 
 void verdict_free(struct verdict *v);
 
 /*
- * Write a verdict: text is replies, as reply_add* made them; the closing "." is added. fd is a pipe or socket that
- * somebody reads. 0, or -1 with errno.
+ * Write all replies of v to fd, a pipe or socket, and the closing ".". More of them than a verdict may hold are shortened,
+ * in v too. Returns 0, or -1 with errno set.
  */
-int verdict_write(int fd, const struct buf *text);
+int verdict_write(int fd, struct verdict *v);
 
 /*
  * All n replies as text, which starts empty. More of them than a verdict may hold would be no verdict, and a message

@@ -33,7 +33,7 @@ take_address(struct addr *a, const char *text)
 }
 
 int
-delivery_envelope(struct buf *text, const char *sender, char *const rcpt[], size_t n, const char **bad)
+delivery_envelope(struct buf *text, const char *sender, const char *const rcpt[], size_t n, const char **bad)
 {
 	struct addr from = { 0 }, to;
 	bool utf8;
@@ -113,7 +113,7 @@ fail:
 static int64_t
 deadline(const struct call *call, int64_t now_ms, int wait_s)
 {
-	int64_t most = now_ms + (int64_t)wait_s * 1000, own = stage_own_deadline(call);
+	int64_t most = now_ms + (int64_t)wait_s * 1000, own = call_own_deadline(call);
 
 	return facts_get(&call->facts, "MSA_DEADLINE") && own < most ? own : most;
 }
@@ -147,23 +147,17 @@ take_refused(struct delivery *d)
 static int
 open_chain(struct delivery *d, const struct buf *envelope)
 {
-	const struct call *call = d->call;
-	const char *why, *rcpts = facts_get(&call->facts, "MSA_RCPTS");
+	const struct envelope *e;
 
 	if (envelope) {
-		log_error(&call->log, "misuse", "sender and recipients as options, in a chain");
+		log_error(&d->call->log, "misuse", "sender and recipients as options, in a chain");
 		return -1;
 	}
-	if (envelope_read(&d->envelope, call->envelope, &why) < 0) {
-		log_error(&call->log, "misuse", "%s", why);
+	e = call_envelope(d->call);
+	if (!e)
 		return -1;
-	}
-	if (d->envelope.nrcpt == 0 || facts_number(&call->facts, "MSA_RCPTS", -1) != (long long)d->envelope.nrcpt) {
-		log_error(&call->log, "misuse", "MSA_RCPTS is %s, but the envelope has %zu recipients",
-		    rcpts ? rcpts : "not set", d->envelope.nrcpt);
-		return -1;
-	}
-	d->message = call->in;
+	d->envelope = *e; /* the call's, which outlives the delivery */
+	d->message = d->call->in;
 	return 0;
 }
 
@@ -198,7 +192,8 @@ release(struct delivery *d)
 	for (i = 0; d->reply && i < d->lines; i++)
 		reply_foreign_free(&d->reply[i]);
 	free(d->reply);
-	envelope_free(&d->envelope);
+	if (!d->in_chain)
+		envelope_free(&d->envelope);
 	if (!d->in_chain && d->message >= 0)
 		close(d->message);
 	*d = (struct delivery){ .message = -1 };
@@ -208,7 +203,7 @@ int
 delivery_open(struct delivery *d, struct call *call, const struct buf *envelope, int wait_s, int *result)
 {
 	*d = (struct delivery){ .call = call, .message = -1, .start_ms = clock_ms() };
-	d->in_chain = facts_get(&call->facts, "MSA_MESSAGE") != NULL;
+	d->in_chain = call->kind == CALL_MESSAGE;
 	d->partial = !d->in_chain || facts_get(&call->facts, "MSA_PARTIAL");
 	d->deadline_ms = deadline(call, d->start_ms, wait_s);
 	if ((d->in_chain ? open_chain(d, envelope) : open_by_hand(d, envelope)) == 0) {
@@ -218,7 +213,7 @@ delivery_open(struct delivery *d, struct call *call, const struct buf *envelope,
 		log_error(&call->log, "failed", "message:");
 	}
 	if (d->in_chain)
-		*result = stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
+		*result = call_verdict(call, REPLY_LOCAL_ERROR, NULL);
 	else
 		*result = envelope ? CHAIN_LATER : CHAIN_MISUSE;
 	release(d);
@@ -361,26 +356,30 @@ log_lines(const struct delivery *d)
 	}
 }
 
-/* By hand: a reply a line, as a person reads it. */
+/* By hand: print a reply a line, as a person reads it. Returns 0, or -1 with errno set. */
 static int
-print(const struct delivery *d, struct buf *text)
+print(const struct delivery *d, struct verdict *v)
 {
+	struct buf text = { 0 };
 	size_t i, to = 0;
+	int r = verdict_text(&text, v);
 
-	for (i = 0; i < text->len; i++)
-		if (text->p[i] != '\r')
-			text->p[to++] = text->p[i];
-	return file_write(d->call->out, text->p, to);
+	for (i = 0; i < text.len; i++)
+		if (text.p[i] != '\r')
+			text.p[to++] = text.p[i];
+	if (r == 0)
+		r = file_write(d->call->out, text.p, to);
+	buf_free(&text);
+	return r;
 }
 
 int
 delivery_close(struct delivery *d, const char *to)
 {
-	const struct verdict v = { .reply = d->reply, .n = d->envelope.nrcpt };
+	struct verdict v = { .reply = d->reply, .n = d->envelope.nrcpt };
 	const struct reply_foreign *worst;
 	const struct log *log = &d->call->log;
 	char rcpts[24], accepted[24], ms[24], code[24];
-	struct buf text = { 0 };
 	size_t i, yes = 0;
 	bool mixed;
 	int result;
@@ -396,14 +395,16 @@ delivery_close(struct delivery *d, const char *to)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - d->start_ms));
 	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);
 	log_event(log, "done", "to", to, "rcpts", rcpts, "accepted", accepted, "ms", ms, "code", code, (char *)NULL);
-	if (verdict_text(&text, &v) < 0) {
-		log_error(log, "failed", "verdict: out of memory");
-		result = d->in_chain ? stage_verdict(d->call, REPLY_NO_MEMORY, NULL) : CHAIN_LATER;
-	} else if ((d->in_chain ? stage_answer(d->call, &text) : print(d, &text)) < 0) {
-		log_error(log, "failed", "verdict:");
+	if (!d->in_chain && print(d, &v) < 0) {
+		log_error(log, "failed", "output:");
 		result = CHAIN_LATER;
+	} else if (d->in_chain) {
+		for (i = v.n; i < d->lines; i++)
+			reply_foreign_free(&d->reply[i]); /* copies are never answered */
+		d->reply = NULL; /* the verdict has them */
+		if (call_answer(d->call, &v) != CHAIN_DONE)
+			result = CHAIN_LATER;
 	}
-	buf_free(&text);
 	release(d);
 	return result;
 }

@@ -9,7 +9,7 @@
 
 #include "chain/envelope.h"
 #include "smtp/reply.h"
-#include "stage/stage.h"
+#include "stage/call.h"
 
 /*
  * A message in the hands of a stage that delivers, chain(7) VERDICT: what is to be delivered to whom, until when
@@ -76,6 +76,6 @@ int delivery_close(struct delivery *d, const char *to);
  * An envelope from options: a sender (without brackets, "" for the null one) and n recipients, appended to text. 0, or
  * -1 with *bad the address that is none (NULL: out of memory).
  */
-int delivery_envelope(struct buf *text, const char *sender, char *const rcpt[], size_t n, const char **bad);
+int delivery_envelope(struct buf *text, const char *sender, const char *const rcpt[], size_t n, const char **bad);
 
 #endif

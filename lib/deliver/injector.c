@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/user.h"
 #include "chain/limits.h"
 #include "deliver/delivery.h"
 #include "chain/offer.h"
@@ -18,84 +19,86 @@
 
 enum {
 	WAIT_S = 80, /* the share of CHAIN_ANSWER_S that is ours */
-	WAIT_MAX_S = 86400,
 	KEEP_S = 10, /* a session that is not used for so long is ended: a server may have few of them to give */
 	HOST_MAX = 256,
 	FINGERPRINT = 7 + 64, /* "SHA256:" and hexadecimal digits */
 };
 
-static void
-release(void *arg)
+void
+injector_init(void *conf)
 {
-	struct injector *in = arg;
+	*(struct injector *)conf = (struct injector){ .wait_s = WAIT_S, .keep_s = KEEP_S, .client.credentials = -1 };
+}
+
+void
+injector_release(void *conf)
+{
+	struct injector *in = conf;
 
 	if (in->client.credentials >= 0)
 		close(in->client.credentials);
 	buf_free(&in->envelope);
 	free(in->rcpt);
-	free(in);
 }
 
-struct injector *
-injector_open(struct ready *r, const char *name, int argc)
+static int
+add_recipient(struct injector *in, const char *address, struct instance *i)
 {
-	struct injector *in = ready_conf(r, sizeof *in);
+	const char **grown = realloc(in->rcpt, (in->nrcpt + 1) * sizeof *grown);
 
-	if (!in)
-		return NULL;
-	*in = (struct injector){ .name = name, .wait_s = WAIT_S, .keep_s = KEEP_S, .client.credentials = -1 };
-	r->release = release;
-	in->rcpt = calloc((size_t)argc, sizeof *in->rcpt);
-	if (in->rcpt)
-		return in;
-	ready_release(r);
-	return NULL;
+	if (!grown)
+		return stage_wrong(i, address, "out of memory");
+	in->rcpt = grown;
+	in->rcpt[in->nrcpt++] = address;
+	return 0;
 }
 
 int
-injector_seconds(const char *s)
+injector_keep(struct injector *in, int letter, const char *value, struct instance *i)
 {
-	char *end;
-	long n = strtol(s, &end, 10);
+	long long n;
 
-	return *s < '0' || *s > '9' || *end || n > WAIT_MAX_S ? -1 : (int)n;
+	if (stage_number(i, letter, value, 0, INJECTOR_SECONDS_MAX, &n) < 0)
+		return -1;
+	in->keep_s = (int)n;
+	return 0;
 }
 
 int
-injector_option(struct injector *in, int letter, char *value)
+injector_option(struct injector *in, int letter, char *value, struct instance *i)
 {
+	long long n;
+
 	switch (letter) {
 	case 'a':
 		in->credentials = value;
-		break;
+		return 0;
 	case 'c':
 		in->client.cafile = value;
-		break;
+		return 0;
 	case 'F':
 		in->client.fingerprint = value;
-		break;
+		return 0;
 	case 'f':
 		in->sender = value;
-		break;
+		return 0;
 	case 'h':
 		in->client.name = value;
-		break;
+		return 0;
 	case 'k':
 		in->keywords = true;
-		break;
+		return 0;
 	case 'n':
 		in->client.check = true;
-		break;
+		return 0;
 	case 'r':
-		in->rcpt[in->nrcpt++] = value;
-		break;
-	case 't':
-		in->wait_s = injector_seconds(value);
-		break;
+		return add_recipient(in, value, i);
 	default:
-		return -1;
+		if (stage_number(i, letter, value, 1, INJECTOR_SECONDS_MAX, &n) < 0)
+			return -1;
+		in->wait_s = (int)n;
+		return 0;
 	}
-	return 0;
 }
 
 /* The file with the password: a descriptor, or -1 with *why. Only its owner and group may read it. */
@@ -118,18 +121,11 @@ open_credentials(const char *path, const char **why)
 	return -1;
 }
 
-static int
-wrong(const struct injector *in, const char *what, const char *why)
-{
-	fprintf(stderr, "%s: %s: %s\n", in->name, what, why);
-	return -1;
-}
-
 /* SIGHUP: the password may be another one now. */
-static int
-reload(void *arg, const struct log *log)
+int
+injector_reload(void *conf, const struct log *log)
 {
-	struct injector *in = arg;
+	struct injector *in = conf;
 	const char *why;
 	int fd;
 
@@ -145,12 +141,10 @@ reload(void *arg, const struct log *log)
 	return 0;
 }
 
-static void
-idle(void *arg)
+void
+injector_idle(void *conf)
 {
-	struct injector *in = arg;
-
-	client_quit(&in->session);
+	client_quit(&((struct injector *)conf)->session);
 }
 
 /* To the first host that lets us in and takes a message. A refusal that may pass says more than one that will not. */
@@ -196,10 +190,10 @@ deliver(struct injector *in, struct delivery *d)
 		deliver_anew(in, d, host);
 }
 
-static int
-serve(struct call *call, void *arg)
+int
+injector_serve(struct call *call, void *conf)
 {
-	struct injector *in = arg;
+	struct injector *in = conf;
 	struct delivery d;
 	int result;
 
@@ -209,19 +203,20 @@ serve(struct call *call, void *arg)
 	if (!delivery_is_over(&d))
 		deliver(in, &d);
 	result = delivery_close(&d, in->session.to ? in->session.to : in->hop[0].text);
-	if (!call->resident || in->keep_s == 0) /* nobody waits for the answer to QUIT, and least of all the client */
+	if (call->may_exec || in->keep_s == 0) /* nobody waits for the answer to QUIT, and least of all the client */
 		client_quit(&in->session);
 	return result;
 }
 
 /* -k: print what the server offers, as MSA_EHLO takes it. */
 static int
-print_keywords(void *arg, const struct stage_options *options)
+print_keywords(const struct instance *instance)
 {
-	struct injector *in = arg;
+	struct injector *in = instance->conf;
+	const char *user = instance->options.user;
 	const uint32_t of_the_hop = CAP_STARTTLS | CAP_AUTH | CAP_LIMITS; /* between it and us alone */
 	const int64_t deadline_ms = clock_ms() + (int64_t)in->wait_s * 1000;
-	struct log log = { .stage = in->name };
+	struct log log = { .stage = instance->stage->name };
 	struct reply_foreign refusal = { 0 };
 	struct client *s = &in->session;
 	struct facts facts = { 0 };
@@ -231,8 +226,8 @@ print_keywords(void *arg, const struct stage_options *options)
 	int result = CHAIN_LATER;
 	size_t i;
 
-	if (options->user && stage_drop(options->user) < 0) {
-		perror(options->user);
+	if (user && user_become(user) < 0) {
+		perror(user);
 		return result;
 	}
 	if (facts_from_environ(&facts) < 0)
@@ -254,39 +249,30 @@ print_keywords(void *arg, const struct stage_options *options)
 }
 
 int
-injector_check(struct ready *r, char *const address[], size_t n, const char *port)
+injector_check(struct injector *in, struct instance *i, const char *port)
 {
-	struct injector *in = r->conf;
 	const struct client_conf *c = &in->client;
 	const char *why;
 
-	if (n < 1 || n > INJECTOR_HOPS_MAX || in->wait_s < 1 || in->keep_s < 0 || !in->sender != (in->nrcpt == 0))
+	if (i->nwords < 1 || i->nwords > INJECTOR_HOPS_MAX || !in->sender != (in->nrcpt == 0))
 		return -1;
-	for (; in->nhops < n; in->nhops++)
-		if (nexthop_parse(&in->hop[in->nhops], address[in->nhops], port) < 0)
-			return wrong(in, address[in->nhops],
-			    port ? "neither host[:port] nor the path of a socket" : "neither host:port nor the path of a socket");
+	for (; in->nhops < (size_t)i->nwords; in->nhops++)
+		if (nexthop_parse(&in->hop[in->nhops], i->words[in->nhops], port) < 0)
+			return stage_wrong(i, i->words[in->nhops], "neither host%s nor the path of a socket",
+			    port ? "[:port]" : ":port");
 	if (c->fingerprint && (strncasecmp(c->fingerprint, "SHA256:", 7) != 0 || strlen(c->fingerprint) != FINGERPRINT ||
 	        strspn(c->fingerprint + 7, "0123456789abcdefABCDEF") != FINGERPRINT - 7))
-		return wrong(in, c->fingerprint, "not SHA256: and 64 hexadecimal digits");
+		return stage_wrong(i, c->fingerprint, "not SHA256: and 64 hexadecimal digits");
 	if (c->tls == CLIENT_CLEAR && (in->credentials || c->cafile || c->fingerprint || c->name))
-		return wrong(in, in->credentials ? "-a" : c->cafile ? "-c" : c->fingerprint ? "-F" : "-h", "only with TLS");
+		return stage_wrong(i, in->credentials ? "-a" : c->cafile ? "-c" : c->fingerprint ? "-F" : "-h", "only with TLS");
 	if (in->credentials) {
 		in->client.credentials = open_credentials(in->credentials, &why);
 		if (in->client.credentials < 0)
-			return wrong(in, in->credentials, why);
+			return stage_wrong(i, in->credentials, "%s", why);
 	}
 	if (in->sender && delivery_envelope(&in->envelope, in->sender, in->rcpt, in->nrcpt, &why) < 0)
-		return why ? wrong(in, why, "not an address") : wrong(in, in->sender, "out of memory");
-	r->stage = (struct stage){
-		.name = in->name,
-		.kind = STAGE_MESSAGE,
-		.owner = FACTS_NOBODY,
-		.serve = serve,
-		.reload = reload,
-		.idle = idle,
-		.idle_s = in->keep_s,
-	};
-	r->instead = in->keywords ? print_keywords : NULL;
+		return stage_wrong(i, why ? why : in->sender, "%s", why ? "not an address" : "out of memory");
+	i->idle_s = in->keep_s;
+	i->instead = in->keywords ? print_keywords : NULL;
 	return 0;
 }

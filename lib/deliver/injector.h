@@ -8,13 +8,12 @@
 #include "base/buf.h"
 #include "deliver/client.h"
 #include "net/nexthop.h"
-#include "stage/ready.h"
+#include "stage/instance.h"
 
 /* A stage that delivers to a next hop: what lmtp-inject and smtp-inject have in common. */
 enum { INJECTOR_HOPS_MAX = 16 };
 
 struct injector {
-	const char *name;
 	struct client_conf client;
 	struct nexthop hop[INJECTOR_HOPS_MAX]; /* tried in this order */
 	size_t nhops;
@@ -25,29 +24,38 @@ struct injector {
 	int keep_s;
 	struct client session; /* resident: kept for the worker's next message; each worker is a process with its own */
 	const char *sender;
-	char **rcpt; /* owned */
+	const char **rcpt; /* owned array */
 	size_t nrcpt;
 };
 
 /*
- * The options that both have, of which main has the others:
+ * The options that both injectors have:
  *   -a file -c cafile -F fingerprint -h name   AUTH and TLS
  *   -f sender -r recipient                     by hand
- *   -k -n -t seconds                           keywords, check only, the time for it all
+ *   -k -n -t seconds                           print keywords, only check, the time for it all
  */
 #define INJECTOR_OPTIONS "a:c:F:f:h:knr:t:"
 #define INJECTOR_USAGE "[-a credentials] [-c cafile] [-F fingerprint] [-f sender] [-h name] "
 
-/* What is in r from here on, with the defaults. argc: how many recipients there can be. NULL with errno ENOMEM. */
-struct injector *injector_open(struct ready *r, const char *name, int argc);
-int injector_option(struct injector *in, int letter, char *value); /* 0; or -1: none of them */
-int injector_seconds(const char *s); /* from 0 to 86400; -1: s is something else */
+enum { INJECTOR_SECONDS_MAX = 86400 };
+
+/* The functions of struct stage (stage.h) that both injectors share; conf is a struct injector. */
+void injector_init(void *conf);
+int injector_serve(struct call *call, void *conf);
+int injector_reload(void *conf, const struct log *log);
+void injector_idle(void *conf);
+void injector_release(void *conf);
+
+/* Take one of INJECTOR_OPTIONS. Returns 0, or -1 as struct stage's option does. */
+int injector_option(struct injector *in, int letter, char *value, struct instance *i);
+
+/* Take -i or -I: how long a session is kept for the next message. Returns 0, or -1 as struct stage's option does. */
+int injector_keep(struct injector *in, int letter, const char *value, struct instance *i);
 
 /*
- * All options are there: take the n addresses (port: where they have none; NULL: they must), make the envelope, open
- * the credentials, and r is ready. 0; or -1: it is misuse, and standard error was told what is wrong where that is not
- * plain.
+ * All options are there: take the addresses, i's words (port: where they have none; NULL: they must have one), make the
+ * envelope, and open the credentials. Returns 0, or -1 as struct stage's check does.
  */
-int injector_check(struct ready *r, char *const address[], size_t n, const char *port);
+int injector_check(struct injector *in, struct instance *i, const char *port);
 
 #endif

@@ -158,10 +158,10 @@ send_all(int to, const struct buf *b, const int *fd, size_t n)
 
 /* All is ready before the receiver is woken: it need not wait for it. */
 int
-handover_call(const char *path, const struct call *call, enum stage_kind kind, int wait_ms)
+handover_call(const char *path, const struct call *call, enum call_kind kind, int wait_ms)
 {
 	const int fds[DESCRIPTORS_MAX] = { call->in, call->out, call->envelope };
-	size_t n = kind == STAGE_MESSAGE ? 3 : 2;
+	size_t n = kind == CALL_MESSAGE ? 3 : 2;
 	struct header h = { 0 };
 	struct buf b = { 0 };
 	int to = -1, e;
@@ -265,10 +265,10 @@ may_call(uid_t uid, const struct handover_allow *allow)
 }
 
 int
-handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow, int wait_ms,
+handover_receive(int fd, struct call *call, enum call_kind kind, const struct handover_allow *allow, int wait_ms,
     uid_t *uid)
 {
-	size_t want = kind == STAGE_MESSAGE ? 3 : 2, got = 0, whole = sizeof(struct header);
+	size_t want = kind == CALL_MESSAGE ? 3 : 2, got = 0, whole = sizeof(struct header);
 	int64_t deadline_ms = clock_ms() + wait_ms;
 	struct descriptors d = { .n = 0 };
 	struct header h = { 0 };
@@ -307,7 +307,7 @@ handover_receive(int fd, struct call *call, enum stage_kind kind, const struct h
 	}
 	if (got != whole)
 		goto fail;
-	if (kind == STAGE_MESSAGE && (file_size(d.fd[0]) < 0 || file_size(d.fd[2]) < 0)) {
+	if (kind == CALL_MESSAGE && (file_size(d.fd[0]) < 0 || file_size(d.fd[2]) < 0)) {
 		errno = EPROTO;
 		goto fail;
 	}
@@ -316,7 +316,7 @@ handover_receive(int fd, struct call *call, enum stage_kind kind, const struct h
 	buf_free(&b);
 	call->in = d.fd[0];
 	call->out = d.fd[1];
-	call->envelope = kind == STAGE_MESSAGE ? d.fd[2] : -1;
+	call->envelope = kind == CALL_MESSAGE ? d.fd[2] : -1;
 	return 0;
 fail:
 	e = errno;

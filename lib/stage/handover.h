@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "stage/stage.h"
+#include <sys/types.h>
+
+#include "stage/call.h"
 
 /*
  * Giving a call to a resident stage, chain(7) RESIDENT: one SOCK_STREAM connection to its socket a call. On it, in
@@ -26,7 +28,7 @@ enum {
  * wait in its queue; 0: none, and EAGAIN says that the queue is full. The descriptor on which it is acknowledged, or -1
  * with errno (E2BIG: over a limit; EPERM: listened by somebody else; ETIMEDOUT).
  */
-int handover_call(const char *path, const struct call *call, enum stage_kind kind, int wait_ms);
+int handover_call(const char *path, const struct call *call, enum call_kind kind, int wait_ms);
 
 /*
  * Receive a call of the given kind into call, which is empty but for its log. Facts that chain(7) does not name are
@@ -40,7 +42,7 @@ struct handover_allow {
 	const uid_t *uid;
 	size_t n;
 };
-int handover_receive(int fd, struct call *call, enum stage_kind kind, const struct handover_allow *allow, int wait_ms,
+int handover_receive(int fd, struct call *call, enum call_kind kind, const struct handover_allow *allow, int wait_ms,
     uid_t *uid);
 
 /* What errno says of a call, to who made it (caller) or to who was called. */

@@ -2,27 +2,31 @@
 #ifndef MSA_STAGE_NEXT_H
 #define MSA_STAGE_NEXT_H
 
-#include <stdbool.h>
+struct instance;
 
-struct call;
+/* The next program of a stage, and the way to it. Made once, where the stage reads its words. */
+struct next {
+	enum next_how {
+		NEXT_NONE,  /* no word is left: the stage delivers, or is a filter */
+		NEXT_EXEC,  /* a program */
+		NEXT_CALL,  /* "call PATH": the resident stage that listens at path */
+		NEXT_INNER, /* a stage in this process, inline(8) */
+	} how;
+	char *const *argv;            /* the words, for every way; borrowed */
+	const char *path;             /* NEXT_CALL; borrowed */
+	const struct instance *inner; /* NEXT_INNER; borrowed */
+};
+
+/* Read argv, the words that follow a stage's own, up to NULL. */
+struct next next_parse(char *const argv[]);
 
 /*
- * Give the call to the next program: become it, with the call's descriptors as 0, 1 and 3, its facts as the
- * environment, signals at default. Returns only where that failed; it has then logged why and told the peer or the
- * starter, and the result is the exit code to end with.
- * The words "call" and a path hand over to the resident stage that listens there. A resident stage does not become the
- * program but runs it, and gives its verdict on by the same rules.
+ * No call came for a while: have every stage in this process that next leads to let go of what it kept for the next call
+ * (a connection).
  */
-int stage_next(struct call *call, char *const argv[]);
+void next_idle(const struct next *next);
 
-/*
- * In a child that was forked for it: become argv as stage_deliver's child does, a process group of its own, with msg,
- * out and envelope (-1: none) as 0, 1 and 3. Never returns: where that fails it has logged why, and the exit code is
- * 126 or 127.
- */
-_Noreturn void stage_become(const struct call *call, char *const argv[], int msg, int out, int envelope);
-
-/* The words "call PATH". */
-bool next_is_call(char *const argv[]);
+/* After how many seconds without a call next_idle is due: the least of those stages; 0: none of them keeps anything. */
+int next_idle_s(const struct next *next);
 
 #endif

@@ -1,12 +1,19 @@
 /* ISC licence, see LICENSE. */
 #include "stage/options.h"
 
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
+#include "base/number.h"
 #include "stage/pool.h"
+#include "stage/stage.h"
+
+enum {
+	WORKERS_MAX = 10000,
+	CALLS_MAX = 1000000000,
+	FD_MAX = 1000000,
+};
 
 void
 stage_options(struct stage_options *o)
@@ -14,60 +21,62 @@ stage_options(struct stage_options *o)
 	*o = (struct stage_options){ .min = POOL_MIN, .max = POOL_MAX, .calls = POOL_CALLS, .notify_fd = -1 };
 }
 
-/* A whole number from least to most at s, ended by end or the string's end. -1: it is none. */
 static int
-number(const char *s, char end, int least, int most, const char **rest)
+take_user(struct stage_options *o, struct instance *i, const char *name)
 {
-	char *p;
-	long n;
+	const struct passwd *pw = getpwnam(name);
 
-	errno = 0;
-	n = strtol(s, &p, 10);
-	if (*s < '0' || *s > '9' || errno || (*p != end && *p != '\0') || n < least || n > most)
-		return -1;
-	*rest = p;
-	return (int)n;
+	if (!pw)
+		return stage_wrong(i, name, "no such user");
+	if (o->nallow == STAGE_ALLOW_MAX)
+		return stage_wrong(i, name, "more than %d users", STAGE_ALLOW_MAX);
+	o->allow[o->nallow++] = pw->pw_uid;
+	return 0;
+}
+
+/* "min" or "min:max". */
+static int
+take_workers(struct stage_options *o, struct instance *i, const char *value)
+{
+	size_t n = strcspn(value, ":");
+	long long min, max;
+	char first[16];
+
+	snprintf(first, sizeof first, "%.*s", (int)n, value);
+	if (n >= sizeof first || number_parse(first, 1, WORKERS_MAX, &min) < 0 ||
+	    number_parse(value[n] ? value + n + 1 : first, min, WORKERS_MAX, &max) < 0)
+		return stage_wrong(i, value, "-P is not min or min:max, from 1 to %d, min at most max", WORKERS_MAX);
+	o->min = (int)min;
+	o->max = (int)max;
+	return 0;
 }
 
 int
-stage_option(struct stage_options *o, const char *name, int letter, const char *value)
+stage_option(struct stage_options *o, struct instance *i, int letter, const char *value)
 {
-	struct passwd *pw;
-	const char *p = "";
-	int bad = 0;
+	long long n;
 
 	o->any = true;
 	switch (letter) {
 	case 'A':
-		pw = getpwnam(value);
-		bad = !pw || o->nallow == STAGE_ALLOW_MAX;
-		if (!bad)
-			o->allow[o->nallow++] = pw->pw_uid;
-		break;
+		return take_user(o, i, value);
 	case 'l':
 		o->path = value;
-		break;
+		return 0;
 	case 'P':
-		o->min = number(value, ':', 1, 10000, &p);
-		o->max = *p == ':' ? number(p + 1, '\0', 1, 10000, &p) : o->min;
-		bad = o->min < 0 || o->max < o->min;
-		break;
+		return take_workers(o, i, value);
 	case 'C':
-		o->calls = number(value, '\0', 1, 1000000000, &p);
-		bad = o->calls < 0;
-		break;
+		if (stage_number(i, letter, value, 1, CALLS_MAX, &n) < 0)
+			return -1;
+		o->calls = (int)n;
+		return 0;
 	case 'R':
-		o->notify_fd = number(value, '\0', 0, 1000000, &p);
-		bad = o->notify_fd < 0;
-		break;
-	case 'U':
-		o->user = value;
-		break;
+		if (stage_number(i, letter, value, 0, FD_MAX, &n) < 0)
+			return -1;
+		o->notify_fd = (int)n;
+		return 0;
 	default:
-		return -1;
+		o->user = value;
+		return 0;
 	}
-	if (bad)
-		fprintf(stderr, "%s: -%c %s: %s\n", name, letter, value,
-		    letter == 'A' ? "no such user, or too many" : "not a number that can be used");
-	return bad ? -1 : 0;
 }

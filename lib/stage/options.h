@@ -7,27 +7,35 @@
 #include <sys/types.h>
 
 /*
- * The options that every stage has, chain(7). In the getopt string they are STAGE_OPTIONS; stage_option takes one (0),
- * or says what is wrong with its value on standard error (-1).
- *   -U user[:group]   take that uid; resident: the workers do
- *   -l path           be resident, listen there; "0": the socket is fd 0 or given by LISTEN_FDS
+ * The options that every stage has, chain-resident(7):
+ *   -U user[:group]   take that uid; in a resident the workers do
+ *   -l path           be resident and listen at path; "0": the socket is fd 0 or given by LISTEN_FDS
  *   -A user           this user's processes may call too
  *   -C calls          calls until a worker is replaced
- *   -P min:max        workers kept idle at least, and all at most
- *   -R fd             write a newline there when ready (s6's notification-fd)
+ *   -P min:max        workers kept idle at least, and all workers at most
+ *   -R fd             write a newline there when ready (notification-fd of s6)
  */
 #define STAGE_OPTIONS "A:C:l:P:R:U:"
+#define STAGE_OPTION_LETTERS "AClPRU"
 #define STAGE_USAGE "[-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user]"
+
 enum { STAGE_ALLOW_MAX = 16 };
+
 struct stage_options {
-	const char *user;
+	const char *user; /* borrowed from argv, as path is; NULL: none */
 	const char *path; /* NULL: exec'd */
 	int min, max, calls, notify_fd;
 	uid_t allow[STAGE_ALLOW_MAX];
 	size_t nallow;
-	bool any; /* one of these was given */
+	bool any; /* at least one of these options was given */
 };
-void stage_options(struct stage_options *o); /* the defaults */
-int stage_option(struct stage_options *o, const char *name, int letter, const char *value);
+
+struct instance;
+
+/* Set the defaults. */
+void stage_options(struct stage_options *o);
+
+/* Take one of STAGE_OPTIONS. Returns 0, or -1 with stage_wrong told of i what is wrong with value. */
+int stage_option(struct stage_options *o, struct instance *i, int letter, const char *value);
 
 #endif

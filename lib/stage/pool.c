@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/os.h"
+#include "base/user.h"
 #include "chain/limits.h"
 
 /*
@@ -47,9 +48,9 @@ struct worker {
 };
 
 struct pool {
-	const struct stage *stage;
-	void *stage_conf;
+	const struct instance *instance;
 	const struct pool_conf *conf;
+	int idle_s;          /* seconds without a call until a worker lets go of what it kept; 0: when it ends */
 	struct log log;
 	int listener;
 	int wake[2];         /* workers to parent: nobody is idle */
@@ -103,46 +104,43 @@ survive(int signo)
 	(void)signo; /* a handler, for what is ignored would stay ignored behind an exec */
 }
 
-/* A message that nobody waits for any more need not be looked at. */
-static bool
-is_late(const struct call *call)
-{
-	long long end = facts_number(&call->facts, "MSA_DEADLINE", 0);
-	struct pollfd out = { .fd = call->out };
-
-	return (end > 0 && time(NULL) >= end) || (poll(&out, 1, 0) > 0 && out.revents & (POLLERR | POLLHUP));
-}
-
 static void
 serve(struct pool *p, int fd)
 {
+	const struct instance *i = p->instance;
+	bool message = i->kind == STAGE_MESSAGE;
 	struct call call = {
-		.in = -1, .out = -1, .envelope = -1, .stop = p->stop[0], .resident = true, .log = p->log
+		.kind = message ? CALL_MESSAGE : CALL_SESSION,
+		.in = -1,
+		.out = -1,
+		.envelope = -1,
+		.stop = p->stop[0],
+		.next = &i->next,
+		.log = p->log,
 	};
-	bool message = p->stage->kind == STAGE_MESSAGE;
 	uid_t uid;
 
-	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow, HANDOVER_WAIT_MS, &uid) < 0) {
+	if (handover_receive(fd, &call, call.kind, &p->conf->allow, HANDOVER_WAIT_MS, &uid) < 0) {
 		log_refused(&call, uid);
 		close(fd);
 		return;
 	}
-	if (stage_learn(p->stage, &call) < 0) {
+	if (call_learn(&call, i->stage->owner) < 0) {
 		log_error(&call.log, "failed", "environment:");
 		close(fd);
 	} else if (message && !call.log.message) {
-		errno = EPROTO; /* it would be taken for a filter's call */
+		errno = EPROTO; /* no message call is without its id */
 		log_refused(&call, uid);
 		close(fd);
-	} else if (message && is_late(&call)) {
+	} else if (message && call_is_over(&call)) {
 		log_event(&call.log, "dropped", "reason", "nobody waits for it any more", (char *)NULL);
 		close(fd);
 	} else if (message || handover_acknowledge(fd) == 0) {
 		close(fd);
-		p->stage->serve(&call, p->stage_conf);
+		i->stage->serve(&call, i->conf);
 	} else
 		close(fd); /* the caller is gone, and has told its client */
-	stage_end(&call);
+	call_end(&call);
 }
 
 /* The result is an exit code. */
@@ -159,7 +157,7 @@ work(struct pool *p, int slot)
 		return CHAIN_LATER;
 	}
 	while (calls < p->conf->calls) {
-		int idle_s = p->stage->idle_s, next_s = quiet_s < idle_s ? idle_s : POOL_IDLE_S;
+		int idle_s = p->idle_s, next_s = quiet_s < idle_s ? idle_s : POOL_IDLE_S;
 		int wait_s = next_s > quiet_s ? next_s - quiet_s : POOL_IDLE_S;
 		enum os_wait what = os_wait(&w, wait_s * 1000);
 		int fd;
@@ -168,8 +166,8 @@ work(struct pool *p, int slot)
 			return CHAIN_DONE;
 		if (what == OS_NOTHING) {
 			quiet_s += wait_s;
-			if (p->stage->idle && quiet_s >= idle_s)
-				p->stage->idle(p->stage_conf);
+			if (quiet_s >= idle_s)
+				instance_idle(p->instance);
 			if (quiet_s < POOL_IDLE_S)
 				continue;
 			quiet_s = POOL_IDLE_S;
@@ -218,14 +216,13 @@ become_worker(struct pool *p, int slot)
 	close(p->wake[0]);
 	free(p->worker); /* the parent's; room for what a call needs */
 	p->worker = NULL;
-	if (p->conf->user && stage_drop(p->conf->user) < 0) {
+	if (p->conf->user && user_become(p->conf->user) < 0) {
 		log_error(&p->log, "failed", "user %s:", p->conf->user);
 		_exit(CHAIN_MISUSE);
 	}
 	os_undumpable();
 	code = work(p, slot);
-	if (p->stage->idle)
-		p->stage->idle(p->stage_conf);
+	instance_idle(p->instance);
 	_exit(code);
 }
 
@@ -314,15 +311,15 @@ reap(struct pool *p)
 static void
 turn_away(struct pool *p)
 {
-	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = -1, .resident = true };
+	struct call call = { .kind = CALL_SESSION, .in = -1, .out = -1, .envelope = -1, .stop = -1 };
 	struct buf b = { 0 };
 	int fd = os_accept(p->listener);
 	uid_t uid;
 
 	if (fd < 0)
 		return;
-	log_open(&call.log, p->stage->name, -1);
-	if (handover_receive(fd, &call, p->stage->kind, &p->conf->allow, TURN_AWAY_MS, &uid) < 0)
+	log_open(&call.log, p->instance->stage->name, -1);
+	if (handover_receive(fd, &call, call.kind, &p->conf->allow, TURN_AWAY_MS, &uid) < 0)
 		log_refused(&call, uid);
 	else {
 		call.log.session = facts_get(&call.facts, "MSA_SESSION");
@@ -333,7 +330,7 @@ turn_away(struct pool *p)
 		buf_free(&b);
 	}
 	close(fd);
-	stage_end(&call);
+	call_end(&call);
 }
 
 /* The end: tell everybody, wait, and after POOL_STOP_S do not wait any more. */
@@ -370,7 +367,7 @@ finish(struct pool *p)
 static void
 reload(struct pool *p)
 {
-	int fresh[2], r = p->stage->reload ? p->stage->reload(p->stage_conf, &p->log) : 0;
+	int fresh[2], r = instance_reload(p->instance, &p->log);
 
 	if (r < 0) {
 		log_event(&p->log, "kept", "reason", "what is new cannot be used", (char *)NULL);
@@ -401,7 +398,7 @@ turn(struct pool *p)
 	int signo, wait_ms;
 
 	fill(p);
-	full = p->stage->kind == STAGE_SESSION && free_slot(p) == p->conf->max && idle(p) == 0;
+	full = p->instance->kind == STAGE_SESSION && free_slot(p) == p->conf->max && idle(p) == 0;
 	wait_ms = clock_left(p->pace_ms) > 0 ? clock_left(p->pace_ms) : full ? FULL_LOOK_MS : -1;
 	if (poll(f, full ? 3 : 2, wait_ms) < 0)
 		return true;
@@ -519,12 +516,13 @@ make(struct pool *p)
 }
 
 int
-pool_run(const struct stage *stage, void *conf, const struct pool_conf *pool)
+pool_run(const struct instance *instance, const struct pool_conf *pool)
 {
-	struct pool p = { .stage = stage, .stage_conf = conf, .conf = pool, .listener = -1, .signals = -1 };
+	struct pool p = { .instance = instance, .conf = pool, .listener = -1, .signals = -1 };
 	int r;
 
-	log_open(&p.log, stage->name, -1);
+	p.idle_s = instance_idle_s(instance);
+	log_open(&p.log, instance->stage->name, -1);
 	r = make(&p);
 	if (r != 0)
 		return r;

@@ -3,7 +3,7 @@
 #define MSA_STAGE_POOL_H
 
 #include "stage/handover.h"
-#include "stage/stage.h"
+#include "stage/instance.h"
 
 /*
  * A resident stage: a parent that listens, and workers that serve one call at a time in plain blocking code, then
@@ -12,7 +12,7 @@
  * get 421 4.3.2.
  *
  * SIGTERM: no new calls; messages are finished, sessions end with 421 4.3.2 at the next command boundary (call.stop).
- * SIGHUP: stage->reload, and workers with what was loaded before end after their call. The parent's death is SIGTERM.
+ * SIGHUP: instance_reload, and workers with what was loaded before end after their call. The parent's death is SIGTERM.
  */
 struct pool_conf {
 	const char *path;  /* of the socket to make; NULL: the listening socket is fd */
@@ -33,6 +33,6 @@ enum {
 };
 
 /* Serve until SIGTERM. The result is a chain_exit code. */
-int pool_run(const struct stage *stage, void *conf, const struct pool_conf *pool);
+int pool_run(const struct instance *instance, const struct pool_conf *pool);
 
 #endif

@@ -2,123 +2,93 @@
 #ifndef MSA_STAGE_STAGE_H
 #define MSA_STAGE_STAGE_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
 
-#include "base/buf.h"
-#include "base/log.h"
-#include "chain/facts.h"
-#include "smtp/reply.h"
-#include "stage/child.h"
-#include "stage/next.h"
-#include "stage/options.h"
+#include "stage/call.h"
+#include "stage/run.h"
 
 /*
- * A stage, chain(7): one program in a chain, and a call, the one session or message that it has in hand. A call's state
- * is this struct and nothing else; it starts empty each time. What every stage needs besides: options.h, next.h to give
- * the call on, child.h to have a message delivered.
+ * A stage, chain(7): one program of a chain, described by one constant struct. stage_main does everything that all
+ * stages have in common: options, the next program, privileges, residents, the call's descriptors and facts.
  */
-struct inproc;
+struct instance;
 
-struct call {
-	int in;       /* session: from the peer; message: the message, a regular file */
-	int out;      /* session: to the peer (may be in); message: the verdict goes here, -1 where verdict is set */
-	int envelope; /* message: the envelope, a regular file; -1 where there is none */
-	int stop;     /* resident: readable once the stage is to end; -1 where nobody tells */
-	bool resident; /* the process serves further calls after this one */
-	bool filter;  /* a message stage: outside of any chain (no MSA_MESSAGE) fd 1 is for its output alone */
-	struct inproc *joined; /* the stages that share the process, joined.h; NULL: none do */
-	struct buf *verdict;   /* message, and who waits for the verdict shares the process: it goes here */
-	struct facts facts;
-	struct log log;
+enum stage_kind {
+	STAGE_SESSION,
+	STAGE_MESSAGE,
+	STAGE_EITHER, /* of a message where MSA_MESSAGE is set, else of a session */
 };
 
-enum stage_kind { STAGE_SESSION, STAGE_MESSAGE };
+/* May a program follow the stage's own words? */
+enum stage_next {
+	STAGE_DELIVERS,  /* no: all words are the stage's own */
+	STAGE_MAY_HAND_ON,
+	STAGE_HANDS_ON,  /* one must */
+};
+
+/* What serving a call takes from the system, apart from the call's own descriptors. */
+enum stage_needs {
+	STAGE_FILES = 1 << 0,    /* opens or changes files */
+	STAGE_NETWORK = 1 << 1,  /* connects to other hosts or sockets */
+	STAGE_PROGRAMS = 1 << 2, /* starts programs, besides the next one */
+};
 
 struct stage {
 	const char *name;
 	enum stage_kind kind;
-	enum facts_owner owner; /* whose variables it drops first: its own and later stages'; FACTS_NOBODY: none */
+	enum facts_owner owner; /* the stage first drops the variables of owner and of later stages; FACTS_NOBODY: none */
+	enum stage_next next;
+	bool needs_chain;       /* a message stage that runs a next program only where MSA_MESSAGE is set */
+	unsigned needs;         /* STAGE_FILES and so on; 0: nothing */
+	const char *options;    /* the stage's own option letters, as getopt(3) has them */
+	const char *usage;      /* what follows "usage: NAME " */
+	int own_words;          /* words between the options and the next program */
+	size_t conf_size;       /* octets of the stage's configuration, which starts zeroed; the functions get it as conf */
+
+	/* Set the defaults that are not zero. NULL: there are none. */
+	void (*init)(void *conf);
 	/*
-	 * Serve one call: speak, or write the verdict, or hand over with stage_next as the last thing. The result is a
-	 * chain_exit code, used where the stage was exec'd.
+	 * Take one of the stage's own options; value is NULL where the letter takes none, and stays valid.
+	 * Returns 0, or -1: misuse; the usage is printed, or what stage_wrong was told.
+	 */
+	int (*option)(void *conf, int letter, char *value, struct instance *i);
+	/*
+	 * All options are there: check that they fit together, and open what serving needs.
+	 * Returns 0, -1 as option does, or an exit code other than 0: then standard error has been told.
+	 */
+	int (*check)(void *conf, struct instance *i);
+	/*
+	 * Serve one call: speak, or give the verdict, or hand the call on as the last thing (call_next). Returns a chain_exit
+	 * code, which is the process's where the stage was exec'd.
 	 */
 	int (*serve)(struct call *call, void *conf);
 	/*
-	 * Open anew what main opened (tables, keys): SIGHUP. NULL: nothing. 0, or, logged, -1: what there was is kept, or
-	 * 1: some of it is.
+	 * SIGHUP: open anew what check opened (tables, keys). NULL: nothing is.
+	 * Returns 0, -1 if what there was is kept, or 1 if some of it is. What is kept has been logged.
 	 */
 	int (*reload)(void *conf, const struct log *log);
 	/*
-	 * In a worker that has had no call for idle_s seconds (0: POOL_IDLE_S), and before it ends: let go of what was kept
-	 * for the next call (a connection). What is kept belongs to the worker and tells nothing of any call. NULL: nothing
-	 * is.
+	 * Let go of what was kept for the next call (a connection). It belongs to the worker and tells nothing of any call.
+	 * NULL: nothing is kept.
 	 */
 	void (*idle)(void *conf);
-	int idle_s;
+	/* Close and free what conf holds, but not conf. NULL: nothing. */
+	void (*release)(void *conf);
 };
 
-/*
- * Exec'd: serve the one call that fds 0 to 3 and the environment are. Returns the exit code. In a message stage
- * (MSA_MESSAGE is set) it first checks fd 0 and fd 3. Resident (-l): be the pool of workers until SIGTERM. options
- * NULL: none. Descriptors that main opened stay open if they are close-on-exec, and must be; all others are closed.
- */
-int stage_run(const struct stage *stage, void *conf, const struct stage_options *options);
+/* The whole main of a stage. Returns the exit code. */
+int stage_main(const struct stage *stage, int argc, char *argv[]);
 
-/* There is such a user, "name" or "name:group". 0, or -1 with errno (ENOENT: no such user). */
-int stage_user(const char *user);
+/* For option and check: what is wrong with which word ("-t 5x", "not a number"). Returns -1. */
+int stage_wrong(struct instance *i, const char *word, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Take the uid and all gids of user ("name" or "name:group"). 0, or -1 with errno (ENOENT: no such user). */
-int stage_drop(const char *user);
+/* For option: value as a number from least to most. Returns 0, or -1 as stage_wrong does. */
+int stage_number(struct instance *i, int letter, const char *value, long long least, long long most, long long *n);
 
 /*
- * What a stage does with the facts it was given, before its first read: drop what it or a later one sets; for a session
- * add the peer and the id where they are missing. The log gets the ids. 0, or -1 with errno ENOMEM.
+ * The main of a message stage was called wrongly: print line on standard error, and in a message chain give 451 as the
+ * verdict, since a mistake of ours never refuses mail. Returns the exit code.
  */
-int stage_learn(const struct stage *stage, struct call *call);
-
-/*
- * This call goes nowhere: tell the peer of a session r, or who started a message stage 451; a filter tells nobody. The
- * result is the exit code.
- */
-int stage_fail(struct call *call, enum reply r);
-
-/* Close a resident's call's descriptors: whatever their numbers, they came with the call. */
-void stage_let_go(struct call *call);
-
-/* Close what the call still holds and forget its facts. */
-void stage_end(struct call *call);
-
-/*
- * The time on clock_ms until which somebody waits for this message's verdict: MSA_DEADLINE, or CHAIN_ANSWER_S from now
- * where it is not set. A stage that runs others keeps some of it for itself, and tells them so (stage_set_deadline).
- */
-int64_t stage_deadline(const struct call *call);
-
-/*
- * When the stage's own work must be done, so that it can still give its verdict and is not ended by who started it: a
- * tenth of the time left earlier, 2 s at most.
- */
-int64_t stage_own_deadline(const struct call *call);
-int stage_set_deadline(struct call *call, int64_t deadline_ms); /* 0, or -1 with errno ENOMEM */
-
-/*
- * The main of a message stage was called wrongly: tell usage (a line) on fd 2, and in a chain 451 as the verdict,
- * since our mistakes never refuse mail. The result is the exit code.
- */
-int stage_misuse(const char *usage);
-int stage_misuse_of(const char *stage, const char *what, const char *reason); /* the line is "stage: what: reason" */
-
-/*
- * Give the verdict of a message call: text is replies, as reply_add* made them, less the closing "."; or those of v
- * (verdict_text). 0, or -1 with errno.
- */
-int stage_answer(const struct call *call, const struct buf *text);
-int stage_pass(const struct call *call, const struct verdict *v);
-
-/* End a message call: r is the verdict for all recipients (a single reply). The result is the exit code. */
-int stage_verdict(struct call *call, enum reply r, const char *detail);
+int stage_misuse(const char *line);
 
 #endif

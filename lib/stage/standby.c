@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/os.h"
 #include "chain/limits.h"
+#include "stage/run.h"
 
 enum { LETTER_MAX = 4096 }; /* octets of facts: six of them, at most CHAIN_TEXT_MAX each */
 
@@ -90,7 +91,10 @@ take(struct facts *f, char *letter, size_t n)
 static int
 become(const struct call *call, char *const argv[])
 {
-	struct call next = { .in = 0, .out = 1, .envelope = -1, .facts = call->facts, .log = call->log };
+	const struct next program = next_parse(argv);
+	struct call next = {
+		.in = 0, .out = 1, .envelope = -1, .stop = -1, .may_exec = true, .next = &program, .facts = call->facts, .log = call->log
+	};
 	char letter[LETTER_MAX + 1];
 	uint16_t n;
 
@@ -100,7 +104,7 @@ become(const struct call *call, char *const argv[])
 		log_error(&next.log, "failed", "facts for the next stage");
 		return CHAIN_LATER;
 	}
-	return stage_next(&next, argv);
+	return call_next(&next);
 }
 
 int

@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #include "chain/facts.h"
-#include "stage/stage.h"
+#include "stage/call.h"
 
 /*
  * A child that waits to become the next stage. It is forked before its parent reads a key, drops privileges or talks to

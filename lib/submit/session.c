@@ -11,7 +11,6 @@
 #include "chain/limits.h"
 #include "smtp/param.h"
 #include "smtp/verb.h"
-#include "stage/inproc.h"
 #include "submit/rejectlog.h"
 #include "submit/transaction.h"
 
@@ -175,11 +174,18 @@ do_rcpt(struct session *s, char *arg, size_t len)
 	return r;
 }
 
+/* No message came for a while. */
+static void
+lull(void *arg)
+{
+	next_idle(((struct session *)arg)->call->next);
+}
+
 /* What a stage behind us keeps for our next message it lets go of where none comes for a while, whatever else does. */
 static void
 expect_message(struct session *s)
 {
-	int idle_s = s->call->joined ? inproc_idle_s(s->call->joined) : 0;
+	int idle_s = next_idle_s(s->call->next);
 
 	s->conn.lull_at_ms = idle_s > 0 ? clock_ms() + (int64_t)idle_s * 1000 : 0;
 }
@@ -445,8 +451,8 @@ session_serve(struct call *call, void *conf)
 	s.state = START;
 	lineio_open(&s.conn, call->in, call->out);
 	s.conn.stop = call->stop;
-	s.conn.lull = inproc_idle;
-	s.conn.lull_arg = call->joined;
+	s.conn.lull = lull;
+	s.conn.lull_arg = &s;
 	expect_message(&s);
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
 	wrong = offer_from_facts(&s.rules.offered, &call->facts);

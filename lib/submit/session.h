@@ -3,15 +3,14 @@
 #define MSA_SUBMIT_SESSION_H
 
 #include "smtp/fqdn.h"
-#include "stage/stage.h"
+#include "stage/run.h"
 
 /*
  * The submission dialogue (RFC 6409 on RFC 5321, or RFC 2033 where MSA_LMTP is set) from EHLO to QUIT: what submitd
  * does. It takes each message in whole, has the message chain deliver it, and answers with the chain's verdict.
  */
 struct session_conf {
-	char *const *next; /* the message chain, run once for each message */
-	char *const *check; /* asked about each recipient at RCPT: a message chain of its own; NULL: nobody is */
+	const struct next *check; /* asked about each recipient at RCPT: a message chain of its own; NULL: nobody is */
 	int command_wait_s; /* for the client's next command */
 	int answer_s;       /* from the end of the data to the answer */
 	int session_s;      /* in all */

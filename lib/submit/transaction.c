@@ -165,7 +165,7 @@ transaction_check(struct transaction *i, struct reply_foreign *no)
 	if (message < 0 || envelope < 0) {
 		r = storage(errno);
 		log_error(&i->call->log, "failed", "check:");
-	} else if (stage_deliver(i->call, i->conf->check, message, envelope, 1, deadline_ms, &v) == 0) {
+	} else if (call_deliver(i->call, i->conf->check, message, envelope, 1, deadline_ms, &v) == 0) {
 		if (v.reply[0].code < 300)
 			r = REPLY_RCPT_OK;
 		else if (reply_add_foreign(&i->conn->out, &v.reply[0]) == 0) {
@@ -213,7 +213,7 @@ deliver(struct transaction *i)
 		refuse(i, r);
 	} else if (state_facts(i, id, i->mail.nrcpt, i->conf->answer_s) < 0 ||
 	    ((i->lmtp || i->mail.prdr) && facts_set(&i->call->facts, "MSA_PARTIAL", "") < 0) ||
-	    stage_deliver(i->call, i->conf->next, message, envelope, i->mail.nrcpt,
+	    call_deliver(i->call, i->call->next, message, envelope, i->mail.nrcpt,
 	        start + (int64_t)i->conf->answer_s * 1000, &v) < 0 ||
 	    !answer(i, &v, id, size, start))
 		r = refuse(i, REPLY_NO_MEMORY);

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/os.h"
+#include "base/user.h"
 #include "chain/facts.h"
 #include "chain/limits.h"
 #include "net/listen.h"
@@ -95,7 +96,7 @@ work(struct server *s, unsigned slot)
 
 	close(s->stop[1]);
 	close(s->signals);
-	if (s->conf->user && stage_drop(s->conf->user) < 0) {
+	if (s->conf->user && user_become(s->conf->user) < 0) {
 		log_error(&s->log, "failed", "user %s:", s->conf->user);
 		return errno == ENOENT ? CHAIN_MISUSE : CHAIN_LATER;
 	}
@@ -320,7 +321,7 @@ prepare(struct server *s)
 		conf->rules = NULL; /* so there is nothing to close */
 		return CHAIN_MISUSE;
 	}
-	if (conf->user && stage_user(conf->user) < 0) { /* or every worker would fail */
+	if (conf->user && user_exists(conf->user) < 0) { /* or every worker would fail */
 		log_error(&s->log, "misuse", "user %s:", conf->user);
 		return CHAIN_MISUSE;
 	}

@@ -21,6 +21,7 @@
 #include "net/listen.h"
 #include "net/proxyhdr.h"
 #include "stage/handover.h"
+#include "stage/next.h"
 #include "stage/standby.h"
 #include "tlsd/events.h"
 
@@ -203,7 +204,7 @@ resident(const struct worker *w)
 {
 	char *const *argv = w->conf->server->argv;
 
-	return strcmp(argv[0], "call") == 0 && argv[1] && !argv[2] ? argv[1] : NULL;
+	return next_parse(argv).path;
 }
 
 static void
@@ -232,7 +233,7 @@ hand_over(struct connection *c, struct facts *f, const char *path)
 		return -1;
 	}
 	call.in = call.out = fd[1];
-	c->handover = handover_call(path, &call, STAGE_SESSION, 0);
+	c->handover = handover_call(path, &call, CALL_SESSION, 0);
 	c->starting = c->handover < 0 && errno == EAGAIN && (c->late_ms == 0 || clock_left(c->late_ms) > 0);
 	if (c->handover < 0) {
 		if (!c->starting)

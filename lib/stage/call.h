@@ -1,0 +1,108 @@
+/* ISC licence, see LICENSE. */
+#ifndef MSA_STAGE_CALL_H
+#define MSA_STAGE_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "chain/envelope.h"
+#include "chain/facts.h"
+#include "chain/verdict.h"
+#include "smtp/reply.h"
+
+/* What a call is, chain(7). Whoever makes the call sets this, once. */
+enum call_kind {
+	CALL_SESSION, /* one connection: in and out are the conversation */
+	CALL_MESSAGE, /* one message in a message chain: in is the message, out takes the verdict */
+	CALL_FILTER,  /* a message stage outside of any chain: in is read to its end, out takes the stage's output */
+};
+
+struct next;
+
+/*
+ * The one session or message that a stage has in hand. All state of a call is in this struct, which starts empty each
+ * time. A stage reads kind, in, out, envelope, facts and log; the library owns the rest.
+ */
+struct call {
+	enum call_kind kind;
+	int in;       /* session: from the peer; message: the message, a regular file (read it by pread) */
+	int out;      /* session: to the peer (may be in); message: the verdict, -1 where verdict is set */
+	int envelope; /* message: the envelope, a regular file; else -1 */
+	int stop;     /* in a resident: readable once the stage has to end; else -1 */
+	bool may_exec; /* nothing follows in this process: the next program may replace it. false in a resident */
+	const struct next *next; /* what the stage that serves this call runs next; borrowed */
+	struct verdict *verdict; /* message, called by a stage in this process: the verdict goes here; else NULL */
+	struct envelope *parsed; /* what call_envelope has read, owned; NULL: not yet */
+	struct facts facts;
+	struct log log;
+};
+
+/*
+ * Read and check the envelope of a message call: once, and then from memory. The number of its recipients is
+ * MSA_RCPTS, and not 0. The envelope belongs to the call.
+ * Returns NULL with errno set (EINVAL: no valid envelope, or MSA_RCPTS is another number; ENOMEM), which is logged:
+ * answer with call_failed.
+ */
+const struct envelope *call_envelope(struct call *call);
+
+/* Free what call_envelope has read: call->envelope is to be another file. */
+void call_forget_envelope(struct call *call);
+
+/*
+ * End a message call with r for all recipients; text replaces the text of r (NULL: the table's). A filter's caller
+ * sees only the exit code. Returns the exit code.
+ */
+int call_verdict(struct call *call, enum reply r, const char *text);
+
+/*
+ * End a message call with v, a reply for each recipient or one for all. Takes over what v holds; v is empty
+ * afterwards. Returns the exit code.
+ */
+int call_answer(struct call *call, struct verdict *v);
+
+/*
+ * End a call that cannot be served, for errno: log "failed" with what, where what is not NULL, and give the verdict that
+ * reply_of_errno has for a message. Returns the exit code.
+ */
+int call_failed(struct call *call, const char *what);
+
+/*
+ * End a call that goes nowhere: a session gets r as its last words, a message 451, a filter nothing. Returns the exit
+ * code.
+ */
+int call_refuse(struct call *call, enum reply r);
+
+/*
+ * The time on clock_ms until which the caller waits for this message's verdict: MSA_DEADLINE, or CHAIN_ANSWER_S from now
+ * where that is not set.
+ */
+int64_t call_deadline(const struct call *call);
+
+/*
+ * The time on clock_ms at which this stage has to be done, so that it can still give its verdict before its caller ends
+ * it: a tenth of the time left before call_deadline, but at most 2 s. A stage that runs others tells them so by
+ * call_set_deadline.
+ */
+int64_t call_own_deadline(const struct call *call);
+
+/* Set MSA_DEADLINE to deadline_ms (clock_ms). Returns 0, or -1 with errno ENOMEM. */
+int call_set_deadline(struct call *call, int64_t deadline_ms);
+
+/* Returns true if the caller of this message has given up: its deadline has passed, or it no longer reads out. */
+bool call_is_over(const struct call *call);
+
+/*
+ * What happens to the facts of a call before the stage's first read: drop what owner or a later stage sets
+ * (FACTS_NOBODY: nothing); in a session add the peer and the session's id where they are missing; give the log its ids.
+ * Returns 0, or -1 with errno ENOMEM.
+ */
+int call_learn(struct call *call, enum facts_owner owner);
+
+/* Close the descriptors of a call to a resident: whatever their numbers, they came with the call. */
+void call_let_go(struct call *call);
+
+/* Free what the call holds; where the process serves further calls, close its descriptors too. */
+void call_end(struct call *call);
+
+#endif

@@ -1,0 +1,314 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/number.h"
+#include "base/os.h"
+#include "base/user.h"
+#include "chain/limits.h"
+#include "net/listen.h"
+#include "stage/instance.h"
+#include "stage/pool.h"
+
+/* What every main does, in its order: read the words, open what serving needs, serve, answer with one exit code. */
+
+int
+stage_misuse(const char *line)
+{
+	struct reply_foreign reply = { 0 };
+	struct verdict v = { .reply = &reply, .n = 1 };
+
+	fprintf(stderr, "%s\n", line);
+	if (!getenv("MSA_MESSAGE"))
+		return CHAIN_MISUSE;
+	if (reply_set(&reply, REPLY_LOCAL_ERROR, NULL) == 0)
+		verdict_write(CHAIN_FD_OUT, &v);
+	reply_foreign_free(&reply);
+	return CHAIN_LATER;
+}
+
+int
+stage_wrong(struct instance *i, const char *word, const char *fmt, ...)
+{
+	va_list ap;
+	int n = snprintf(i->wrong, sizeof i->wrong, "%s: %.400s: ", i->stage->name, word);
+
+	va_start(ap, fmt);
+	vsnprintf(i->wrong + n, sizeof i->wrong - (size_t)n, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+stage_number(struct instance *i, int letter, const char *value, long long least, long long most, long long *n)
+{
+	char word[200];
+
+	if (number_parse(value, least, most, n) == 0)
+		return 0;
+	snprintf(word, sizeof word, "-%c %.100s", letter, value);
+	return stage_wrong(i, word, "not a number from %lld to %lld", least, most);
+}
+
+/* Misuse: what stage_wrong was told, else the usage. A session stage has no verdict to give. */
+static int
+misuse(const struct instance *i)
+{
+	char line[2048];
+
+	snprintf(line, sizeof line, "usage: %s %s", i->stage->name, i->stage->usage);
+	if (i->stage->kind != STAGE_SESSION)
+		return stage_misuse(*i->wrong ? i->wrong : line);
+	fprintf(stderr, "%s\n", *i->wrong ? i->wrong : line);
+	return CHAIN_MISUSE;
+}
+
+/* The options, up to the first word that is none. Returns 0, or -1: misuse. */
+static int
+read_options(struct instance *i, int argc, char *argv[])
+{
+	const struct stage *stage = i->stage;
+	char letters[128];
+	int c;
+
+	/* "+": the options of the next program are not ours, whatever C library this is. */
+	snprintf(letters, sizeof letters, "+%s%s", stage->options ? stage->options : "", STAGE_OPTIONS);
+	optind = 1;
+	while ((c = getopt(argc, argv, letters)) != -1) {
+		if (c == '?')
+			return -1;
+		if (strchr(STAGE_OPTION_LETTERS, c) ? stage_option(&i->options, i, c, optarg) < 0 :
+		                                      stage->option(i->conf, c, optarg, i) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The stage's own words, and the next program behind them. Returns 0, or -1: misuse. */
+static int
+read_words(struct instance *i, int argc, char *argv[])
+{
+	const struct stage *stage = i->stage;
+	bool in_chain = i->inner || i->options.path || getenv("MSA_MESSAGE");
+
+	i->words = argv + optind;
+	i->nwords = argc - optind;
+	if (stage->next == STAGE_DELIVERS) {
+		i->next = next_parse(argv + argc);
+		return 0;
+	}
+	if (i->nwords < stage->own_words)
+		return -1;
+	i->nwords = stage->own_words;
+	i->next = next_parse(i->words + i->nwords);
+	if (stage->next == STAGE_HANDS_ON && i->next.how == NEXT_NONE)
+		return -1;
+	if (stage->needs_chain && i->kind == STAGE_MESSAGE && i->next.how != NEXT_NONE && !in_chain)
+		return stage_wrong(i, i->next.argv[0], "MSA_MESSAGE is not set: not in a chain");
+	return 0;
+}
+
+int
+instance_read(struct instance *i, const struct stage *stage, int argc, char *argv[])
+{
+	int r;
+
+	i->stage = stage;
+	i->kind = stage->kind;
+	if (i->kind == STAGE_EITHER)
+		i->kind = i->inner || getenv("MSA_MESSAGE") ? STAGE_MESSAGE : STAGE_SESSION;
+	stage_options(&i->options);
+	i->conf = calloc(1, stage->conf_size ? stage->conf_size : 1);
+	if (!i->conf) {
+		fprintf(stderr, "%s: out of memory\n", stage->name);
+		return CHAIN_LATER;
+	}
+	if (stage->init)
+		stage->init(i->conf);
+	r = read_options(i, argc, argv);
+	if (r == 0)
+		r = read_words(i, argc, argv);
+	if (r == 0 && stage->check)
+		r = stage->check(i->conf, i);
+	return r < 0 ? misuse(i) : r;
+}
+
+void
+instance_release(struct instance *i)
+{
+	if (i->conf && i->stage->release)
+		i->stage->release(i->conf);
+	free(i->conf);
+	*i = (struct instance){ 0 };
+}
+
+void
+instance_idle(const struct instance *i)
+{
+	if (i->stage->idle)
+		i->stage->idle(i->conf);
+	next_idle(&i->next);
+}
+
+int
+instance_idle_s(const struct instance *i)
+{
+	int own = i->stage->idle ? i->idle_s : 0, others = next_idle_s(&i->next);
+
+	return own == 0 || (others > 0 && others < own) ? others : own;
+}
+
+int
+instance_reload(const struct instance *i, const struct log *log)
+{
+	int fresh = 0, kept = 0;
+
+	for (;; i = i->next.inner) {
+		struct log own = *log;
+		int r;
+
+		own.stage = i->stage->name;
+		r = i->stage->reload ? i->stage->reload(i->conf, &own) : 0;
+		fresh += i->stage->reload && r >= 0;
+		kept += r != 0;
+		if (i->next.how != NEXT_INNER)
+			break;
+	}
+	return kept == 0 ? 0 : fresh == 0 ? -1 : 1;
+}
+
+/* A regular file that the starter gave us; what check opened (a table that took the free number 3) is close-on-exec. */
+static bool
+is_given_file(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC) && file_size(fd) >= 0;
+}
+
+/* The descriptors of a message call are what chain(7) says. Returns 0, or -1: logged. */
+static int
+take_message(struct call *call)
+{
+	if (!is_given_file(CHAIN_FD_IN)) {
+		log_error(&call->log, "misuse", "fd 0, the message, is no regular file");
+		return -1;
+	}
+	if (!is_given_file(CHAIN_FD_ENVELOPE)) {
+		log_error(&call->log, "misuse", "fd 3, the envelope, is no regular file");
+		return -1;
+	}
+	call->envelope = CHAIN_FD_ENVELOPE;
+	return 0;
+}
+
+/* Take the user's uid before the call is served. Returns 0, or the exit code: logged and answered. */
+static int
+drop(struct call *call, const char *user)
+{
+	bool misuse;
+	int r;
+
+	if (!user || user_become(user) == 0)
+		return 0;
+	misuse = errno == ENOENT && call->kind != CALL_MESSAGE; /* a mistake of ours never refuses a message for good */
+	log_error(&call->log, "failed", "user %s:", user);
+	r = call_refuse(call, REPLY_TROUBLE);
+	return misuse ? CHAIN_MISUSE : r;
+}
+
+/* The exec'd call: fds 0 to 3 and the environment. */
+static int
+run_once(const struct instance *i)
+{
+	struct call call = {
+		.kind = i->kind == STAGE_SESSION ? CALL_SESSION : CALL_FILTER,
+		.in = CHAIN_FD_IN,
+		.out = CHAIN_FD_OUT,
+		.envelope = -1,
+		.stop = -1,
+		.may_exec = true,
+		.next = &i->next,
+	};
+	int null, r;
+
+	log_open(&call.log, i->stage->name, call.kind == CALL_SESSION ? CHAIN_FD_IN : -1);
+	if (call.log.syslog && (null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0) {
+		dup2(null, CHAIN_FD_LOG); /* so no later stage or script writes to the peer: log_open knows this sign */
+		close(null);
+	}
+	if (call.kind == CALL_FILTER && getenv("MSA_MESSAGE"))
+		call.kind = CALL_MESSAGE;
+	if (facts_from_environ(&call.facts) < 0 || call_learn(&call, i->stage->owner) < 0) {
+		log_error(&call.log, "failed", "environment:");
+		r = call_refuse(&call, REPLY_TROUBLE);
+	} else if (call.kind == CALL_MESSAGE && take_message(&call) < 0)
+		r = call_refuse(&call, REPLY_TROUBLE);
+	else if ((r = drop(&call, i->options.user)) == 0) {
+		os_close_inherited(call.envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
+		r = i->stage->serve(&call, i->conf);
+	}
+	instance_idle(i);
+	call_end(&call);
+	return r;
+}
+
+static int
+run_pool(const struct instance *i)
+{
+	const struct stage_options *o = &i->options;
+	struct pool_conf pool = {
+		.path = strcmp(o->path, "0") == 0 ? NULL : o->path,
+		.fd = -1,
+		.min = o->min,
+		.max = o->max,
+		.calls = o->calls,
+		.user = o->user,
+		.allow = { o->allow, o->nallow },
+		.notify_fd = o->notify_fd,
+	};
+
+	if (!pool.path)
+		pool.fd = listener_given();
+	if (o->user && user_exists(o->user) < 0) { /* or every worker would fail */
+		fprintf(stderr, "%s: user %s: %s\n", i->stage->name, o->user, strerror(errno));
+		return CHAIN_MISUSE;
+	}
+	return pool_run(i, &pool);
+}
+
+int
+instance_run(const struct instance *i)
+{
+	char line[200];
+
+	os_signals_default();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file over the operator's limit is EFBIG and an answer */
+	if (os_fill_standard() < 0)
+		return CHAIN_LATER;
+	if (i->options.path && i->kind == STAGE_MESSAGE && getenv("MSA_MESSAGE")) {
+		snprintf(line, sizeof line, "%s: -l in a chain: start it before, and \"call path\" here", i->stage->name);
+		return stage_misuse(line);
+	}
+	return i->options.path ? run_pool(i) : run_once(i);
+}
+
+int
+stage_main(const struct stage *stage, int argc, char *argv[])
+{
+	struct instance i = { .inner = false };
+	int r = instance_read(&i, stage, argc, argv);
+
+	if (r == 0)
+		r = i.instead ? i.instead(&i) : instance_run(&i);
+	instance_release(&i);
+	return r;
+}
