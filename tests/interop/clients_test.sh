@@ -3,10 +3,10 @@
 # arrives octet for octet, and a wrong password sends none. What came of each is printed as a table. The service is
 # examples/quickstart/run; its stages as residents: clients_resident_test.sh. A cell that a client cannot do is a skip.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/clients.sh
-. "$ROOT/tests/interop/clients.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/clients.sh
+. "$ROOT/tests/lib/clients.sh"
 
 TRANSPORTS='starttls tls'
 MECHANISMS='PLAIN LOGIN SCRAM-SHA-256'

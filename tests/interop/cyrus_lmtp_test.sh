@@ -1,10 +1,10 @@
 #!/bin/sh
 # lmtp-inject delivers to Cyrus's LMTP server.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/inject.sh
-. "$ROOT/tests/inject.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/inject.sh
+. "$ROOT/tests/lib/inject.sh"
 
 oneTimeSetUp() {
 	chmod 755 "$T" # Cyrus's processes are not root

@@ -1,12 +1,12 @@
 #!/bin/sh
 # The whole chain in front of Dovecot's LMTP server: what its users get, and that what it refuses reaches the client.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/lib.sh
-. "$ROOT/tests/interop/lib.sh"
-# shellcheck source=tests/interop/dovecot.sh
-. "$ROOT/tests/interop/dovecot.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/quickstart.sh
+. "$ROOT/tests/lib/quickstart.sh"
+# shellcheck source=tests/lib/dovecot.sh
+. "$ROOT/tests/lib/dovecot.sh"
 
 USER_NAME=alice@example.net PASSWORD=wonderland
 

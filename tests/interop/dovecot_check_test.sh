@@ -1,10 +1,10 @@
 #!/bin/sh
 # The check at RCPT (submitd -r) with the injectors' -n, against Dovecot's LMTP server: an unknown user is refused there.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/dovecot.sh
-. "$ROOT/tests/interop/dovecot.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/dovecot.sh
+. "$ROOT/tests/lib/dovecot.sh"
 
 oneTimeSetUp() {
 	dovecot_start

@@ -1,12 +1,12 @@
 #!/bin/sh
 # lmtp-inject delivers to Dovecot's LMTP server.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/inject.sh
-. "$ROOT/tests/inject.sh"
-# shellcheck source=tests/interop/dovecot.sh
-. "$ROOT/tests/interop/dovecot.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/inject.sh
+. "$ROOT/tests/lib/inject.sh"
+# shellcheck source=tests/lib/dovecot.sh
+. "$ROOT/tests/lib/dovecot.sh"
 
 oneTimeSetUp() {
 	dovecot_start

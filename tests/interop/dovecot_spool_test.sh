@@ -1,10 +1,10 @@
 #!/bin/sh
 # A message accepted while Dovecot's LMTP server is down reaches its mailboxes once it is up; an unknown user is reported.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/lib.sh
-. "$ROOT/tests/interop/lib.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/quickstart.sh
+. "$ROOT/tests/lib/quickstart.sh"
 
 runner=
 

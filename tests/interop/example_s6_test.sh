@@ -1,10 +1,10 @@
 #!/bin/sh
 # examples/s6, as it stands but for paths, ports and users, under s6-svscan.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/example.sh
-. "$ROOT/tests/interop/example.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/example.sh
+. "$ROOT/tests/lib/example.sh"
 
 oneTimeSetUp() {
 	example_prepare s6-svscan

@@ -2,10 +2,10 @@
 # examples/systemd: the units are what systemd understands, and their commands, users and variables work with sockets
 # that are passed as systemd passes them. systemd itself does not run here.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/example.sh
-. "$ROOT/tests/interop/example.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/example.sh
+. "$ROOT/tests/lib/example.sh"
 
 TRACE=
 

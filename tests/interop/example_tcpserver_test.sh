@@ -1,10 +1,10 @@
 #!/bin/sh
 # examples/tcpserver, as it stands but for paths, ports and users.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/example.sh
-. "$ROOT/tests/interop/example.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/example.sh
+. "$ROOT/tests/lib/example.sh"
 
 oneTimeSetUp() {
 	example_prepare tcpserver softlimit

@@ -1,12 +1,12 @@
 #!/bin/sh
 # EXTERNAL, from the client's certificate to the message: tlsd -q before authd -c, under tcpserver and as residents, for
 # clients that are not ours: curl, Python's smtplib, openssl s_client. ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/lib.sh
-. "$ROOT/tests/interop/lib.sh"
-# shellcheck source=tests/certificates.sh
-. "$ROOT/tests/certificates.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/quickstart.sh
+. "$ROOT/tests/lib/quickstart.sh"
+# shellcheck source=tests/lib/certificates.sh
+. "$ROOT/tests/lib/certificates.sh"
 
 oneTimeSetUp() {
 	missing=

@@ -2,10 +2,10 @@
 # What mail programs send, through the whole chain: megabytes, what they write themselves, many messages in a session,
 # many recipients at once, some of them refused, and BDAT. The stages as residents: mail_resident_test.sh.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/clients.sh
-. "$ROOT/tests/interop/clients.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/clients.sh
+. "$ROOT/tests/lib/clients.sh"
 
 oneTimeSetUp() {
 	quickstart_start || fail "the quickstart service does not start"

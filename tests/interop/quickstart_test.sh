@@ -2,10 +2,10 @@
 # The whole chain as examples/quickstart/run starts it, and that program itself; what each client gets is in
 # clients_test.sh. The same must hold for its stages as residents: quickstart_resident_test.sh.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/lib.sh
-. "$ROOT/tests/interop/lib.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/quickstart.sh
+. "$ROOT/tests/lib/quickstart.sh"
 
 USER_NAME=alice@example.net PASSWORD=wonderland
 

@@ -2,10 +2,10 @@
 # A foreign server behind our authentication: Postfix's sendmail -bs, which reads its commands from fd 0, takes the
 # message of a client that is not ours (swaks), under a super-server that is not ours (tcpserver).
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/lib.sh
-. "$ROOT/tests/interop/lib.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/quickstart.sh
+. "$ROOT/tests/lib/quickstart.sh"
 PATH=$PATH:/usr/sbin
 
 oneTimeSetUp() {

@@ -1,14 +1,14 @@
 #!/bin/sh
 # smtp-inject relays to Postfix, to Exim, and to a chain of ours; lmtp-inject delivers to Dovecot under TLS.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/inject.sh
-. "$ROOT/tests/inject.sh"
-# shellcheck source=tests/tls.sh
-. "$ROOT/tests/tls.sh"
-# shellcheck source=tests/interop/lib.sh
-. "$ROOT/tests/interop/lib.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/inject.sh
+. "$ROOT/tests/lib/inject.sh"
+# shellcheck source=tests/lib/tls.sh
+. "$ROOT/tests/lib/tls.sh"
+# shellcheck source=tests/lib/quickstart.sh
+. "$ROOT/tests/lib/quickstart.sh"
 
 peer_pid=
 

@@ -2,10 +2,10 @@
 # Super-servers that are not ours in front of the chain: exec'd, with a process for each connection; behind tlsd a
 # resident, reached by call; and call right behind the super-server. examples/ and their tests have the same as services.
 # ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/clients.sh
-. "$ROOT/tests/interop/clients.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/clients.sh
+. "$ROOT/tests/lib/clients.sh"
 
 SERVERS='tcpserver tcpsvd inetd systemd-socket-activate'
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # An inetd-style SMTP server that is not ours (mailfront) works behind tlsd, for a client that is not ours (swaks),
 # under a super-server that is not ours (tcpserver). ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
 
 SERVER='mailfront smtp echo accept'
 

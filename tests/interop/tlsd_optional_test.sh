@@ -1,12 +1,12 @@
 #!/bin/sh
 # tlsd -o before submitd, and before a server that is not ours (mailfront), for clients that are not ours: swaks with and
 # without TLS, openssl s_client. Under tcpserver, and as a server. ISC licence, see LICENSE.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/interop/lib.sh
-. "$ROOT/tests/interop/lib.sh"
-# shellcheck source=tests/certificates.sh
-. "$ROOT/tests/certificates.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/quickstart.sh
+. "$ROOT/tests/lib/quickstart.sh"
+# shellcheck source=tests/lib/certificates.sh
+. "$ROOT/tests/lib/certificates.sh"
 
 oneTimeSetUp() {
 	missing=

@@ -1,0 +1,241 @@
+#!/bin/sh
+# The benchmark's tools: what they count is right. Nothing about time.
+# ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/quickstart.sh
+. "$ROOT/tests/lib/quickstart.sh"
+
+# usage: sink [option ...]; sets SINK (its pid) and PORT
+sink() {
+	: >"$T/sink" # the redirection below happens in the child, maybe late
+	bench-sink "$@" 0 >"$T/sink" &
+	SINK=$!
+	wait_for 30 grep -q '^ready' "$T/sink" || return 1
+	read -r _ PORT <"$T/sink"
+}
+
+unsink() {
+	[ -z "${SINK:-}" ] || kill "$SINK" 2>/dev/null
+	[ -z "${SINK:-}" ] || wait "$SINK" 2>/dev/null
+	SINK=
+}
+
+# The value of name in the line of name=value words on standard input.
+value() {
+	tr ' ' '\n' | sed -n "s/^$1=//p"
+}
+
+# usage: sunk name; what the sink on PORT has counted
+sunk() {
+	bench-sink -q "$PORT" | value "$1"
+}
+
+tearDown() {
+	unsink
+	quickstart_stop
+	QUICKSTART=
+}
+
+test_the_sink_has_what_the_generator_sent() {
+	sink -s
+	bench-load -n -s 7 -m 5 -z 1000 -c 3 "$PORT" >"$T/load"
+	assertEquals 0 $?
+	assertEquals 35 "$(value accepted <"$T/load")"
+	assertEquals 0 "$(value failed <"$T/load")"
+	assertEquals none "$(value tls <"$T/load")"
+	assertEquals 35 "$(sunk messages)"
+	assertEquals 35 "$(sunk recipients)"
+	assertEquals 35000 "$(sunk octets)"
+}
+
+test_messages_of_a_megabyte_are_counted_to_the_octet() {
+	sink -s
+	# Sizes at which the last line is complete, is one octet, and ends where another would.
+	for size in 1048576 1048577 1048578 1048579 1048580; do
+		bench-load -n -s 2 -m 2 -z $size -c 2 "$PORT" >"$T/load"
+		assertEquals "size $size" 4 "$(value accepted <"$T/load")"
+	done
+	assertEquals 20 "$(sunk messages)"
+	assertEquals $((4 * (5 * 1048576 + 10))) "$(sunk octets)"
+}
+
+test_every_size_ends_in_one_crlf() {
+	sink -s
+	size=500 octets=0
+	while [ $size -lt 660 ]; do
+		bench-load -n -s 1 -z $size "$PORT" >"$T/load" || fail "size $size: $(cat "$T/load")"
+		octets=$((octets + size)) size=$((size + 1))
+	done
+	assertEquals 160 "$(sunk messages)"
+	assertEquals $octets "$(sunk octets)"
+}
+
+test_a_server_that_is_not_there_fails_every_message() {
+	bench-load -n -s 3 -m 4 "$(bench-sink -f)" >"$T/load"
+	assertEquals 1 $?
+	assertEquals 0 "$(value accepted <"$T/load")"
+	assertEquals 12 "$(value failed <"$T/load")"
+	assertEquals 3 "$(value sessions_failed <"$T/load")"
+	assertContains "$(cat "$T/load")" 'refused'
+}
+
+test_a_refused_command_fails_the_session_and_is_told() {
+	sink # LMTP: no EHLO
+	bench-load -n -s 2 -m 3 "$PORT" >"$T/load"
+	assertEquals 1 $?
+	assertEquals 6 "$(value failed <"$T/load")"
+	assertContains "$(cat "$T/load")" "500 5.5.1 What?"
+	assertEquals 0 "$(sunk messages)"
+}
+
+test_the_limit_in_seconds_ends_a_silent_server() {
+	socket=$(bench-sink -f)
+	python3 -c 'import socket, sys, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); print("ready", flush=True); time.sleep(30)' "$socket" >"$T/silent" &
+	silent=$!
+	wait_for 30 grep -q ready "$T/silent"
+	bench-load -n -T 1 -s 2 "$socket" >"$T/load"
+	assertEquals 1 $?
+	kill $silent
+	wait $silent 2>/dev/null
+	assertEquals 2 "$(value failed <"$T/load")"
+	assertEquals 2 "$(value sessions_failed <"$T/load")"
+}
+
+test_idle_connections_are_held_until_told() {
+	sink -s
+	: >"$T/load"
+	bench-load -n -I 20 "$PORT" >"$T/load" &
+	load=$!
+	wait_for 30 grep -q '^ready 20$' "$T/load"
+	assertEquals "ready" 0 $?
+	assertEquals 21 "$(sunk connections)"
+	kill $load
+	wait $load
+	assertEquals 0 $?
+	assertEquals 20 "$(sed 1d "$T/load" | value held)"
+	assertEquals 0 "$(sed 1d "$T/load" | value lost)"
+}
+
+test_lost_idle_connections_are_counted() {
+	sink -s
+	: >"$T/load"
+	bench-load -n -I 5 "$PORT" >"$T/load" &
+	load=$!
+	wait_for 30 grep -q '^ready 5$' "$T/load"
+	unsink
+	wait $load
+	assertEquals 1 $?
+	assertEquals 5 "$(sed 1d "$T/load" | value lost)"
+}
+
+test_lmtp_answers_once_for_each_recipient() {
+	sink
+	talk -c "127.0.0.1:$PORT" >"$T/out" <<-'END'
+		<
+		> LHLO a
+		<
+		>> MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\n
+		<
+		<
+		<
+		<
+		>> one\r\n..two\r
+		sleep 0.2
+		>> \n.
+		sleep 0.2
+		>> \r\nDATA\r\nRCPT TO:<c@d>\r\nDATA\r\n.\r\nQUIT\r\n
+		<<
+	END
+	cat >"$T/expected" <<-'END'
+		220 sink.example.org LMTP
+		250-sink.example.org
+		250-PIPELINING
+		250-8BITMIME
+		250-SIZE
+		250 ENHANCEDSTATUSCODES
+		250 2.0.0 OK
+		250 2.1.5 OK
+		250 2.1.5 OK
+		354 Go on
+		250 2.0.0 Taken
+		250 2.0.0 Taken
+		503 5.5.1 No recipient
+		250 2.1.5 OK
+		354 Go on
+		250 2.0.0 Taken
+		221 2.0.0 Bye
+		EOF
+	END
+	assert_same "dialogue" "$T/expected" "$T/out"
+	assertEquals 2 "$(sunk messages)"
+	assertEquals 3 "$(sunk recipients)"
+	assertEquals 12 "$(sunk octets)"
+}
+
+test_chunks_are_taken_where_offered() {
+	sink -b -s
+	talk -c "127.0.0.1:$PORT" >"$T/out" <<-'END'
+		>> EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 5\r\n.\r\n.\r
+		>> BDAT 7 LAST\r\n1234567BDAT 0 LAST\r\nQUIT\r\n
+		<<
+	END
+	assertEquals '250-CHUNKING' "$(grep CHUNK "$T/out")"
+	assertEquals '250 2.0.0 Go on' "$(grep 'Go on' "$T/out")"
+	assertEquals 2 "$(grep -c Taken "$T/out")"
+	assertEquals 12 "$(sunk octets)"
+}
+
+test_through_our_chain_with_starttls_and_implicit_tls() {
+	sink
+	LMTP=127.0.0.1:$PORT
+	export LMTP
+	quickstart_start || {
+		unset LMTP
+		fail "the service did not start"
+		return
+	}
+	unset LMTP
+	bench-load -s 2 -m 3 -z 5000 -c 2 "$SUBMISSION" >"$T/load"
+	assertEquals "$(cat "$T/load")" 6 "$(value accepted <"$T/load")"
+	assertContains "$(value tls <"$T/load")" TLSv1.3
+	bench-load -i -s 2 -m 2 -z 5000 -c 1 "$SUBMISSIONS" >"$T/load"
+	assertEquals "$(cat "$T/load")" 4 "$(value accepted <"$T/load")"
+	assertEquals 10 "$(sunk messages)"
+	MSA_PASSWORD=wrong bench-load -s 1 "$SUBMISSION" >"$T/load"
+	assertContains "$(cat "$T/load")" 'error="session: 535 5.7.8'
+}
+
+test_keep_ends_what_the_server_left_behind() {
+	# shellcheck disable=SC2016
+	bench-keep sh -c '(setsid sleep 1000 & echo $! >"$0/orphan"); echo >"$0/started"; exec sleep 1000' "$T" &
+	keep=$!
+	wait_for 30 test -s "$T/started"
+	wait_for 30 test -s "$T/orphan"
+	orphan=$(cat "$T/orphan")
+	assertEquals "the orphan's parent" $keep "$(ps -o ppid= -p "$orphan" | tr -d ' ')"
+	kill $keep
+	wait $keep
+	assertFalse "the orphan is gone" "kill -0 $orphan 2>/dev/null"
+}
+
+test_the_floor_is_measured() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout "$T/key.pem" \
+		-out "$T/cert.pem" 2>/dev/null
+	bench-floor "$T/cert.pem" "$T/key.pem" 5 >"$T/floor"
+	assertEquals 0 $?
+	grep -Eqx 'server_ms=[0-9]+\.[0-9]{3} client_ms=[0-9]+\.[0-9]{3}' "$T/floor"
+	assertEquals "two figures: $(cat "$T/floor")" 0 $?
+}
+
+test_misuse_ends_with_100() {
+	for command in "bench-load" "bench-load 0" "bench-load -s 0 25" "bench-load -z 10 25" "bench-sink" "bench-sink -x 1" \
+		"bench-floor" "bench-keep"; do
+		$command >/dev/null 2>&1
+		assertEquals "$command" 100 $?
+	done
+}
+
+. "$SHUNIT2"

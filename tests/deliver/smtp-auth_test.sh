@@ -1,0 +1,113 @@
+#!/bin/sh
+# smtp-inject: AUTH as a client, by way of saslc.
+# ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/smarthost.sh
+. "$ROOT/tests/lib/smarthost.sh"
+
+outside='451 4.7.0 Next server does not let us in, try again later'
+yes='250 2.0.0 Saved'
+
+# With TLS and the authority that is right.
+inject() {
+	call smtp-inject -c "$T/ca.pem" "$@"
+}
+
+test_credentials_must_be_nobody_elses() {
+	chmod 644 "$T/credentials"
+	smtp-inject -a "$T/credentials" -f a@b.c -r a@b.c 127.0.0.1:1 </dev/null >"$T/out" 2>"$T/err"
+	assertEquals 'exit code' 100 $?
+	assertEquals "smtp-inject: $T/credentials: open to everybody" "$(head -n 1 "$T/err")"
+	chmod 600 "$T/credentials"
+}
+
+# The lines of the exchange that the server heard. usage: auth keywords-under-TLS rule ...
+auth() {
+	offer=$1
+	shift
+	smarthost -e PIPELINING,STARTTLS -E "$offer" "$@"
+	inject -a "$T/credentials" "127.0.0.1:$port"
+	served
+	sed -n '/^EHLO/d; /^STARTTLS/d; /^.TLS/d; /^MAIL/q; p' "$T/rec" | tr -d '\r'
+}
+
+test_auth_plain_and_login() {
+	plain="AUTH PLAIN $(printf '\0alice\0a secret' | base64)"
+	assertEquals 'PLAIN' "$plain" "$(auth 'AUTH LOGIN PLAIN')"
+	assert_verdict 'PLAIN' "$yes"
+	assertEquals 'not what has PLAIN in its name' "$plain" "$(auth 'AUTH XPLAIN PLAINX PLAIN DIGEST-MD5 GSSAPI')"
+	assertEquals 'LOGIN' "AUTH LOGIN
+$(printf alice | base64)
+$(printf 'a secret' | base64)" "$(auth 'AUTH LOGIN' 'AUTH=334 VXNlcm5hbWU6' 'RESPONSE#1=334 UGFzc3dvcmQ6')"
+	assert_verdict 'LOGIN' "$yes"
+	long=$(printf '%0400d' 0)
+	credentials alice "$long"
+	assertEquals 'too long for a command' "AUTH PLAIN
+$(printf '\0alice\0%s' "$long" | base64 -w 0)" "$(auth 'AUTH PLAIN' 'AUTH=334 ')"
+	assert_verdict 'too long for a command' "$yes"
+	credentials alice 'a secret'
+}
+
+test_auth_that_fails_is_about_us() {
+	for rule in 'AUTH=535 5.7.8 Who?' 'AUTH=454 4.7.0 Not now' 'AUTH=504 5.5.4 What?' 'AUTH=334 bW9yZQ==' \
+		'AUTH=421 4.3.2 Going|close'; do
+		auth 'AUTH PLAIN' "$rule" >/dev/null
+		assert_verdict "$rule" "$outside"
+		grep -q MAIL "$T/rec"
+		assertFalse "$rule: no mail" $?
+		assert_logged 'failed .* at=AUTH '
+	done
+	auth 'AUTH GSSAPI' >/dev/null
+	assert_verdict 'no mechanism' "$outside"
+	assert_logged 'reason="no mechanism in common"'
+	auth '' >/dev/null
+	assert_verdict 'not offered' "$outside"
+	auth 'AUTH SCRAM-SHA-256 PLAIN' >/dev/null
+	assert_verdict 'a yes that proves nothing' "$outside"
+	assert_logged 'reason="yes before the end of the exchange"'
+	auth 'AUTH SCRAM-SHA-256' 'AUTH=334 cj1hLHM9YSxpPTQwOTY=' >/dev/null
+	assert_verdict 'a challenge that is none' "$outside"
+}
+
+test_no_password_is_ever_logged_or_shown() {
+	said="AUTH PLAIN $(printf '\0alice\0a secret' | base64)"
+	for rule in "535 5.7.8 Not this: $said" "raw:$said\\r\\n" "334 $said" "421 4.3.0 $said" "raw:535 $said\\n"; do
+		auth 'AUTH PLAIN' "AUTH=$rule" >/dev/null
+		assert_logged 'failed .* at=AUTH '
+		grep -qi -e secret -e "${said#AUTH PLAIN }" "$T/log" "$T/verdict"
+		assertFalse "$rule: $(cat "$T/log")" $?
+	done
+	auth 'AUTH PLAIN' "AUTH=535 5.7.8 Not this" >/dev/null
+	assert_logged '535 5.7.8 in place of 235'
+}
+
+test_the_password_of_the_moment_counts() {
+	# What the server is told is what the file says when the resident was told to look.
+	smarthost -e PIPELINING,STARTTLS -E 'AUTH PLAIN' -n 2
+	: >"$T/in.log"
+	smtp-inject -I 0 -c "$T/ca.pem" -a "$T/credentials" -P 1:1 -l "$T/in" "127.0.0.1:$port" 2>"$T/in.log" &
+	resident=$!
+	await "$T/in.log"
+	call call "$T/in"
+	assert_verdict first "$yes"
+	old=$(pgrep -P "$resident")
+	rm "$T/credentials"
+	credentials alice other
+	kill -HUP "$resident"
+	i=0
+	while [ "$(pgrep -P "$resident" | head -n 1)" = "$old" ] || ! pgrep -P "$resident" >/dev/null; do
+		sleep 0.05
+		i=$((i + 1))
+		[ "$i" -lt 200 ] || break
+	done
+	call call "$T/in"
+	assert_verdict second "$yes"
+	served
+	credentials alice 'a secret'
+	assertEquals 'passwords' "$(printf '\0alice\0a secret' | base64) $(printf '\0alice\0other' | base64) " \
+		"$(sed -n 's/^AUTH PLAIN //p' "$T/rec" | tr -d '\r' | tr '\n' ' ')"
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"

@@ -1,0 +1,104 @@
+#!/bin/sh
+# smtp-inject: which of several hosts gets a message, and a resolver that has no answer.
+# ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/inject.sh
+. "$ROOT/tests/lib/inject.sh"
+
+setUp() {
+	message 'Subject: test\r\n\r\nHello\r\n'
+	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+}
+
+yes='250 2.0.0 Saved'
+
+# Two servers, whose rules follow -- each. Their ports: $one, $two; what they heard: $T/rec.1, $T/rec.2.
+# usage: two rule-of-the-first rule-of-the-second
+two() {
+	rm -f "$T/rec.1" "$T/rec.2"
+	: >"$T/rec.1"
+	: >"$T/rec.2"
+	: >"$T/ready.1"
+	: >"$T/ready.2"
+	lmtpd -s -t 15 -e PIPELINING -r "$T/rec.1" "$1" >"$T/ready.1" 2>/dev/null &
+	first_pid=$!
+	lmtpd -s -t 15 -e PIPELINING -r "$T/rec.2" "$2" >"$T/ready.2" 2>/dev/null &
+	second_pid=$!
+	await "$T/ready.1"
+	await "$T/ready.2"
+	one=$(cat "$T/ready.1")
+	two=$(cat "$T/ready.2")
+}
+
+both_end() {
+	kill "$first_pid" "$second_pid" 2>/dev/null
+	wait "$first_pid" "$second_pid" 2>/dev/null
+}
+
+test_the_next_host_where_nothing_was_taken() {
+	for rule in GREETING=close 'GREETING=554 5.3.2 No mail' 'GREETING=421 4.3.2 Full|close' 'EHLO=450 4.3.2 Not now' \
+		'EHLO=close' 'GREETING=raw:hello\r\n' 'MAIL=421 4.3.2 Going|close' MAIL=close GREETING=stall; do
+		two "$rule" QUIT=close
+		call smtp-inject -t 4 -p "$one" "$two"
+		both_end
+		assert_verdict "$rule" "$yes"
+		assertEquals "$rule: once" 1 "$(cat "$T/rec.1" "$T/rec.2" | grep -c '^Hello')"
+		assert_logged "done to=$two "
+	done
+	two QUIT=close QUIT=close
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	call smtp-inject -p "127.0.0.1:$port" no.such.name.invalid "$two" "$one"
+	both_end
+	assert_verdict 'nobody listens, and no name' "$yes"
+	assertFalse 'and not the one behind' "[ -s $T/rec.1 ]"
+}
+
+test_no_other_host_once_one_has_answered() {
+	for rule in 'MAIL=450 4.7.1 Not you' 'MAIL=550 5.7.1 Not you' 'RCPT=550 5.1.1 No' 'DATA=451 4.3.0 Not now' \
+		'END=452 4.3.1 Full' END=close RCPT=close 'DATA=354 Go on|close' END=stall; do
+		two "$rule" QUIT=close
+		call smtp-inject -t 2 -p "$one" "$two"
+		both_end
+		assertFalse "$rule: the second is not asked" "[ -s $T/rec.2 ]"
+		assertNotEquals "$rule: not a yes" 2 "$(head -c 1 "$T/verdict")"
+	done
+}
+
+test_no_host_at_all() {
+	two 'GREETING=450 4.3.2 Busy' 'GREETING=554 5.3.2 Never'
+	call smtp-inject -p "$one" "$two"
+	both_end
+	assert_verdict 'the one that may pass' '450 4.3.2 Busy'
+	two 'GREETING=554 5.3.2 Never' 'GREETING=554 5.3.2 Never'
+	call smtp-inject -p "$one" "$two"
+	both_end
+	assert_verdict 'both for good' '554 5.3.2 Never'
+}
+
+test_a_resolver_that_does_not_answer_has_no_more_time_than_there_is() {
+	unshare -n -m true 2>/dev/null && command -v ip >/dev/null || {
+		skip 'no network of its own to be had, or no ip'
+		return
+	}
+	cat >"$T/quiet" <<-'P'
+		import socket, subprocess, sys, time
+		subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+		subprocess.run(['mount', '--bind', sys.argv[1], '/etc/resolv.conf'], check=True)
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(('127.0.0.1', 53))
+		start = time.monotonic()
+		subprocess.run(sys.argv[2:], pass_fds=[3])
+		s.settimeout(0.1)
+		s.recv(512)
+		print('asked, seconds', int(time.monotonic() - start), file=sys.stderr)
+	P
+	printf 'nameserver 127.0.0.1\noptions timeout:30 attempts:2\n' >"$T/resolv"
+	call unshare -n -m python3 "$T/quiet" "$T/resolv" smtp-inject -t 2 smarthost.test 3<"$T/env"
+	assert_verdict 'verdict' '451 4.4.1 Next server cannot be reached, try again later'
+	assert_logged 'asked, seconds [2-9]$'
+	assert_logged 'at=connect reason="Connection timed out"'
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"

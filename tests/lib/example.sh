@@ -1,0 +1,126 @@
+# shellcheck shell=sh
+# What the tests of examples/ share: a copy of an example in which only paths, ports and users are other ones, Dovecot's
+# LMTP server where the example looks for it, and a client.
+# ISC licence, see LICENSE.
+
+# shellcheck source=tests/lib/quickstart.sh
+. "$ROOT/tests/lib/quickstart.sh"
+READY=
+
+# Dovecot, a key, a certificate, a user, the programs where every uid can run them. usage: example_prepare program ...
+# The programs are the ones needed besides the chain's. Sets READY, or says a skip in is_ready.
+example_prepare() {
+	missing=
+	[ "$(id -u)" -eq 0 ] || missing=' root'
+	for program in /usr/lib/dovecot/lmtp swaks "$@"; do
+		command -v "$program" >/dev/null || missing="$missing $program"
+	done
+	[ -z "$missing" ] || return 0
+	chmod 755 "$T"
+	mkdir "$T/bin" "$T/etc" "$T/run"
+	chmod 755 "$T/bin" "$T/etc" "$T/run"
+	for program in authd call lmtp-inject qualify stamp submitd tlsd; do
+		cp "$(command -v "$program")" "$T/bin"
+	done
+	chmod 755 "$T/bin"/*
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+		-keyout "$T/etc/key.pem" -out "$T/etc/cert.pem" 2>/dev/null
+	echo wonderland | msa-passwd "$T/etc/users.cdb" alice@example.net
+	chmod 400 "$T/etc/key.pem" "$T/etc/users.cdb"
+	# shellcheck disable=SC2034
+	PORT=$(free_port) PORT_TLS=$(free_port)
+	if ! dovecot-lmtp start "$T/d" bob@example.net >/dev/null; then
+		fail 'Dovecot does not start'
+		return 0
+	fi
+	READY=1
+}
+
+is_ready() {
+	[ -n "$READY" ] || skip "missing:${missing:- Dovecot}"
+	[ -n "$READY" ]
+}
+
+example_end() {
+	[ -z "$READY" ] || dovecot-lmtp stop "$T/d"
+	READY=
+}
+
+# Copy examples/$1 to $T/$1. Further arguments are sed's, for the example's own ports.
+# The users are some that every Debian has: what counts is that they differ.
+example_copy() {
+	example=$1
+	shift
+	rm -rf "${T:?}/$example"
+	cp -R "$ROOT/examples/$example" "$T/$example"
+	grep -q __asan_init "$T/bin/stamp" && set -- "$@" -e 's/-a 200000000/-a =/' # a sanitizer maps terabytes
+	for pair in tls:daemon auth:bin submit:sys qualify:games stamp:man inject:lp log:news; do
+		set -- "$@" -e "s/\\<msa-${pair%:*}\\>\\([^.]\\|$\\)/${pair#*:}\\1/g" # not a unit's name
+	done
+	find "$T/$example" -type f -exec sed -i -e "s|/usr/local/bin|$T/bin|g" -e "s|/etc/msa|$T/etc|g" \
+		-e "s|/run/dovecot/lmtp|$T/d/lmtp|g" -e "s|/run/msa|$T/run|g" -e "s|/var/log/msa|$T/log|g" \
+		-e 's/-U msa /-U nobody /g' "$@" {} +
+}
+
+# A message to port $1 with swaks's option $2 arrives with Dovecot. $3 is its subject.
+assert_submits() {
+	rm -rf "$T/d/mail/"*
+	printf '%s\n' "From: Alice <alice@example.net>" "To: bob@example.net" "Bcc: secret@example.net" "Subject: $3" "" Hello \
+		>"$T/message"
+	swaks --server 127.0.0.1 --port "$1" "$2" --auth PLAIN --auth-user alice@example.net --auth-password wonderland \
+		--from alice@example.net --to bob@example.net --data "@$T/message" >"$T/swaks" 2>&1
+	assertEquals "$(cat "$T/swaks")" 0 $?
+	set -- "$3" "$T/d/mail/bob@example.net/Maildir/new/"*
+	assertEquals "one file" 2 $#
+	cp "$2" "$T/got" 2>/dev/null
+	assertEquals "what bob has" "$1" "$(sed -n 's/^Subject: //p' "$T/got")"
+	assertContains "$(cat "$T/got")" " with ESMTPSA id "
+	assertEquals "no Bcc" 0 "$(grep -c -i '^Bcc:' "$T/got")"
+}
+
+# What the user of a service never gets.
+assert_refuses() {
+	swaks --server 127.0.0.1 --port "$1" "$2" --auth PLAIN --auth-user alice@example.net --auth-password wrong \
+		--from alice@example.net --to bob@example.net --data "@$T/message" >"$T/swaks" 2>&1
+	assertNotEquals 0 $?
+	assertContains "$(cat "$T/swaks")" " 535 5.7.8 "
+	swaks --server 127.0.0.1 --port "$1" "$2" --from alice@example.net --to bob@example.net --quit-after RCPT >"$T/swaks" 2>&1
+	assertNotEquals 0 $?
+	assertContains "$(cat "$T/swaks")" " 530 5.7.0 "
+}
+
+# The example's processes.
+processes() {
+	pgrep -a -f "$T/" | grep -v 'dovecot -c'
+}
+
+no_process() {
+	! processes >/dev/null
+}
+
+assert_no_process() {
+	wait_for 30 no_process
+	assertEquals "processes" "" "$(processes)"
+}
+
+# Residents: nobody who talks or is called is root, and each stage is another user.
+assert_users() {
+	for pair in tlsd:daemon authd:bin submitd:sys qualify:games stamp:man lmtp-inject:lp; do
+		assertTrue "$pair" "pgrep -u ${pair#*:} -f '(^|/)${pair%:*} .*$T/' >/dev/null"
+	done
+}
+
+# A user whom -A does not name cannot hand over a session, whatever it claims. usage: assert_stranger_is_refused socket
+assert_stranger_is_refused() {
+	printf '%s\n' '<<' | talk setpriv --reuid nobody --regid nogroup --clear-groups \
+		env SMTPAUTHUSER=root RELAYCLIENT= "$T/bin/call" "$1" >"$T/out" 2>"$T/err"
+	assertContains "$(cat "$T/out" "$T/err")" "421 4.3.2 "
+}
+
+# usage: assert_gone pids
+assert_gone() {
+	for one in $1; do
+		wait_for 30 is_gone "$one"
+		assertTrue "$one: $(ps -o args= -p "$one")" $?
+	done
+}

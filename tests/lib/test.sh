@@ -1,0 +1,50 @@
+# shellcheck shell=sh
+# What every test file begins with: . "$(dirname "$0")/../lib/test.sh", then what else it needs of . "$ROOT/tests/lib", then its
+# tests, then . "$SHUNIT2".
+# Assert only in the test's own shell: an assert inside ( ) or behind a pipe is lost.
+# ISC licence, see LICENSE.
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# The system's programs before those that somebody's PATH has first: a python3 there that looks for the right one first
+# takes longer than the test.
+PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:/usr/bin:/bin:$PATH
+SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
+# The file runs as a child, because shunit2 sets an EXIT trap of its own in place of ours.
+if [ -z "${MSA_TEST_DIR:-}" ]; then
+	T=$(mktemp -d "${TMPDIR:-/tmp}/msa-test.XXXXXX") || exit 1
+	trap 'rm -rf "$T"' EXIT
+	trap 'exit 1' INT TERM
+	MSA_TEST_DIR=$T sh "$0" "$@"
+	exit
+fi
+T=$MSA_TEST_DIR
+unset MSA_TEST_DIR
+export ROOT PATH T SHUNIT2
+# Nothing of the caller's environment may be a fact.
+unset MSA_JOBS RELAYCLIENT SMTPAUTHUSER SMTPAUTHMETHOD MSA_SESSION MSA_VERB MSA_HELO MSA_MESSAGE MSA_RCPTS MSA_DEADLINE \
+	MSA_PARTIAL MSA_HOST MSA_LMTP MSA_EHLO MSA_MAILMAX MSA_SOLICIT DATABYTES SSL_PROTOCOL SSL_CIPHER TCPREMOTEIP \
+	TCPREMOTEPORT TCPREMOTEHOST TCPLOCALIP TCPLOCALPORT PROTO
+
+# Compare a file (or "-": standard input) to the expected text, with a diff on failure.
+# usage: assert_same message expected-file actual-file
+assert_same() {
+	if diff -u "$2" "$3" >"$T/diff" 2>&1; then
+		assertTrue "$1" 0
+	else
+		cat "$T/diff" >&2
+		fail "$1"
+	fi
+}
+
+# Signals 32 and 33 are the C library's own, and no program can set them: out of the masks of /proc/PID/status.
+libc_aside() {
+	sed 's/00000001800000\([0-9a-f][0-9a-f]\)/00000000000000\1/g'
+}
+
+# Count and say a skip. usage: skip reason
+skip() {
+	echo "SKIP: $1"
+	startSkipping
+	assertTrue "$1" 0
+	endSkipping
+}

@@ -1,0 +1,326 @@
+# msa-passwd and the store it keeps (lib/userdb.c): what is written, what is refused, what two runs do to each other.
+# ISC licence, see LICENSE.
+# shellcheck shell=sh source=tests/lib/test.sh disable=SC2016
+. "$(dirname "$0")/../lib/test.sh"
+
+setUp() {
+	rm -rf "$T/d"
+	mkdir "$T/d"
+	db=$T/d/users.cdb
+}
+
+tearDown() {
+	# Whatever happened, no other file stays, and never a password in clear.
+	[ ! -d "$T/d" ] || assertEquals '' "$(find "$T/d" -type f ! -name users.cdb)"
+	[ ! -f "$db" ] || assertFalse 'plaintext' "grep -q wonderland '$db'"
+}
+
+set_password() { # user password [option ...]
+	user=$1 password=$2
+	shift 2
+	printf '%s\n' "$password" | msa-passwd "$@" "$db" "$user" >"$T/out" 2>&1
+}
+
+value() {
+	cdb -q "$db" "$1"
+}
+
+# Does authd take the password? usage: takes user password
+takes() {
+	printf '<\n> EHLO x\n<\n> AUTH PLAIN %s\n<\n' "$(printf '\0%s\0%s' "$1" "$2" | base64 -w0)" |
+		talk authd -p -u "$db" true 2>"$T/log" | tail -n 1 | grep -q '^235'
+}
+
+test_usage_is_one_line_and_the_synopsis() {
+	msa-passwd 2>"$T/usage"
+	assertEquals 100 $?
+	assertEquals 1 "$(wc -l <"$T/usage")"
+	for args in "x" "-l" "-l x y" "x y z" "-g x y" "-d -e x y" "-L -n a x y" "-z x y"; do
+		# shellcheck disable=SC2086
+		msa-passwd $args 2>"$T/other" </dev/null
+		assertEquals "$args" 100 $?
+		assertContains "$args" "$(cat "$T/other")" "$(cat "$T/usage")"
+	done
+	mandoc -T ascii "$ROOT/cmd/msa-passwd/msa-passwd.8" | col -bx | sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' | sed 1d |
+		sed '$d' | tr -s ' \n' ' ' | sed 's/^ //; s/ $//' >"$T/synopsis"
+	assertEquals "usage: $(cat "$T/synopsis")" "$(cat "$T/usage")"
+}
+
+test_a_new_store_is_for_its_owner_alone() {
+	(umask 0; printf 'wonderland\n' | msa-passwd "$db" alice@example.net)
+	assertEquals 600 "$(stat -c %a "$db")"
+	assertTrue 'RFC 5803' "value alice@example.net |
+		grep -Eq '^main:SCRAM-SHA-256[$]10000:[A-Za-z0-9+/]{22}==[$][A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$'"
+	assertTrue takes "takes alice@example.net wonderland"
+	assertFalse takes "takes alice@example.net Wonderland"
+}
+
+test_the_verifier_is_that_of_rfc_7677() {
+	# RFC 7677 3's example: user "user", password "pencil", salt and iterations as there.
+	printf 'SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n' |
+		msa-passwd -e "$db" user
+	assertEquals 0 $?
+	assertTrue takes "takes user pencil"
+	assertFalse takes "takes user pencils"
+}
+
+test_mode_and_owner_are_kept() {
+	set_password a wonderland
+	chmod 640 "$db"
+	[ "$(id -u)" -ne 0 ] || chown nobody:mail "$db"
+	before=$(stat -c '%a %U %G' "$db")
+	set_password b wonderland
+	assertEquals "$before" "$(stat -c '%a %U %G' "$db")"
+}
+
+test_a_directory_gives_the_store_no_group() {
+	if [ "$(id -u)" -ne 0 ]; then
+		skip 'only root has groups to choose from'
+		return
+	fi
+	set_password a wonderland
+	chmod 640 "$db"
+	chgrp mail "$T/d"
+	chmod g+s "$T/d"
+	before=$(stat -c '%a %U %G' "$db")
+	set_password b wonderland
+	assertEquals "$before" "$(stat -c '%a %U %G' "$db")"
+}
+
+test_a_link_is_followed() {
+	set_password a wonderland
+	ln -s users.cdb "$T/d/link"
+	printf 'wonderland\n' | msa-passwd "$T/d/link" b
+	assertTrue 'still a link' "[ -L '$T/d/link' ]"
+	assertEquals "$(printf 'a\tmain\nb\tmain')" "$(msa-passwd -l "$db")"
+}
+
+test_a_relative_path() {
+	(cd "$T/d" && printf 'wonderland\n' | msa-passwd users.cdb a && printf 'wonderland\n' | msa-passwd ./users.cdb b)
+	assertEquals "$(printf 'a\tmain\nb\tmain')" "$(msa-passwd -l "$db")"
+}
+
+test_setting_again_replaces() {
+	set_password a wonderland
+	set_password a other
+	assertFalse old "takes a wonderland"
+	assertTrue new "takes a other"
+	assertEquals "$(printf 'a\tmain')" "$(msa-passwd -l "$db")"
+}
+
+test_labels() {
+	set_password a wonderland -n laptop
+	set_password a wonderland
+	phone=$(msa-passwd -g -n phone "$db" a)
+	assertTrue 'generated' "printf %s '$phone' | grep -Eq '^[a-z2-7]{26}$'"
+	assertEquals 'main first' "$(printf 'a\tmain\tlaptop\tphone')" "$(msa-passwd -l "$db")"
+	assertTrue phone "takes a '$phone'"
+	assertContains "$(cat "$T/log")" 'label=phone'
+	msa-passwd -d -n phone "$db" a
+	assertEquals 0 $?
+	assertFalse phone "takes a '$phone'"
+	assertTrue others "takes a wonderland"
+	msa-passwd -d -n phone "$db" a 2>"$T/out"
+	assertEquals 100 $?
+	assertEquals 'msa-passwd: phone: no such label' "$(cat "$T/out")"
+}
+
+test_what_is_missing_is_named() {
+	db=$T/missing.cdb
+	msa-passwd -L "$db" a 2>"$T/out"
+	assertEquals 100 $?
+	assertEquals "msa-passwd: $db: no such store" "$(cat "$T/out")"
+	echo secret | msa-passwd "$db" a
+	msa-passwd -L "$db" b 2>"$T/out"
+	assertEquals 100 $?
+	assertEquals 'msa-passwd: b: no such user' "$(cat "$T/out")"
+}
+
+test_two_generated_passwords_differ() {
+	one=$(msa-passwd -g -n a "$db" a)
+	two=$(msa-passwd -g -n a "$db" a)
+	assertNotEquals "$one" "$two"
+	assertFalse "takes a '$one'"
+	assertTrue "takes a '$two'"
+}
+
+test_deleting() {
+	set_password a wonderland
+	set_password b wonderland
+	msa-passwd -d "$db" a
+	assertEquals "$(printf 'b\tmain')" "$(msa-passwd -l "$db")"
+	assertFalse "takes a wonderland"
+	for args in '-d' '-L' '-R' '-d -n x'; do
+		# shellcheck disable=SC2086
+		msa-passwd $args "$db" a 2>"$T/out"
+		assertEquals "$args" 100 $?
+		assertEquals 'msa-passwd: a: no such user' "$(cat "$T/out")"
+	done
+}
+
+test_locking() {
+	set_password a wonderland
+	msa-passwd -L "$db" a
+	assertEquals "$(printf 'a\t!locked\tmain')" "$(msa-passwd -l "$db")"
+	assertFalse "takes a wonderland"
+	assertContains "$(cat "$T/log")" 'user is locked'
+	set_password a other
+	assertFalse 'a new password does not unlock' "takes a other"
+	msa-passwd -R "$db" a
+	assertTrue "takes a other"
+	assertEquals "$(printf 'a\tmain')" "$(msa-passwd -l "$db")"
+}
+
+test_iterations_are_kept_for_the_next() {
+	set_password a wonderland -i 5000
+	set_password b wonderland
+	assertContains "$(value b)" 'SCRAM-SHA-256$5000:'
+	for n in 4095 10000001 x -1 ''; do
+		set_password b wonderland -i "$n"
+		assertEquals "$n" 100 $?
+	done
+}
+
+test_user_names() {
+	set_password 'Jürgen@Example.NET' wonderland
+	assertTrue 'domain in lower case, the rest as it is' "value 'Jürgen@example.net' >/dev/null"
+	assertTrue "takes 'Jürgen@EXAMPLE.net' wonderland"
+	assertFalse "takes 'jürgen@EXAMPLE.net' wonderland"
+	set_password "$(printf '%0255d' 0)" wonderland
+	assertEquals '255 octets' 0 $?
+	assertTrue "takes $(printf '%0255d' 0) wonderland"
+	for bad in '' "$(printf '%0256d' 0)" "$(printf 'a\tb')" "$(printf 'a\nb')" "$(printf '\377')" ' a' 'a '; do
+		set_password "$bad" wonderland
+		assertEquals "$bad" 100 $?
+		assertContains "$(cat "$T/out")" "msa-passwd: a user's name is 1 to 255 octets"
+	done
+}
+
+test_passwords() {
+	set_password a "$(printf '%0255d' 0)"
+	assertEquals 0 $?
+	assertTrue "takes a $(printf '%0255d' 0)"
+	set_password a "p ä\$'\"ss: word"
+	assertTrue "takes a \"p ä\\\$'\\\"ss: word\""
+	printf 'no newline' | msa-passwd "$db" b
+	assertTrue "takes b 'no newline'"
+	printf 'dos\r\n' | msa-passwd "$db" b
+	assertTrue "takes b dos"
+	for bad in '' "$(printf '%0256d' 0)" "$(printf '%09999d' 0)" "$(printf 'a\tb')"; do
+		set_password a "$bad"
+		assertEquals "$bad" 100 $?
+	done
+	printf 'a\0b\n' | msa-passwd "$db" a 2>"$T/out"
+	assertEquals NUL 100 $?
+	msa-passwd "$db" a </dev/null 2>"$T/out"
+	assertEquals 100 $?
+	assertEquals 'msa-passwd: no line on standard input' "$(cat "$T/out")"
+	assertTrue 'the old one still holds' "takes a \"p ä\\\$'\\\"ss: word\""
+}
+
+test_what_is_no_credential_is_not_imported() {
+	for bad in wonderland '!' '$1' '$6$salt' 'SCRAM-SHA-256$1:AAAA$AAAA:AAAA' 'SCRAM-SHA-256$4096:$:' '{SHA}x' \
+		'SSHA256$AAAA$AAAA' '$nonsense$aaaaaaaaaaaaaaaaaaaaaaa'; do
+		printf '%s\n' "$bad" | msa-passwd -e "$db" a 2>"$T/out"
+		assertEquals "$bad" 100 $?
+		assertContains "$bad" "$(cat "$T/out")" 'msa-passwd: not a credential'
+	done
+	assertFalse 'nothing was made' "[ -e '$db' ]"
+}
+
+test_a_store_that_is_something_else_is_left_alone() {
+	echo text >"$db"
+	set_password a wonderland
+	assertEquals 100 $?
+	assertEquals "msa-passwd: $db: not a cdb" "$(cat "$T/out")"
+	assertEquals text "$(cat "$db")"
+	printf '+1,1:a->b\n\n' | cdb -c "$db" -
+	set_password a wonderland
+	assertEquals 100 $?
+	assertContains "$(cat "$T/out")" 'not a user store of msa-passwd'
+	rm "$db"
+	msa-passwd -l "$db" 2>"$T/out"
+	assertEquals 100 $?
+}
+
+test_a_directory_that_is_not_there() {
+	printf 'wonderland\n' | msa-passwd "$T/d/none/users.cdb" a 2>"$T/out"
+	assertEquals 111 $?
+	assertEquals "msa-passwd: $T/d/none/users.cdb: No such file or directory" "$(cat "$T/out")"
+}
+
+test_a_full_disk_changes_nothing() {
+	set_password a wonderland
+	cp "$db" "$T/before"
+	(ulimit -f 1; trap '' XFSZ; i=0; while [ $i -lt 30 ]; do
+		printf 'wonderland\n' | msa-passwd -i 4096 "$db" "user-$i" 2>"$T/out" || exit $?; i=$((i + 1)); done)
+	assertEquals 111 $?
+	assertTrue takes "takes a wonderland"
+}
+
+test_two_runs_do_not_lose_an_update() {
+	pids=
+	for user in a b c d e f g h; do
+		printf 'wonderland\n' | msa-passwd -i 4096 "$db" $user &
+		pids="$pids $!"
+	done
+	for pid in $pids; do
+		wait "$pid"
+		assertEquals 0 $?
+	done
+	assertEquals 8 "$(msa-passwd -l "$db" | wc -l)"
+}
+
+test_many_users() {
+	set_password first wonderland -i 4096
+	secret=$(value '')
+	{
+		cdb -d "$db" | sed '$d'
+		i=0
+		while [ $i -lt 3000 ]; do
+			n=user$i
+			echo "+${#n},1:$n->!"
+			i=$((i + 1))
+		done
+		echo
+	} | cdb -c "$db" -
+	set_password last wonderland
+	assertEquals 3002 "$(msa-passwd -l "$db" | wc -l)"
+	assertTrue "takes first wonderland"
+	assertTrue "takes last wonderland"
+	assertEquals 'the secret stays' "$secret" "$(value '')"
+}
+
+test_it_asks_twice_on_a_terminal_without_echo() {
+	cat >"$T/ask.py" <<-'X'
+		import os, pty, sys
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.execvp('msa-passwd', ['msa-passwd', sys.argv[1], 'a'])
+		seen = b''
+		for answer in sys.argv[2:]:
+		    while not seen.endswith(b': '): seen += os.read(fd, 100)
+		    os.write(fd, answer.encode() + b'\n')
+		    seen += b'\n'
+		try:
+		    while True:
+		        got = os.read(fd, 100)
+		        if not got: break
+		        seen += got
+		except OSError: pass
+		sys.stdout.write(seen.decode().replace('\r', ''))
+		sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+	X
+	python3 "$T/ask.py" "$db" wonderland wonderland >"$T/out"
+	assertEquals 0 $?
+	assertNotContains "$(cat "$T/out")" wonderland
+	assertContains "$(cat "$T/out")" 'Again: '
+	assertTrue "takes a wonderland"
+	python3 "$T/ask.py" "$db" one two >"$T/out"
+	assertEquals 100 $?
+	assertContains "$(cat "$T/out")" 'msa-passwd: the two differ'
+	assertTrue "takes a wonderland"
+}
+
+# shellcheck disable=SC1090
+. "$SHUNIT2"

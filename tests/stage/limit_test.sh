@@ -1,0 +1,373 @@
+#!/bin/sh
+# limit(8): how much a user may send. ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/resident.sh
+. "$ROOT/tests/lib/resident.sh"
+
+oneTimeSetUp() {
+	printf '#!/bin/sh\ncat >"%s/out"\necho 250 2.0.0 taken\n' "$T" >"$T/next"
+	chmod +x "$T/next"
+	printf 'Subject: x\r\n\r\nbody\r\n' >"$T/in"
+}
+
+setUp() {
+	rm -rf "$T/counts"
+	mkdir "$T/counts"
+	user=alice@example.net ip=
+	recipients 1
+}
+
+tearDown() {
+	stop_all
+	rm -f "$T"/*.log
+}
+
+# The envelope of so many recipients. usage: recipients n
+recipients() {
+	rcpts=$1
+	{
+		echo 'MAIL FROM:<alice@example.net>'
+		seq "$1" | sed 's/.*/RCPT TO:<bob&@example.org>/'
+	} >"$T/envelope"
+}
+
+# A message of $user, or of $ip. usage: message [option ...]
+message() {
+	rm -f "$T/out"
+	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=$rcpts SMTPAUTHUSER=$user TCPREMOTEIP=$ip limit -d "$T/counts" "$@" "$T/next" \
+		<"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	code=$?
+}
+
+# It is handed on. usage: passes what [option ...]
+passes() {
+	what=$1
+	shift
+	message "$@"
+	assertEquals "$what" '250 2.0.0 taken' "$(cat "$T/verdict")"
+	assertTrue "$what: handed on" "cmp $T/in $T/out"
+	assertEquals "$what: log" "limit: ses/msg done who=${user:-${ip:--}} rcpts=$rcpts" "$(cat "$T/log")"
+	assertEquals "$what: exit" 0 "$code"
+}
+
+# It is too much for now. usage: over rate seconds-to-wait [option ...]
+over() {
+	rate=$1 wait=$2
+	shift 2
+	message "$@"
+	why="Over ${rate%/*} recipients in ${rate#*/} s, try again in $wait s"
+	assertEquals "451 4.7.1 $why|.|" "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
+	assertEquals "limit: ses/msg refused who=${user:-${ip:--}} why=\"$why\"" "$(cat "$T/log")"
+	assertEquals "$why: exit" 111 "$code"
+	assertFalse "$why: handed on" "[ -e $T/out ]"
+}
+
+# Turn the clock of a user's file forward. usage: later seconds [file]
+later() {
+	awk -v ms="$1" '{ printf "%d %d %.0f\n", $1, $2, $3 - ms * 1000 }' "$T/counts/${2:-alice@example.net}" >"$T/later"
+	cat "$T/later" >"$T/counts/${2:-alice@example.net}"
+}
+
+# Their names.
+files() {
+	find "$T/counts" -type f | sed 's/.*\///' | LC_ALL=C sort | paste -sd,
+}
+
+test_so_many_recipients_pass_and_no_more() {
+	for n in 1 2 3; do
+		passes "$n" -r 3/100000
+	done
+	over 3/100000 33334 -r 3/100000
+	over 3/100000 33334 -r 3/100000
+	user=bob@example.net
+	passes 'another user' -r 3/100000
+}
+
+test_recipients_count_not_messages() {
+	recipients 4
+	passes 4 -r 10/100000
+	passes 8 -r 10/100000
+	recipients 3
+	over 10/100000 10001 -r 10/100000
+	recipients 2
+	passes 10 -r 10/100000
+	recipients 1
+	over 10/100000 10001 -r 10/100000
+}
+
+test_what_was_counted_fades() {
+	recipients 10
+	passes all -r 10/100000
+	later 30000
+	over 10/100000 70001 -r 10/100000
+	recipients 3
+	passes 'what faded' -r 10/100000
+	recipients 1
+	over 10/100000 10001 -r 10/100000
+	later 100000
+	recipients 10
+	passes 'all again' -r 10/100000
+}
+
+test_each_of_several_rates_is_kept() {
+	recipients 2
+	set -- -r 2/10000 -r 3/1000000
+	passes 2 "$@"
+	over 2/10000 10001 "$@"
+	later 10000
+	over 3/1000000 323334 "$@"
+	recipients 1
+	passes 3 "$@"
+	assertEquals '10000 1000 1000000 2970' "$(awk '{ printf "%s%d %d", s, $1, $2; s = " " }' "$T/counts/alice@example.net")"
+}
+
+test_a_message_over_the_rate_itself_can_never_be_sent() {
+	recipients 4
+	message -r 100/60 -r 3/3600
+	assertEquals '550 5.7.1 More recipients than the 3 in 3600 s that you may send to|.|' \
+		"$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
+	assertEquals 100 "$code"
+	recipients 3
+	passes 'and it did not count' -r 100/60 -r 3/3600
+	recipients 1
+	message -r 0/1
+	assertEquals nobody '550 5.7.1' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+}
+
+test_refused_recipients_and_copies_do_not_count() {
+	printf 'MAIL FROM:<a@example.net>\n550 5.7.1 No\nRCPT TO:<b@example.org>\nCOPY TO:<c@example.org>\n' >"$T/envelope"
+	rcpts=2
+	message -r 1/100000
+	assertEquals '250 2.0.0 taken' "$(cat "$T/verdict")"
+	assertEquals 'limit: ses/msg done who=alice@example.net rcpts=1' "$(cat "$T/log")"
+	recipients 1
+	over 1/100000 100001 -r 1/100000
+}
+
+test_a_peer_without_a_user_counts_by_its_address() {
+	user=
+	for ip in 192.0.2.1 ''; do
+		passes "${ip:-none}" -r 1/100000
+		over 1/100000 100001 -r 1/100000
+	done
+	user=192.0.2.1
+	passes 'a user of that name is another' -r 1/100000
+	assertEquals '192.0.2.1,=-,=192.0.2.1' "$(files)"
+}
+
+# One host has as many of them as it likes.
+test_an_ipv6_peer_counts_by_its_net() {
+	user=
+	for ip in 2001:db8::1 2001:db8:0:0:ffff::2 2001:DB8::3; do
+		message -r 1/100000
+		sed 's/ .*//' "$T/verdict" >>"$T/codes"
+		assertContains "$ip" "$(cat "$T/log")" ' who=2001:db8::/64 '
+	done
+	assertEquals '250|451|.|451|.' "$(tr -d '\r' <"$T/codes" | paste -sd '|')"
+	rm "$T/codes"
+	ip=2001:db8:0:1::1
+	message -r 1/100000
+	assertEquals 'the next net' '250 2.0.0 taken' "$(cat "$T/verdict")"
+}
+
+test_a_name_is_a_file_whatever_is_in_it() {
+	for user in ../up .hidden 'a/b c' жук '%2E' "$(printf 'x\ny')"; do
+		recipients 1
+		message -r 1/100000
+		assertEquals "$user" '250 2.0.0 taken' "$(cat "$T/verdict")"
+		message -r 1/100000
+		assertEquals "$user" '451 4.7.1' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	done
+	assertEquals '%252e,%2E.%2Fup,%2Ehidden,%D0%B6%D1%83%D0%BA,a%2Fb%20c,x%0Ay' "$(files)"
+	assertEquals 'nothing beside it' '' "$(find "$T" -maxdepth 1 -newer "$T/in" -name '*up*')"
+	user=Alice
+	passes Alice -r 1/100000
+	user=ALICE
+	over 1/100000 100001 -r 1/100000
+	rm "$T/counts"/*
+	for end in a b; do
+		user=$(printf 'ж%.0s' $(seq 100))$end
+		message -r 1/100000
+		assertEquals "a long name, $end" '250 2.0.0 taken' "$(cat "$T/verdict")"
+		message -r 1/100000
+		assertEquals "a long name, $end" '451 4.7.1' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	done
+	assertEquals 'cut, and two' '255 255' "$(find "$T/counts" -type f | sed 's/.*\///' | awk '{ printf "%s%d", s, length($0); s = " " }')"
+}
+
+# By another name or port, or when the table was another.
+test_what_counted_for_other_rates_counts_still() {
+	passes one -r 1/100000
+	passes another -r 1/3600
+	over 1/100000 100001 -r 1/100000
+	over 1/3600 3601 -r 1/3600
+	printf 'MAIL FROM:<a@example.net>\n550 5.7.1 No\n' >"$T/envelope"
+	message -r 9/5
+	recipients 1
+	over 1/100000 100001 -r 1/100000
+	later 3600
+	passes 'that one has faded' -r 1/3600
+	over 1/100000 96401 -r 1/100000
+}
+
+test_a_clock_that_was_ahead_locks_nobody_out() {
+	passes one -r 1/100000
+	later -1000000000
+	over 1/100000 100001 -r 1/100000
+	later 100000
+	passes 'as it said' -r 1/100000
+}
+
+test_removing_the_counts_forgets_them_also_for_who_waits() {
+	passes one -r 1/100000
+	flock "$T/counts/alice@example.net" sh -c 'rm "$1"; : >"$2"; sleep 0.5' sh "$T/counts/alice@example.net" "$T/held" &
+	until_true [ -e "$T/held" ]
+	passes anew -r 1/100000
+	wait $!
+	over 1/100000 100001 -r 1/100000
+	rm "$T/held"
+}
+
+test_the_table_has_other_rates() {
+	printf 'alice@example.net 2/100000, 5/1000000\nbob \n* 1/100000\n- 0/1\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	set -- -r 100/60 -t "$T/rates.cdb"
+	passes 1 "$@"
+	passes 2 "$@"
+	over 2/100000 50001 "$@"
+	user=bob
+	for n in 1 2 3; do
+		passes "no limit $n" "$@"
+	done
+	assertFalse 'and no file' "[ -e $T/counts/bob ]"
+	user=carol
+	passes star "$@"
+	over 1/100000 100001 "$@"
+	user='' ip=192.0.2.1
+	message "$@"
+	assertEquals peers '550 5.7.1' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	printf 'bob 1/100000\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	user=dave
+	passes 'without a record: -r' -r 1/100000 -t "$T/rates.cdb"
+	over 1/100000 100001 -r 1/100000 -t "$T/rates.cdb"
+	passes 'without -r: no limit' -t "$T/rates.cdb"
+}
+
+test_a_record_that_is_no_list_of_rates_is_451_and_told() {
+	for list in x 1 1/ /1 1/0 -1/5 1/2/3 '1/5 2/5' 1000001/5 1/31536001 1.5/5 "1/1$(seq 2 9 | sed 's/.*/ 1\/&/' | tr -d '\n')"; do
+		printf 'alice@example.net %s\n' "$list" | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+		message -t "$T/rates.cdb"
+		assertEquals "$list" '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+		assertContains "$list" "$(cat "$T/log")" "misuse reason=\"$T/rates.cdb: record of alice@example.net: "
+	done
+	for rate in x 1/0 1000001/5; do
+		message -r "$rate"
+		assertEquals "$rate" "limit: $rate: not recipients/seconds, or two for one time, or more than 8" "$(cat "$T/log")"
+		assertEquals "$rate" 111 "$code"
+	done
+}
+
+test_a_resident_looks_at_all_of_the_table_and_has_a_new_one_at_once() {
+	printf 'alice@example.net 1/100000\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	resident limit limit -P 1:1 -d "$T/counts" -t "$T/rates.cdb" "$T/next"
+	printf 'alice@example.net 0/1\n* 5\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	# shellcheck disable=SC2154
+	kill -HUP "$limit_pid"
+	until_true grep -q ' kept ' "$T/limit.log"
+	wrong="$T/rates.cdb: record of *: 5: not recipients/seconds, or two for one time, or more than 8"
+	assertContains "$(cat "$T/limit.log")" "failed reason=\"$wrong\""
+	limit -l "$T/second" -d "$T/counts" -t "$T/rates.cdb" true 2>"$T/log"
+	assertEquals 100 $?
+	assertEquals "limit: $wrong" "$(cat "$T/log")"
+	printf 'Alice@example.net 1/5\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	limit -l "$T/second" -d "$T/counts" -t "$T/rates.cdb" true 2>"$T/log"
+	assertEquals "limit: $T/rates.cdb: record of Alice@example.net: a key has no capitals" "$(cat "$T/log")"
+	printf 'alice@example.net 0/2\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=$user call "$T/limit" <"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	assertContains "$(cat "$T/verdict")" '550 5.7.1 More recipients than the 0 in 2 s'
+}
+
+test_on_sighup_a_directory_that_was_made_anew_is_the_one() {
+	resident limit limit -P 1:1 -d "$T/counts" -r 1/100000 "$T/next"
+	rmdir "$T/counts"
+	mkdir "$T/counts"
+	kill -HUP "$limit_pid"
+	until_true grep -q ' reloaded' "$T/limit.log"
+	MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=$user call "$T/limit" <"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	assertContains "$(cat "$T/verdict")" '250 2.0.0 taken'
+	assertEquals alice@example.net "$(files)"
+}
+
+test_a_directory_that_cannot_be_used_is_451() {
+	rmdir "$T/counts"
+	message -r 1/60
+	assertEquals '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	assertEquals "limit: $T/counts: No such file or directory" "$(cat "$T/log")"
+	mkdir "$T/counts"
+	ln -s "$T/elsewhere" "$T/counts/alice@example.net"
+	message -r 1/60
+	assertEquals 'a link is not followed' '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	assertFalse 'nor made' "[ -e $T/elsewhere ]"
+	rm "$T/counts/alice@example.net"
+	mkfifo "$T/counts/alice@example.net"
+	message -r 1/60
+	assertEquals 'a pipe is no file' '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+}
+
+test_a_file_with_nonsense_in_it_counts_nothing() {
+	for text in '' 'x' '100000 x y' '100000 99' '100000 -5 0' "$(head -c 5000 /dev/zero | tr '\0' 7)"; do
+		printf '%s\n' "$text" >"$T/counts/alice@example.net"
+		passes "${text%"${text#??????????}"}" -r 1/100000
+		over 1/100000 100001 -r 1/100000
+	done
+}
+
+# So many at once: of forty no more and no fewer than ten.
+test_messages_at_once_are_counted_each() {
+	for n in $(seq 40); do
+		MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=alice limit -d "$T/counts" -r 10/100000 sh -c 'echo 250 ok' \
+			<"$T/in" 3<"$T/envelope" >"$T/verdict.$n" 2>/dev/null &
+	done
+	wait
+	assertEquals 10 "$(cat "$T"/verdict.* | grep -c '^250')"
+	assertEquals 30 "$(cat "$T"/verdict.* | grep -c '^451 4.7.1')"
+	rm "$T"/verdict.*
+}
+
+test_misuse() {
+	for words in '' "-d $T/counts true" "-r 1/60 true" "-d $T/counts -r 1/60" "-x -d $T/counts -r 1/60 true"; do
+		# shellcheck disable=SC2086
+		MSA_MESSAGE=msg MSA_RCPTS=1 limit $words <"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+		assertEquals "$words" 111 $?
+		assertContains "$words" "$(cat "$T/log")" 'usage: limit -d directory'
+	done
+	limit -d "$T/counts" -r 1/60 true <"$T/in" >"$T/verdict" 2>"$T/log"
+	assertEquals 'not in a chain' 100 $?
+	assertEquals 'limit: true: MSA_MESSAGE is not set: not in a chain' "$(cat "$T/log")"
+}
+
+test_a_client_hears_it_exec_d_resident_and_in_one_process() {
+	printf '<\n> EHLO client\n<\n' >"$T/script"
+	for n in 1 2; do
+		printf '> MAIL FROM:<a@example.net>\n<\n> RCPT TO:<b@example.org>\n<\n> RCPT TO:<c@example.org>\n<\n> DATA\n<\n'
+		printf '>> Subject: x\\r\\n\\r\\n.\\r\\n\n<\n'
+	done >>"$T/script"
+	printf '> QUIT\n<<\n' >>"$T/script"
+	for how in apart resident inline; do
+		set -- limit -d "$T/counts" -r 3/100000
+		case $how in
+		apart) set -- submitd "$@" "$T/next" ;;
+		inline) set -- inline submitd "$@" "$T/next" ;;
+		resident)
+			resident limited "$@" "$T/next"
+			set -- submitd call "$T/limited"
+			;;
+		esac
+		SMTPAUTHUSER=$how talk "$@" <"$T/script" >"$T/heard" 2>"$T/log"
+		assertEquals "$how" '250 2.0.0 Ok|451 4.7.1 Over 3 recipients in 100000 s, try again in 33334 s' \
+			"$(grep -e ' message ' -e ^4 "$T/heard" | sed 's/, message .*//' | paste -sd '|')"
+	done
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"

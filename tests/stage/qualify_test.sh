@@ -1,0 +1,529 @@
+#!/bin/sh
+# qualify(8): the header is completed, checked and qualified, and nothing else changes.
+# ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+DATE='Date: Sat, 21 Nov 2026 22:30:00 +0000'
+ID='Message-ID: <1@example.org>'
+
+# A table with these keys. usage: table file key ...
+table() {
+	table_file=$1
+	shift
+	for key; do
+		printf '+%s,0:%s->\n' "$(printf %s "$key" | wc -c)" "$key"
+	done >"$T/table"
+	echo >>"$T/table"
+	cdb -c -t "$T/table.tmp" "$table_file" "$T/table"
+}
+
+oneTimeSetUp() {
+	table "$T/locals" bob alice '"b o"' o.neil
+	table "$T/labels" sales
+	printf 'MAIL FROM:<alice@example.net>\nRCPT TO:<bob@example.org>\n' >"$T/envelope"
+	cat >"$T/next" <<-'EOF'
+	#!/bin/sh
+	cat >"$T/out"
+	echo "250 2.0.0 ${1:-ok}"
+	EOF
+	chmod +x "$T/next"
+}
+
+setUp() {
+	rm -f "$T/out"
+}
+
+# Run qualify in a chain: the message is $T/in, CR LF; what the next program got, $T/out; the verdict, $T/verdict; the
+# log, $T/log; the exit code, $code. usage: chain [option ...]
+chain() {
+	rm -f "$T/out"
+	MSA_MESSAGE=1msg MSA_SESSION=1ses MSA_RCPTS=1 MSA_HOST=mail.example.org qualify "$@" "$T/next" \
+		<"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	code=$?
+}
+
+# The message $T/in from lines of text. usage: message line ...
+message() {
+	printf '%s\r\n' "$@" >"$T/in"
+}
+
+# The fields that are right anyway, then these, an empty line and a body.
+draft() {
+	message "$DATE" "$ID" 'From: alice@example.net' "$@" '' 'body'
+}
+
+# The chain refuses $T/in with this text, and nothing is handed on. usage: refused text option ...
+refused() {
+	refused_text=$1
+	shift
+	chain "$@"
+	printf '554 5.6.0 %s\r\n.\r\n' "$refused_text" >"$T/expected"
+	assert_same "$refused_text" "$T/expected" "$T/verdict"
+	assertEquals "$refused_text: exit" 100 "$code"
+	assertFalse "$refused_text: handed on" "[ -e $T/out ]"
+	assertEquals "$refused_text: log" "qualify: 1ses/1msg refused why=\"$refused_text\"" "$(cat "$T/log")"
+}
+
+# The address field To: with this value is refused, number is the address that is named. usage: bad value [number]
+bad() {
+	draft "To: $1"
+	refused "To: address ${2:-1} is not valid" -d example.net -u all
+}
+
+# The value of To: becomes this. usage: becomes value new-value option ...
+becomes() {
+	draft "To: $1"
+	cp "$T/in" "$T/before"
+	becomes_value=$2
+	becomes_from=$1
+	shift 2
+	chain "$@"
+	draft "To: $becomes_value"
+	if [ -e "$T/out" ]; then
+		assert_same "$becomes_from" "$T/in" "$T/out"
+	else
+		fail "$becomes_from: $(cat "$T/verdict")"
+	fi
+}
+
+qualified() {
+	becomes "$1" "$2" -d example.net -u "$T/locals" -D corp.example -t "$T/labels"
+}
+
+# Every message of tests/messages: only the lines that its .diff names are not the same.
+each_message() {
+	for eml in "$ROOT"/tests/messages/*.eml; do
+		name=$(basename "$eml" .eml)
+		"$1" "$eml"
+		diff -a "$T/in" "$T/out" | tr -d '\r' | sed -n '/^[<>]/p' |
+			sed 's/Date: [A-Z][a-z][a-z], [0-9].* [-+][0-9]*$/Date: DATE/' >"$T/changes"
+		assert_same "$name $1" "${eml%.eml}.diff" "$T/changes"
+		sed '1,/^.\{0,1\}$/d' "$T/in" >"$T/body.in"
+		sed '1,/^.\{0,1\}$/d' "$T/out" >"$T/body.out"
+		assertTrue "$name: body" "cmp -s $T/body.in $T/body.out"
+	done
+}
+
+in_chain() {
+	rm -f "$T/out"
+	sed 's/$/\r/' "$1" >"$T/in"
+	SMTPAUTHUSER=alice@example.net chain -d example.net -u "$T/locals" -D corp.example -t "$T/labels"
+	[ -e "$T/out" ] || cp "$T/verdict" "$T/out"
+}
+
+as_filter() {
+	cp "$1" "$T/in"
+	SMTPAUTHUSER=alice@example.net qualify -d example.net -u "$T/locals" -D corp.example -t "$T/labels" \
+		<"$T/in" >"$T/out" 2>"$T/log"
+	sed 's/Message-ID: <[0-9a-z]\{14\}/Message-ID: <1msg/' "$T/out" >"$T/out2"
+	mv "$T/out2" "$T/out"
+	assertEquals "$name: filter's log" '' "$(cat "$T/log")"
+}
+
+test_what_needs_no_change_stays_in_a_chain() {
+	rm -f "$T/out"
+	each_message in_chain
+}
+
+test_what_needs_no_change_stays_in_a_filter() {
+	each_message as_filter
+}
+
+test_date_and_message_id_are_added_at_the_end() {
+	message 'From: a@example.net' 'Subject: x' '' 'body'
+	before=$(date +%s)
+	chain -d example.net
+	after=$(date +%s)
+	when=$(sed -n 's/^Date: \(.*\)\r$/\1/p' "$T/out")
+	message 'From: a@example.net' 'Subject: x' "Date: $when" 'Message-ID: <1msg@example.net>' '' 'body'
+	assert_same 'order' "$T/in" "$T/out"
+	seconds=$(date -d "$when" +%s)
+	assertTrue "$when is now" "[ $seconds -ge $before ] && [ $seconds -le $after ]"
+	assertEquals '250 2.0.0 ok' "$(cat "$T/verdict")"
+	assertEquals log 'qualify: 1ses/1msg done added=Date,Message-ID ms=N' "$(sed 's/ms=[0-9]*$/ms=N/' "$T/log")"
+}
+
+test_message_id_without_domain_option_has_the_hosts_name() {
+	message 'From: a@example.net' "$DATE" ''
+	chain
+	printf 'From: a@example.net\r\n%s\r\nMessage-ID: <1msg@mail.example.org>\r\n\r\n' "$DATE" >"$T/expected"
+	assert_same 'MSA_HOST' "$T/expected" "$T/out"
+}
+
+test_a_complete_message_is_the_same_file() {
+	draft 'To: bob@example.org'
+	assertEquals 'same inode' "$(stat -c %i "$T/in")" "$(MSA_MESSAGE=1 qualify stat -L -c %i /dev/stdin \
+		<"$T/in" 3<"$T/envelope" 2>"$T/log")"
+}
+
+test_the_new_file_is_at_its_beginning_and_cannot_be_written() {
+	draft 'To: bob@example.org' 'Bcc: x@example.org'
+	MSA_MESSAGE=1 qualify sh -c 'head -c 4; echo more >>/dev/stdin || echo " sealed"' \
+		<"$T/in" 3<"$T/envelope" >"$T/got" 2>"$T/log"
+	assertEquals 'Date sealed' "$(cat "$T/got")"
+}
+
+test_a_pipe_or_a_missing_envelope_is_451() {
+	draft 'To: bob@example.org'
+	out=$(MSA_MESSAGE=1 sh -c 'cat "$T/in" | qualify "$T/next" 3<"$T/envelope"' 2>"$T/log")
+	assertEquals "$(printf '451 4.3.0 Local error, try again later\r\n.\r')" "$out"
+	out=$(MSA_MESSAGE=1 qualify "$T/next" <"$T/in" 2>"$T/log" 3<&-)
+	assertEquals "$(printf '451 4.3.0 Local error, try again later\r\n.\r')" "$out"
+	assertFalse 'handed on' "[ -e $T/out ]"
+}
+
+test_a_large_message_passes_through_a_file() {
+	draft 'To: bob'
+	head -c 3000000 /dev/zero | tr '\0' 'x' >>"$T/in"
+	mkdir "$T/tmp"
+	TMPDIR=$T/tmp chain -d example.net -u all
+	assertEquals 'size' "$(($(wc -c <"$T/in") + 12))" "$(wc -c <"$T/out")"
+	assertTrue 'body' "tail -c 3000006 $T/in >$T/a; tail -c 3000006 $T/out | cmp -s - $T/a"
+	assertEquals 'no file is left' '' "$(ls "$T/tmp")"
+}
+
+test_a_disk_that_is_full_is_4yz() {
+	draft 'To: bob'
+	head -c 3000000 /dev/zero >>"$T/in"
+	TMPDIR=$T/nowhere chain -d example.net -u all
+	assertEquals "$(printf '451 4.3.0 Local error, try again later\r\n.\r')" "$(cat "$T/verdict")"
+	assertEquals 111 "$code"
+	assertFalse 'handed on' "[ -e $T/out ]"
+}
+
+test_a_local_part_of_the_table_is_qualified() {
+	qualified 'bob' 'bob@example.net'
+	qualified 'Bob' 'Bob@example.net'
+	qualified '"bob"' '"bob"@example.net'
+	qualified 'Bob <bob>' 'Bob <bob@example.net>'
+	qualified 'bob (Bob), bob' 'bob@example.net (Bob), bob@example.net'
+	qualified '"b o"' '"b o"@example.net'
+	qualified 'o . neil (x)' 'o . neil@example.net (x)'
+	qualified '"o"."neil"' '"o"."neil"@example.net'
+	qualified 'PostMaster' 'PostMaster@example.net'
+	qualified 'g: bob, a@b.example;' 'g: bob@example.net, a@b.example;'
+}
+
+test_an_unknown_local_part_is_refused() {
+	for field in From Sender Reply-To To Cc Bcc Resent-From Resent-Sender Resent-To Resent-Cc Resent-Bcc Resent-Reply-To; do
+		draft "$field: mallory"
+		refused "$field: address 1 has no domain" -d example.net -u "$T/locals"
+	done
+	draft 'Cc: a@example.org, b@example.org, mallory'
+	refused 'Cc: address 3 has no domain' -d example.net -u "$T/locals"
+}
+
+test_without_a_table_no_local_part_is_known() {
+	draft 'To: bob'
+	refused 'To: address 1 has no domain' -d example.net
+	draft 'To: bob'
+	refused 'To: address 1 has no domain'
+	draft 'To: postmaster'
+	refused 'To: address 1 has no domain'
+	becomes 'postmaster' 'postmaster@example.net' -d example.net
+}
+
+test_all_qualifies_every_local_part_but_no_piece_of_an_encoded_word() {
+	becomes 'mallory, "m n"' 'mallory@example.net, "m n"@example.net' -d example.net -u all
+	draft 'To: =?UTF-8?Q?Doe,_John?= <john@example.org>'
+	refused 'To: address 1 has no domain' -d example.net -u all
+}
+
+test_a_single_label_of_the_table_gets_the_suffix() {
+	qualified 'a@sales' 'a@sales.corp.example'
+	qualified 'a @ SALES (x), <b@sales>' 'a @ SALES.corp.example (x), <b@sales.corp.example>'
+	becomes 'a@sales' 'a@sales.corp.example' -D .corp.example -t "$T/labels"
+}
+
+test_a_domain_that_cannot_be_completed_is_refused() {
+	for address in a@market a@squeaky.sales a@squeaky.Sales 'a@squeaky . (x) sales'; do
+		draft "To: $address"
+		refused 'To: address 1 has no fully qualified domain' -D corp.example -t "$T/labels"
+	done
+	draft 'To: a@sales'
+	refused 'To: address 1 has no fully qualified domain' -d example.net -u all
+	qualified 'a@sales.example.org, a@[192.0.2.1], a@[IPv6:2001:db8::1], a@x.example.org' \
+		'a@sales.example.org, a@[192.0.2.1], a@[IPv6:2001:db8::1], a@x.example.org'
+}
+
+test_an_illegal_address_is_refused() {
+	bad 'a b@example.org'
+	bad '<>'
+	bad 'a@@example.org'
+	bad 'a@b@example.org'
+	bad '@example.org'
+	bad 'a@'
+	bad 'a@.example.org'
+	bad 'a@example.org.'
+	bad 'a@example..org'
+	bad '.a@example.org'
+	bad 'a.@example.org'
+	bad 'a..b@example.org'
+	bad 'a@example.org b@example.org'
+	bad 'a@example.org; b@example.org'
+	bad 'a@example.org, <b@example.org' 2
+	bad 'a@example.org, b@example.org>' 2
+	bad '<a@example.org> x'
+	bad '<@a,@b c@d.example>'
+	bad '<@a:b>'
+	bad '<,a@b.example>'
+	bad '"a'
+	bad '"a\"@example.org'
+	bad 'a (b'
+	bad 'a (b\)'
+	bad 'a@[1.2'
+	bad 'a@[1[2]'
+	bad 'a\b@example.org'
+	bad 'group: a@example.org' 2
+	bad 'group: inner: a@example.org;;'
+	bad 'group:; more@example.org'
+	bad ': a@example.org;'
+	bad 'a@exa	mple.org'
+	bad "$(printf 'a\200@example.org')"
+	bad "$(printf 'a@\300\257.example.org')"
+	bad "$(printf 'a\001b@example.org')"
+}
+
+test_every_address_field_is_checked() {
+	for field in From Sender Reply-To To Cc Bcc Resent-From Resent-Sender Resent-To Resent-Cc Resent-Bcc \
+		Resent-Reply-To; do
+		draft "$(echo "$field" | tr '[:upper:]' '[:lower:]'): <>"
+		refused "$field: address 1 is not valid"
+	done
+}
+
+test_a_field_of_commas_or_comments_has_no_address() {
+	draft 'To: , ,'
+	refused 'To: there is no address'
+	draft 'To: (nobody)'
+	refused 'To: there is no address'
+}
+
+test_sender_has_one_address() {
+	draft 'Sender: a@example.org, b@example.org'
+	refused 'Sender: there is more than one address'
+	draft 'Sender: <a@example.org>,'
+	chain
+	assertEquals 'handed on' "$(cat "$T/in")" "$(cat "$T/out")"
+}
+
+test_nothing_of_the_client_stands_in_a_refusal() {
+	draft "$(printf 'To: \033[2J 554 <x@y\200')"
+	refused 'To: address 1 is not valid'
+}
+
+test_a_line_that_is_no_field_is_refused() {
+	message 'From a@example.net Sat Nov 21 22:30:00 2026' 'From: a@example.net' '' 'body'
+	refused 'Line 1 is no header field'
+	message 'Hello, this is a body' '' 'more'
+	refused 'Line 1 is no header field'
+	message ' From: a@example.net' ''
+	refused 'Line 1 is no header field'
+	message 'From: a@example.net' 'Subject: x' ' folded' 'and then text' '' 'body'
+	refused 'Line 4 is no header field'
+	message 'From: a@example.net' ': x' ''
+	refused 'Line 2 is no header field'
+	message 'From: a@example.net' 'a b: x' ''
+	refused 'Line 2 is no header field'
+	message 'From: a@example.net' "$(printf 'X-\351: x')" ''
+	refused 'Line 2 is no header field'
+}
+
+test_from_is_added_only_from_a_mailbox() {
+	message "$DATE" "$ID" 'To: bob@example.org' '' 'body'
+	refused 'From: field is missing'
+	for user in alice alice@localhost '' 'a b@example.net' "$(printf 'j\303\266rg@example.net')"; do
+		SMTPAUTHUSER=$user chain
+		assertEquals "$user" "$(printf '554 5.6.0 From: field is missing\r\n.\r')" "$(cat "$T/verdict")"
+	done
+	SMTPAUTHUSER='"a b"@Example.NET' chain
+	message "$DATE" "$ID" 'To: bob@example.org' 'From: <"a b"@example.net>' '' 'body'
+	assert_same 'a mailbox' "$T/in" "$T/out"
+	assertContains "$(cat "$T/log")" 'done user="\x22a b\x22@Example.NET" added=From ms='
+}
+
+test_an_empty_message_is_completed_if_it_is_known_whose_it_is() {
+	: >"$T/in"
+	refused 'From: field is missing'
+	SMTPAUTHUSER=alice@example.net chain -d example.net
+	assertEquals 'From: <alice@example.net>' "$(sed -n '1s/\r$//p' "$T/out")"
+	assertEquals 'Message-ID: <1msg@example.net>' "$(sed -n '3s/\r$//p' "$T/out")"
+	assertEquals 3 "$(wc -l <"$T/out")"
+	printf '\r\nbody' >"$T/in"
+	SMTPAUTHUSER=alice@example.net chain -d example.net
+	assertEquals "$(printf '\r\nbody')" "$(sed -n '4,$p' "$T/out")"
+}
+
+test_a_last_line_without_line_end_gets_one_only_if_something_follows() {
+	printf '%s\r\n%s\r\nFrom: a@example.net' "$DATE" "$ID" >"$T/in"
+	chain
+	assertTrue 'untouched' "cmp -s $T/in $T/out"
+	printf 'From: a@example.net\r\n%s' "$DATE" >"$T/in"
+	chain
+	printf 'From: a@example.net\r\n%s\r\nMessage-ID: <1msg@mail.example.org>\r\n' "$DATE" >"$T/expected"
+	assert_same 'a line end' "$T/expected" "$T/out"
+	printf 'From: a@example.net\r\n%s\r\nBcc: x@example.org' "$DATE" >"$T/in"
+	chain
+	assert_same 'Bcc last' "$T/expected" "$T/out"
+}
+
+test_bare_cr_and_bare_lf_in_the_header_are_refused_in_a_chain() {
+	rm -f "$T/out"
+	printf 'From: a@example.net\nBcc: x@example.org\r\n\r\nbody' >"$T/in"
+	refused 'Bare CR or bare LF in the header'
+	printf 'From: a@example.net\r\nSubject: a\rb\r\n\r\nbody' >"$T/in"
+	refused 'Bare CR or bare LF in the header'
+	printf 'From: a@example.net\r\n\nbody' >"$T/in"
+	refused 'Bare CR or bare LF in the header'
+	printf '%s\r\n%s\r\nFrom: a@example.net\r\n\r\nany\nthing\rgoes' "$DATE" "$ID" >"$T/in"
+	chain
+	assertTrue 'not in the body' "cmp -s $T/in $T/out"
+}
+
+test_a_header_over_one_mebibyte_is_refused() {
+	{
+		printf '%s\r\n%s\r\nFrom: a@example.net\r\nX: ' "$DATE" "$ID"
+		head -c 1048450 /dev/zero | tr '\0' x
+	} >"$T/long"
+	{
+		cat "$T/long"
+		head -c $((1048576 - 2 - $(wc -c <"$T/long"))) /dev/zero | tr '\0' x
+		printf '\r\n\r\nbody'
+	} >"$T/in"
+	chain
+	assertTrue 'the longest' "cmp -s $T/in $T/out"
+	rm "$T/out"
+	sed 's/^X: /X: x/' "$T/in" >"$T/long"
+	mv "$T/long" "$T/in"
+	refused 'Header is too long'
+}
+
+test_hostile_headers_take_no_time() {
+	start=$(date +%s)
+	for piece in '(' 'a,' '<@a' 'a ' '"a\\\"' '.b' 'g:;,' 'a@b.c,' '(\(' '=?'; do
+		printf 'From: a@example.net\r\nTo: x@y' >"$T/in"
+		yes "$piece" | tr -d '\n' | head -c 1040000 >>"$T/in"
+		printf '\r\n\r\n' >>"$T/in"
+		chain -d example.net -u all
+		assertTrue "$piece: exit $code" "[ $code -eq 0 ] || [ $code -eq 100 ]"
+	done
+	assertTrue 'no minutes' "[ $(($(date +%s) - start)) -lt 30 ]"
+}
+
+test_a_filter_keeps_line_ends_and_takes_pipes() {
+	printf 'From: a@example.net\r\nTo: bob\r\nDate: x\r\n\r\nbody\n' |
+		qualify -d example.net -u all >"$T/got"
+	assertEquals 0 $?
+	sed -i 's/<[0-9a-z]\{14\}@/<ID@/' "$T/got"
+	printf 'From: a@example.net\r\nTo: bob@example.net\r\nDate: x\r\nMessage-ID: <ID@example.net>\r\n\r\nbody\n' >"$T/expected"
+	assert_same 'CRLF' "$T/expected" "$T/got"
+	printf 'From: a@example.net\nTo: bob\nDate: x\nMessage-ID: y\n\nbody\r\n' | qualify -d example.net -u all >"$T/got"
+	printf 'From: a@example.net\nTo: bob@example.net\nDate: x\nMessage-ID: y\n\nbody\r\n' >"$T/expected"
+	assert_same 'LF' "$T/expected" "$T/got"
+}
+
+test_a_filter_begins_where_its_input_stands() {
+	printf 'mail\nFrom: a@example.net\nDate: x\nMessage-ID: y\nBcc: z\n\nbody\n' >"$T/draft"
+	# shellcheck disable=SC2034
+	{ read -r first; qualify -d example.net -u all >"$T/got"; } <"$T/draft"
+	printf 'From: a@example.net\nDate: x\nMessage-ID: y\n\nbody\n' >"$T/expected"
+	assert_same 'offset' "$T/expected" "$T/got"
+}
+
+test_a_filter_says_what_is_wrong_and_exits_100() {
+	out=$(printf 'From: a@example.net\nTo: <>\n\n' | qualify 2>&1)
+	assertEquals 100 $?
+	assertEquals 'qualify: To: address 1 is not valid' "$out"
+}
+
+test_a_filter_that_cannot_write_exits_111() {
+	printf 'From: a@example.net\n\n' | qualify >/dev/full 2>"$T/log"
+	assertEquals 111 $?
+	assertEquals 'qualify: write: No space left on device' "$(cat "$T/log")"
+}
+
+# usage: misused option ...: 100 as a filter; in a chain 451 and 111
+misused() {
+	qualify "$@" <"$T/in" >"$T/got" 2>"$T/log"
+	assertEquals "$*" 100 $?
+	assertEquals "$*" '' "$(cat "$T/got")"
+	chain "$@"
+	assertEquals "$*: in a chain" 111 "$code"
+	assertEquals "$*: in a chain" "$(printf '451 4.3.0 Local error, try again later\r\n.\r')" "$(cat "$T/verdict")"
+}
+
+test_misuse_never_refuses_mail() {
+	draft 'To: bob@example.org'
+	misused -x
+	assertEquals "$(sed -n 's/^usage: //p' "$T/log")" \
+		"$(mandoc -T ascii "$ROOT/cmd/qualify/qualify.8" | col -bx | tr -s '\n ' ' ' | sed 's/.*SYNOPSIS \(.*\) DESCRIPTION.*/\1/')"
+	misused -d
+	misused -d localhost
+	misused -d 'a b.c'
+	misused -D corp.example
+	misused -t "$T/labels"
+	misused -D corp -t "$T/labels"
+	misused -u all
+}
+
+test_a_table_that_cannot_be_used_is_451() {
+	draft 'To: bob@example.org'
+	echo no cdb >"$T/junk"
+	for file in "$T/nothing" "$T/junk"; do
+		chain -d example.net -u "$file"
+		assertEquals "$file" 111 "$code"
+		assertEquals "$(printf '451 4.3.0 Local error, try again later\r\n.\r')" "$(cat "$T/verdict")"
+		qualify -d example.net -u "$file" <"$T/in" >"$T/got" 2>"$T/log"
+		assertEquals "$file" 100 $?
+		assertContains "$(cat "$T/log")" "qualify: $file: "
+	done
+}
+
+test_a_chain_without_a_next_program_is_451() {
+	draft 'To: bob@example.org'
+	out=$(MSA_MESSAGE=1msg qualify <"$T/in" 3<"$T/envelope" 2>"$T/log")
+	assertEquals 111 $?
+	assertEquals "$(printf '451 4.3.0 Local error, try again later\r\n.\r')" "$out"
+}
+
+test_a_next_program_outside_of_a_chain_is_misuse() {
+	draft 'To: bob@example.org'
+	qualify cat <"$T/in" >"$T/got" 2>"$T/log"
+	assertEquals 100 $?
+	assertEquals '' "$(cat "$T/got")"
+}
+
+test_the_next_programs_options_are_its_own() {
+	draft 'To: bob@example.org'
+	out=$(MSA_MESSAGE=1msg qualify printf '%s|' -d -x <"$T/in" 3<"$T/envelope" 2>"$T/log")
+	assertEquals '-d|-x|' "$out"
+}
+
+test_privileges_go_once_the_tables_are_open() {
+	draft 'To: bob'
+	chmod 755 "$T"
+	if [ "$(id -u)" -eq 0 ]; then
+		cp "$T/locals" "$T/secret"
+		chmod 400 "$T/secret"
+		out=$(MSA_MESSAGE=1msg qualify -d example.net -u "$T/secret" -U nobody:nogroup id -un \
+			<"$T/in" 3<"$T/envelope" 2>"$T/log")
+		assertEquals 'nobody' "$out"
+	else
+		skip 'privileges can only be dropped by root'
+	fi
+	chain -U nobody-of-that-name
+	assertEquals 111 "$code"
+	assertEquals "$(printf '451 4.3.0 Local error, try again later\r\n.\r')" "$(cat "$T/verdict")"
+}
+
+test_nothing_is_left_open_for_the_next_program() {
+	draft 'To: bob' 'Bcc: bob'
+	MSA_MESSAGE=1 qualify -d example.net -u "$T/locals" -D corp.example -t "$T/labels" \
+		python3 -c 'import os; print(sorted(int(f) for f in os.listdir("/proc/self/fd"))[:4], len(os.listdir("/proc/self/fd")))' \
+		<"$T/in" 3<"$T/envelope" >"$T/got" 2>"$T/log"
+	assertEquals '[0, 1, 2, 3] 5' "$(cat "$T/got")"
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"

@@ -1,0 +1,368 @@
+#!/bin/sh
+# rights(8): who may send as whom, by the envelope and by From and Sender. ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/resident.sh
+. "$ROOT/tests/lib/resident.sh"
+
+# The table $T/senders.cdb from lines "user list". usage: senders line ...
+senders() {
+	printf '%s\n' "$@" | cdb -c -m -t "$T/senders.tmp" "$T/senders.cdb"
+}
+
+oneTimeSetUp() {
+	printf '#!/bin/sh\ncat >"%s/out"\necho 250 2.0.0 taken\n' "$T" >"$T/next"
+	chmod +x "$T/next"
+	printf 'From: alice@example.net\r\nSubject: x\r\n\r\nFrom: not@me.example\r\n' >"$T/good"
+}
+
+setUp() {
+	senders 'sales@example.net box@example.net'
+	mail=alice@example.net user=alice@example.net
+}
+
+tearDown() {
+	stop_all
+	rm -f "$T"/*.log
+}
+
+# Run it in a chain on the message $T/in by $user, MAIL FROM:<$mail>. usage: chain [program ...]
+chain() {
+	[ $# -gt 0 ] || set -- rights -s "$T/senders.cdb" "$T/next"
+	printf 'MAIL FROM:<%s>\nRCPT TO:<bob@example.org>\n' "$mail" >"$T/envelope"
+	rm -f "$T/out"
+	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=1 SMTPAUTHUSER=$user "$@" \
+		<"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	code=$?
+}
+
+# A message with these fields. usage: message field ...
+message() {
+	{
+		printf '%s\r\n' "$@"
+		printf 'Subject: x\r\n\r\nFrom: not@me.example\r\n'
+	} >"$T/in"
+}
+
+# It is handed on, every octet of it. usage: passes what
+passes() {
+	chain
+	assertEquals "$1" '250 2.0.0 taken' "$(cat "$T/verdict")"
+	assertTrue "$1: the message" "cmp $T/in $T/out"
+	assertEquals "$1: log" "rights: ses/msg done${user:+ user=$user}" "$(cat "$T/log")"
+	assertEquals "$1: exit" 0 "$code"
+}
+
+# It is refused with this reply. usage: refused reply
+refused() {
+	chain
+	assertEquals "$1|.|" "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
+	assertFalse "$1: handed on" "[ -e $T/out ]"
+	assertEquals "$1: log" "rights: ses/msg refused${user:+ user=$user} why=\"$(printf %s "${1#* * }" | sed 's/"/\\x22/g')\"" "$(cat "$T/log")"
+	assertEquals "$1: exit" 100 "$code"
+}
+
+# He may not send as this one. usage: not_his field address
+not_his() {
+	refused "550 5.7.1 $1: <$2> is not yours to send as"
+}
+
+# $user may send as this one, by the envelope and by the header. usage: may address ...
+may() {
+	for mail; do
+		message "From: $mail"
+		passes "$user: $mail"
+	done
+}
+
+# He may not, by neither. usage: may_not address ...
+may_not() {
+	for address; do
+		mail=$address
+		message "From: $address"
+		not_his 'MAIL FROM' "$address"
+		mail=
+		not_his From "$address"
+	done
+}
+
+test_a_user_is_himself_and_nobody_else() {
+	may alice@example.net alice+shop@example.net ALICE@example.net
+	may_not bob@example.net alice@example.org alice2@example.net alice@mail.example.net box@example.net
+	mail=
+	message 'From: Alice@EXAMPLE.net'
+	passes 'domains have no case'
+}
+
+test_an_entry_adds_to_that() {
+	senders 'alice@example.net sales@example.net, @shop.example	@.example.com'
+	may alice@example.net sales@example.net sales+x@example.net anyone@shop.example a@b.example.com a@c.b.example.com
+	may_not bob@example.net a@b.shop.example a@example.com a@badexample.com a@xshop.example
+}
+
+test_a_user_whose_name_is_no_address_has_what_the_table_says() {
+	senders 'alice box@example.net'
+	user=alice
+	may box@example.net
+	may_not alice@example.net
+	user=ALICE
+	may box@example.net
+	user=bob
+	may_not box@example.net bob@example.net
+}
+
+test_any_address_of_its_own_word() {
+	senders 'alice@example.net *'
+	may bob@example.net x@y.example
+	user=bob@example.net
+	may_not x@y.example
+}
+
+test_those_without_an_entry_have_that_of_the_star() {
+	senders 'bob bob@example.net' '* @example.net'
+	for user in carol dave@example.org; do
+		may box@example.net
+		may_not x@example.com
+	done
+	user=bob
+	may_not box@example.net
+}
+
+test_a_peer_without_a_user_has_that_of_the_minus() {
+	user=
+	may_not scanner@example.net
+	senders '- scanner@example.net' '* *'
+	may scanner@example.net
+	may_not bob@example.net
+}
+
+# Such names cannot be had to get at an entry that is not for a user.
+test_a_user_called_star_or_minus_has_no_key_of_his_own() {
+	senders '- *'
+	for user in - '*'; do
+		may_not x@example.net
+	done
+}
+
+test_who_is_stopped_sends_nothing() {
+	for list in '!' '! ' ' !,' "!$(printf '\r')" '! *' '* !' 'sales@example.net, !'; do
+		senders "alice@example.net $list"
+		for mail in alice@example.net ''; do
+			message 'From: alice@example.net'
+			refused '550 5.7.1 You may not send'
+			message 'To: bob@example.net'
+			refused '550 5.7.1 You may not send'
+		done
+	done
+}
+
+test_the_null_reverse_path_is_everybodys() {
+	mail=
+	message 'From: alice@example.net'
+	passes 'a receipt'
+	message 'From: bob@example.net'
+	not_his From bob@example.net
+}
+
+test_every_address_of_from_and_sender_is_looked_at() {
+	message 'From: Alice <alice@example.net>, "x" <alice+y@example.net>' 'Sender: alice@example.net'
+	passes 'all his'
+	for field in 'From: "alice@example.net" <bob@example.net>' 'From: alice@example.net, bob@example.net' \
+		'FROM : bob@example.net' 'From: alice@example.net (x), (y) bob (z) @example.net' \
+		'From: Us: alice@example.net, bob@example.net;' 'From: <@alice.example,@example.net:bob@example.net>' \
+		'From: "bob"@example.net' 'From: =?utf-8?q?alice=40example.net?= <bob@example.net>'; do
+		message "$field"
+		not_his From bob@example.net
+	done
+	message 'From: alice@example.net,' '  bob' ' @example.net'
+	not_his From bob@example.net
+	message 'From: alice@example.net' 'From: bob@example.net'
+	not_his From bob@example.net
+	message 'From: alice@example.net' 'Sender: bob@example.net'
+	not_his Sender bob@example.net
+}
+
+test_what_claims_nothing_passes() {
+	message 'To: bob@example.org'
+	passes 'no From'
+	message 'From: '
+	passes 'an empty From'
+	message 'From: alice@example.net' 'Reply-To: bob@example.net' 'Resent-From: bob@example.net'
+	passes 'other fields'
+}
+
+# Readers show the group's name, the comment, what the word decodes to.
+test_what_readers_do_not_read_alike_is_refused() {
+	for field in 'From: "bob@example.net":;' 'From: Nobody:;' 'From: (bob@example.net)' 'From: =?utf-8?q?bob=40example.net?=:;'; do
+		message "$field"
+		refused '554 5.6.0 From: there is no address'
+	done
+	for from in 'alice+x. =?utf-8?q?=3Cbob=40example.net=3E?=@example.net' '=?utf-8?q?alice=40example.net=00?=@example.net'; do
+		message "From: $from"
+		refused '554 5.6.0 From: an address has an encoded word in it'
+	done
+	message "From: alice@example.net$(printf ', alice@example.net%.0s' $(seq 99))"
+	passes '100 addresses'
+	message "Sender: alice@example.net$(printf ', alice@example.net%.0s' $(seq 100))"
+	refused '554 5.6.0 Sender: there are too many addresses'
+}
+
+test_a_domain_is_not_what_stands_in_quotes_before_it() {
+	senders 'alice@example.net @example.net'
+	may bob@example.net
+	may_not '"bob@example.org x"@example.net'
+	senders 'alice@example.net *'
+	may '"bob@example.org x"@example.net'
+}
+
+test_a_user_too_long_for_a_key_is_not_one_without_an_entry() {
+	senders '* *'
+	user=$(printf 'x%.0s' $(seq 513))
+	message 'From: alice@example.net'
+	chain
+	assertEquals '451 4.3.0' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
+	assertContains "$(cat "$T/log")" 'File name too long'
+}
+
+test_what_is_not_understood_is_refused() {
+	for field in 'From: alice' 'From: alice@example.net, <' 'From: alice@example.net bob@example.net' 'From: "@example.net'; do
+		message "$field"
+		refused '554 5.6.0 From: an address is not valid, or has no domain'
+	done
+	message 'From alice@example.net' 'From: bob@example.net'
+	refused '554 5.6.0 Line 1 is no header field'
+	message 'To: x@example.net' 'From:alice@example.net' 'Hidden'
+	refused '554 5.6.0 Line 3 is no header field'
+	printf 'Subject: x\nFrom: bob@example.net\r\n\r\n' >"$T/in"
+	refused '554 5.6.0 Bare CR or bare LF in the header'
+	{ head -c 1100000 /dev/zero | tr '\0' x | fold -w 900 | sed 's/^/X-Y: /; s/$/\r/'; cat "$T/good"; } >"$T/in"
+	refused '554 5.6.0 Header is too long'
+}
+
+test_an_address_beyond_ascii_is_compared_but_not_said() {
+	senders 'alice@example.net жук@example.net'
+	may жук@example.net
+	mail=
+	message 'From: жаба@example.net'
+	refused '550 5.7.1 From: this address is not yours to send as'
+}
+
+test_what_is_no_item_is_451_and_told_where_it_stands() {
+	for item in bob alice@ @ @. '**' '!!' @bad_domain; do
+		senders "alice@example.net sales@example.net $item"
+		mail=bob@example.net
+		message 'From: sales@example.net'
+		chain
+		assertEquals "$item" '451 4.3.0 Local error, try again later|.|' "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
+		assertContains "$item" "$(cat "$T/log")" \
+			"misuse reason=\"$T/senders.cdb: record of alice@example.net: $item: not an address, @domain, @.domain, * or !\""
+		assertEquals "$item: exit" 111 "$code"
+	done
+}
+
+test_a_table_that_cannot_be_used_refuses_nothing_for_good() {
+	message 'From: alice@example.net'
+	for table in none broken; do
+		printf 'too short for one' >"$T/broken"
+		chain rights -s "$T/$table" "$T/next"
+		assertEquals "$table" '451 4.3.0' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
+		assertContains "$table" "No such file or directory not a cdb file" "$(sed "s|rights: $T/$table: ||" "$T/log")"
+		assertEquals "$table: exit" 111 "$code"
+		assertFalse "$table: handed on" "[ -e $T/out ]"
+	done
+}
+
+test_an_envelope_that_is_none_is_451() {
+	cp "$T/good" "$T/in"
+	printf 'MAIL\n' >"$T/bad"
+	MSA_MESSAGE=msg MSA_RCPTS=1 rights -s "$T/senders.cdb" "$T/next" <"$T/in" 3<"$T/bad" >"$T/verdict" 2>"$T/log"
+	assertEquals 111 $?
+	assertEquals '451 4.3.0' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
+}
+
+test_misuse() {
+	cp "$T/good" "$T/in"
+	for words in '' "-s $T/senders.cdb" 'true' "-x -s $T/senders.cdb true"; do
+		# shellcheck disable=SC2086
+		MSA_MESSAGE=msg MSA_RCPTS=1 rights $words <"$T/in" 3<"$T/good" >"$T/verdict" 2>"$T/log"
+		assertEquals "$words" 111 $?
+		assertContains "$words" "$(cat "$T/log")" 'usage: rights -s senders'
+		assertEquals "$words" '451 4.3.0' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
+	done
+	rights -s "$T/senders.cdb" true <"$T/in" >"$T/verdict" 2>"$T/log"
+	assertEquals 'not in a chain' 100 $?
+	assertEquals 'rights: true: MSA_MESSAGE is not set: not in a chain' "$(cat "$T/log")"
+}
+
+test_a_new_table_counts_from_the_next_message_on() {
+	resident rights rights -P 1:1 -s "$T/senders.cdb" "$T/next"
+	user=sales@example.net mail=new@example.net
+	message 'From: sales@example.net'
+	chain call "$T/rights"
+	assertEquals 'not yet' '550 5.7.1' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
+	senders 'sales@example.net new@example.net'
+	chain call "$T/rights"
+	assertEquals now '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
+	printf x >"$T/senders.tmp" && mv "$T/senders.tmp" "$T/senders.cdb"
+	for again in 1 2; do
+		chain call "$T/rights"
+		assertEquals "kept $again" '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
+	done
+	assertEquals 'and that is said once' "rights: ses/msg failed reason=\"$T/senders.cdb: not a cdb file\"" \
+		"$(grep ' failed ' "$T/rights.log")"
+}
+
+# And where it may not be read any more, on SIGHUP.
+test_a_resident_looks_at_all_of_the_table() {
+	resident rights rights -P 1:1 -s "$T/senders.cdb" "$T/next"
+	user=sales@example.net mail=box@example.net
+	message 'From: sales@example.net'
+	senders 'Other box@example.net'
+	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
+	assertEquals "rights: $T/senders.cdb: record of Other: a key has no capitals" "$(cat "$T/log")"
+	senders 'other box@' 'sales@example.net box@example.net'
+	# shellcheck disable=SC2154
+	kill -HUP "$rights_pid"
+	until_true grep -q ' kept ' "$T/rights.log"
+	wrong="$T/senders.cdb: record of other: box@: not an address, @domain, @.domain, * or !"
+	assertContains "$(cat "$T/rights.log")" "rights: - failed reason=\"$wrong\""
+	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
+	assertEquals 100 $?
+	assertEquals "rights: $wrong" "$(cat "$T/log")"
+	senders 'sales@example.net box@example.net' '- !'
+	kill -HUP "$rights_pid"
+	until_true grep -q ' reloaded' "$T/rights.log"
+	chain call "$T/rights"
+	assertEquals '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
+}
+
+# Apart and in one process, behind qualify, whose From it then is.
+test_a_client_hears_it() {
+	{
+		printf '<\n> EHLO client\n<\n> MAIL FROM:<box@example.net>\n<\n> RCPT TO:<bob@example.org>\n<\n> DATA\n<\n'
+		printf '>> To: bob@example.org\\r\\n\\r\\n.\\r\\n\n<\n> MAIL FROM:<sales@example.net>\n<\n> RCPT TO:<bob@example.org>\n<\n'
+		printf '> DATA\n<\n>> From: eve@example.net\\r\\n\\r\\n.\\r\\n\n<\n> QUIT\n<<\n'
+	} >"$T/script"
+	for inline in '' inline; do
+		rm -f "$T/out"
+		# shellcheck disable=SC2086
+		SMTPAUTHUSER=sales@example.net talk $inline submitd qualify -d example.net rights -s "$T/senders.cdb" "$T/next" \
+			<"$T/script" >"$T/heard" 2>"$T/log"
+		assertEquals "${inline:-apart}" '250 2.0.0 Ok, message|550 5.7.1 From: <eve@example.net> is not yours to send as' \
+			"$(grep -e ' message ' -e ^5 "$T/heard" | sed 's/ message .*/ message/' | paste -sd '|')"
+		assertContains "${inline:-apart}" "$(cat "$T/out")" 'From: <sales@example.net>'
+	done
+}
+
+test_as_part_of_the_check_it_refuses_at_rcpt() {
+	{
+		printf '<\n> EHLO client\n<\n> MAIL FROM:<box@example.net>\n<\n> RCPT TO:<bob@example.org>\n<\n> RSET\n<\n'
+		printf '> MAIL FROM:<eve@example.net>\n<\n> RCPT TO:<bob@example.org>\n<\n> QUIT\n<<\n'
+	} >"$T/script"
+	SMTPAUTHUSER=sales@example.net talk submitd -r "rights -s $T/senders.cdb $T/next" "$T/next" <"$T/script" >"$T/heard" 2>"$T/log"
+	assertEquals '250 2.1.5 Recipient ok|550 5.7.1 MAIL FROM: <eve@example.net> is not yours to send as' \
+		"$(grep -e 2.1.5 -e ^5 "$T/heard" | paste -sd '|')"
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"

@@ -1,0 +1,317 @@
+#!/bin/sh
+# route: who goes where, side by side, and whose reply is whose.
+# ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/inject.sh
+. "$ROOT/tests/lib/inject.sh"
+
+# A chain keeps what it got as $T/got.NAME.env, .msg and .facts, and answers each recipient with what $T/answer.NAME
+# has in a line, or 250 and its name.
+oneTimeSetUp() {
+	mkdir "$T/routes"
+	cat >"$T/routes/default" <<-'P'
+		#!/bin/sh
+		name=$(basename "$0")
+		cat <&3 >"$T/got.$name.env"
+		cat >"$T/got.$name.msg" # without rewind: nobody else moves the offset
+		env | grep '^MSA' | grep -v '^MSA_BIN=' | sort >"$T/got.$name.facts"
+		[ ! -e "$T/wait.$name" ] || while [ ! -e "$T/go" ]; do sleep 0.02; done
+		[ ! -e "$T/answer.$name" ] || { cat "$T/answer.$name"; exit; }
+		i=0
+		while [ "$i" -lt "$MSA_RCPTS" ]; do
+			i=$((i + 1))
+			echo "250 2.0.0 $name $i"
+		done
+	P
+	chmod 755 "$T/routes/default"
+	for name in east west; do
+		cp "$T/routes/default" "$T/routes/$name"
+	done
+}
+
+setUp() {
+	rm -f "$T"/got.* "$T"/answer.* "$T"/wait.* "$T/go"
+	message 'Subject: test\r\n\r\nHello\r\n'
+	table east.example=east west.example=west bob@east.example=west boss@west.example= 'bad.example=../x'
+	envelope '<alice@example.net> SMTPUTF8' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@west.example> NOTIFY=NEVER' \
+		'RCPT TO:<c@other.example>' 'RCPT TO:<Bob@east.example>' 'RCPT TO:<d@east.example>' 'RCPT TO:<boss@west.example>'
+}
+
+# $T/routes.cdb. usage: table key=value ...
+table() {
+	for row; do
+		key=${row%%=*} value=${row#*=}
+		echo "+${#key},${#value}:$key->$value"
+	done >"$T/list"
+	echo >>"$T/list"
+	cdb -c "$T/routes.cdb" "$T/list"
+}
+
+route() {
+	command route -t "$T/routes.cdb" -d "$T/routes" "$@"
+}
+
+# The same by a call. usage: routed [NAME=value ...]
+routed() {
+	call "$@" route -t "$T/routes.cdb" -d "$T/routes" "$T/routes/default"
+}
+
+# A chain's envelope is standard input. usage: assert_got name
+assert_got() {
+	cat >"$T/expected"
+	assert_same "$1" "$T/expected" "$T/got.$1.env"
+	assert_same "$1: message" "$T/msg" "$T/got.$1.msg"
+}
+
+test_by_address_by_domain_or_by_default() {
+	routed MSA_PARTIAL=
+	assertEquals 'exit code' 0 "$code"
+	assert_verdict 'in the order of the envelope' '250 2.0.0 east 1' '250 2.0.0 west 1' '250 2.0.0 default 1' \
+		'250 2.0.0 west 2' '250 2.0.0 east 2' '250 2.0.0 default 2'
+	assert_got east <<-'X'
+		MAIL FROM:<alice@example.net> SMTPUTF8
+		RCPT TO:<a@east.example>
+		RCPT TO:<d@east.example>
+	X
+	assert_got west <<-'X'
+		MAIL FROM:<alice@example.net> SMTPUTF8
+		RCPT TO:<b@west.example> NOTIFY=NEVER
+		RCPT TO:<Bob@east.example>
+	X
+	assert_got default <<-'X'
+		MAIL FROM:<alice@example.net> SMTPUTF8
+		RCPT TO:<c@other.example>
+		RCPT TO:<boss@west.example>
+	X
+	printf '%s\n' MSA_DEADLINE MSA_HOST=test.example MSA_MESSAGE=M MSA_PARTIAL= MSA_RCPTS=2 MSA_SESSION=S >"$T/expected"
+	sed -i 's/^MSA_DEADLINE=.*/MSA_DEADLINE/' "$T/got.east.facts"
+	assert_same 'facts' "$T/expected" "$T/got.east.facts"
+	assert_logged '^route: S/M done chains=3 rcpts=6 accepted=6 code=250 ms=[0-9]*$'
+}
+
+test_they_run_side_by_side() {
+	touch "$T/wait.east" "$T/wait.west"
+	(
+		i=0
+		while [ "$i" -lt 500 ] && ! { [ -e "$T/got.east.facts" ] && [ -e "$T/got.west.facts" ] &&
+			[ -e "$T/got.default.facts" ]; }; do
+			sleep 0.02
+			i=$((i + 1))
+		done
+		[ "$i" -lt 500 ] && touch "$T/together"
+		touch "$T/go"
+	) &
+	routed MSA_PARTIAL=
+	wait
+	assertTrue 'all were there before one had answered' "[ -e $T/together ]"
+	assertEquals 'accepted' 6 "$(grep -c '^250' "$T/verdict")"
+}
+
+test_each_reply_finds_its_recipient() {
+	printf '%s\n' '550-5.1.1 no' '550 5.1.1 such' '250 2.0.0 ok' . >"$T/answer.east"
+	echo '451 4.2.0 later' >"$T/answer.west"
+	echo nonsense >"$T/answer.default"
+	routed MSA_PARTIAL=
+	assert_verdict 'each its own' '550-5.1.1 no' '550 5.1.1 such' '451 4.2.0 later' '451 4.3.0 Local error, try again later' \
+		'451 4.2.0 later' '250 2.0.0 ok' '451 4.3.0 Local error, try again later'
+	assert_logged 'done chains=3 rcpts=6 accepted=1 code=451'
+}
+
+# A verdict that is too large is none, so what was delivered would be sent again.
+test_much_that_chains_say_is_a_verdict_still() {
+	awk 'BEGIN { print "MAIL FROM:<alice@example.net>"
+		for (i = 0; i < 1000; i++) print "RCPT TO:<r" i "@" (i % 2 ? "east" : "west") ".example>" }' >"$T/env"
+	rcpts=1000
+	for name in west east; do
+		awk 'BEGIN { for (i = 0; i < 500; i++) printf "250 2.0.0 %01500d\n", i; print "." }' >"$T/answer.$name"
+	done
+	routed MSA_PARTIAL=
+	assertTrue 'octets' "[ $(wc -c <"$T/verdict.crlf") -lt 1048576 ]"
+	assertEquals 'replies' 1000 "$(grep -c '^250 2.0.0 00' "$T/verdict")"
+	assertEquals 'closed' . "$(tail -n 1 "$T/verdict")"
+}
+
+test_one_way_for_all_is_the_chain_itself() {
+	envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' '550 5.7.1 Not to Carol' 'RCPT TO:<b@east.example>' \
+		'COPY TO:<log@east.example>'
+	printf '%s\n' '250 2.0.0 one' '550 5.7.1 Not to Carol' '250 2.0.0 two' . >"$T/answer.east"
+	routed MSA_PARTIAL=
+	assert_verdict 'its verdict' '250 2.0.0 one' '550 5.7.1 Not to Carol' '250 2.0.0 two'
+	assert_same 'its envelope' "$T/env" "$T/got.east.env"
+	assert_logged '^route: S/M done chain=east$'
+}
+
+test_who_was_refused_before_keeps_that_reply() {
+	envelope '<alice@example.net>' '550 5.7.1 Not to Carol' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@west.example>'
+	routed MSA_PARTIAL=
+	assert_verdict 'results may differ' '550 5.7.1 Not to Carol' '250 2.0.0 east 1' '250 2.0.0 west 1'
+	rm -f "$T"/got.*
+	routed
+	assert_verdict 'they may not: nothing is sent' '550 5.7.1 Not to Carol' '550 5.7.1 Not to Carol' '550 5.7.1 Not to Carol'
+	assertEquals 'nothing was run' '' "$(find "$T" -name 'got.*')"
+}
+
+test_where_chains_differ_an_smtp_client_sends_again_or_bounce_reports() {
+	echo '550 5.1.1 no' >"$T/answer.west"
+	cat >"$T/script" <<-'X'
+		> EHLO client.example
+		> MAIL FROM:<alice@example.net>
+		> RCPT TO:<a@east.example>
+		> RCPT TO:<b@west.example>
+		> DATA
+		> Subject: x
+		> .
+		> QUIT
+		<<
+	X
+	RELAYCLIENT='' MSA_HOST=test.example talk submitd route -t "$T/routes.cdb" -d "$T/routes" "$T/routes/default" \
+		<"$T/script" >"$T/out" 2>"$T/log"
+	assertEquals '451 4.3.0 Not all recipients could be served alike, try again' "$(sed -n '/^354/{n;p;}' "$T/out")"
+	RELAYCLIENT='' MSA_HOST=test.example talk submitd bounce route -t "$T/routes.cdb" -d "$T/routes" "$T/routes/default" \
+		<"$T/script" >"$T/out" 2>"$T/log"
+	assertEquals '250 2.0.0 Ok, message ID' "$(sed -n '/^354/{n;s/ [^ ]*$/ ID/p;}' "$T/out")"
+	assertTrue 'the report went its own way' "grep -q '^Final-Recipient: rfc822; b@west.example' $T/got.default.msg"
+}
+
+test_a_copy_goes_its_own_way() {
+	envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' 'RCPT TO:<c@other.example>' 'COPY TO:<log@east.example>' \
+		'COPY TO:<log@west.example> NOTIFY=NEVER' 'COPY TO:<two@west.example>'
+	printf '%s\n' '250 2.0.0 copied' '550 5.1.1 no' . >"$T/answer.west"
+	routed
+	assert_verdict 'copies are not answered' '250 2.0.0 east 1' '250 2.0.0 default 1'
+	assert_got east <<-'X'
+		MAIL FROM:<alice@example.net>
+		RCPT TO:<a@east.example>
+		COPY TO:<log@east.example>
+	X
+	assert_got west <<-'X'
+		MAIL FROM:<alice@example.net>
+		RCPT TO:<log@west.example> NOTIFY=NEVER
+		RCPT TO:<two@west.example>
+	X
+	assert_logged 'copy rcpt=log@west.example code=250'
+	assert_logged 'copy rcpt=two@west.example code=550 reason=no'
+}
+
+test_what_the_table_names_wrongly_is_451() {
+	for name in ../x x/y . .x; do
+		table "bad.example=$name" east.example=east
+		envelope '<alice@example.net>' 'RCPT TO:<a@bad.example>' 'RCPT TO:<a@east.example>'
+		routed MSA_PARTIAL=
+		assert_verdict "$name" '451 4.3.0 Local error, try again later' '250 2.0.0 east 1'
+		assert_logged 'misuse reason=".*routes.cdb: .*: neither a path nor the name of a program"'
+	done
+	routed
+	assert_verdict 'nothing is sent' '451 4.3.0 Local error, try again later' '451 4.3.0 Local error, try again later'
+	table "east.example=east" "west.example=none"
+	envelope '<alice@example.net>' 'RCPT TO:<a@west.example>' 'RCPT TO:<a@east.example>'
+	routed MSA_PARTIAL=
+	assert_verdict 'no such program' '451 4.3.0 Local error, try again later' '250 2.0.0 east 1'
+}
+
+test_addresses_of_every_kind() {
+	table east.example=east '"a@west.example b"@east.example=west' postmaster=west
+	envelope '<alice@example.net>' 'RCPT TO:<"a@west.example b"@east.example>' 'RCPT TO:<"x@west.example"@east.example>' \
+		'RCPT TO:<PostMaster>' 'RCPT TO:<a@[192.0.2.1]>'
+	routed MSA_PARTIAL=
+	assert_verdict 'each' '250 2.0.0 west 1' '250 2.0.0 east 1' '250 2.0.0 west 2' '250 2.0.0 default 1'
+}
+
+test_a_resident_is_named_by_its_path() {
+	cat >"$T/lmtp" <<-'P'
+		#!/bin/sh
+		cat <&3 >"$T/got.resident.env"
+		echo '250 2.0.0 resident'
+	P
+	chmod 755 "$T/lmtp"
+	: >"$T/ready"
+	stamp -l "$T/r" -R 5 "$T/lmtp" 5>"$T/ready" 2>"$T/r.log" </dev/null &
+	resident=$!
+	await "$T/ready"
+	table "east.example=$T/r" west.example=west "gone.example=$T/none"
+	envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@west.example>' 'RCPT TO:<c@gone.example>'
+	routed MSA_PARTIAL=
+	assert_verdict 'each' '250 2.0.0 resident' '250 2.0.0 west 1' '451 4.3.0 Local error, try again later'
+	envelope '<alice@example.net>' 'RCPT TO:<a@east.example>'
+	routed
+	assert_verdict 'alone' '250 2.0.0 resident'
+	kill "$resident"
+	wait "$resident"
+}
+
+test_more_chains_than_run_side_by_side() {
+	set --
+	rows=
+	i=0
+	while [ "$i" -lt 40 ]; do
+		i=$((i + 1))
+		ln -sf east "$T/routes/n$i"
+		rows="$rows $i.example=n$i"
+		set -- "$@" "RCPT TO:<a@$i.example>"
+	done
+	# shellcheck disable=SC2086
+	table $rows
+	envelope '<alice@example.net>' "$@"
+	routed MSA_PARTIAL=
+	assertEquals 'exit code' 0 "$code"
+	assertEquals 'all accepted' 40 "$(grep -c '^250 2.0.0 n[0-9]* 1$' "$T/verdict")"
+	assertEquals 'in order' 'n1 n40' "$(sed -n 's/^250 2.0.0 \(.*\) 1$/\1/p' "$T/verdict" | sed -n '1p;40p' | paste -sd ' ')"
+}
+
+test_the_deadline_is_for_all_and_ends_them() {
+	printf '#!/bin/sh\ntrap "" TERM\necho $$ >"$T/pid.$(basename "$0")"\nwhile :; do sleep 0.1; done\n' >"$T/routes/slow1"
+	chmod 755 "$T/routes/slow1"
+	cp "$T/routes/slow1" "$T/routes/slow2"
+	table slow1.example=slow1 slow2.example=slow2 east.example=east
+	envelope '<alice@example.net>' 'RCPT TO:<a@slow1.example>' 'RCPT TO:<a@slow2.example>' 'RCPT TO:<a@east.example>'
+	now=$(date +%s)
+	routed MSA_PARTIAL= MSA_DEADLINE=$((now + 3))
+	assert_verdict 'late' '451 4.4.7 No answer in time, try again later' '451 4.4.7 No answer in time, try again later' \
+		'250 2.0.0 east 1'
+	assertTrue 'in time' "[ $(date +%s) -lt $((now + 20)) ]"
+	for name in slow1 slow2; do
+		assertFalse "$name is no more" "kill -0 $(cat "$T/pid.$name") 2>/dev/null"
+	done
+}
+
+test_misuse_is_451() {
+	for options in '' '-t' "-t $T/routes.cdb" "-t $T/none next" "-t $T/list next"; do
+		# shellcheck disable=SC2086
+		call route $options
+		assertEquals "$options" 111 "$code"
+		assert_verdict "$options" '451 4.3.0 Local error, try again later'
+	done
+	rcpts=5
+	routed
+	assert_verdict 'MSA_RCPTS' '451 4.3.0 Local error, try again later'
+	route "$T/routes/default" <"$T/msg" >"$T/out" 2>"$T/log"
+	assertEquals 'not in a chain' 100 $?
+	assertEquals 'nothing was run' '' "$(find "$T" -name 'got.*')"
+}
+
+test_resident_and_sighup() {
+	: >"$T/ready"
+	command route -t "$T/routes.cdb" -d "$T/routes" -l "$T/rt" -R 5 "$T/routes/default" 5>"$T/ready" 2>"$T/rt.log" </dev/null &
+	resident=$!
+	await "$T/ready"
+	for i in 1 2 3; do
+		call MSA_PARTIAL= call "$T/rt"
+		assert_verdict "call $i" '250 2.0.0 east 1' '250 2.0.0 west 1' '250 2.0.0 default 1' '250 2.0.0 west 2' \
+			'250 2.0.0 east 2' '250 2.0.0 default 2'
+	done
+	table east.example=west
+	kill -HUP "$resident"
+	i=0
+	until call MSA_PARTIAL= call "$T/rt" && [ "$(head -n 1 "$T/verdict")" = '250 2.0.0 west 1' ]; do
+		i=$((i + 1))
+		[ "$i" -lt 100 ] || break
+		sleep 0.1
+	done
+	assertTrue 'the new table' "[ $i -lt 100 ]"
+	kill "$resident"
+	wait "$resident"
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"

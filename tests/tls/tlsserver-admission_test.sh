@@ -1,0 +1,356 @@
+#!/bin/sh
+# tlsd -l: who may come in, and with what keys. ISC licence, see LICENSE.
+# shellcheck disable=SC2154 # port, tlsd, next: tlsserver.sh sets them
+# shellcheck disable=SC2016 # what is quoted is for the next stage
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/tlsserver.sh
+. "$ROOT/tests/lib/tlsserver.sh"
+
+test_limits_are_told_politely_and_logged_once_a_second() {
+	serve -a 3 -m 5 ./cat
+	clients "$port" <<-'END'
+		keep = [connect() for i in range(3)]
+		for s in keep: line(s)
+		for i in range(4): print(line(connect()))
+		keep.pop().close()
+		time.sleep(0.3)
+		s = connect(); print(line(s))
+	END
+	assert_got 'per address' <<-END
+		$BUSY
+		$BUSY
+		$BUSY
+		$BUSY
+		220 mail.example.net ESMTP
+	END
+	assertTrue 'few lines' "[ $(grep -c 'refused reason="too many connections from this address" peer=127.0.0.1' log) -le 2 ]"
+	stop
+	serve -a 100 -m 5 -e 3 ./cat
+	clients "$port" <<-'END'
+		early = [connect() for i in range(3)]
+		time.sleep(0.3)
+		print(line(connect()))
+		through = [tls(s) for s in early]
+		for s in through: print(ask(s, 'echo'))
+		more = [connect() for i in range(2)]
+		for s in more: print(line(s))
+		print(line(connect()))
+	END
+	assert_got 'early, total' <<-END
+		$BUSY
+		echo
+		echo
+		echo
+		220 mail.example.net ESMTP
+		220 mail.example.net ESMTP
+		$BUSY
+	END
+	assert_logged 'refused reason="too many connections before TLS" peer=127.0.0.1'
+	stop
+	serve -i -a 1 ./cat
+	clients "$port" <<-'END'
+		a = CTX.wrap_socket(connect()); print(line(a))
+		b = connect(); print(repr(b.recv(10)))
+	END
+	assert_got implicit <<-'END'
+		220 x
+		b''
+	END
+	stop
+}
+
+test_rules_deny_and_set_what_an_operator_may_set() {
+	rules() {
+		printf '%s\n' "$@" | tcprules rules.cdb rules.tmp
+	}
+	rules '127.0.0.1:allow,RELAYCLIENT="",MSA_X_A="b",FOO="1",TCPREMOTEIP="6.6.6.6",SMTPAUTHUSER="root"' ':deny'
+	serve -P 1 -x rules.cdb ./who
+	clients "$port" <<-'END'
+		print(ask(tls(connect()), 'X'))
+	END
+	assert_got allow <<-'END'
+		250 TCP 127.0.0.1 local relay= x=b foo=no
+	END
+	sleep 1.1
+	rules '127.0.0.2:deny' '127.0.:deny' '127.:allow,RELAYCLIENT="no"' ':allow'
+	clients "$port" <<-'END'
+		print(repr(line(connect())))
+	END
+	assert_got 'denied after a change' <<-'END'
+		''
+	END
+	assert_logged 'denied peer=127.0.0.1'
+	sleep 1.1
+	echo broken >rules.new
+	mv rules.new rules.cdb
+	clients "$port" <<-'END'
+		for i in range(3): print(repr(line(connect())))
+	END
+	assert_got 'a broken table: the old one stays' <<-'END'
+		''
+		''
+		''
+	END
+	assertEquals 'said once' 1 "$(grep -c 'kept reason="rules.cdb: ' log)"
+	rules ':allow'
+	worker=$(pgrep -P "$tlsd")
+	kill -HUP "$tlsd"
+	await 'grep -q "^tlsd: - reloaded" log'
+	await '! pgrep -P "$tlsd" | grep -qx "$worker"'
+	clients "$port" <<-'END'
+		print(ask(tls(connect()), 'X'))
+	END
+	assert_got 'SIGHUP reads it' <<-'END'
+		250 TCP 127.0.0.1 local relay=no x=no foo=no
+	END
+	stop
+}
+
+test_the_proxy_protocol_from_trusted_addresses() {
+	printf '%s\n' '127.0.0.1:allow,RELAYCLIENT="",MSA_X_A="proxy"' '192.0.2.1:allow,MSA_X_A="client"' '192.0.2.9:deny' \
+		'2001:db8::allow,MSA_X_A="six"' '=:allow' ':allow' | sed 's/^2001:db8::allow/2001:db8::deny/' >rules.txt
+	# tcprules splits at the first colon: IPv6 keys are made with cdb
+	{
+		printf '+9,25:127.0.0.1->+RELAYCLIENT=\000+MSA_X_A=p\000\n'
+		printf '+9,16:192.0.2.1->+MSA_X_A=client\000\n'
+		printf '+9,1:192.0.2.9->D\n'
+		printf '+9,13:2001:db8:->+MSA_X_A=six\000\n\n'
+	} | cdb -c rules.cdb
+	serve -y 127.0.0.1/32,2001:db8::/32 -x rules.cdb ./who
+	cat >proxy <<-'END'
+		def v1(text): return text.encode() + b'\r\n'
+		def v2(command, family, body): return b'\r\n\r\n\0\r\nQUIT\n' + bytes([0x20 | command, family]) + struct.pack('>H', len(body)) + body
+		def who(header, pieces=1):
+		    s = connect()
+		    n = max(1, len(header) // pieces)
+		    for i in range(0, len(header), n):
+		        s.sendall(header[i:i + n]); time.sleep(0.02 if pieces > 1 else 0)
+		    try: return ask(tls(s), 'X')
+		    except (OSError, ssl.SSLError): return 'closed'
+		a4 = socket.inet_aton('192.0.2.1') + socket.inet_aton('198.51.100.7') + struct.pack('>HH', 4711, 587)
+		a6 = socket.inet_pton(socket.AF_INET6, '2001:db8::5') + socket.inet_pton(socket.AF_INET6, '2001:db8::6') + struct.pack('>HH', 1, 2)
+		print(who(v1('PROXY TCP4 192.0.2.1 198.51.100.7 4711 587')))
+		print(who(v1('PROXY TCP4 192.0.2.1 198.51.100.7 4711 587'), 9))
+		print(who(v1('PROXY TCP6 2001:db8::1 2001:db8::2 1 2')))
+		print(who(v1('PROXY TCP6 ::ffff:192.0.2.1 ::ffff:192.0.2.2 1 2')))
+		print(who(v1('PROXY UNKNOWN')))
+		print(who(v1('PROXY UNKNOWN ffff::1 ffff::2 1 2')))
+		print(who(v2(1, 0x11, a4)))
+		print(who(v2(1, 0x11, a4 + b'\x04\0\1x'), 5))
+		print(who(v2(1, 0x21, a6)))
+		print(who(v2(0, 0, b'')))
+		print(who(v2(1, 0x31, bytes(216))))
+		print('denied', who(v1('PROXY TCP4 192.0.2.9 198.51.100.7 4711 587')))
+		for bad in (b'EHLO client\r\n', b'\x16\x03\x01', v1('PROXY TCP4 192.0.2.1 198.51.100.7 4711'), v1('PROXY TCP4 192.0.2.1 198.51.100.7 4711 70000'),
+		        v1('PROXY TCP4 1.2.3 198.51.100.7 1 2'), v1('PROXY TCP4 2001:db8::1 198.51.100.7 1 2'), v1('PROXY  TCP4 192.0.2.1 198.51.100.7 1 2'),
+		        v1('PROXY TCP5 192.0.2.1 198.51.100.7 1 2'), b'PROXY TCP4 192.0.2.1 198.51.100.7 1 2\n', b'PROXY ' + b'x' * 110,
+		        v1('PROXY TCP4 192.0.2.1 198.51.100.7 1 2 3'), v2(2, 0x11, a4), v2(1, 0x12, a4), v2(1, 0x11, a4[:8]), v2(1, 0x11, a4 + bytes(3000)), b'PROXY UNKNOWNX\r\n'):
+		    s = connect(); s.sendall(bad)
+		    try: print(repr(line(s)), end=' ')
+		    except OSError as e: print(repr(''), end=' ')
+		print()
+	END
+	clients "$port" <proxy
+	assert_got proxied <<-'END'
+		250 TCP 192.0.2.1 local relay=no x=client foo=no
+		250 TCP 192.0.2.1 local relay=no x=client foo=no
+		250 TCP 2001:db8::1 local relay=no x=six foo=no
+		250 TCP 192.0.2.1 local relay=no x=client foo=no
+		250 TCP none  relay=no x=no foo=no
+		250 TCP none  relay=no x=no foo=no
+		250 TCP 192.0.2.1 local relay=no x=client foo=no
+		250 TCP 192.0.2.1 local relay=no x=client foo=no
+		250 TCP 2001:db8::5 local relay=no x=six foo=no
+		250 TCP none  relay=no x=no foo=no
+		250 TCP none  relay=no x=no foo=no
+		denied closed
+		'' '' '' '' '' '' '' '' '' '' '' '' '' '' '' '' 
+	END
+	assertEquals 'each logged' 16 "$(grep -c 'refused reason="no valid PROXY header" peer=127.0.0.1' log)"
+	assert_logged 'denied peer=192.0.2.9'
+	stop
+	serve -y 192.0.2.0/24 -x rules.cdb ./who
+	clients "$port" <<-'END'
+		s = connect()
+		s.sendall(b'PROXY TCP4 192.0.2.1 198.51.100.7 4711 587\r\n')
+		print(line(s)); print(line(s))
+		print(ask(tls(connect()), 'X'))
+	END
+	assert_got 'nobody else is believed' <<-'END'
+		220 mail.example.net ESMTP
+		530 5.7.0 Must issue a STARTTLS command first
+		250 TCP 127.0.0.1 local relay= x=p foo=no
+	END
+	stop
+	serve -i -y 127.0.0.1 ./who
+	clients "$port" <<-'END'
+		# the header and the ClientHello in one piece
+		inc, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+		t = CTX.wrap_bio(inc, out)
+		s = connect()
+		first = b'PROXY TCP4 192.0.2.1 198.51.100.7 4711 587\r\n'
+		while True:
+		    try: t.do_handshake(); break
+		    except ssl.SSLWantReadError: s.sendall(first + out.read()); first = b''; inc.write(s.recv(65536))
+		s.sendall(out.read())
+		def read():
+		    while True:
+		        try: return t.read(1000)
+		        except ssl.SSLWantReadError: inc.write(s.recv(65536))
+		print(read()); t.write(b'X\r\n'); s.sendall(out.read()); print(read())
+	END
+	assert_got 'implicit TLS behind a proxy' <<-'END'
+		b'220 x\r\n'
+		b'250 TCP 192.0.2.1 local relay=no x=no foo=no\r\n'
+	END
+	stop
+}
+
+test_certificates_by_name_and_reload_lose_no_connection() {
+	cp one.pem live.pem
+	cp one.key live.key
+	: >log
+	tlsd -l 127.0.0.1:0 -c live.pem -k live.key -c two.pem -k two.key ./cat 2>log &
+	tlsd=$!
+	servers="$servers $tlsd"
+	await 'grep -q " ready address=" log'
+	port=$(sed -n 's/.* ready address=.*:\([0-9]*\)$/\1/p' log)
+	clients "$port" <<-'END'
+		for name in (None, 'mail.example.net', 'other.example.org', 'third.example.com'): print(subject(tls(connect(), name=name)))
+		held = tls(connect()); print(ask(held, 'before'), subject(held))
+		clear = connect(); line(clear)
+		time.sleep(1.1)
+		def replace(name, text):
+		    open('new', 'wb').write(text); os.rename('new', name)
+		replace('live.pem', open('two.pem', 'rb').read())
+		s = tls(connect()); print('half', subject(s))
+		time.sleep(1.1)
+		s = tls(connect()); print('half', subject(s))
+		replace('live.key', open('two.key', 'rb').read())
+		time.sleep(1.1)
+		connect().close()
+		for i in range(200):
+		    time.sleep(0.1)
+		    if subject(tls(connect())) == 'two': print('reloaded'); break
+		print(ask(held, 'after'), subject(held))
+		clear.sendall(b'NOOP\r\n'); print(line(clear))
+	END
+	assert_got reload <<-'END'
+		one
+		one
+		two
+		one
+		before one
+		half one
+		half one
+		reloaded
+		after one
+		250 2.0.0 Ok
+	END
+	assertEquals "a broken reload is said once: $(cat log)" 1 "$(grep -c 'kept reason="reload failed"' log)"
+	assertEquals 'and so is a good one' 1 "$(grep -c '^tlsd: - reloaded' log)"
+	# the replaced workers end with their last connection
+	workers=$(nproc)
+	await '[ "$(pgrep -c -P "$tlsd")" -eq "$workers" ]'
+	assertEquals 'replaced workers have ended' "$workers" "$(pgrep -c -P "$tlsd")"
+	stop
+}
+
+test_versions_and_ciphers() {
+	serve -v 1.3 -s TLSv1.3:ECDHE-ECDSA-AES256-GCM-SHA384 ./cat
+	cat >versions <<-'END'
+		for v in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+		    ctx = context()
+		    ctx.minimum_version = ctx.maximum_version = v
+		    try:
+		        s = tls(connect(), ctx)
+		        print(s.version(), s.cipher()[0] if v == ssl.TLSVersion.TLSv1_2 else '')
+		    except (OSError, ssl.SSLError): print('refused')
+	END
+	clients "$port" <versions
+	assert_got 1.3 <<-'END'
+		refused
+		TLSv1.3 
+	END
+	stop
+	serve -s ECDHE-ECDSA-AES128-GCM-SHA256 ./cat
+	clients "$port" <versions
+	assert_got 1.2 <<-'END'
+		TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256
+		TLSv1.3 
+	END
+	stop
+	tlsd -l 127.0.0.1:0 -s nonsense -c one.pem -k one.key ./cat 2>log
+	assertEquals nonsense 100 $?
+	assertEquals "one line: $(cat log)" 1 "$(grep -c 'misuse reason=.*cipher' log)"
+}
+
+test_misuse_is_100() {
+	for o in '-l 127.0.0.1:0 -x none.cdb -c one.pem -k one.key' '-l 127.0.0.1:0 -c none.pem -k one.key' \
+		'-l 127.0.0.1:0 -c one.pem -k two.key' '-l 127.0.0.1:0 -c one.pem -k one.key -c two.pem -k one.key' \
+		'-l 127.0.0.1:0 -U no-such-user -c one.pem -k one.key' '-l 127.0.0.1:0 -y 1.2.3 -c one.pem -k one.key' \
+		'-l 127.0.0.1:0 -v 1.1 -c one.pem -k one.key' '-l 127.0.0.1:0 -c one.pem -k one.key -c two.pem' \
+		'-l 127.0.0.1:0 -k one.key' '-l 127.0.0.1:0 -a 0 -c one.pem -k one.key' '-a 5 -c one.pem -k one.key'; do
+		# shellcheck disable=SC2086
+		tlsd $o ./cat </dev/null 2>log
+		assertEquals "$o: $(cat log)" 100 $?
+		assertTrue "says why: $o" '[ -s log ]'
+	done
+}
+
+test_U_drops_the_workers_and_the_parent_reloads_the_key() {
+	if [ "$(id -u)" -ne 0 ]; then
+		skip 'not root'
+		return
+	fi
+	install -m 400 one.key secret.key
+	: >log
+	tlsd -l 127.0.0.1:0 -U nobody:daemon -c one.pem -k secret.key -P 1 ./cat 2>log &
+	tlsd=$!
+	servers="$servers $tlsd"
+	await 'grep -q " ready address=" log'
+	port=$(sed -n 's/.* ready address=.*:\([0-9]*\)$/\1/p' log)
+	worker=$(pgrep -P "$tlsd")
+	assertEquals parent 0 "$(ps -o uid= -p "$tlsd" | tr -d ' ')"
+	assertEquals worker "$(id -u nobody)" "$(ps -o uid= -p "$worker" | tr -d ' ')"
+	assertEquals 'undumpable: its files are root'\''s' 0 "$(stat -c %u "/proc/$worker/environ")"
+	kill -HUP "$tlsd"
+	await 'grep -q "^tlsd: - reloaded" log'
+	await '! pgrep -P "$tlsd" | grep -qx "$worker"'
+	clients "$port" <<-'END'
+		print(ask(tls(connect()), 'x'))
+	END
+	assert_got 'after reload' <<-'END'
+		x
+	END
+	await '[ "$(pgrep -c -P "$tlsd")" -eq 1 ]'
+	assertNotEquals 'another worker' "$worker" "$(pgrep -P "$tlsd")"
+	stop
+}
+
+test_a_staple_is_sent_to_who_asks() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 2 \
+		-subj /CN=ca 2>/dev/null
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout leaf.key -out leaf.csr \
+		-subj /CN=mail.example.net 2>/dev/null
+	openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -set_serial 17 -days 2 -out leaf.pem 2>/dev/null
+	printf 'V\t%s\t\t11\tunknown\t/CN=mail.example.net\n' "$(date -u -d '+2 days' +%y%m%d%H%M%SZ)" >index.txt
+	openssl ocsp -issuer ca.pem -cert leaf.pem -reqout request.der >/dev/null 2>&1
+	openssl ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -reqin request.der -respout staple.der \
+		-ndays 1 >/dev/null 2>&1
+	: >log
+	tlsd -l 127.0.0.1:0 -c leaf.pem -k leaf.key -O staple.der ./cat 2>log &
+	tlsd=$!
+	servers="$servers $tlsd"
+	await 'grep -q " ready address=" log'
+	port=$(sed -n 's/.* ready address=.*:\([0-9]*\)$/\1/p' log)
+	openssl s_client -connect "127.0.0.1:$port" -starttls smtp -status -CAfile ca.pem </dev/null >got 2>&1
+	assertTrue "stapled: $(cat got)" "grep -q 'Cert Status: good' got"
+	stop
+	tlsd -l 127.0.0.1:0 -c leaf.pem -k leaf.key -O none.der ./cat 2>log
+	assertEquals 'no such file' 100 $?
+}
+
+# shellcheck disable=SC1090
+. "$SHUNIT2"

@@ -1,0 +1,374 @@
+#!/bin/sh
+# tlsd -l: many connections in one process for each processor. ISC licence, see LICENSE.
+# shellcheck disable=SC2154 # port, tlsd, next: tlsserver.sh sets them
+# shellcheck disable=SC2016 # what is quoted is for the next stage
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/tlsserver.sh
+. "$ROOT/tests/lib/tlsserver.sh"
+
+test_a_session_is_handed_to_a_resident_stage() {
+	next
+	serve call "$T/next"
+	talk_to <<-'END'
+		<
+		> STARTTLS
+		<
+		tls
+		> HELO client
+		<
+		> MAIL FROM:<a@example.net>
+		<
+		> QUIT
+		<<
+	END
+	assert_got session <<-'END'
+		220 mail.example.net ESMTP
+		220 2.0.0 Ready to start TLS
+		TLS
+		250 mail.example.net
+		530 5.7.0 Authentication required
+		221 2.0.0 Bye
+		EOF
+	END
+	stop
+	stop_next
+	assert_logged '^tlsd: [a-z0-9]\{14\} done tls=TLSv1.3 cipher=[A-Z0-9_]* in=46 out=72 ms=[0-9]* peer=127.0.0.1$'
+}
+
+test_a_program_is_started_for_each_connection() {
+	TCPREMOTEIP=9.9.9.9 RELAYCLIENT=forged FOO=kept SMTPAUTHUSER=forged serve ./who
+	talk_to <<-'END'
+		<
+		> STARTTLS
+		<
+		tls
+		> X
+		<
+		> QUIT
+		<<
+	END
+	assert_got program <<-'END'
+		220 mail.example.net ESMTP
+		220 2.0.0 Ready to start TLS
+		TLS
+		250 TCP 127.0.0.1 local relay=no x=no foo=kept
+		221 bye
+		EOF
+	END
+	stop
+	assertEquals 'no zombie, no child' '' "$(pgrep -P "$tlsd")"
+}
+
+test_implicit_tls() {
+	serve -i ./who
+	talk_to <<-'END'
+		tls
+		<
+		> X
+		<
+		> QUIT
+		<<
+	END
+	assert_got implicit <<-'END'
+		TLS
+		220 x
+		250 TCP 127.0.0.1 local relay=no x=no foo=no
+		221 bye
+		EOF
+	END
+	stop
+}
+
+test_a_resident_that_is_not_there_is_421() {
+	serve call "$T/nobody"
+	talk_to <<-'END'
+		<
+		> STARTTLS
+		<
+		tls
+		> EHLO x
+		<<
+	END
+	assert_got nobody <<-END
+		220 mail.example.net ESMTP
+		220 2.0.0 Ready to start TLS
+		TLS
+		$BUSY
+		EOF
+	END
+	assert_logged 'failed reason="call .*/nobody: No such file or directory"'
+	stop
+}
+
+# Something that listens and never takes a call, and one that closes at once: others are served meanwhile.
+test_a_resident_that_does_not_acknowledge_is_421_after_5_s() {
+	python3 -c '
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(50)
+while True:
+    c, a = s.accept()
+    if sys.argv[2] == "close": c.close()
+' "$T/mute" keep &
+	servers="$servers $!"
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(50)
+while True: s.accept()[0].close()
+' "$T/closes" &
+	servers="$servers $!"
+	await '[ -S mute ] && [ -S closes ]'
+	serve -P 1 call "$T/mute"
+	clients "$port" <<-'END'
+		start = time.time()
+		a = tls(connect())
+		b = connect(2)
+		print(line(b))
+		print(line(a), 4.5 < time.time() - start < 7)
+	END
+	assert_got mute <<-END
+		220 mail.example.net ESMTP
+		$BUSY True
+	END
+	assert_logged 'failed reason="call .*/mute: Connection timed out"'
+	stop
+	serve -P 1 call "$T/closes"
+	clients "$port" <<-'END'
+		start = time.time()
+		print(line(tls(connect())), time.time() - start < 3)
+	END
+	assert_got closes <<-END
+		$BUSY True
+	END
+	stop
+}
+
+test_a_full_pool_is_421() {
+	next 1:2
+	serve call "$T/next"
+	clients "$port" <<-'END'
+		keep = [tls(connect()) for i in range(2)]
+		for s in keep: print(ask(s, 'NOOP'))
+		s = tls(connect())
+		print(ask(s, 'NOOP'))
+	END
+	assert_got full <<-END
+		250 2.0.0 Ok
+		250 2.0.0 Ok
+		$BUSY
+	END
+	stop
+	stop_next
+}
+
+test_sigterm_tells_those_in_the_clear_and_lets_the_others_go_on() {
+	serve ./cat
+	clients "$port" "$tlsd" <<-'END'
+		held = tls(connect()); print(ask(held, 'before'))
+		clear = connect(); print(line(clear))
+		os.kill(int(sys.argv[2]), 15)
+		print(line(clear), repr(clear.recv(1)))
+		try: print(line(connect()))
+		except OSError: print('refused')
+		time.sleep(0.5)
+		print(ask(held, 'after'))
+	END
+	assert_got sigterm <<-END
+		before
+		220 mail.example.net ESMTP
+		$BUSY b''
+		refused
+		after
+	END
+	wait "$tlsd"
+	assertEquals "ended well: $(cat log)" 0 $?
+}
+
+test_a_killed_worker_is_replaced_and_gives_back_what_it_had() {
+	serve -P 2 -a 20 ./cat
+	clients "$port" "$tlsd" <<-'END'
+		def workers(): return os.popen('pgrep -P ' + sys.argv[2]).read().split()
+		was = workers()
+		held = [connect() for i in range(20)]
+		for s in held: line(s)
+		print(line(connect()))
+		for p in was: os.kill(int(p), 9)
+		n = 0
+		for i in range(200):
+		    time.sleep(0.1)
+		    try:
+		        if line(connect()).startswith('220'): n += 1
+		    except OSError: pass
+		    if n == 20: break
+		print(n, len(workers()), set(was) & set(workers()))
+	END
+	assert_got killed <<-END
+		$BUSY
+		20 2 set()
+	END
+	assertEquals "logged: $(cat log)" 2 "$(grep -c 'lost worker="signal 9"' log)"
+	stop
+}
+
+test_workers_end_when_the_parent_is_killed() {
+	serve -P 2 ./cat
+	workers=$(pgrep -P "$tlsd")
+	kill -9 "$tlsd"
+	wait "$tlsd" 2>/dev/null
+	for pid in $workers; do
+		await "! kill -0 $pid 2>/dev/null"
+		assertEquals "worker $pid has ended" 0 $?
+	done
+}
+
+test_a_thousand_connections_are_shared_and_cost_little() {
+	if nm "$(command -v tlsd)" 2>/dev/null | grep -q __asan_init; then
+		skip 'memory is not what it is under a sanitizer'
+		return
+	fi
+	next 1:60
+	serve -P 2 -a 2000 -m 1100 -e 1100 call "$T/next"
+	clients "$port" "$tlsd" <<-'END'
+		pids = os.popen('pgrep -P ' + sys.argv[2]).read().split()
+		held = [connect() for i in range(1000)]
+		for i in range(100): # until all are taken
+		    time.sleep(0.2)
+		    each = [int(os.popen('ls /proc/%s/fd | wc -l' % p).read()) for p in pids]
+		    if sum(each) > 1000: break
+		clear = memory(pids)
+		print(sum(each) > 1000, min(each) > 150, each, file=sys.stderr)
+		print(min(each) > 150)
+		for s in held[50:]: s.close()
+		time.sleep(0.5)
+		through = [tls(s) for s in held[:10]]
+		for s in through: ask(s, 'NOOP')
+		before = memory(pids)
+		through += [tls(s) for s in held[10:50]]
+		for s in through: assert ask(s, 'NOOP') == '250 2.0.0 Ok'
+		kib = (memory(pids) - before) / 40
+		print('KiB of memory for an idle connection under TLS:', kib, file=sys.stderr)
+		print(kib < 30)
+	END
+	grep -v '^True$\|^False$' got
+	sed -n '/^True$\|^False$/p' got >lines && mv lines got
+	assert_got thousand <<-'END'
+		True
+		True
+	END
+	stop
+	stop_next
+}
+
+# 100 that finish TLS and say nothing, one that sends an octet a second, one that never reads: nobody else waits for them.
+test_slow_and_silent_clients_hold_up_nobody() {
+	next 1:150 1000000
+	serve -P 1 -t 6 -a 200 call "$T/next"
+	clients "$port" <<-'END'
+		silent = [tls(connect()) for i in range(100)]
+		deaf = tls(connect())
+		deaf.settimeout(0.05)
+		try:
+		    for i in range(2000): deaf.sendall(b'MAIL FROM:<>\r\n' * 1000)
+		    print('it took everything')
+		except OSError: print('bounded')
+		slow, start = connect(), time.time()
+		line(slow); slow.sendall(b'STARTTLS\r\n'); line(slow)
+		worst = 0
+		for i in range(4):
+		    try: slow.sendall(b'\x16\x03\x01\x02\x00\x01'[i:i + 1])
+		    except OSError: pass
+		    for j in range(5):
+		        t = time.time()
+		        s = tls(connect()); assert ask(s, 'NOOP') == '250 2.0.0 Ok'; s.close()
+		        worst = max(worst, time.time() - t)
+		        time.sleep(max(0, 0.2 - (time.time() - t)))
+		print(worst < 5)
+		slow.settimeout(20)
+		try: print(repr(slow.recv(1)))
+		except ConnectionResetError: print("b''")
+	END
+	assert_got slow <<-'END'
+		bounded
+		True
+		b''
+	END
+	assert_logged 'handshake peer=127.0.0.1 reason="not complete in time"'
+	kill -TERM "$next"
+	stop
+	wait "$next"
+}
+
+test_what_can_never_serve_does_not_say_that_it_is_ready() {
+	tlsd -l 127.0.0.1:0 -R 5 -U nosuchuser -c one.pem -k one.key ./who 5>ready 2>log
+	assertEquals 100 $?
+	assertEquals 'tlsd: - misuse reason="user nosuchuser: No such file or directory"' "$(cat log)"
+	for address in 16700 127.0.0.1 localhost:16700; do
+		tlsd -l "$address" -R 5 -c one.pem -k one.key ./who 5>>ready 2>log
+		assertEquals 100 $?
+		assertEquals "tlsd: - misuse reason=\"-l $address: not address:port\"" "$(cat log)"
+	done
+	assertEquals '' "$(cat ready)"
+}
+
+test_readiness_and_an_inherited_socket() {
+	cat >inherit.py <<-'END'
+		import os, socket, sys
+		s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(50)
+		open('port', 'w').write(str(s.getsockname()[1]))
+		how = sys.argv[1]
+		to = 0 if how == 'stdin' else 3
+		os.dup2(s.fileno(), to); os.set_inheritable(to, True)
+		if how != 'stdin':
+		    os.environ['LISTEN_FDS'], os.environ['LISTEN_PID'] = '1', str(os.getpid())
+		ready = os.open('ready', os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+		os.dup2(ready, 5); os.set_inheritable(5, True)
+		os.execvp('tlsd', ['tlsd', '-l', '0', '-R', '5', '-c', 'one.pem', '-k', 'one.key', './who'])
+	END
+	for how in stdin systemd; do
+		rm -f ready port
+		python3 inherit.py $how 2>log &
+		tlsd=$!
+		servers="$servers $tlsd"
+		await '[ -s ready ]'
+		port=$(cat port)
+		assertEquals "$how ready" "127.0.0.1:$port" "$(cat ready)"
+		clients "$port" <<-'END'
+			print(ask(tls(connect()), 'X'))
+		END
+		assert_got "$how" <<-'END'
+			250 TCP 127.0.0.1 local relay=no x=no foo=no
+		END
+		stop
+	done
+}
+
+test_addresses_to_listen_at() {
+	for address in 0:0 '[::1]:0' '[::]:0' 127.0.0.1:0; do
+		listen=$address
+		serve ./cat
+		case $address in
+		'[::1]:0') : ;;
+		*)
+			clients "$port" <<-'END'
+				print(line(connect()))
+			END
+			assert_got "$address" <<-'END'
+				220 mail.example.net ESMTP
+			END
+			;;
+		esac
+		stop
+	done
+	listen=
+	for address in '' : 587 x:1 127.0.0.1:70000 127.0.0.1: 127.0.0.1:1x '[::1:1' ::1:1; do
+		tlsd -l "$address" -c one.pem -k one.key ./cat 2>log
+		assertEquals "$address" 100 $?
+	done
+	serve ./cat
+	tlsd -l "127.0.0.1:$port" -c one.pem -k one.key ./cat 2>log2
+	assertEquals 'in use' 111 $?
+	stop
+}
+
+# shellcheck disable=SC1090
+. "$SHUNIT2"

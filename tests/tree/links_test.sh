@@ -1,0 +1,63 @@
+#!/bin/sh
+# Only what talks TLS links libtls, only what checks passwords libsasl2: a fault in one cannot be reached through
+# another stage. ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+BIN=${MSA_BIN:-$ROOT/bin}
+
+# usage: linked library ; the programs of cmd/ that link it, as built
+linked() {
+	for dir in "$ROOT"/cmd/*/; do
+		name=$(basename "$dir")
+		if [ -x "$BIN/$name" ] && ldd "$BIN/$name" 2>/dev/null | grep -q "^[[:space:]]*$1"; then
+			echo "$name"
+		fi
+	done
+}
+
+# usage: only_in "names that may" names that do...
+only_in() {
+	may=$1
+	shift
+	for name; do
+		case " $may " in
+		*" $name "*) ;;
+		*) fail "$name" ;;
+		esac
+	done
+	assertTrue 'looked at some' "[ $(ls "$BIN" | wc -l) -gt 0 ]"
+}
+
+# The names here are the whole list. An injector links neither library: what it needs of them is a program of its own,
+# tlsc and saslc, so that one without TLS starts as fast as ever.
+test_only_tlsd_and_tlsc_link_libtls() {
+	# shellcheck disable=SC2046
+	only_in 'tlsd tlsc' $(linked libtls)
+	for name in tlsd tlsc; do
+		[ ! -x "$BIN/$name" ] || assertEquals "$name" "$(linked libtls | grep -x "$name")"
+	done
+}
+
+test_only_authd_and_saslc_link_libsasl2() {
+	# shellcheck disable=SC2046
+	only_in 'authd saslc' $(linked libsasl2)
+	for name in authd saslc; do
+		[ ! -x "$BIN/$name" ] || assertEquals "$name" "$(linked libsasl2 | grep -x "$name")"
+	done
+}
+
+test_an_injector_links_the_c_library_alone() {
+	for name in lmtp-inject smtp-inject; do
+		[ -x "$BIN/$name" ] || continue
+		assertEquals "$name" '' "$(ldd "$BIN/$name" | grep '=>' | grep -v -e 'libc\.so' -e 'lib[a-z]*san\.so' -e 'libm\.so' \
+			-e libgcc_s -e 'libstdc' -e libdl -e libpthread -e librt)"
+	done
+}
+
+test_password_hashing_stays_with_the_password_store() {
+	# shellcheck disable=SC2046
+	only_in 'authd msa-passwd' $(linked libcrypt.so)
+}
+
+. "$SHUNIT2"

@@ -1,0 +1,139 @@
+#!/bin/sh
+# ehlo: what the chain offers, and what a next hop offers. ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/table.sh
+. "$ROOT/tests/lib/table.sh"
+
+# usage: offered [NAME=value ...] <expected, without CR
+offered() {
+	cat >"$T/want"
+	env "$@" test-unit ehlo facts </dev/null >"$T/raw"
+	tr -d '\r' <"$T/raw" >"$T/got"
+	assert_same "$*" "$T/want" "$T/got"
+	assertEquals 'each line ends with CRLF' "$(wc -l <"$T/raw")" "$(grep -c "$(printf '\r')\$" "$T/raw")"
+}
+
+test_without_msa_ehlo_what_needs_no_next_hop() {
+	offered A=1 <<-'END'
+	250-mx.example.net
+	250-PIPELINING
+	250-SIZE
+	250-8BITMIME
+	250-ENHANCEDSTATUSCODES
+	250-PRDR
+	250-LIMITS RCPTMAX=1000
+	250 CHUNKING
+	END
+}
+
+test_msa_ehlo_adds_and_databytes_limits() {
+	offered DATABYTES=1000 'MSA_EHLO=8BITMIME,SIZE 5000,DSN,SMTPUTF8,XFOO,STARTTLS,AUTH PLAIN,VRFY' <<-'END'
+	250-mx.example.net
+	250-PIPELINING
+	250-SIZE 1000
+	250-8BITMIME
+	250-ENHANCEDSTATUSCODES
+	250-PRDR
+	250-LIMITS RCPTMAX=1000
+	250-CHUNKING
+	250-DSN
+	250 SMTPUTF8
+	END
+	offered DATABYTES=9000 "MSA_EHLO=SIZE 5000
+	BINARYMIME
+MT-PRIORITY MIXER
+DELIVERBY 600" <<-'END'
+	250-mx.example.net
+	250-PIPELINING
+	250-SIZE 5000
+	250-ENHANCEDSTATUSCODES
+	250-PRDR
+	250-LIMITS RCPTMAX=1000
+	250-CHUNKING
+	250-DELIVERBY 600
+	250 MT-PRIORITY MIXER
+	END
+	offered DATABYTES=10M MSA_EHLO= <<-'END'
+	250-mx.example.net
+	250-PIPELINING
+	250-SIZE
+	250-ENHANCEDSTATUSCODES
+	250-PRDR
+	250-LIMITS RCPTMAX=1000
+	250 CHUNKING
+	END
+}
+
+test_a_next_hops_lines_are_understood() {
+	printf '%s\n' 'mx.example.org Hello' 'pipelining' 'SIZE 35882577' 'AUTH PLAIN LOGIN ' 'AUTH=LOGIN' '8BITMIME\r' 'XCLIENT A B' \
+		'SMTPUTF8X' '' ' DSN' 'DSN' 'STARTTLS' >"$T/input"
+	gives ehlo take <<-'END'
+	PIPELINING
+	SIZE 35882577
+	8BITMIME
+	DSN
+	STARTTLS
+	AUTH PLAIN LOGIN
+	END
+}
+
+test_with_an_equals_sign_it_is_the_whole_list() {
+	offered DATABYTES=1000 'MSA_EHLO==PIPELINING,SIZE,AUTH PLAIN,STARTTLS' <<-'END'
+	250-mx.example.net
+	250-PIPELINING
+	250 SIZE 1000
+	END
+}
+
+test_a_next_hops_limits_are_its_own() {
+	printf '%s\n' 'LIMITS RCPTMAX=100 MAILMAX=5' 'NO-SOLICITING a:b,c:d' >"$T/input"
+	gives ehlo take <<-'END'
+	LIMITS RCPTMAX=100 MAILMAX=5
+	NO-SOLICITING a:b,c:d
+	END
+	offered MSA_MAILMAX=7 MSA_SOLICIT=e:f 'MSA_EHLO=LIMITS RCPTMAX=100 MAILMAX=5
+NO-SOLICITING a:b' <<-'END'
+	250-mx.example.net
+	250-PIPELINING
+	250-SIZE
+	250-ENHANCEDSTATUSCODES
+	250-PRDR
+	250-LIMITS RCPTMAX=1000 MAILMAX=7
+	250-CHUNKING
+	250 NO-SOLICITING a:b,e:f
+	END
+}
+
+test_a_size_is_a_number_of_any_length() {
+	for line in 'SIZE' 'SIZE 0' 'SIZE x' 'SIZE -5'; do
+		echo "$line" >"$T/input"
+		gives ehlo take <<-'END'
+		SIZE
+		END
+	done
+	echo 'SIZE 99999999999999999999' >"$T/input"
+	gives ehlo take <<-'END'
+	SIZE 999999999999999999
+	END
+}
+
+test_long_parameters_are_cut_and_no_more_read() {
+	echo "AUTH $(repeat 4000 A)" >"$T/input"
+	test-unit ehlo take <"$T/input" >"$T/got"
+	assertEquals 261 "$(wc -c <"$T/got" | tr -d ' ')"
+}
+
+test_nothing_offered_is_one_line() {
+	: >"$T/input"
+	test-unit ehlo reply <"$T/input" | tr -d '\r' >"$T/got"
+	assertEquals '250 mx.example.net' "$(cat "$T/got")"
+}
+
+test_our_name() {
+	assertEquals 'mail.example.net' "$(MSA_HOST=mail.example.net test-unit ehlo host </dev/null)"
+	assertEquals "$(hostname)" "$(test-unit ehlo host </dev/null)"
+	assertEquals "$(hostname)" "$(MSA_HOST='' test-unit ehlo host </dev/null)"
+}
+
+. "$SHUNIT2"

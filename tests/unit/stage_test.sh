@@ -1,0 +1,281 @@
+#!/bin/sh
+# stage: how a program is started, judged and given up; what the next program gets. ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/table.sh
+. "$ROOT/tests/lib/table.sh"
+
+setUp() {
+	printf 'Subject: x\r\n\r\nbody\r\n' >"$T/message"
+	printf 'MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\n' >"$T/envelope"
+	rm -f "$T/input" "$T/log"
+}
+
+# usage: delivered expected-first-line... -- args-of-deliver... ; what the client hears, and why; the log is $T/log
+delivered() {
+	want=$1
+	shift
+	test-unit stage deliver -m "$T/message" -e "$T/envelope" "$@" >"$T/got" 2>"$T/log" </dev/null
+	assertEquals "$*" "$want" "$(tr -d '\r' <"$T/got" | tr '\n' '|')"
+}
+
+# Wait until no process has the given argument; false after 20 seconds.
+gone() {
+	n=0
+	while pgrep -f "$1" >/dev/null; do
+		n=$((n + 1))
+		[ "$n" -lt 400 ] || return 1
+		sleep 0.05
+	done
+}
+
+L='451 4.3.0 Local error, try again later|'
+
+test_a_verdict_by_exit_0_is_taken() {
+	delivered '250 2.0.0 taken|(as it stands)|' sh -c 'echo 250 2.0.0 taken'
+	delivered '250 2.0.0 taken|(as it stands)|' sh -c 'printf "250 2.0.0 taken\r\n.\r\n"'
+	delivered '250 2.0.0 a|550 5.0.0 b|(as it stands)|' -n 2 sh -c 'echo 250 a; echo 550 b'
+	delivered '250 2.0.0 a|250 2.0.0 a|(as it stands)|' -n 2 sh -c 'echo 250 a'
+	assertEquals 'nothing to log' '' "$(cat "$T/log")"
+}
+
+test_the_closing_dot_counts_and_not_the_exit_code() {
+	delivered '250 2.0.0 taken|(as it stands)|' sh -c 'echo 250 taken; echo .; exit 1'
+	delivered '250 2.0.0 taken|(as it stands)|' sh -c 'echo 250 taken; echo .; echo garbage; kill -9 $$'
+	delivered '250 2.0.0 taken|(as it stands)|' sh -c 'printf "250 tak"; sleep 0.1; printf "en\r\n."; sleep 0.1; printf "\r"; sleep 0.1; echo'
+	delivered "$L(a line that is no reply)|" sh -c 'printf "250 taken\n."'
+	delivered "$L(a line that is no reply)|" sh -c 'printf "250 taken\n..\n"'
+}
+
+test_a_missing_program_is_451() {
+	delivered "$L(program could not be run)|" "$T/nothing-here"
+	assertTrue 'logged' "grep -q 'next program .*nothing-here: No such file' $T/log"
+	assertTrue 'logged with 127' "grep -q 'exit=127' $T/log"
+	: >"$T/not-executable"
+	delivered "$L(program could not be run)|" "$T/not-executable"
+	assertTrue 'logged with 126' "grep -q 'exit=126' $T/log"
+	rm "$T/not-executable"
+}
+
+test_a_forgotten_injector_is_451() {
+	delivered "$L(no program to deliver with)|"
+	assertTrue 'logged' "grep -q 'no program' $T/log"
+	assertFalse 'nothing crashed' "grep -q -i 'sanitizer\\|signal' $T/log"
+}
+
+test_a_silent_program_is_451() {
+	delivered "$L(no reply)|" true
+	delivered "$L(no reply)|" sh -c 'echo .'
+	delivered "$L(no reply)|" sh -c 'grep -q exe; : forgot exec'
+}
+
+test_a_chatty_program_is_451_and_ended() {
+	delivered "$L(output ended without a closing dot)|" -w 20000 sh -c 'exec yes 250-hello-from-unit-test'
+	assertTrue 'ended' "gone hello-from-unit-test"
+}
+
+test_a_killed_program_is_451() {
+	delivered "$L(ended by a signal)|" sh -c 'echo 250 ok; kill -9 $$'
+	delivered "$L(ended by a signal)|" sh -c 'echo 250 ok; kill -TERM $$'
+}
+
+test_exit_codes_are_heard() {
+	delivered "$L(unexpected exit code)|" sh -c 'echo 250 ok; exit 1'
+	delivered '554 5.7.1 Refused|(as it stands)|' sh -c 'exit 100'
+	delivered '550 5.7.0 No|(as it stands)|' sh -c 'echo 550 5.7.0 No; exit 100'
+	delivered "$L(exit code says later, without a reply)|" sh -c 'exit 111'
+	delivered "$L(program could not be run)|" sh -c 'echo 250 ok; exit 126'
+	assertTrue 'the log tells code and text' "grep -q 'exit=126 text=\"250 ok' $T/log"
+}
+
+# It holds the pipe, so there is no end of file: the exit tells.
+test_a_background_child_that_holds_the_pipe_does_not_matter() {
+	delivered '250 2.0.0 ok|(as it stands)|' sh -c 'echo 250 ok; sleep 3 & exit 0'
+	assertEquals 'no deadline was waited for' '' "$(grep deadline "$T/log")"
+	delivered '550 5.0.0 no|(as it stands)|' sh -c 'echo 550 no; sleep 3 & exit 100'
+}
+
+test_an_early_closed_output_waits_for_the_exit() {
+	delivered '550 5.0.0 no|(as it stands)|' sh -c 'echo 550 no; exec >&-; sleep 0.3; exit 100'
+	delivered '451 4.4.7 No answer in time, try again later|(deadline passed)|' -w 400 \
+		sh -c 'echo 250 ok; exec >&-; exec sleep 20.125'
+	assertTrue 'ended' "gone 'sleep 20.125'"
+}
+
+test_the_deadline_ends_the_whole_group() {
+	late='451 4.4.7 No answer in time, try again later|(deadline passed)|'
+	delivered "$late" -w 300 sh -c 'echo 250 ok; sleep 21.125; true'
+	assertTrue 'ended' "gone 'sleep 21.125'"
+	delivered "$late" -w 300 sh -c 'trap "" TERM; sleep 22.125 & while :; do sleep 23.125; done'
+	assertTrue 'even one that does not want to' "gone 'sleep 2[23].125'"
+	delivered "$late" -w 300 sh -c 'while :; do echo 250-more; sleep 0.05; done'
+	delivered "$late" -w 0 sh -c 'exec sleep 24.125'
+	assertTrue 'ended at once' "gone 'sleep 24.125'"
+}
+
+# Who wrote the dot may live a little longer; when the next message comes it is not kept.
+test_zombies_do_not_gather() {
+	printf '%s\n' 'ps -o stat= --ppid $PPID | grep -c Z >&2; echo 250 ok; echo .; exec >&-; sleep 0.01' >"$T/script"
+	test-unit stage deliver -t 20 sh "$T/script" >"$T/got" 2>"$T/log" </dev/null
+	assertEquals 20 "$(grep -c '^250' "$T/got")"
+	assertTrue "$(tr '\n' ' ' <"$T/log")" "[ $(sort -n "$T/log" | tail -n 1) -lt 8 ]"
+}
+
+# A helper's pid is its starter's until he has waited for it: he may still send it a signal.
+test_only_who_was_started_for_a_message_is_reaped() {
+	gives stage reap <<-'END'
+	program: reaped
+	helper: there
+	END
+}
+
+test_the_chain_gets_its_descriptors_and_no_others() {
+	delivered '250 2.0.0 fds 0 1 2 3 |(as it stands)|' sh -c 'echo 250 "fds $(test-unit os fds)"' 9</dev/null
+	delivered '250 2.0.0 regular|(as it stands)|' \
+		sh -c 'cmp -s - "$T/message" && cmp -s "$T/envelope" /proc/self/fd/3 <&3 && echo 250 regular'
+}
+
+test_the_chain_gets_default_signals() {
+	python3 -c 'import os, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL) # which Python ignores
+for s in (signal.SIGPIPE, signal.SIGCHLD): signal.signal(s, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1])
+os.execvp(sys.argv[1], sys.argv[1:])' test-unit stage deliver sh -c \
+		'grep -E "^Sig(Blk|Ign)" /proc/self/status | sed "s/^/250-/"; echo 250 end' >"$T/got" </dev/null
+	assertEquals '0000000000000000 0000000000000000 ' \
+		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | libc_aside | tr '\n' ' ')"
+	python3 -c 'import os, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL) # which Python ignores
+for s in (signal.SIGPIPE, signal.SIGCHLD): signal.signal(s, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM])
+os.execvp(sys.argv[1], sys.argv[1:])' test-unit stage session grep -E '^Sig(Blk|Ign)' /proc/self/status \
+		>"$T/got" </dev/null
+	assertEquals '0000000000000000 0000000000000000 ' \
+		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | libc_aside | tr '\n' ' ')"
+}
+
+test_facts_and_the_rest_of_the_environment_are_handed_on() {
+	MSA_X_SITE=here OTHER=there delivered '250 2.0.0 here there|(as it stands)|' \
+		sh -c 'echo 250 $MSA_X_SITE $OTHER'
+	SMTPAUTHUSER=forged MSA_VERB=EHLO SSL_PROTOCOL=TLSv1.3 RELAYCLIENT='' test-unit stage session -o \
+		sh -c 'echo "${SMTPAUTHUSER-no} ${MSA_VERB-no} $SSL_PROTOCOL ${RELAYCLIENT-no} ${#MSA_SESSION}"' \
+		>"$T/got" 2>&1 </dev/null
+	assertEquals 'no no TLSv1.3  14' "$(cat "$T/got")"
+	MSA_SESSION=abc test-unit stage session sh -c 'echo $MSA_SESSION' >"$T/got" </dev/null
+	assertEquals 'an id is kept' abc "$(cat "$T/got")"
+}
+
+test_an_empty_environment_is_no_trouble() {
+	unit=$(command -v test-unit)
+	env -i "$unit" stage message "$unit" os fds >"$T/got" 2>&1 </dev/null
+	assertEquals '0 1 2 ' "$(cat "$T/got")"
+}
+
+test_a_session_stage_hides_inherited_descriptors() {
+	test-unit stage session test-unit os fds >"$T/got" 2>&1 </dev/null 3</dev/null 4</dev/null 9</dev/null
+	assertEquals '0 1 2 ' "$(cat "$T/got")"
+}
+
+test_closed_descriptors_are_filled_and_not_reused() {
+	test-unit stage session sh -c 'ls -l /proc/self/fd/0 >&2' <&- >/dev/null 2>"$T/got"
+	assertTrue 'fd 0' "grep -q -- '-> /dev/null' $T/got"
+	test-unit stage session sh -c '(ls -l /proc/$$/fd/1 >&2); true' </dev/null >&- 2>"$T/got"
+	assertTrue 'fd 1' "grep -q -- '-> /dev/null' $T/got"
+	test-unit stage session sh -c 'ls -l /proc/$$/fd/2' </dev/null >"$T/got" 2>&-
+	assertTrue 'fd 2' "grep -q -- '-> /dev/null' $T/got"
+	test-unit stage deliver sh -c 'echo 250 ok' <&- >"$T/got" 2>&1
+	assertTrue 'a chain' "grep -q '^250 2.0.0 ok' $T/got"
+}
+
+test_a_message_stage_hands_on_and_needs_both_files() {
+	export MSA_MESSAGE=m MSA_SESSION=s
+	test-unit stage message sh -c 'cat; cat <&3' <"$T/message" 3<"$T/envelope" >"$T/got" 2>"$T/log" 4</dev/null
+	cat "$T/message" "$T/envelope" >"$T/want"
+	assert_same 'both files' "$T/want" "$T/got"
+	test-unit stage message test-unit os fds <"$T/message" 3<"$T/envelope" >"$T/got" 2>"$T/log" 4</dev/null
+	assertEquals '0 1 2 3 ' "$(cat "$T/got")"
+	printf '451 4.3.0 Local error, try again later\r\n.\r\n' >"$T/want"
+	# shellcheck disable=SC2002
+	cat "$T/message" | test-unit stage message cat 3<"$T/envelope" >"$T/got" 2>"$T/log"
+	assertEquals 111 $?
+	assert_same 'a pipe on fd 0' "$T/want" "$T/got"
+	assertEquals 'unit: s/m misuse reason="fd 0, the message, is no regular file"' "$(cat "$T/log")"
+	test-unit stage message cat <"$T/message" 3<&- >"$T/got" 2>"$T/log"
+	assertEquals 111 $?
+	assert_same 'no fd 3' "$T/want" "$T/got"
+	assertEquals 'unit: s/m misuse reason="fd 3, the envelope, is no regular file"' "$(cat "$T/log")"
+	echo x | test-unit stage message cat 3<&0 <"$T/message" >"$T/got" 2>"$T/log"
+	assertEquals 111 $?
+	test-unit stage message "$T/nothing" <"$T/message" 3<"$T/envelope" >"$T/got" 2>"$T/log"
+	assertEquals 111 $?
+	assert_same 'a missing next program' "$T/want" "$T/got"
+	test-unit stage message <"$T/message" 3<"$T/envelope" >"$T/got" 2>"$T/log"
+	assertEquals 111 $?
+	assert_same 'no next program' "$T/want" "$T/got"
+	test-unit stage verdict <"$T/message" 3<"$T/envelope" >"$T/got" 2>"$T/log"
+	assertEquals 100 $?
+	printf '550 5.7.0 Not outside\r\n.\r\n' >"$T/want"
+	assert_same 'a refusal' "$T/want" "$T/got"
+	unset MSA_MESSAGE MSA_SESSION
+}
+
+test_a_session_that_goes_nowhere_hears_421() {
+	test-unit stage session "$T/nothing" >"$T/got" 2>"$T/log" </dev/null
+	assertEquals 111 $?
+	assertEquals '421 4.3.0 Local trouble, closing the connection' "$(tr -d '\r' <"$T/got")"
+	test-unit stage session -u no-such-user-here true >"$T/got" 2>"$T/log" </dev/null
+	assertEquals 'misconfiguration' 100 $?
+	assertEquals '421 4.3.0 Local trouble, closing the connection' "$(tr -d '\r' <"$T/got")"
+	assertTrue 'logged' "grep -q 'user no-such-user-here: No such file' $T/log"
+	assertEquals 'to a socket' '421 4.3.0 Local trouble, closing the connection|EOF|exit 111|' \
+		"$(echo '<<' | talk -x test-unit stage session "$T/nothing" 2>/dev/null | tr '\n' '|')"
+}
+
+test_a_filter_says_nothing_on_its_output() {
+	test-unit stage message -u no-such-user-here cat >"$T/got" 2>"$T/log" </dev/null
+	assertEquals 'misconfiguration' 100 $?
+	assertEquals '' "$(cat "$T/got")"
+}
+
+test_a_resident_in_a_chain_is_451_at_once_and_not_a_wait() {
+	printf 'x\r\n' >"$T/message"
+	printf 'MAIL FROM:<>\nRCPT TO:<b@example.org>\n' >"$T/envelope"
+	MSA_MESSAGE=m MSA_RCPTS=1 stamp -l "$T/socket" true <"$T/message" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	assertEquals 111 $?
+	assertEquals '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	assertEquals 'stamp: -l in a chain: start it before, and "call path" here' "$(cat "$T/log")"
+	assertFalse "[ -e $T/socket ]"
+}
+
+test_an_unknown_user_refuses_no_message_for_good() {
+	printf 'Subject: x\r\n\r\n' >"$T/message"
+	printf 'MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\n' >"$T/envelope"
+	MSA_MESSAGE=m MSA_RCPTS=1 test-unit stage message -u no-such-user-here cat <"$T/message" 3<"$T/envelope" >"$T/got" 2>"$T/log"
+	assertEquals 111 $?
+	printf '451 4.3.0 Local error, try again later\r\n.\r\n' >"$T/want"
+	assert_same 'later' "$T/want" "$T/got"
+}
+
+# As under inetd: nothing that is logged may reach the client.
+test_fd_2_that_is_the_client_gets_no_log() {
+	assertEquals '421 4.3.0 Local trouble, closing the connection|EOF|' \
+		"$(echo '<<' | talk -2 test-unit stage session "$T/nothing" | tr '\n' '|')"
+	assertEquals 'hello|EOF|' \
+		"$(echo '<<' | talk -2 test-unit stage session sh -c 'printf "hello\r\n"; echo secret >&2' | tr '\n' '|')"
+}
+
+test_privileges_are_dropped_for_good() {
+	if [ "$(id -u)" -ne 0 ]; then
+		skip 'only root can drop privileges'
+		return
+	fi
+	test-unit stage session -u nobody sh -c 'id -u; id -G' </dev/null >"$T/got" 2>&1
+	assertEquals "$(id -u nobody)" "$(head -n 1 "$T/got")"
+	assertEquals "$(id -G nobody)" "$(sed -n 2p "$T/got")"
+	test-unit stage session -u nobody:daemon id -g </dev/null >"$T/got" 2>&1
+	assertEquals "$(getent group daemon | cut -d: -f3)" "$(cat "$T/got")"
+	test-unit stage session -u nobody:no-such-group id -g </dev/null >"$T/got" 2>/dev/null
+	assertEquals 100 $?
+}
+
+. "$SHUNIT2"
