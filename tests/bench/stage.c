@@ -38,7 +38,7 @@ static int
 discard(struct call *call, void *conf)
 {
 	(void)conf;
-	return stage_verdict(call, REPLY_OK, NULL);
+	return call_verdict(call, REPLY_OK, NULL);
 }
 
 /* The process that listens there; 0: none. */
@@ -109,27 +109,26 @@ make_envelope(void)
 static long
 give(struct call *call, const char *path, long n, int *failed)
 {
-	char word[] = "call", *argv[3] = { word, NULL, NULL };
+	char word[] = "call", *argv[] = { word, NULL };
+	const struct next next = { .how = NEXT_CALL, .argv = argv, .path = path };
 	long refused = 0;
 
-	argv[1] = strdup(path);
 	while (n-- > 0 && !*failed) {
 		struct verdict v = { 0 };
 		bool mixed;
 
-		*failed = stage_deliver(call, argv, call->in, call->envelope, 1, clock_ms() + ANSWER_MS, &v) < 0;
+		*failed = call_deliver(call, &next, call->in, call->envelope, 1, clock_ms() + ANSWER_MS, &v) < 0;
 		if (!*failed && verdict_reduce(&v, &mixed))
 			refused++;
 		verdict_free(&v);
 	}
-	free(argv[1]);
 	return refused;
 }
 
 static int
 measure(long messages, long before, long size, char *const path[], int n)
 {
-	struct call call = { .in = make_message(size), .out = -1, .envelope = make_envelope(), .stop = -1 };
+	struct call call = { .kind = CALL_MESSAGE, .in = make_message(size), .out = -1, .envelope = make_envelope(), .stop = -1 };
 	double cpu[POOLS_MAX], wall;
 	char deadline[24];
 	pid_t pid[POOLS_MAX];
@@ -157,27 +156,24 @@ measure(long messages, long before, long size, char *const path[], int n)
 	for (i = 0; i < n; i++)
 		printf(" cpu_us:%s=%.1f", path[i], (cpu_of(pid[i]) - cpu[i]) / 1e3 / (double)messages);
 	printf("\n");
-	stage_end(&call);
+	call_end(&call);
 	return refused ? CHAIN_REFUSED : CHAIN_DONE;
 }
+
+static const struct stage stage = {
+	.name = "bench-stage", .kind = STAGE_MESSAGE, .next = STAGE_DELIVERS, .usage = "-l path", .serve = discard
+};
 
 int
 main(int argc, char *argv[])
 {
-	static const struct stage stage = {
-		.name = "bench-stage", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = discard
-	};
-	struct stage_options options;
 	long messages = 10000, before = 100, size = 10240;
-	bool is_stage = false;
 	int c;
 
-	stage_options(&options);
-	while ((c = getopt(argc, argv, "+dk:n:z:" STAGE_OPTIONS)) != -1)
+	if (argc > 1 && strcmp(argv[1], "-d") == 0) /* the stage at the end of what is measured */
+		return stage_main(&stage, argc - 1, argv + 1);
+	while ((c = getopt(argc, argv, "+k:n:z:")) != -1)
 		switch (c) {
-		case 'd':
-			is_stage = true;
-			break;
 		case 'k':
 			before = atol(optarg);
 			break;
@@ -188,12 +184,9 @@ main(int argc, char *argv[])
 			size = atol(optarg);
 			break;
 		default:
-			if (c == '?' || stage_option(&options, "bench-stage", c, optarg) < 0)
-				return CHAIN_MISUSE;
+			return CHAIN_MISUSE;
 		}
-	if (is_stage && options.path && optind == argc)
-		return stage_run(&stage, NULL, &options);
-	if (is_stage || optind == argc || argc - optind > POOLS_MAX || messages < 1) {
+	if (optind == argc || argc - optind > POOLS_MAX || messages < 1) {
 		fputs("usage: bench-stage [-k before] [-n messages] [-z octets] path [pool ...] | bench-stage -d -l path\n", stderr);
 		return CHAIN_MISUSE;
 	}

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "chain/limits.h"
 #include "fuzz.h"
-#include "stage/inproc.h"
 
 /*
  * A whole session, what a client sends being the input; its first octet chooses among a few kinds. The message chain is
@@ -38,15 +37,15 @@ log_permit(const struct log *l)
 
 /* No stage shares the process. */
 void
-inproc_idle(void *joined)
+next_idle(const struct next *next)
 {
-	MUST(!joined);
+	MUST(next->how == NEXT_EXEC);
 }
 
 int
-inproc_idle_s(const struct inproc *j)
+next_idle_s(const struct next *next)
 {
-	(void)j;
+	(void)next;
 	return 0;
 }
 
@@ -63,7 +62,7 @@ has_lines_only(const char *p, size_t n)
 }
 
 int
-stage_deliver(const struct call *call, char *const argv[], int msg, int envelope, size_t n, int64_t deadline_ms,
+call_deliver(const struct call *call, const struct next *next, int msg, int envelope, size_t n, int64_t deadline_ms,
     struct verdict *v)
 {
 	static const char *const verdicts[] = { "250 ok\n", "550 5.1.1 no\n", "250 ok\n450 4.2.0 later\n", "nonsense\n" };
@@ -71,7 +70,7 @@ stage_deliver(const struct call *call, char *const argv[], int msg, int envelope
 	struct buf m = { 0 }, e = { 0 };
 	size_t lines = 0, i;
 
-	(void)argv;
+	(void)next;
 	MUST(deadline_ms > 0 && n > 0 && n <= CHAIN_RCPT_MAX);
 	MUST(file_slurp(msg, 1 << 24, &m) == 0 && file_slurp(envelope, CHAIN_ENVELOPE_MAX, &e) == 0);
 	for (i = 0; i < e.len; i++)
@@ -108,11 +107,11 @@ check_replies(int fd)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *next[] = { (char *)"none", NULL };
+	static const struct next next = { .how = NEXT_EXEC };
 	struct fqdn domains = { .open = false };
-	struct session_conf conf = { .next = next, .command_wait_s = 5, .answer_s = 5, .session_s = 60, .errors_max = 50,
+	struct session_conf conf = { .command_wait_s = 5, .answer_s = 5, .session_s = 60, .errors_max = 50,
 		.domains = &domains };
-	struct call call = { .stop = -1, .log = { .stage = "submitd" } };
+	struct call call = { .kind = CALL_SESSION, .stop = -1, .next = &next, .log = { .stage = "submitd" } };
 	uint8_t kind = size > 0 ? *data : 0;
 
 	call.in = memfd_create("in", 0);

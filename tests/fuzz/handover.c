@@ -43,30 +43,30 @@ send_call(int fd, const uint8_t *data, size_t size, int nfds, int file)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = -1, .resident = true };
+	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = -1 };
 	struct msgfile m = { 0 };
-	enum stage_kind kind;
+	enum call_kind kind;
 	int fd[2], file, next, nfds;
 	uid_t uid;
 	size_t i;
 
 	if (size < 2)
 		return 0;
-	kind = data[0] & 1 ? STAGE_MESSAGE : STAGE_SESSION;
+	kind = data[0] & 1 ? CALL_MESSAGE : CALL_SESSION;
 	nfds = (data[0] >> 1) % 6;
 	MUST(msgfile_add(&m, "x", 1) == 0 && (file = msgfile_finish(&m)) >= 0);
 	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
 	send_call(fd[0], data + 1, size - 1, nfds, file);
 	shutdown(fd[0], SHUT_WR);
 	if (handover_receive(fd[1], &call, kind, NULL, 1000, &uid) == 0) {
-		MUST(nfds == (kind == STAGE_MESSAGE ? 3 : 2));
-		MUST(call.in >= 0 && call.out >= 0 && (call.envelope >= 0) == (kind == STAGE_MESSAGE));
+		MUST(nfds == (kind == CALL_MESSAGE ? 3 : 2));
+		MUST(call.in >= 0 && call.out >= 0 && (call.envelope >= 0) == (kind == CALL_MESSAGE));
 		for (i = 0; i < call.facts.n; i++)
 			MUST(strchr(call.facts.v[i], '=') && facts_owner(call.facts.v[i]) != FACTS_NOBODY);
 		MUST(call.facts.n <= HANDOVER_NAMES_MAX);
 	} else
 		MUST(call.facts.n == 0 && call.in == -1 && call.out == -1);
-	stage_end(&call);
+	call_end(&call);
 	close(fd[0]);
 	close(fd[1]);
 	close(file);

@@ -10,8 +10,7 @@
 #include "deliver/client.h"
 #include "deliver/delivery.h"
 #include "chain/offer.h"
-
-#include "stage/stage.h"
+#include "stage/instance.h"
 
 struct conf {
 	struct client_conf client;
@@ -46,16 +45,30 @@ serve(struct call *call, void *arg)
 	return result;
 }
 
+static int
+check(void *arg, struct instance *i)
+{
+	struct conf *conf = arg;
+
+	conf->client = (struct client_conf){ .lmtp = true, .credentials = -1 };
+	if (i->nwords != 2 || nexthop_parse(&conf->address, i->words[0], NULL) < 0)
+		return -1;
+	conf->times = atoi(i->words[1]);
+	return 0;
+}
+
+static const struct stage stage = {
+	.name = "lmtp-keep",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_DELIVERS,
+	.usage = "address times",
+	.conf_size = sizeof(struct conf),
+	.check = check,
+	.serve = serve,
+};
+
 int
 main(int argc, char *argv[])
 {
-	const struct stage stage = { .name = "lmtp-keep", .kind = STAGE_MESSAGE, .owner = FACTS_NOBODY, .serve = serve };
-	struct stage_options options;
-	struct conf conf = { .client = { .lmtp = true, .credentials = -1 } };
-
-	if (argc != 3 || nexthop_parse(&conf.address, argv[1], NULL) < 0)
-		return 100;
-	conf.times = atoi(argv[2]);
-	stage_options(&options);
-	return stage_run(&stage, &conf, &options);
+	return stage_main(&stage, argc, argv);
 }

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "stage/stage.h"
+#include "stage/instance.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +12,10 @@
 
 #include "base/clock.h"
 #include "chain/limits.h"
+#include "stage/spawn.h"
 #include "unit.h"
 
 struct conf {
-	char **argv; /* the next program */
 	size_t n;
 	int wait_ms;
 	int times;
@@ -35,7 +35,7 @@ deliver(struct call *call, const struct conf *c)
 		int64_t start = clock_ms();
 		size_t k;
 
-		if (stage_deliver(call, c->argv, msg, envelope, c->n, start + c->wait_ms, &v) < 0)
+		if (call_deliver(call, call->next, msg, envelope, c->n, start + c->wait_ms, &v) < 0)
 			return CHAIN_LATER;
 		for (k = 0; k < v.n; k++)
 			if (reply_add_foreign(&out, &v.reply[k]) < 0)
@@ -62,16 +62,15 @@ serve_deliver(struct call *call, void *conf)
 static int
 serve_next(struct call *call, void *conf)
 {
-	const struct conf *c = conf;
-
-	return stage_next(call, c->argv);
+	(void)conf;
+	return call_next(call);
 }
 
 static int
 serve_verdict(struct call *call, void *conf)
 {
 	(void)conf;
-	return stage_verdict(call, REPLY_POLICY, "Not outside");
+	return call_verdict(call, REPLY_POLICY, "Not outside");
 }
 
 /* A child that has ended, in a process group of its own or in ours. */
@@ -95,14 +94,14 @@ reap(void)
 {
 	pid_t program = zombie(true), helper = zombie(false);
 
-	stage_reap();
+	spawn_reap();
 	printf("program: %s\n", waitpid(program, NULL, WNOHANG) == program ? "there" : "reaped");
 	printf("helper: %s\n", waitpid(helper, NULL, WNOHANG) == helper ? "there" : "reaped");
 	return 0;
 }
 
 /*
- * reap: what stage_reap takes and leaves.
+ * reap: what spawn_reap takes and leaves.
  * deliver [-n recipients] [-w wait_ms] [-t times] [-m message] [-e envelope] prog ...: run the chain, show the verdict.
  * session | message [-u user] [-o] prog ...: a stage that becomes prog (-o: it owns what authd and later stages set).
  * verdict: a message stage that refuses.
@@ -113,10 +112,9 @@ unit_stage(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 	struct conf c = { .n = 1, .wait_ms = 5000, .times = 1, .message = "/dev/null", .envelope = "/dev/null" };
 	struct stage stage = { .name = "unit", .kind = STAGE_SESSION, .owner = FACTS_NOBODY, .serve = serve_next };
-	struct stage_options options;
+	struct instance instance = { .stage = &stage, .conf = &c };
 	int opt;
 
-	stage_options(&options);
 	if (argc < 2)
 		return 100;
 	if (strcmp(what, "reap") == 0)
@@ -130,11 +128,11 @@ unit_stage(int argc, char **argv)
 		case 't': c.times = atoi(optarg); break;
 		case 'm': c.message = optarg; break;
 		case 'e': c.envelope = optarg; break;
-		case 'u': options.user = optarg; break;
+		case 'u': instance.options.user = optarg; break;
 		case 'o': stage.owner = FACTS_AUTHD; break;
 		default: return 100;
 		}
-	c.argv = argv + optind;
+	instance.next = next_parse(argv + optind);
 	if (strcmp(what, "message") == 0)
 		stage.kind = STAGE_MESSAGE;
 	else if (strcmp(what, "verdict") == 0) {
@@ -144,5 +142,6 @@ unit_stage(int argc, char **argv)
 		stage.serve = serve_deliver;
 	else if (strcmp(what, "session") != 0)
 		return 100;
-	return stage_run(&stage, &c, &options);
+	instance.kind = stage.kind;
+	return instance_run(&instance);
 }
