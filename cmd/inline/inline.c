@@ -84,9 +84,16 @@ static int
 join(struct chain *c)
 {
 	const struct instance *last = &c->stage[c->n - 1];
+	bool service = is_service(&c->stage[0]);
 	size_t i;
 
-	if (is_service(&c->stage[0]) && last->stage->next != STAGE_DELIVERS && last->next.how == NEXT_NONE) {
+	for (i = 1; i < c->n && !service; i++)
+		if (c->stage[i].stage->needs_chain && c->stage[i].next.how != NEXT_NONE) {
+			fprintf(stderr, "%s: %s: MSA_MESSAGE is not set: not in a chain\n", c->stage[i].stage->name,
+			    c->stage[i].next.argv[0]);
+			return CHAIN_MISUSE;
+		}
+	if (service && last->stage->next != STAGE_DELIVERS && last->next.how == NEXT_NONE) {
 		fprintf(stderr, "inline: nothing follows %s, which does not deliver\n", last->stage->name);
 		return CHAIN_MISUSE;
 	}

@@ -40,7 +40,7 @@ call_envelope(struct call *call)
 		if (e->nrcpt > 0 && facts_number(&call->facts, "MSA_RCPTS", -1) == (long long)e->nrcpt)
 			return e;
 		call_forget_envelope(call);
-		log_error(&call->log, "misuse", "MSA_RCPTS is not the number of recipients in the envelope");
+		log_error(&call->log, "misuse", "MSA_RCPTS is not the number of recipients");
 		errno = EINVAL;
 		return NULL;
 	}

@@ -229,11 +229,15 @@ next_inner(struct call *call, const struct instance *i)
 {
 	const struct next *next = call->next;
 	const char *name = call->log.stage;
+	enum call_kind kind = call->kind;
 	int r;
 
+	if (kind == CALL_SESSION && i->kind == STAGE_MESSAGE) /* what an exec'd one would find, without MSA_MESSAGE */
+		call->kind = CALL_FILTER;
 	call->log.stage = i->stage->name;
 	call->next = &i->next;
 	r = i->stage->serve(call, i->conf);
+	call->kind = kind;
 	call->next = next;
 	call->log.stage = name;
 	return r;

@@ -321,11 +321,14 @@ test_a_resident_that_is_stopped_tells_who_waits_for_a_server() {
 }
 
 test_misuse_is_100() {
-	for options in '' '-t 0 true' '-t x true' '-x true'; do
+	for options in '' '-t 0 true' '-t x true' '-t +5 true' '-x true'; do
 		# shellcheck disable=SC2086
 		resume $options </dev/null >"$T/out" 2>"$T/log"
 		assertEquals "'$options'" 100 $?
-		assertTrue 'usage' "grep -q '^usage: resume ' '$T/log'"
+		case $options in
+		'-t '*) assertEquals "resume: ${options% true}: not a number from 1 to 3600" "$(cat "$T/log")" ;;
+		*) assertTrue 'usage' "grep -q '^usage: resume ' '$T/log'" ;;
+		esac
 	done
 }
 
