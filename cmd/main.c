@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "stage/stage.h"
+#include "msa/stage.h"
 
 /* The main of every stage: scripts/link says which one STAGE is, and cmd/NAME/NAME.c describes it. */
 extern const struct stage STAGE;

@@ -16,6 +16,7 @@
 #include "chain/offer.h"
 #include "smtp/ehlo.h"
 #include "stage/instance.h"
+#include "stage/run.h"
 
 enum {
 	REPORT_MS = 20000, /* of the time for the answer, kept for the report; a fifth where that is less */

@@ -2,7 +2,7 @@
 #ifndef MSA_INLINE_STAGES_H
 #define MSA_INLINE_STAGES_H
 
-#include "stage/stage.h"
+#include "msa/stage.h"
 
 /*
  * The stages that can share a process: submitd and stages of the message chain, cmd/NAME/NAME.c. A stage that holds a

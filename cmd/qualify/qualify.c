@@ -88,38 +88,6 @@ rewrite(const struct call *call, const struct header *h, const struct edits *edi
 	return fd;
 }
 
-/* A filter's input from where it stands to its end, as a file that pread can read. -1 with errno. */
-static int
-collect(int in)
-{
-	struct msgfile m = { 0 };
-	char chunk[16384];
-	ssize_t r;
-	int e;
-
-	while ((r = read(in, chunk, sizeof chunk)) != 0)
-		if ((r < 0 && errno != EINTR) || (r > 0 && msgfile_add(&m, chunk, (size_t)r) < 0)) {
-			e = errno;
-			msgfile_free(&m);
-			errno = e;
-			return -1;
-		}
-	return msgfile_finish(&m);
-}
-
-/* Hand the message on (fd -1: as it is): to the next program, or to a filter's output. */
-static int
-pass(struct call *call, int fd)
-{
-	int message = fd >= 0 ? fd : call->in;
-
-	if (call->kind == CALL_MESSAGE)
-		return call_next_with(call, message, -1);
-	if (os_copy(call->out, message, 0, file_size(message)) < 0)
-		return failed(call, "write");
-	return CHAIN_DONE;
-}
-
 /* call->in has the message, as a file. */
 static int
 serve_file(struct call *call, const struct conf *conf, struct header *h, struct completion *c)
@@ -149,7 +117,7 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 	}
 	if (!filter)
 		log_done(call, c, start_ms);
-	r = pass(call, fd);
+	r = call_next_with(call, fd, -1);
 	if (fd >= 0)
 		close(fd);
 	return r;
@@ -158,22 +126,15 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 static int
 serve(struct call *call, void *arg)
 {
-	const struct conf *conf = arg;
 	struct header h = { 0 };
 	struct completion c = { 0 };
-	int own = -1, r;
+	int r;
 
-	if (call->kind == CALL_FILTER) {
-		own = collect(call->in);
-		if (own < 0)
-			return failed(call, "read");
-		call->in = own;
-	}
-	r = serve_file(call, conf, &h, &c);
+	if (call_message(call) < 0)
+		return failed(call, "read");
+	r = serve_file(call, arg, &h, &c);
 	header_free(&h);
 	completion_free(&c);
-	if (own >= 0)
-		close(own);
 	return r;
 }
 

@@ -13,6 +13,7 @@
 #include "mail/msgfile.h"
 #include "smtp/addr.h"
 #include "stage/instance.h"
+#include "stage/run.h"
 #include "stage/spawn.h"
 
 enum {

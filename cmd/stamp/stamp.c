@@ -19,25 +19,6 @@ struct conf {
 	int options; /* RECEIVED_* */
 };
 
-/* As a filter: all of fd, from where it stands, as a file that can be looked at twice. */
-static int
-collect(int fd)
-{
-	struct msgfile m = { 0 };
-	char chunk[16384];
-	ssize_t r;
-
-	while ((r = read(fd, chunk, sizeof chunk)) != 0) {
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0 || msgfile_add(&m, chunk, (size_t)r) < 0) {
-			msgfile_free(&m);
-			return -1;
-		}
-	}
-	return msgfile_finish(&m);
-}
-
 /* The line ends of a file, by its first line. */
 static const char *
 line_end(int fd)
@@ -82,7 +63,6 @@ refuse(struct call *call, enum reply r, const char *why)
 static int
 stamp(struct call *call, int in, const struct envelope *e, int options, const char *eol)
 {
-	bool filter = call->kind == CALL_FILTER;
 	int64_t start = clock_ms();
 	bool joins;
 	long count = received_count(in, &joins);
@@ -98,14 +78,11 @@ stamp(struct call *call, int in, const struct envelope *e, int options, const ch
 	fd = compose(call, in, e, options, eol);
 	if (fd < 0)
 		return call_failed(call, "message");
-	if (!filter) {
+	if (call->kind == CALL_MESSAGE) {
 		snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start));
 		log_event(&call->log, "done", "with", received_keyword(&call->facts, e), "ms", ms, (char *)NULL);
 	}
-	if (!filter || call->next->how != NEXT_NONE)
-		r = call_next_with(call, fd, -1);
-	else
-		r = os_copy(call->out, fd, 0, file_size(fd)) < 0 ? call_failed(call, "output") : CHAIN_DONE;
+	r = call_next_with(call, fd, -1);
 	close(fd);
 	return r;
 }
@@ -115,18 +92,14 @@ serve(struct call *call, void *arg)
 {
 	const struct conf *conf = arg;
 	const struct envelope *e;
-	int in, r;
+	int in;
 
 	if (call->kind == CALL_MESSAGE) {
 		e = call_envelope(call);
 		return e ? stamp(call, call->in, e, conf->options, "\r\n") : call_failed(call, NULL);
 	}
-	in = collect(call->in);
-	if (in < 0)
-		return call_failed(call, "input");
-	r = stamp(call, in, NULL, conf->options, line_end(in));
-	close(in);
-	return r;
+	in = call_message(call);
+	return in < 0 ? call_failed(call, "input") : stamp(call, in, NULL, conf->options, line_end(in));
 }
 
 static int

@@ -7,6 +7,7 @@
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "stage/instance.h"
+#include "stage/run.h"
 
 enum {
 	FACTS_A_LINE = 6,

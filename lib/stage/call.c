@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "chain/limits.h"
+#include "mail/msgfile.h"
 #include "stage/peer.h"
 
 enum { MARGIN_MS = 2000 }; /* to give a verdict in */
@@ -47,6 +48,78 @@ call_envelope(struct call *call)
 	free(e);
 	log_error(&call->log, errno == EINVAL ? "misuse" : "failed", "%s", why);
 	return NULL;
+}
+
+enum call_kind
+call_kind(const struct call *call)
+{
+	return call->kind;
+}
+
+int
+call_in(const struct call *call)
+{
+	return call->in;
+}
+
+int
+call_out(const struct call *call)
+{
+	return call->out;
+}
+
+const struct log *
+call_log(const struct call *call)
+{
+	return &call->log;
+}
+
+const char *
+call_fact(const struct call *call, const char *name)
+{
+	return facts_get(&call->facts, name);
+}
+
+int
+call_set_fact(struct call *call, const char *name, const char *value)
+{
+	if (value)
+		return facts_set(&call->facts, name, value);
+	facts_unset(&call->facts, name);
+	return 0;
+}
+
+/* Copy what fd still has to a file that can be read more than once. Returns a descriptor, or -1 with errno set. */
+static int
+collect(int fd)
+{
+	struct msgfile m = { 0 };
+	char chunk[16384];
+	ssize_t r;
+	int e;
+
+	while ((r = read(fd, chunk, sizeof chunk)) != 0)
+		if ((r < 0 && errno != EINTR) || (r > 0 && msgfile_add(&m, chunk, (size_t)r) < 0)) {
+			e = errno;
+			msgfile_free(&m);
+			errno = e;
+			return -1;
+		}
+	return msgfile_finish(&m);
+}
+
+int
+call_message(struct call *call)
+{
+	int fd;
+
+	if (call->kind == CALL_FILTER && !call->collected) {
+		fd = collect(call->in);
+		if (fd < 0)
+			return -1;
+		call->in = call->collected = fd;
+	}
+	return call->in;
 }
 
 /* The exit code that goes with a reply. */
@@ -89,6 +162,19 @@ call_verdict(struct call *call, enum reply r, const char *text)
 		return CHAIN_LATER;
 	}
 	return call_answer(call, &v) == CHAIN_DONE ? code : CHAIN_LATER;
+}
+
+int
+call_reply(struct call *call, int code, const char *enhanced, const char *text)
+{
+	struct verdict v = { .reply = calloc(1, sizeof *v.reply), .n = 1 };
+
+	if (call->kind == CALL_FILTER || !v.reply || reply_take(v.reply, code, text, strlen(text)) < 0) {
+		verdict_free(&v);
+		return call->kind == CALL_FILTER ? exit_code(code) : call_failed(call, "verdict");
+	}
+	snprintf(v.reply->enhanced, sizeof v.reply->enhanced, "%s", enhanced);
+	return call_answer(call, &v) == CHAIN_DONE ? exit_code(code) : CHAIN_LATER;
 }
 
 int
@@ -197,6 +283,8 @@ call_end(struct call *call)
 {
 	if (!call->may_exec)
 		call_let_go(call);
+	if (call->collected)
+		close(call->collected);
 	call_forget_envelope(call);
 	facts_free(&call->facts);
 }

@@ -9,14 +9,8 @@
 #include "chain/envelope.h"
 #include "chain/facts.h"
 #include "chain/verdict.h"
+#include "msa/stage.h"
 #include "smtp/reply.h"
-
-/* What a call is, chain(7). Whoever makes the call sets this, once. */
-enum call_kind {
-	CALL_SESSION, /* one connection: in and out are the conversation */
-	CALL_MESSAGE, /* one message in a message chain: in is the message, out takes the verdict */
-	CALL_FILTER,  /* a message stage outside of any chain: in is read to its end, out takes the stage's output */
-};
 
 struct next;
 
@@ -30,6 +24,7 @@ struct call {
 	int out;      /* session: to the peer (may be in); message: the verdict, -1 where verdict is set */
 	int envelope; /* message: the envelope, a regular file; else -1 */
 	int stop;     /* in a resident: readable once the stage has to end; else -1 */
+	int collected; /* the file that call_message has made of a filter's input, owned; 0: none */
 	bool may_exec; /* nothing follows in this process: the next program may replace it. false in a resident */
 	const struct next *next; /* what the stage that serves this call runs next; borrowed */
 	struct verdict *verdict; /* message, called by a stage in this process: the verdict goes here; else NULL */
@@ -37,14 +32,6 @@ struct call {
 	struct facts facts;
 	struct log log;
 };
-
-/*
- * Read and check the envelope of a message call: once, and then from memory. The number of its recipients is
- * MSA_RCPTS, and not 0. The envelope belongs to the call.
- * Returns NULL with errno set (EINVAL: no valid envelope, or MSA_RCPTS is another number; ENOMEM), which is logged:
- * answer with call_failed.
- */
-const struct envelope *call_envelope(struct call *call);
 
 /* Free what call_envelope has read: call->envelope is to be another file. */
 void call_forget_envelope(struct call *call);
@@ -62,12 +49,6 @@ int call_verdict(struct call *call, enum reply r, const char *text);
 int call_answer(struct call *call, struct verdict *v);
 
 /*
- * End a call that cannot be served, for errno: log "failed" with what, where what is not NULL, and give the verdict that
- * reply_of_errno has for a message. Returns the exit code.
- */
-int call_failed(struct call *call, const char *what);
-
-/*
  * End a call that goes nowhere: a session gets r as its last words, a message 451, a filter nothing. Returns the exit
  * code.
  */
@@ -78,13 +59,6 @@ int call_refuse(struct call *call, enum reply r);
  * where that is not set.
  */
 int64_t call_deadline(const struct call *call);
-
-/*
- * The time on clock_ms at which this stage has to be done, so that it can still give its verdict before its caller ends
- * it: a tenth of the time left before call_deadline, but at most 2 s. A stage that runs others tells them so by
- * call_set_deadline.
- */
-int64_t call_own_deadline(const struct call *call);
 
 /* Set MSA_DEADLINE to deadline_ms (clock_ms). Returns 0, or -1 with errno ENOMEM. */
 int call_set_deadline(struct call *call, int64_t deadline_ms);

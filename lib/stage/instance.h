@@ -6,7 +6,7 @@
 
 #include "stage/next.h"
 #include "stage/options.h"
-#include "stage/stage.h"
+#include "stage/call.h"
 
 /*
  * A stage whose words were read: its configuration, its own options of a resident, and its next program. main.c makes
@@ -50,5 +50,11 @@ void instance_idle(const struct instance *i);
 int instance_idle_s(const struct instance *i);
 
 void instance_release(struct instance *i);
+
+/*
+ * The main of a message stage was called wrongly: print line on standard error, and in a message chain give 451 as the
+ * verdict, since a mistake of ours never refuses mail. Returns the exit code.
+ */
+int stage_misuse(const char *line);
 
 #endif

@@ -16,6 +16,7 @@
 #include "net/listen.h"
 #include "stage/instance.h"
 #include "stage/pool.h"
+#include "stage/run.h"
 
 /* What every main does, in its order: read the words, open what serving needs, serve, answer with one exit code. */
 
@@ -55,6 +56,13 @@ stage_number(struct instance *i, int letter, const char *value, long long least,
 		return 0;
 	snprintf(word, sizeof word, "-%c %.100s", letter, value);
 	return stage_wrong(i, word, "not a number from %lld to %lld", least, most);
+}
+
+char *const *
+stage_words(const struct instance *i, int *n)
+{
+	*n = i->nwords;
+	return i->words;
 }
 
 /* Misuse: what stage_wrong was told, else the usage. A session stage has no verdict to give. */
@@ -154,13 +162,13 @@ instance_idle(const struct instance *i)
 {
 	if (i->stage->idle)
 		i->stage->idle(i->conf);
-	next_idle(&i->next);
+	run_idle(&i->next);
 }
 
 int
 instance_idle_s(const struct instance *i)
 {
-	int own = i->stage->idle ? i->idle_s : 0, others = next_idle_s(&i->next);
+	int own = i->stage->idle ? i->idle_s : 0, others = run_idle_s(&i->next);
 
 	return own == 0 || (others > 0 && others < own) ? others : own;
 }

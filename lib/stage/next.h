@@ -20,13 +20,4 @@ struct next {
 /* Read argv, the words that follow a stage's own, up to NULL. */
 struct next next_parse(char *const argv[]);
 
-/*
- * No call came for a while: have every stage in this process that next leads to let go of what it kept for the next call
- * (a connection).
- */
-void next_idle(const struct next *next);
-
-/* After how many seconds without a call next_idle is due: the least of those stages; 0: none of them keeps anything. */
-int next_idle_s(const struct next *next);
-
 #endif

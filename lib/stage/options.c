@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "stage/pool.h"
-#include "stage/stage.h"
+#include "msa/stage.h"
 
 enum {
-	WORKERS_MAX = 10000,
+	WORKERS_LIMIT = 10000,
 	CALLS_MAX = 1000000000,
 	FD_MAX = 1000000,
 };
@@ -18,7 +17,7 @@ enum {
 void
 stage_options(struct stage_options *o)
 {
-	*o = (struct stage_options){ .min = POOL_MIN, .max = POOL_MAX, .calls = POOL_CALLS, .notify_fd = -1 };
+	*o = (struct stage_options){ .min = STAGE_WORKERS_MIN, .max = STAGE_WORKERS_MAX, .calls = STAGE_CALLS, .notify_fd = -1 };
 }
 
 static int
@@ -43,9 +42,9 @@ take_workers(struct stage_options *o, struct instance *i, const char *value)
 	char first[16];
 
 	snprintf(first, sizeof first, "%.*s", (int)n, value);
-	if (n >= sizeof first || number_parse(first, 1, WORKERS_MAX, &min) < 0 ||
-	    number_parse(value[n] ? value + n + 1 : first, min, WORKERS_MAX, &max) < 0)
-		return stage_wrong(i, value, "-P is not min or min:max, from 1 to %d, min at most max", WORKERS_MAX);
+	if (n >= sizeof first || number_parse(first, 1, WORKERS_LIMIT, &min) < 0 ||
+	    number_parse(value[n] ? value + n + 1 : first, min, WORKERS_LIMIT, &max) < 0)
+		return stage_wrong(i, value, "-P is not min or min:max, from 1 to %d, min at most max", WORKERS_LIMIT);
 	o->min = (int)min;
 	o->max = (int)max;
 	return 0;

@@ -17,9 +17,13 @@
  */
 #define STAGE_OPTIONS "A:C:l:P:R:U:"
 #define STAGE_OPTION_LETTERS "AClPRU"
-#define STAGE_USAGE "[-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user]"
 
-enum { STAGE_ALLOW_MAX = 16 };
+enum {
+	STAGE_ALLOW_MAX = 16, /* users of -A */
+	STAGE_WORKERS_MIN = 1, /* defaults: of -P, */
+	STAGE_WORKERS_MAX = 500,
+	STAGE_CALLS = 1000,    /* and of -C */
+};
 
 struct stage_options {
 	const char *user; /* borrowed from argv, as path is; NULL: none */

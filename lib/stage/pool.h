@@ -25,9 +25,6 @@ struct pool_conf {
 };
 
 enum {
-	POOL_MIN = 1,
-	POOL_MAX = 500,
-	POOL_CALLS = 1000,
 	POOL_IDLE_S = 30,  /* without a call, after which a worker beyond min goes */
 	POOL_STOP_S = 120, /* after SIGTERM: longer than CHAIN_ANSWER_S, so that a message in hand can be finished */
 };

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/os.h"
 #include "base/process.h"
 #include "chain/limits.h"
 #include "stage/handover.h"
@@ -314,6 +316,16 @@ run_session(struct call *call, char *const argv[])
 	return CHAIN_DONE;
 }
 
+/* The output of a filter that no program follows. */
+static int
+write_message(struct call *call)
+{
+	int fd = call_message(call);
+	off_t size = fd < 0 ? -1 : file_size(fd);
+
+	return size < 0 || os_copy(call->out, fd, 0, size) < 0 ? call_failed(call, "output") : CHAIN_DONE;
+}
+
 int
 call_next_to(struct call *call, const struct next *next)
 {
@@ -321,6 +333,8 @@ call_next_to(struct call *call, const struct next *next)
 
 	switch (next->how) {
 	case NEXT_NONE:
+		if (call->kind == CALL_FILTER)
+			return write_message(call);
 		log_error(&call->log, "misuse", "no next program");
 		return call_refuse(call, REPLY_TROUBLE);
 	case NEXT_INNER:
@@ -369,4 +383,26 @@ call_next_with(struct call *call, int message, int envelope)
 	call->in = was_in;
 	call->envelope = was_envelope;
 	return r;
+}
+
+void
+run_idle(const struct next *next)
+{
+	for (; next->how == NEXT_INNER; next = &next->inner->next)
+		if (next->inner->stage->idle)
+			next->inner->stage->idle(next->inner->conf);
+}
+
+int
+run_idle_s(const struct next *next)
+{
+	int least = 0;
+
+	for (; next->how == NEXT_INNER; next = &next->inner->next) {
+		int s = next->inner->stage->idle ? next->inner->idle_s : 0;
+
+		if (s > 0 && (least == 0 || s < least))
+			least = s;
+	}
+	return least;
 }

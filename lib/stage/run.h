@@ -9,20 +9,7 @@
 
 /* Running the next program of a call, whatever way leads to it. */
 
-/*
- * Hand the call on to call->next, as the last thing that the stage does with it: become the program, give the call to the
- * resident, or call the stage in this process. A stage that may not become another program runs it and gives its verdict
- * on. Returns the exit code; returns at all only where the process stays, or the next program could not be started, which
- * has then been logged and answered.
- */
-int call_next(struct call *call);
-
-/*
- * The same with another message and another envelope (-1: as they are), both regular files, which stay the caller's.
- */
-int call_next_with(struct call *call, int message, int envelope);
-
-/* The same to another program than call->next. */
+/* Hand the call on to next, as call_next does to call->next. Returns the exit code. */
 int call_next_to(struct call *call, const struct next *next);
 
 /*
@@ -50,5 +37,14 @@ struct run {
 void run_start(struct run *r, const struct call *call, const struct next *next, int message, int envelope,
     int64_t deadline_ms);
 int run_finish(struct run *r, const struct call *call, size_t n, struct verdict *v);
+
+/*
+ * No call came for a while: have every stage in this process that next leads to let go of what it kept for the next call
+ * (a connection).
+ */
+void run_idle(const struct next *next);
+
+/* After how many seconds without a call run_idle is due: the least of those stages; 0: none of them keeps anything. */
+int run_idle_s(const struct next *next);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "smtp/reply.h"
 #include "smtp/verb.h"
-#include "stage/stage.h"
+#include "stage/call.h"
 
 /*
  * The commands that a session's dialogue has refused, for the log (RFC 6409 5.2, 9): a line for the first of each

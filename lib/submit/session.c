@@ -178,14 +178,14 @@ do_rcpt(struct session *s, char *arg, size_t len)
 static void
 lull(void *arg)
 {
-	next_idle(((struct session *)arg)->call->next);
+	run_idle(((struct session *)arg)->call->next);
 }
 
 /* What a stage behind us keeps for our next message it lets go of where none comes for a while, whatever else does. */
 static void
 expect_message(struct session *s)
 {
-	int idle_s = next_idle_s(s->call->next);
+	int idle_s = run_idle_s(s->call->next);
 
 	s->conn.lull_at_ms = idle_s > 0 ? clock_ms() + (int64_t)idle_s * 1000 : 0;
 }

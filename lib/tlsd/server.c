@@ -22,7 +22,7 @@
 #include "chain/limits.h"
 #include "net/listen.h"
 #include "stage/pool.h"
-#include "stage/stage.h"
+#include "msa/stage.h"
 #include "tlsd/admission.h"
 #include "tlsd/conf.h"
 #include "tlsd/tcprules.h"

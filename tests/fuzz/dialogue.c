@@ -37,13 +37,13 @@ log_permit(const struct log *l)
 
 /* No stage shares the process. */
 void
-next_idle(const struct next *next)
+run_idle(const struct next *next)
 {
 	MUST(next->how == NEXT_EXEC);
 }
 
 int
-next_idle_s(const struct next *next)
+run_idle_s(const struct next *next)
 {
 	(void)next;
 	return 0;

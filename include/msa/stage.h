@@ -1,0 +1,168 @@
+/* ISC licence, see LICENSE. */
+#ifndef MSA_STAGE_H
+#define MSA_STAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <msa/chain.h>
+#include <msa/envelope.h>
+#include <msa/log.h>
+
+/*
+ * A stage, chain(7): one program of a chain, described by one constant struct. stage_main does everything that all
+ * stages have in common: options, the next program, privileges, residents, the call's descriptors and facts. The page is
+ * msa-stage(3).
+ */
+
+/* The one session or message that a stage has in hand. */
+struct call;
+
+/* A stage with its words: its configuration and its next program. */
+struct instance;
+
+/* What a call is. */
+enum call_kind {
+	CALL_SESSION, /* one connection: call_in and call_out are the conversation */
+	CALL_MESSAGE, /* one message in a message chain: call_out takes the verdict */
+	CALL_FILTER,  /* a message stage outside of any chain: call_out takes the message */
+};
+
+enum stage_kind {
+	STAGE_SESSION,
+	STAGE_MESSAGE,
+	STAGE_EITHER, /* of a message where MSA_MESSAGE is set, else of a session */
+};
+
+/* May a program follow the stage's own words? */
+enum stage_next {
+	STAGE_DELIVERS,    /* no: all words are the stage's own */
+	STAGE_MAY_HAND_ON, /* yes; without one the stage is a filter */
+	STAGE_HANDS_ON,    /* one must */
+};
+
+/* What serving a call takes from the system, apart from the call's own descriptors. */
+enum stage_needs {
+	STAGE_FILES = 1 << 0,    /* opens or changes files */
+	STAGE_NETWORK = 1 << 1,  /* connects to other hosts or sockets */
+	STAGE_PROGRAMS = 1 << 2, /* starts programs, besides the next one */
+};
+
+/* The options that every stage has, for the usage: chain-resident(7). */
+#define STAGE_USAGE "[-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user]"
+
+struct stage {
+	const char *name;
+	enum stage_kind kind;
+	enum facts_owner owner; /* the stage first drops the variables of owner and of later stages; FACTS_NOBODY: none */
+	enum stage_next next;
+	bool needs_chain;       /* a message stage that runs a next program only where MSA_MESSAGE is set */
+	unsigned needs;         /* STAGE_FILES and so on; 0: nothing */
+	const char *options;    /* the stage's own option letters, as getopt(3) has them */
+	const char *usage;      /* what follows "usage: NAME " */
+	int own_words;          /* words between the options and the next program */
+	size_t conf_size;       /* octets of the stage's configuration, which starts zeroed; the functions get it as conf */
+
+	/* Set the defaults that are not zero. NULL: there are none. */
+	void (*init)(void *conf);
+	/*
+	 * Take one of the stage's own options; value is NULL where the letter takes none, and stays valid.
+	 * Returns 0, or -1: misuse; the usage is printed, or what stage_wrong was told.
+	 */
+	int (*option)(void *conf, int letter, char *value, struct instance *i);
+	/*
+	 * All options are there: check that they fit together, and open what serving needs.
+	 * Returns 0, -1 as option does, or an exit code other than 0: then standard error has been told.
+	 */
+	int (*check)(void *conf, struct instance *i);
+	/*
+	 * Serve one call: speak, or give the verdict, or hand the call on as the last thing (call_next). Returns a chain_exit
+	 * code, which is the process's where the stage was exec'd.
+	 */
+	int (*serve)(struct call *call, void *conf);
+	/*
+	 * SIGHUP: open anew what check opened (tables, keys). NULL: nothing is.
+	 * Returns 0, -1 if what there was is kept, or 1 if some of it is. What is kept has been logged.
+	 */
+	int (*reload)(void *conf, const struct log *log);
+	/*
+	 * Let go of what was kept for the next call (a connection). It belongs to the worker and tells nothing of any call.
+	 * NULL: nothing is kept.
+	 */
+	void (*idle)(void *conf);
+	/* Close and free what conf holds, but not conf. NULL: nothing. */
+	void (*release)(void *conf);
+};
+
+/* The whole main of a stage. Returns the exit code. */
+int stage_main(const struct stage *stage, int argc, char *argv[]);
+
+/* For option and check: say what is wrong ("not a number") with which word ("-t 5x"). Returns -1. */
+int stage_wrong(struct instance *i, const char *word, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* For option: read value as a number from least to most. Returns 0, or -1 as stage_wrong does. */
+int stage_number(struct instance *i, int letter, const char *value, long long least, long long most, long long *n);
+
+/* For check: the stage's own words, between its options and the next program. Borrowed. */
+char *const *stage_words(const struct instance *i, int *n);
+
+/* The call in hand */
+
+enum call_kind call_kind(const struct call *call);
+
+/* The conversation of a session: the descriptors to read the peer from and to write to the peer (may be the same). */
+int call_in(const struct call *call);
+int call_out(const struct call *call);
+
+/* Where log_event writes about this call. Borrowed. */
+const struct log *call_log(const struct call *call);
+
+/* A variable of chain(7) ENVIRONMENT. Returns its value, borrowed until the facts change, or NULL: not set. */
+const char *call_fact(const struct call *call, const char *name);
+
+/* Set a variable for the stages that follow; value NULL unsets it. Returns 0, or -1 with errno ENOMEM. */
+int call_set_fact(struct call *call, const char *name, const char *value);
+
+/*
+ * The message as a regular file, complete and never written to again: read it by pread(2). A filter's input is read to
+ * its end for this, once. The descriptor belongs to the call. Returns the descriptor, or -1 with errno set.
+ */
+int call_message(struct call *call);
+
+/*
+ * Read and check the envelope of a CALL_MESSAGE: once, and then from memory. The number of its recipients is MSA_RCPTS,
+ * and not 0. The envelope belongs to the call.
+ * Returns NULL with errno set (EINVAL: no valid envelope, or MSA_RCPTS is another number; ENOMEM), which is logged:
+ * answer with call_failed(call, NULL).
+ */
+const struct envelope *call_envelope(struct call *call);
+
+/*
+ * When the stage has to be done, in milliseconds of CLOCK_MONOTONIC, so that it can still give its verdict before its
+ * caller ends it: 2 s before MSA_DEADLINE, or a tenth of the time left if that is less.
+ */
+int64_t call_own_deadline(const struct call *call);
+
+/*
+ * Hand the call on to the next program, as the last thing that the stage does with it. Without a next program a filter
+ * writes the message to call_out. Returns the exit code, where it returns at all: in an exec'd stage the process becomes
+ * the next program.
+ */
+int call_next(struct call *call);
+
+/* The same with another message and another envelope (-1: as they are), regular files that stay the caller's. */
+int call_next_with(struct call *call, int message, int envelope);
+
+/*
+ * End a message call with one reply for all recipients: 250, or a code of class 4 or 5 with its enhanced status code,
+ * "5.7.1" (RFC 3463). A filter's caller sees only the exit code. Returns the exit code.
+ */
+int call_reply(struct call *call, int code, const char *enhanced, const char *text);
+
+/*
+ * End a call that cannot be served, for errno: log "failed" with what, where what is not NULL, and answer 451 or 452 for
+ * a message, 421 in a session. Returns the exit code.
+ */
+int call_failed(struct call *call, const char *what);
+
+#endif
