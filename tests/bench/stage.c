@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "chain/limits.h"
 #include "mail/msgfile.h"
-#include "msa/stage.h"
+#include "stage/run.h"
 
 enum { POOLS_MAX = 8, ANSWER_MS = 10000 };
 

@@ -1,5 +1,6 @@
 /* ISC licence, see LICENSE. */
 #include "stage/instance.h"
+#include "stage/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
