@@ -29,6 +29,8 @@
 #include <sys/signalfd.h>
 #endif
 
+#include "base/file.h"
+
 enum {
 	OS_COPY_CHUNK = 65536,
 	OS_FD_MAX = 65536, /* where nothing lists the open descriptors, this many numbers are tried */
@@ -103,26 +105,12 @@ copy_plain(int out, int in, off_t off, off_t n)
 	char chunk[OS_COPY_CHUNK];
 
 	while (n > 0) {
-		ssize_t got = pread(in, chunk, n < OS_COPY_CHUNK ? (size_t)n : OS_COPY_CHUNK, off);
-		ssize_t done = 0;
+		size_t part = n < OS_COPY_CHUNK ? (size_t)n : OS_COPY_CHUNK;
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got == 0)
-			errno = EIO;
-		if (got <= 0)
+		if (file_read(in, chunk, part, off) < 0 || file_write(out, chunk, part) < 0)
 			return -1;
-		while (done < got) {
-			ssize_t put = write(out, chunk + done, (size_t)(got - done));
-
-			if (put < 0 && errno == EINTR)
-				continue;
-			if (put < 0)
-				return -1;
-			done += put;
-		}
-		off += got;
-		n -= got;
+		off += (off_t)part;
+		n -= (off_t)part;
 	}
 	return 0;
 }
