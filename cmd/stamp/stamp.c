@@ -53,20 +53,12 @@ collect(int fd)
 	return msgfile_finish(&m);
 }
 
-/* The line ends of a file, by its first line. */
-static const char *
-line_end(int fd)
+/* Refuse for good. */
+static int
+refuse(struct call *call, enum reply reply, const char *why)
 {
-	char chunk[4096];
-	off_t off = 0;
-	ssize_t r, i;
-	char last = '\0';
-
-	for (; (r = pread(fd, chunk, sizeof chunk, off)) > 0; off += r)
-		for (i = 0; i < r; last = chunk[i++])
-			if (chunk[i] == '\n')
-				return last == '\r' ? "\r\n" : "\n";
-	return "\n";
+	log_event(&call->log, "done", "verdict", "554", "why", why, (char *)NULL);
+	return call->log.message ? stage_verdict(call, reply, NULL) : CHAIN_REFUSED;
 }
 
 /* A new message: the field, then the old message byte for byte. The descriptor, or -1 with errno. */
@@ -101,24 +93,27 @@ hand_on(struct call *call, int fd, char *const next[])
 }
 
 static int
-stamp(struct call *call, int in, const struct envelope *e, const struct conf *conf, const char *eol)
+stamp(struct call *call, int in, const struct envelope *e, const struct conf *conf)
 {
 	int64_t start = clock_ms();
-	bool joins;
-	long count = received_count(in, &joins);
+	struct received_top top;
+	const char *eol;
 	char ms[24];
 	int fd, r;
 
-	if (count < 0)
+	switch (received_look(&top, in)) {
+	case HEADER_LONG:
+		return refuse(call, REPLY_BAD_MESSAGE, "header is too long");
+	case HEADER_ERROR:
 		return failed(call, "message");
-	if (joins) {
-		log_event(&call->log, "done", "verdict", "554", "why", "message begins with white space", (char *)NULL);
-		return call->log.message ? stage_verdict(call, REPLY_BAD_MESSAGE, NULL) : CHAIN_REFUSED;
+	case HEADER_OK:
+		break;
 	}
-	if (count >= RECEIVED_LOOP) {
-		log_event(&call->log, "done", "verdict", "554", "why", "mail loop", (char *)NULL);
-		return call->log.message ? stage_verdict(call, REPLY_LOOP, NULL) : CHAIN_REFUSED;
-	}
+	if (top.joins)
+		return refuse(call, REPLY_BAD_MESSAGE, "message begins with white space");
+	if (top.count >= RECEIVED_LOOP)
+		return refuse(call, REPLY_LOOP, "mail loop");
+	eol = call->log.message || top.crlf ? "\r\n" : "\n";
 	fd = compose(call, in, e, conf->options, eol);
 	if (fd < 0)
 		return failed(call, "message");
@@ -144,14 +139,14 @@ serve(struct call *call, void *arg)
 			log_error(&call->log, "failed", "%s", why);
 			return stage_verdict(call, REPLY_LOCAL_ERROR, NULL);
 		}
-		r = stamp(call, call->in, &e, conf, "\r\n");
+		r = stamp(call, call->in, &e, conf);
 		envelope_free(&e);
 		return r;
 	}
 	in = collect(call->in);
 	if (in < 0)
 		return failed(call, "input");
-	r = stamp(call, in, NULL, conf, line_end(in));
+	r = stamp(call, in, NULL, conf);
 	close(in);
 	return r;
 }
