@@ -62,7 +62,7 @@ check(struct usertable *u, struct table *t)
 		if (bad)
 			blame(u, key, key_len, bad, len);
 		else if (has_capital(key, key_len))
-			snprintf(u->why, sizeof u->why, "record of %.*s: a key has no capitals", shown(key_len), key);
+			snprintf(u->why, sizeof u->why, "record of %.*s: the key has a capital letter", shown(key_len), key);
 		else
 			continue;
 		return -1;
