@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 
 enum {
 	COUNTS_MAX = 16, /* lines */
@@ -161,15 +162,11 @@ write_counts(int fd, const struct count c[COUNTS_MAX], size_t n)
 {
 	char text[FILE_MAX];
 	size_t i, len = 0;
-	ssize_t done;
 
 	for (i = 0; i < n; i++)
 		len += (size_t)snprintf(text + len, sizeof text - len, "%" PRId64 " %" PRId64 " %" PRId64 "\n", c[i].seconds,
 		    c[i].had, c[i].since_ms);
-	done = pwrite(fd, text, len, 0);
-	if (done >= 0 && (size_t)done < len)
-		errno = ENOSPC;
-	return done < 0 || (size_t)done < len ? -1 : ftruncate(fd, (off_t)len);
+	return file_write_at(fd, text, len, 0) < 0 ? -1 : ftruncate(fd, (off_t)len);
 }
 
 /* Judge k recipients by what the file says, and let it say them too, or only what it says now. */

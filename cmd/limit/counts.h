@@ -9,19 +9,20 @@
 #include "base/buf.h"
 
 /*
- * How much somebody has sent of late, in a file of his own below a directory, for each of his rates. What was counted
- * fades evenly: of n recipients in so many seconds, n/seconds each second. So a rate has no hour at which all begin
- * anew, and what is sent at once is n at most.
+ * How many recipients a user or a peer has sent to recently. A rate is "n recipients in so many seconds". Its count
+ * decreases evenly, by n/seconds each second. So no rate starts anew at a fixed hour, and at most n recipients can be
+ * reached at once.
  *
- * The file: a line for each rate, "seconds count time", in thousandths of a recipient and milliseconds since 1970. It
- * is locked while it is read and written, so that no two messages count as one. Lines of other rates stay until they
- * have faded: the user's rates may have been others then, or be others on another port.
+ * Each user and each peer has a file below a directory, with one line per rate: "seconds count time", the count in
+ * thousandths of a recipient, the time in milliseconds since 1970. The file is locked while it is read and written, so
+ * that two messages never count as one. Lines of other rates stay until their count is 0: the user may have had other
+ * rates earlier, or may have others on another port.
  */
 enum {
 	RATES_MAX = 8,
 	RATE_N_MAX = 1000000,         /* recipients */
 	RATE_SECONDS_MAX = 31536000,  /* a year */
-	COUNTS_WAIT_MS = 5000,        /* for another that has the file */
+	COUNTS_WAIT_MS = 5000,        /* for the lock of the file */
 };
 
 struct rate {
@@ -33,27 +34,31 @@ struct rates {
 	size_t n;
 };
 
-/* "n/seconds", the len octets at s, as one more rate. 0, or -1: it is none, or one too many, or for the same time. */
+/*
+ * Parse the len octets at s, "n/seconds", and add that rate.
+ * Returns 0, or -1: s is invalid, r is full, or r has a rate with the same seconds; errno is not set.
+ */
 int rates_add(struct rates *r, const char *s, size_t len);
 
 enum counts_result {
-	COUNTS_OK,    /* counted, on every rate */
-	COUNTS_OVER,  /* over *which, until *wait_s are over; nothing was counted */
-	COUNTS_NEVER, /* k alone is over *which; nothing was counted */
-	COUNTS_ERROR, /* errno (ETIMEDOUT: the lock) */
+	COUNTS_OK,    /* within every rate, and counted */
+	COUNTS_OVER,  /* over the rate *which for *wait_s more seconds; nothing was counted */
+	COUNTS_NEVER, /* k alone is over the rate *which; nothing was counted */
+	COUNTS_ERROR, /* errno is set (ETIMEDOUT: the lock) */
 };
 
 /*
- * Count k recipients for who, a user or a peer, at now_ms (of 1970). directory is open; who is any text. *which and
- * *wait_s are set where they are spoken of above.
+ * Count k recipients for who, a user or a peer (any text), at now_ms, milliseconds since 1970. directory is an open
+ * descriptor. *which and *wait_s are set only for the results that mention them.
  */
 enum counts_result counts_add(int directory, const char *who, bool is_peer, const struct rates *r, int64_t k,
     int64_t now_ms, const struct rate **which, int64_t *wait_s);
 
 /*
- * The name of who's file: letters in lower case, so that another way to write a name is not another file, digits and
- * "@+-_." as they are (a dot not in front), %XX for all else; "=" in front of a peer's; one that would be too long is
- * cut, with a sum of all of it behind. 0, or -1 with errno ENOMEM.
+ * Append the file name for who. Letters become lower case, so that a name in capitals has the same file. Digits and
+ * "@+-_." stay, except a dot at the start; every other octet becomes %XX. A peer's name begins with "=". A name that
+ * would be too long is cut and ends with a hash of the whole.
+ * Returns 0, or -1 with errno set (ENOMEM).
  */
 int counts_name(struct buf *b, const char *who, bool is_peer);
 

@@ -8,21 +8,24 @@
 #include "base/usertable.h"
 #include "smtp/addr.h"
 
-/* As whom a user may send: his entry of the table, rights(8). */
+/* The addresses that a user may send as: the user's record in the table of rights(8). */
 struct senders {
-	const char *list; /* borrowed from the table; items with blanks or commas between; no entry: none */
+	const char *list; /* the record, borrowed from the table; empty if there is none */
 	size_t len;
-	bool stopped;     /* one is "!": as nobody */
-	struct addr own;  /* his name, where that is a mailbox; else text is "" */
+	bool stopped;     /* an item is "!": the user may not send at all */
+	struct addr own;  /* the user's name if it is a mailbox; otherwise text is "" */
 };
 
-/* The record of user, as usertable_get. 0, or -1 with errno. */
+/* Find the record of user, NULL for a peer. Returns 0, or -1 with errno set as usertable_get. */
 int senders_find(struct senders *s, struct usertable *t, const char *user);
 
-/* 1: he may send as a; 0: he may not. -1 with errno EPROTO: *bad, *bad_len octets of list, is no item. */
+/*
+ * May the user send as a? Returns 1 (yes), 0 (no), or -1 with errno set (EPROTO: *bad, *bad_len octets of the list, is
+ * not a valid item).
+ */
 int senders_has(const struct senders *s, const struct addr *a, const char **bad, size_t *bad_len);
 
-/* The first item of a list that is none, for usertable.h; and what it is not then. */
+/* The two members of struct usertable for this table: bad, and what. */
 const char *senders_bad(const char *list, size_t n, size_t *len);
 #define SENDERS_ITEM "not an address, @domain, @.domain, * or !"
 

@@ -19,22 +19,6 @@ struct conf {
 	int options; /* RECEIVED_* */
 };
 
-/* The line ends of a file, by its first line. */
-static const char *
-line_end(int fd)
-{
-	char chunk[4096];
-	off_t off = 0;
-	ssize_t r, i;
-	char last = '\0';
-
-	for (; (r = pread(fd, chunk, sizeof chunk, off)) > 0; off += r)
-		for (i = 0; i < r; last = chunk[i++])
-			if (chunk[i] == '\n')
-				return last == '\r' ? "\r\n" : "\n";
-	return "\n";
-}
-
 /* A new message: the field, then the old message byte for byte. The descriptor, or -1 with errno. */
 static int
 compose(const struct call *call, int in, const struct envelope *e, int options, const char *eol)
@@ -61,21 +45,26 @@ refuse(struct call *call, enum reply r, const char *why)
 }
 
 static int
-stamp(struct call *call, int in, const struct envelope *e, int options, const char *eol)
+stamp(struct call *call, int in, const struct envelope *e, int options)
 {
 	int64_t start = clock_ms();
-	bool joins;
-	long count = received_count(in, &joins);
+	struct received_top top;
 	char ms[24];
 	int fd, r;
 
-	if (count < 0)
+	switch (received_look(&top, in)) {
+	case HEADER_LONG:
+		return refuse(call, REPLY_BAD_MESSAGE, "header is too long");
+	case HEADER_ERROR:
 		return call_failed(call, "message");
-	if (joins)
+	case HEADER_OK:
+		break;
+	}
+	if (top.joins)
 		return refuse(call, REPLY_BAD_MESSAGE, "message begins with white space");
-	if (count >= RECEIVED_LOOP)
+	if (top.count >= RECEIVED_LOOP)
 		return refuse(call, REPLY_LOOP, "mail loop");
-	fd = compose(call, in, e, options, eol);
+	fd = compose(call, in, e, options, e || top.crlf ? "\r\n" : "\n");
 	if (fd < 0)
 		return call_failed(call, "message");
 	if (call->kind == CALL_MESSAGE) {
@@ -96,10 +85,10 @@ serve(struct call *call, void *arg)
 
 	if (call->kind == CALL_MESSAGE) {
 		e = call_envelope(call);
-		return e ? stamp(call, call->in, e, conf->options, "\r\n") : call_failed(call, NULL);
+		return e ? stamp(call, call->in, e, conf->options) : call_failed(call, NULL);
 	}
 	in = call_message(call);
-	return in < 0 ? call_failed(call, "input") : stamp(call, in, NULL, conf->options, line_end(in));
+	return in < 0 ? call_failed(call, "input") : stamp(call, in, NULL, conf->options);
 }
 
 static int

@@ -64,11 +64,12 @@ buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 	va_copy(again, ap);
 	n = vsnprintf(b->p + b->len, room, fmt, again);
 	va_end(again);
-	if (n < 0 || (size_t)n >= room) /* a piece of it: it may be a secret, and to grow would leave it in freed memory */
+	/* Wipe a truncated text: it may be a secret, and realloc would leave it in freed memory. */
+	if (n < 0 || (size_t)n >= room)
 		explicit_bzero(b->p + b->len, room);
 	if (n < 0 || ((size_t)n >= room && buf_room(b, (size_t)n) < 0))
 		return -1;
-	if ((size_t)n >= room) /* now it fits */
+	if ((size_t)n >= room)
 		vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
 	b->len += (size_t)n;
 	return 0;

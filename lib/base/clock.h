@@ -6,15 +6,15 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds of the monotonic clock: every deadline inside a process is one of these. */
+/* Returns the monotonic clock in milliseconds. Every deadline inside a process is a value of this clock. */
 int64_t clock_ms(void);
 
-/* Milliseconds from now until deadline_ms, as poll wants them: never negative, at most INT_MAX. */
+/* Returns the milliseconds from now until deadline_ms, for poll(2): 0 if the deadline has passed, at most INT_MAX. */
 int clock_left(int64_t deadline_ms);
 
 /*
- * t as an RFC 5322 3.3 date-time in the local zone, "Sat, 21 Nov 2026 22:30:00 +0000", NUL-ended.
- * English names whatever the locale. cap of CLOCK_DATE_MAX always suffices.
+ * Write t as an RFC 5322 3.3 date-time in the local time zone, "Sat, 21 Nov 2026 22:30:00 +0000", with a NUL. The names
+ * are English whatever the locale is. CLOCK_DATE_MAX octets are always enough.
  */
 enum { CLOCK_DATE_MAX = 40 };
 void clock_date(char *buf, size_t cap, time_t t);

@@ -22,6 +22,23 @@ file_write(int fd, const char *p, size_t n)
 }
 
 int
+file_write_at(int fd, const char *p, size_t n, off_t off)
+{
+	while (n > 0) {
+		ssize_t r = pwrite(fd, p, n, off);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -1;
+		p += r;
+		off += r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+int
 file_read(int fd, char *p, size_t n, off_t off)
 {
 	while (n > 0) {

@@ -7,16 +7,32 @@
 
 #include "base/buf.h"
 
-/* All n octets to a file, whatever interrupts. 0, or -1 with errno. */
+/*
+ * Whole reads and writes. Each function goes on after a signal and after a short read or write.
+ */
+
+/* Write the n octets at p where fd stands: a file, a pipe or a socket. Returns 0, or -1 with errno set. */
 int file_write(int fd, const char *p, size_t n);
 
-/* All n octets of a file from off on, by pread. 0, or -1 with errno (EIO: it ends before that). */
+/* Write the n octets at p to a file from offset off on; its own offset stays. Returns 0, or -1 with errno set. */
+int file_write_at(int fd, const char *p, size_t n, off_t off);
+
+/*
+ * Read n octets of a file from offset off on; its own offset stays.
+ * Returns 0, or -1 with errno set (EIO: the file ends earlier).
+ */
 int file_read(int fd, char *p, size_t n, off_t off);
 
-/* fd 0 as a stage gets it. The size, or -1: errno, or ESPIPE where it is no regular file (chain(7): refused). */
+/*
+ * The size of the regular file fd. Returns -1 with errno set otherwise (ESPIPE: fd is not a regular file, which a
+ * stage refuses as its message or envelope, chain(7)).
+ */
 off_t file_size(int fd);
 
-/* All of a file that is at most max octets into b, by pread. 0, or -1 with errno (EFBIG: over max). */
+/*
+ * Append a whole regular file of at most max octets to b; the file's own offset stays.
+ * Returns 0, or -1 with errno set (EFBIG: over max; ENOMEM; and as file_size and file_read) and b->len unchanged.
+ */
 int file_slurp(int fd, size_t max, struct buf *b);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "base/os.h"
 
-/* 32 digits in ASCII order, without i, l, o and u that are misread: Crockford's alphabet in lower case. */
+/* Crockford's alphabet in lower case: 32 digits in ASCII order, without i, l, o and u, which are easily misread. */
 static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
 static void

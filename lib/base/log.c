@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 
-enum { LOG_ID_MAX = 64 }; /* ours have 14 octets */
+enum { LOG_ID_MAX = 64 }; /* octets shown of an id; ours have 14 */
 
 struct line {
 	char text[LOG_LINE_MAX + 1];
@@ -24,7 +24,7 @@ struct line {
 static void
 put(struct line *l, const char *s, size_t n)
 {
-	size_t room = LOG_LINE_MAX - 1 - l->len; /* one octet is the LF's */
+	size_t room = LOG_LINE_MAX - 1 - l->len; /* without the LF */
 
 	if (n > room)
 		n = room;
@@ -38,7 +38,7 @@ put_str(struct line *l, const char *s)
 	put(l, s, strlen(s));
 }
 
-/* An id as it came from the environment: nothing in it may end the line or look like more of it. */
+/* An id comes from the environment: it must not end the line or look like another part of it. */
 static void
 put_id(struct line *l, const char *s)
 {
@@ -97,13 +97,13 @@ end(struct line *l, const struct log *log)
 		size_t skip = strlen(log->stage) + 2; /* syslog writes the name itself */
 
 		l->text[l->len] = '\0';
-		openlog(log->stage, LOG_PID, LOG_MAIL); /* the name is the process's, and several stages may share one */
+		openlog(log->stage, LOG_PID, LOG_MAIL); /* again: several stages may share a process */
 		syslog(LOG_MAIL | LOG_INFO, "%s", l->text + skip);
 		return;
 	}
 	l->text[l->len++] = '\n';
-	r = write(STDERR_FILENO, l->text, l->len); /* one write, so lines of several processes stay whole */
-	(void)r;                                   /* there is nowhere to report it */
+	r = write(STDERR_FILENO, l->text, l->len); /* a single write keeps the lines of several processes whole */
+	(void)r;                                   /* a failure cannot be reported anywhere */
 }
 
 void
@@ -116,7 +116,7 @@ log_open(struct log *l, const char *stage, int peer_fd)
 	*l = (struct log){ .stage = stage };
 	if (fstat(peer_fd, &a) == 0 && fstat(STDERR_FILENO, &b) == 0)
 		l->syslog = S_ISSOCK(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-	/* A socket of the network can only be a peer, though fd 0 is by now another stage's. */
+	/* A network socket can only be the peer, even if fd 0 is no longer that socket. */
 	if (getpeername(STDERR_FILENO, (struct sockaddr *)&far, &len) == 0)
 		l->syslog |= far.ss_family == AF_INET || far.ss_family == AF_INET6;
 	if (stat("/dev/null", &a) == 0 && fstat(STDERR_FILENO, &b) == 0 && S_ISCHR(b.st_mode))
@@ -164,9 +164,9 @@ log_error(const struct log *log, const char *event, const char *fmt, ...)
 	log_event(log, event, "reason", reason, (char *)NULL);
 }
 
-/* In memory that a parent and its workers share. */
+/* It lies in memory that a parent and its workers share. */
 struct log_budget {
-	atomic_llong minute; /* of the monotonic clock: the one that the others are about */
+	atomic_llong minute; /* of the monotonic clock; the counts below are for this minute */
 	atomic_uint lines, suppressed;
 };
 
@@ -175,7 +175,7 @@ log_budget_new(void)
 {
 	void *p = mmap(NULL, sizeof(struct log_budget), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	return p == MAP_FAILED ? NULL : p; /* zeroes */
+	return p == MAP_FAILED ? NULL : p; /* mmap has zeroed it */
 }
 
 void
@@ -187,7 +187,7 @@ log_budget_end(const struct log *l)
 
 	if (n == 0)
 		return;
-	service.session = service.message = NULL; /* it is about all sessions */
+	service.session = service.message = NULL; /* the line is about all sessions */
 	snprintf(text, sizeof text, "%u", n);
 	log_event(&service, "suppressed", "lines", text, (char *)NULL);
 }
@@ -201,7 +201,7 @@ log_permit(const struct log *l)
 	if (!b)
 		return true;
 	was = atomic_load(&b->minute);
-	if (was != now && atomic_compare_exchange_strong(&b->minute, &was, now)) { /* one of all who come writes it */
+	if (was != now && atomic_compare_exchange_strong(&b->minute, &was, now)) { /* exactly one process succeeds */
 		log_budget_end(l);
 		atomic_store(&b->lines, 0);
 	}

@@ -5,48 +5,52 @@
 #include <stdbool.h>
 
 /*
- * Log lines, chain(7) LOG: "stage: SESSION[/MESSAGE] event key=value ...", at most LOG_LINE_MAX octets,
- * to fd 2, or to syslog where fd 2 is the peer (the same socket as fd 0, or one of the network) or /dev/null (which
- * the first stage puts in the peer's place, so that no later stage or script writes to it). A value with other
- * octets than graphic ASCII, or with a quote or backslash, is written in quotes with \xHH for each of them.
+ * Log lines, chain(7) LOG: "stage: SESSION[/MESSAGE] event key=value ...", at most LOG_LINE_MAX octets. They go to
+ * fd 2. They go to syslog instead if fd 2 is the peer (the same socket as fd 0, or any network socket) or /dev/null: the
+ * first stage replaces a peer on fd 2 by /dev/null, so that no later stage or script writes to the peer.
+ * A value with a space, a quote, a backslash or an octet other than graphic ASCII is written in quotes; each such octet
+ * except the space becomes \xHH.
  */
 enum {
 	LOG_LINE_MAX = 1000,
-	LOG_REFUSALS = 600, /* lines a minute that all sessions of a resident stage may write about refused commands */
+	LOG_REFUSALS = 600, /* lines a minute about refused commands, for all sessions of a resident stage together */
 };
 
-struct log_budget; /* what the processes of a resident stage share of that */
+struct log_budget; /* counts those lines, in memory that the processes of a resident stage share */
 
 struct log {
 	const char *stage;
 	const char *session; /* MSA_SESSION, or NULL; borrowed */
 	const char *message; /* MSA_MESSAGE, or NULL; borrowed */
-	bool syslog;         /* not fd 2 */
-	struct log_budget *budget; /* borrowed; NULL: nobody shares the log */
+	bool syslog;         /* to syslog, not to fd 2 */
+	struct log_budget *budget; /* borrowed; NULL: no limit */
 };
 
-/* Make l ready for stage (a string constant); asks what fd 2 is. peer_fd -1: there is no peer. */
+/* Initialise l for stage, a string constant, and decide by fd 2 where lines go. peer_fd is -1 if there is no peer. */
 void log_open(struct log *l, const char *stage, int peer_fd);
 
 /*
- * One line. After event come pairs of key and value, both const char *, ended by a NULL key; a pair whose value is
- * NULL is left out. Never pass a credential: nothing here can know one.
+ * Write one line. After event come pairs of key and value, both const char *, and a NULL key as the end. A pair with a
+ * NULL value is left out. Never pass a credential: the log cannot recognise one.
  */
 void log_event(const struct log *l, const char *event, ...) __attribute__((sentinel));
 
-/* The same with one pair more: reason=, formatted, and ": strerror(errno)" behind it where fmt ends with a colon. */
+/* Write one line with the pair reason=, formatted. If fmt ends with a colon, strerror(errno) follows. */
 void log_error(const struct log *l, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* A budget for this process and those it forks, for as long as they live. NULL with errno. */
+/*
+ * Returns a budget that this process and its children share as long as they live, or NULL with errno set. It is never
+ * freed.
+ */
 struct log_budget *log_budget_new(void);
 
 /*
- * May a line be written that a client can cause at will, with no cost to it? false: it is counted, and the count is
- * written in one line once the minute is over, by whoever asks next, or by log_budget_end.
+ * Ask before a line that a client can cause at will. Returns true if the line may be written. Otherwise the line is
+ * counted, and the first call of log_permit in a later minute, or log_budget_end, writes the count in one line.
  */
 bool log_permit(const struct log *l);
 
-/* The service is over: what was counted is written. */
+/* Write the count of suppressed lines, if there are any: at the end of the service. */
 void log_budget_end(const struct log *l);
 
 #endif

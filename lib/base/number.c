@@ -16,7 +16,7 @@ number_parse(const char *s, long long least, long long most, long long *n)
 	for (; *s; s++) {
 		int digit = *s - '0';
 
-		if (value > (most - digit) / 10) { /* value * 10 + digit would be over most */
+		if (digit > most || value > (most - digit) / 10) { /* value * 10 + digit would be over most */
 			errno = ERANGE;
 			return -1;
 		}

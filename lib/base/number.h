@@ -3,9 +3,9 @@
 #define MSA_BASE_NUMBER_H
 
 /*
- * Parse s, decimal digits and nothing else (no sign, no space), as a number from least to most, which are not negative.
- * Every number that an operator writes is read here.
- * Returns 0, or -1 with errno EINVAL (not all digits, or empty) or ERANGE (outside of least to most); then *n is
+ * Parse a number that an operator wrote: decimal digits only, no sign, no space. The value must lie between least and
+ * most, inclusive; neither may be negative.
+ * Returns 0, or -1 with errno set (EINVAL: empty, or not only digits; ERANGE: below least or above most) and *n
  * unchanged.
  */
 int number_parse(const char *s, long long least, long long most, long long *n);

@@ -29,9 +29,11 @@
 #include <sys/signalfd.h>
 #endif
 
+#include "base/file.h"
+
 enum {
 	OS_COPY_CHUNK = 65536,
-	OS_FD_MAX = 65536, /* where nothing lists the open descriptors, this many numbers are tried */
+	OS_FD_MAX = 65536, /* descriptors to try if the system cannot list the open ones */
 };
 
 int
@@ -53,7 +55,7 @@ os_disk_file(int *rd, int *wr)
 	r = open(path, O_RDONLY | O_CLOEXEC);
 	e = errno;
 	unlink(path);
-	/* Who has it on a descriptor may open it again to read, whatever his uid, and nobody (but root) to write. */
+	/* A process that has the descriptor may open the file again for reading, whatever its uid; only root for writing. */
 	if (r >= 0 && fchmod(r, 0444) < 0) {
 		e = errno;
 		close(r);
@@ -96,33 +98,19 @@ os_seal(int fd)
 #endif
 }
 
-/* The portable way: through user space. */
+/* The portable copy, through user space. */
 static int
 copy_plain(int out, int in, off_t off, off_t n)
 {
 	char chunk[OS_COPY_CHUNK];
 
 	while (n > 0) {
-		ssize_t got = pread(in, chunk, n < OS_COPY_CHUNK ? (size_t)n : OS_COPY_CHUNK, off);
-		ssize_t done = 0;
+		size_t part = n < OS_COPY_CHUNK ? (size_t)n : OS_COPY_CHUNK;
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got == 0)
-			errno = EIO;
-		if (got <= 0)
+		if (file_read(in, chunk, part, off) < 0 || file_write(out, chunk, part) < 0)
 			return -1;
-		while (done < got) {
-			ssize_t put = write(out, chunk + done, (size_t)(got - done));
-
-			if (put < 0 && errno == EINTR)
-				continue;
-			if (put < 0)
-				return -1;
-			done += put;
-		}
-		off += got;
-		n -= got;
+		off += (off_t)part;
+		n -= (off_t)part;
 	}
 	return 0;
 }
@@ -137,7 +125,7 @@ os_copy(int out, int in, off_t off, off_t n)
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0 && (errno == EINVAL || errno == ENOSYS))
-			break; /* a kind of descriptor that sendfile does not take */
+			break; /* sendfile does not support this kind of descriptor */
 		if (put == 0)
 			errno = EIO;
 		if (put <= 0)
@@ -182,7 +170,7 @@ os_sync_dir(int dir, const char *path)
 
 	if (fd < 0)
 		return -1;
-	failed = fsync(fd) < 0 && errno != EINVAL; /* POSIX leaves it open whether a directory has fsync */
+	failed = fsync(fd) < 0 && errno != EINVAL; /* POSIX does not require fsync of a directory to work */
 	e = errno;
 	close(fd);
 	errno = e;
@@ -258,7 +246,7 @@ os_close_inherited(int lowest)
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *entry;
 
-	if (dir) { /* the limit may be a million, the descriptors are few; dir's own is close-on-exec */
+	if (dir) { /* the limit may be a million, but few descriptors are open; dir's own is close-on-exec */
 		while ((entry = readdir(dir)))
 			if (entry->d_name[0] != '.' && (fd = atoi(entry->d_name)) >= lowest)
 				close_if_inherited(fd);
@@ -294,7 +282,7 @@ os_signals(void)
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 #else
-	errno = ENOSYS; /* kqueue's EVFILT_SIGNAL is the way */
+	errno = ENOSYS; /* on BSD: kqueue's EVFILT_SIGNAL */
 	return -1;
 #endif
 }
@@ -392,7 +380,7 @@ os_wait(const struct os_waiter *w, int wait_ms)
 		return n > 0 ? OS_CALL : OS_NOTHING;
 	}
 	if (errno == EINTR)
-		return OS_CALL; /* look, and wait anew */
+		return OS_CALL; /* the caller tries accept and waits again */
 #endif
 	if (poll(p, 2, wait_ms) < 0)
 		return errno == EINTR ? OS_CALL : OS_END;

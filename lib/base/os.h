@@ -7,94 +7,101 @@
 #include <sys/types.h>
 
 /*
- * What differs between systems, and nothing else. lib/os.c has a plain POSIX way for each.
- * All descriptors made here are close-on-exec. 0, or -1 with errno, unless said otherwise.
+ * What differs between systems, and nothing else. lib/base/os.c has a plain POSIX implementation of each function where
+ * there is one. All descriptors made here are close-on-exec.
+ * The functions that return an int return 0, or -1 with errno set, unless they say otherwise.
  */
 
-/* An anonymous regular file in memory where the system has such files, else unlinked in TMPDIR. Read-write. */
+/*
+ * Make an anonymous file: in memory where the system has such files, otherwise unlinked in TMPDIR. name is for
+ * debugging. Returns a descriptor for reading and writing, or -1 with errno set.
+ */
 int os_memory_file(const char *name);
 
-/* An anonymous regular file in TMPDIR (/tmp): *rd is opened read-only, *wr for writing, no name, mode 0444. */
+/* Make an unlinked file in TMPDIR (/tmp), mode 0444. *rd is open for reading only, *wr for writing. */
 int os_disk_file(int *rd, int *wr);
 
-/* Nobody can write to a file of os_memory_file any more; a no-op where it is a file in TMPDIR. */
+/* Make a file of os_memory_file immutable. Does nothing if it is a file in TMPDIR. */
 int os_seal(int fd);
 
-/* Append n octets of in, from offset off on (its own offset is left alone), to out. -1 with EIO: in is shorter. */
+/*
+ * Append n octets of in, from offset off on, to out. The offset of in itself stays.
+ * Returns 0, or -1 with errno set (EIO: in ends earlier).
+ */
 int os_copy(int out, int in, off_t off, off_t n);
 
 /*
- * One step of that into a socket: at most n octets from *off on, which moves. How many; or -1 with errno, ENOSYS and
- * EINVAL where the system or the descriptors do not allow it.
+ * Copy at most n octets of in, from *off on, to a socket, in one system call, and advance *off. Returns the number of
+ * octets, or -1 with errno set (ENOSYS or EINVAL: the system or these descriptors do not support it).
  */
 ssize_t os_copy_some(int out, int in, off_t *off, size_t n);
 
 /*
- * The same regular file, opened anew to read: an offset of its own, at 0. The descriptor; -1 with errno, ENOSYS where
- * the system cannot (the caller copies then).
+ * Open the regular file behind fd again for reading, with an offset of its own at 0. Returns the descriptor, or -1 with
+ * errno set (ENOSYS: the system cannot; make a copy).
  */
 int os_reopen(int fd);
 
-/* What is named in the directory path, from the descriptor dir on, is on the disk, so far as the system can do that. */
+/* Flush the names in the directory path, relative to the descriptor dir, to the disk, if the system can do that. */
 int os_sync_dir(int dir, const char *path);
 
-/* n octets of randomness that an adversary cannot guess. */
+/* Fill buf with n octets of cryptographic randomness. */
 int os_random(void *buf, size_t n);
 
-/* Other processes of the same uid cannot trace or dump this one. */
+/* Forbid other processes of this uid to trace or dump this one. */
 int os_undumpable(void);
 
-/* Give memory that is not in use back to the system, where that can be asked: a process is about to wait for long. */
+/* Return unused memory to the system, before a long wait. */
 void os_give_back(void);
 
-/* Where 0, 1 or 2 is closed, /dev/null is opened there: it would be the next file opened. */
+/* Open /dev/null on each of the descriptors 0, 1 and 2 that is closed: the next open() would take its number. */
 int os_fill_standard(void);
 
 /* Close every descriptor from lowest on. */
 void os_close_from(int lowest);
 
 /*
- * Close every descriptor from lowest on that is not close-on-exec. One that was inherited never is, one that this
- * process opened always is (chain(7)), so what main opened stays.
+ * Close the inherited descriptors from lowest on: those without close-on-exec. Whatever this process opened has that
+ * flag (chain(7)), so what main opened stays.
  */
 void os_close_inherited(int lowest);
 
 /*
- * SIGTERM, SIGINT, SIGHUP, SIGALRM and SIGCHLD as input of a descriptor, which is readable when one has come; they
- * interrupt nothing any more. os_signal gives the next one, 0: none. A child that is no pool undoes it with
- * os_signals_restore.
+ * os_signals: block SIGTERM, SIGINT, SIGHUP, SIGALRM and SIGCHLD, and return a descriptor that is readable when one of
+ * them has come, or -1 with errno set. os_signal: return the next signal from that descriptor, or 0 if there is none.
+ * os_signals_restore: unblock them, in a child that is not a pool.
  */
 int os_signals(void);
 int os_signal(int fd);
 void os_signals_restore(void);
 
-/* Signals as a program expects them: what is ignored or blocked would survive exec. */
+/* Give signals their default action and unblock all, before exec: ignored and blocked signals would survive it. */
 void os_signals_default(void);
 
 /*
- * Tell the supervisor that we are ready: where, "" or what is to be known, and a newline on fd, which is then closed
- * (s6, which skips what is before the newline; -1: none), and READY=1 to the socket in NOTIFY_SOCKET (systemd), which
- * is then unset.
+ * Tell the supervisor that this service is ready. s6: write where and a newline to fd and close it (-1: no fd); s6
+ * ignores what stands before the newline. systemd: send READY=1 to NOTIFY_SOCKET and unset that variable.
  */
 int os_ready(int fd, const char *where);
 
 /*
- * A worker's wait for its next call at a listener that it shares with others: one call wakes one of those who wait,
- * where the system can do that. The listener is non-blocking. os_wait: OS_CALL (others may be faster: os_accept then
- * says EAGAIN), OS_END once end is readable or closed, OS_NOTHING after wait_ms.
+ * A worker's wait for a call at a non-blocking listener that it shares with other workers. A call wakes only one of
+ * them where the system supports that.
+ * os_wait returns OS_CALL (accept now; another worker may be faster, then os_accept fails with EAGAIN), OS_END (end is
+ * readable or closed), or OS_NOTHING (wait_ms have passed).
  */
 struct os_waiter {
 	int listener, end;
-	int fd; /* of the system's means; -1: none */
+	int fd; /* of the epoll instance; -1: none */
 };
 enum os_wait { OS_NOTHING, OS_CALL, OS_END };
 int os_waiter_open(struct os_waiter *w, int listener, int end);
 enum os_wait os_wait(const struct os_waiter *w, int wait_ms);
 
-/* accept(2), close-on-exec. The descriptor, or -1. */
+/* accept(2) with close-on-exec. Returns the descriptor, or -1 with errno set. */
 int os_accept(int listener);
 
-/* The uid at the other end of a connected Unix socket. */
+/* Set *uid to the uid of the process at the other end of a connected Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);
 
 #endif

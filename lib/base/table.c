@@ -18,7 +18,7 @@ table_open(struct table *t, const char *path)
 	if (r == 0)
 		r = cdb_init(&t->cdb, fd);
 	e = errno;
-	close(fd); /* the mapping is all that a look-up needs */
+	close(fd); /* a look-up needs only the mapping */
 	errno = e;
 	return r < 0 ? -1 : 0;
 }

@@ -7,7 +7,7 @@
 
 static const char anyone[] = "*", no_user[] = "-";
 
-enum { SHOWN = 100 }; /* octets of a key, or of an item */
+enum { SHOWN = 100 }; /* octets shown of a key or an item */
 
 static int
 shown(size_t n)
@@ -39,9 +39,9 @@ usertable_blame(struct usertable *u, const char *user, const char *item, size_t 
 	blame(u, user, strlen(user), item, len);
 }
 
-/* All records of t are as they should be. 0, or -1: why. */
+/* Check every record of t. Returns 0, or -1 with u->why set. */
 static int
-look(struct usertable *u, struct table *t)
+check(struct usertable *u, struct table *t)
 {
 	const char *key, *value, *bad;
 	unsigned key_len, n, pos;
@@ -62,7 +62,7 @@ look(struct usertable *u, struct table *t)
 		if (bad)
 			blame(u, key, key_len, bad, len);
 		else if (has_capital(key, key_len))
-			snprintf(u->why, sizeof u->why, "record of %.*s: a key has no capitals", shown(key_len), key);
+			snprintf(u->why, sizeof u->why, "record of %.*s: the key has a capital letter", shown(key_len), key);
 		else
 			continue;
 		return -1;
@@ -72,15 +72,15 @@ look(struct usertable *u, struct table *t)
 	return r;
 }
 
-/* Open t, which is u's or will be. 0, or -1: why, and t is not open. */
+/* Open t, which is u->table or will replace it. Returns 0, or -1 with u->why set and t closed. */
 static int
-take(struct usertable *u, struct table *t, const char *path, bool whole)
+open_table(struct usertable *u, struct table *t, const char *path, bool whole)
 {
 	if (table_open(t, path) < 0) {
 		snprintf(u->why, sizeof u->why, "%s", table_why(errno));
 		return -1;
 	}
-	if (whole && look(u, t) < 0) {
+	if (whole && check(u, t) < 0) {
 		table_close(t);
 		return -1;
 	}
@@ -90,7 +90,7 @@ take(struct usertable *u, struct table *t, const char *path, bool whole)
 int
 usertable_open(struct usertable *u, const char *path, bool whole)
 {
-	u->open = take(u, &u->table, path, whole) == 0;
+	u->open = open_table(u, &u->table, path, whole) == 0;
 	return u->open ? 0 : -1;
 }
 
@@ -99,7 +99,7 @@ usertable_renew(struct usertable *u)
 {
 	struct table fresh;
 
-	if (take(u, &fresh, u->table.path, true) < 0)
+	if (open_table(u, &fresh, u->table.path, true) < 0)
 		return -1;
 	table_close(&u->table);
 	u->table = fresh;
@@ -117,7 +117,7 @@ usertable_get(struct usertable *u, const char *user, const char **value, size_t 
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	if (strcmp(user, anyone) != 0 && strcmp(user, no_user) != 0) /* whoever has such a name: it is no key of his */
+	if (strcmp(user, anyone) != 0 && strcmp(user, no_user) != 0) /* a user of such a name has no record of his own */
 		r = table_get_lower(&u->table, user, strlen(user), value, len);
 	return r != 0 ? r : table_get(&u->table, anyone, 1, value, len);
 }

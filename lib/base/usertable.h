@@ -8,40 +8,45 @@
 #include "base/table.h"
 
 /*
- * A table with a record for each user, who is its key in lower case: "*" is the record of all users without one of
- * their own, "-" that of peers who need not authenticate. A value is a list, items with blanks or commas between.
+ * A table with one record per user. The key is the user's name in lower case. The record "*" is for every user without
+ * a record, the record "-" for peers that need not authenticate. A record is a list of items, separated by white space
+ * or commas.
  */
 enum { USERTABLE_WHY_MAX = 400 };
 
 struct usertable {
-	/* Set before: the first item of the n octets of a list that is none, *len octets; NULL: all are. What one is not. */
+	/*
+	 * Set these two before usertable_open. bad returns the first invalid item in list[0..n) and sets *len to its
+	 * length, or returns NULL if all are valid. what is the reason to report for an invalid item: "not an address".
+	 */
 	const char *(*bad)(const char *list, size_t n, size_t *len);
 	const char *what;
 
 	struct table table;
 	bool open;
-	char why[USERTABLE_WHY_MAX]; /* what was wrong, where a function says so */
+	char why[USERTABLE_WHY_MAX]; /* why the last function that sets it failed */
 };
 
 /*
- * 0: open. -1: why says what is wrong. whole: look at all of it, so that what would be a 451 for somebody later is one
- * thing wrong now: a list with a bad item, a key with a capital, which nobody would ever find.
+ * Open the table at path. If whole is set, check every record, so that an error is found now and not by a user whose
+ * mail gets 451: a list with an invalid item, or a key with a capital letter, which no look-up can find.
+ * Returns 0, or -1 with u->why set.
  */
 int usertable_open(struct usertable *u, const char *path, bool whole);
 
-/* Open the file anew and look at all of it. 0, or -1: why says what is wrong, and what was open stays. */
+/* Open the file again and check every record. Returns 0, or -1 with u->why set; then the old table stays open. */
 int usertable_renew(struct usertable *u);
 
 /*
- * The record of user, or NULL, a peer. Results as table_get, and -1 with errno ENAMETOOLONG: such a name cannot be a
- * key, and who has a record that cannot be found is not one without.
+ * Find the record of user; user is NULL for a peer. Returns as table_get does. A name longer than TABLE_KEY_MAX cannot
+ * be looked up: the result is -1 with errno set (ENAMETOOLONG), so the user is not treated as one without a record.
  */
 int usertable_get(struct usertable *u, const char *user, const char **value, size_t *len);
 
-/* The next item of what stands between *p and end; *p moves behind it, *len is its octets. NULL: there is none. */
+/* Returns the next item between *p and end, sets *len and moves *p after the item; NULL if there is no item left. */
 const char *usertable_item(const char **p, const char *end, size_t *len);
 
-/* Why of an item of user's record (NULL: a peer's) that is none. */
+/* Set u->why for an invalid item in the record of user; user is NULL for a peer. */
 void usertable_blame(struct usertable *u, const char *user, const char *item, size_t len);
 
 void usertable_close(struct usertable *u);

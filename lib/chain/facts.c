@@ -117,25 +117,23 @@ owner_of(const char *name, size_t len)
 	return len >= sizeof site - 1 && memcmp(name, site, sizeof site - 1) == 0 ? FACTS_OPERATOR : FACTS_NOBODY;
 }
 
-/* Copies of all strings at p, which NULL ends. */
-static int
-append_all(struct facts *f, char *const *p)
+int
+facts_from_environ(struct facts *f)
 {
+	char *const *p;
+
 	if (room(f) < 0)
 		return -1;
-	for (; p && *p; p++)
+	for (p = environ; p && *p; p++) {
+		if (!strchr(*p, '=')) /* execve() takes any string; without "=" it is no variable */
+			continue;
 		if (append(f, strdup(*p)) < 0) {
 			facts_free(f);
 			errno = ENOMEM;
 			return -1;
 		}
+	}
 	return 0;
-}
-
-int
-facts_from_environ(struct facts *f)
-{
-	return append_all(f, environ);
 }
 
 /* The n octets at s, of the block. 0, or -1 with errno. */

@@ -10,43 +10,46 @@
 /*
  * The addresses in a header field: RFC 5322 3.4 with groups (RFC 6854: in every field), UTF-8 (RFC 6532) and the
  * obsolete forms of 4.4: comments and folding anywhere, routes, empty list elements, quoted words between dots, dots
- * in phrases. One pass, no look-back, no recursion: time is linear whatever the octets are. Nothing is copied: all
- * members are offsets into the text given.
+ * in phrases. The parser makes one pass without look-back or recursion, so its time is linear whatever the octets are.
+ * Nothing is copied: positions are offsets into the text.
  */
 struct addrlist {
 	const char *text;
-	size_t pos, end;  /* text[pos..end) is still to be read */
+	size_t pos, end;  /* text[pos..end) has not been read yet */
 	bool in_group;
-	size_t addresses; /* mailboxes outside of groups, and groups, seen so far */
+	size_t addresses; /* groups, and mailboxes outside groups, read so far */
 };
 
 struct addrlist_item {
-	size_t name, name_end;     /* the display name, as written; equal: there is none */
-	size_t local, local_end;   /* the local part, from its first word to behind its last */
-	size_t domain, domain_end; /* the same of the domain, or the literal with its brackets; equal: there is none */
-	size_t label;              /* text[label..domain_end) is the last label; a literal is one */
-	size_t labels;             /* how many; 0: no domain */
+	size_t name, name_end;     /* the display name as written; empty if there is none */
+	size_t local, local_end;   /* the local part, from its first to its last word */
+	size_t domain, domain_end; /* the domain, or a literal with its brackets; empty if there is none */
+	size_t label;              /* text[label..domain_end) is the last label; a literal counts as one label */
+	size_t labels;             /* the number of labels; 0: no domain */
 	bool is_literal;
 	bool in_group;
 };
 
 enum addrlist_result {
-	ADDRLIST_BOX, /* a mailbox; it may lack the domain, which RFC 5322 does not allow: the caller decides */
-	ADDRLIST_END, /* no further one; list->addresses is 0 where there was nothing but comments and commas */
-	ADDRLIST_BAD, /* no address list; list->pos is about where */
+	ADDRLIST_BOX, /* a mailbox; it may lack a domain, which RFC 5322 does not allow: the caller decides */
+	ADDRLIST_END, /* no mailbox is left; list->addresses is 0 if the list had only comments and commas */
+	ADDRLIST_BAD, /* the list is invalid, near list->pos */
 };
 
-/* Begin with a field's value, text[begin..end). text must outlive the list. */
+/*
+ * Begin a list with a field's value, text[begin..end), which must outlive the list. Then call addrlist_next until it
+ * does not return ADDRLIST_BOX.
+ */
 void addrlist_begin(struct addrlist *list, const char *text, size_t begin, size_t end);
 enum addrlist_result addrlist_next(struct addrlist *list, struct addrlist_item *m);
 
 /*
- * The mailbox as the envelope writes it: without comments, folding and needless quotes. 0, or -1: RFC 5321 has no such
- * mailbox (too long, a control character).
+ * Write a mailbox to *a as the envelope has it: without comments, folding and needless quotes.
+ * Returns 0, or -1 if RFC 5321 does not allow such a mailbox (too long, a control character); errno is not set.
  */
 int addrlist_addr(const char *text, const struct addrlist_item *m, struct addr *a);
 
-/* text[begin..end) is nothing but white space. */
+/* Returns true if text[begin..end) is only white space. */
 bool addrlist_is_blank(const char *text, size_t begin, size_t end);
 
 #endif

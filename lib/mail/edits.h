@@ -8,28 +8,29 @@
 #include "mail/msgfile.h"
 
 /*
- * Changes to a text, collected while it is looked at and applied while it is written: what no edit names stays octet
- * for octet. Zero-initialised it is empty.
+ * Changes to a text, collected while the text is examined and applied when it is written. What no edit covers stays
+ * octet for octet. Zero-initialised it is empty.
  */
 struct edit {
-	size_t off;       /* where, in the text as it was */
-	size_t del;       /* octets taken out there */
-	size_t text, len; /* what is put in their place: offsets into edits.text */
+	size_t off;       /* in the original text */
+	size_t del;       /* octets to remove there */
+	size_t text, len; /* their replacement: offset and length in edits.text */
 };
 
 struct edits {
-	struct edit *v; /* owned */
+	struct edit *v;   /* owned */
 	size_t n, cap;
-	struct buf text;
+	struct buf text;  /* all replacements */
 };
 
 /*
- * Offsets ascend, and no edit begins inside of what an earlier one takes out; at the same offset the order is that
- * of the calls. 0, or -1 with errno (ENOMEM; EINVAL: out of order).
+ * Replace del octets at off by the len octets at text. Call in the order of ascending offsets; an edit must not begin
+ * inside the octets that an earlier edit removes. Edits at the same offset are applied in the order of the calls.
+ * Returns 0, or -1 with errno set (ENOMEM; EINVAL: out of order).
  */
 int edits_add(struct edits *e, size_t off, size_t del, const char *text, size_t len);
 
-/* Append text[0..n), edited, to m. 0, or -1 with errno (as msgfile_add). */
+/* Append text[0..n), edited, to m. Returns 0, or -1 with errno set as msgfile_add. */
 int edits_write(const struct edits *e, const char *text, size_t n, struct msgfile *m);
 
 void edits_free(struct edits *e);

@@ -8,12 +8,13 @@
 
 enum { HEADER_FIRST_READ = 4096 }; /* most headers fit */
 
-#define FIELD_ROW(symbol, name, syntax, once) { name, syntax, once },
+#define FIELD_ROW(symbol, name, syntax, once) { name, sizeof name - 1, syntax, once },
 static const struct {
 	const char *name;
+	size_t len;
 	enum field_syntax syntax;
 	bool once;
-} fields[FIELD_COUNT] = { { "", FIELD_OPAQUE, false }, FIELD_TABLE(FIELD_ROW) };
+} fields[FIELD_COUNT] = { { "", 0, FIELD_OPAQUE, false }, FIELD_TABLE(FIELD_ROW) };
 #undef FIELD_ROW
 
 const char *
@@ -40,7 +41,10 @@ field_is_resent(enum field_id id)
 	return strncmp(fields[id].name, "Resent-", 7) == 0;
 }
 
-/* Where the header ends in text, looked at from the line at *line on, which moves; n + 1: not yet. */
+/*
+ * Returns the offset of the empty line that ends the header, or n + 1 if there is none yet. *line is the start of the
+ * line to examine first; it moves to the line to examine when more of the text is there.
+ */
 static size_t
 find_end(const char *text, size_t n, size_t *line)
 {
@@ -56,23 +60,21 @@ find_end(const char *text, size_t n, size_t *line)
 	return n + 1;
 }
 
+/* Set h->bare, and h->crlf unless the header is empty. */
 static void
-look_at_line_ends(struct header *h)
+examine_line_ends(struct header *h)
 {
-	const char *text = h->text.p;
-	size_t n = h->text.len, i;
-	bool first = true;
+	const char *text = h->text.p, *end = text + h->text.len, *line, *next;
 
-	for (i = 0; i < n; i++) {
-		if (text[i] == '\r')
-			h->bare |= i + 1 == n || text[i + 1] != '\n';
-		if (text[i] != '\n')
-			continue;
-		if (i == 0 || text[i - 1] != '\r')
+	for (line = text; line < end; line = next) {
+		const char *lf = memchr(line, '\n', (size_t)(end - line));
+		const char *cr = memchr(line, '\r', (size_t)((lf ? lf : end) - line));
+
+		if (cr ? cr + 1 != lf : lf != NULL)
 			h->bare = true;
-		else if (first)
-			h->crlf = true;
-		first = false;
+		if (line == text)
+			h->crlf = lf && lf > text && lf[-1] == '\r';
+		next = lf ? lf + 1 : end;
 	}
 }
 
@@ -87,7 +89,7 @@ header_read(struct header *h, int fd, size_t max)
 		ssize_t r;
 
 		if (want > max + 2 - b->len)
-			want = max + 2 - b->len; /* room for the empty line */
+			want = max + 2 - b->len; /* with room for the empty line */
 		if (want == 0)
 			return HEADER_LONG;
 		if (buf_room(b, want) < 0)
@@ -103,13 +105,14 @@ header_read(struct header *h, int fd, size_t max)
 			break;
 	}
 	if (end < b->len) {
-		h->bare |= b->p[end] == '\n'; /* the empty line itself; CR LF is what the rest is compared to */
+		h->crlf = b->p[end] == '\r'; /* counts only where the header has no line */
+		h->bare |= !h->crlf;
 		b->len = end;
 	}
 	b->p[b->len] = '\0';
 	if (b->len > max)
 		return HEADER_LONG;
-	look_at_line_ends(h);
+	examine_line_ends(h);
 	return HEADER_OK;
 }
 
@@ -126,7 +129,7 @@ identify(const char *name, size_t n)
 	int id;
 
 	for (id = FIELD_OTHER + 1; id < FIELD_COUNT; id++)
-		if (strncasecmp(fields[id].name, name, n) == 0 && fields[id].name[n] == '\0')
+		if (fields[id].len == n && strncasecmp(fields[id].name, name, n) == 0)
 			return (enum field_id)id;
 	return FIELD_OTHER;
 }
@@ -137,7 +140,7 @@ is_wsp(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Behind the line at pos. */
+/* Returns the start of the line after the one at pos. */
 static size_t
 line_next(const char *text, size_t n, size_t pos)
 {
@@ -178,6 +181,12 @@ field_is(const char *text, const struct field *f, const char *name)
 	size_t n = f->name_end - f->name;
 
 	return strlen(name) == n && strncasecmp(text + f->name, name, n) == 0;
+}
+
+bool
+header_joins(const struct header *h)
+{
+	return h->text.len > 0 && is_wsp(h->text.p[0]);
 }
 
 int

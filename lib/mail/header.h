@@ -8,39 +8,39 @@
 #include "base/buf.h"
 
 /*
- * The header of a message, RFC 5322 2.2 and 3.6. Read into memory once, then looked at in place: a field is offsets
- * into the text, nothing is copied, unfolded or decoded. Any octet may stand in a value; lines may have any length.
- * The syntax inside of address fields is mailaddr.h's, changes are edit.h's.
+ * The header of a message (RFC 5322 2.2 and 3.6), read into memory once and then examined in place. A field is a set
+ * of offsets into the text; nothing is copied, unfolded or decoded. A value may hold any octet, a line may have any
+ * length. mail/addrlist.h parses the addresses in a field; mail/edits.h collects changes.
  */
-enum { HEADER_MAX = 1048576 }; /* octets of a header; RFC 5322 names no limit */
+enum { HEADER_MAX = 1048576 }; /* octets of a header; RFC 5322 sets no limit */
 
 struct header {
-	struct buf text; /* the fields; without the empty line, which is the message's next octet, if there is one */
-	bool crlf;       /* the first line ends with CR LF */
-	bool bare;       /* somewhere a CR stands without LF, or an LF without CR */
+	struct buf text; /* the fields, without the empty line after them */
+	bool crlf;       /* the first line of the message ends with CR LF */
+	bool bare;       /* the header has a CR without LF, or an LF without CR */
 };
 
 enum header_result {
 	HEADER_OK,
-	HEADER_LONG,  /* over max */
-	HEADER_ERROR, /* errno */
+	HEADER_LONG,  /* the header has more than max octets */
+	HEADER_ERROR, /* errno is set: pread failed, or ENOMEM */
 };
 
 /*
- * Read the header of the message in fd, a regular file, by pread. A line ends with LF or CR LF, the header with an
- * empty line or the file. h must be empty; header_free whatever the result.
+ * Read the header of the message in fd, a regular file, by pread. A line ends with LF or CR LF; the header ends with
+ * an empty line or with the file. h must be empty; call header_free whatever the result.
  */
 enum header_result header_read(struct header *h, int fd, size_t max);
 void header_free(struct header *h);
 
 enum field_syntax {
-	FIELD_OPAQUE,    /* not looked into here */
+	FIELD_OPAQUE,    /* not parsed here */
 	FIELD_ADDRESS,   /* one address, RFC 5322 3.6.2 and RFC 6854 */
-	FIELD_ADDRESSES, /* a list of at least one */
+	FIELD_ADDRESSES, /* a list of at least one address */
 	FIELD_BLIND,     /* a list that may be empty: Bcc */
 };
 
-/* The fields of RFC 5322 3.6: symbol, name, syntax, and whether there may be only one of it. */
+/* The fields of RFC 5322 3.6: symbol, name, syntax, and whether a header may have only one of them. */
 #define FIELD_TABLE(X) \
 	X(FIELD_RETURN_PATH,       "Return-Path",       FIELD_OPAQUE,    false) \
 	X(FIELD_RECEIVED,          "Received",          FIELD_OPAQUE,    false) \
@@ -68,38 +68,40 @@ enum field_syntax {
 enum field_id { FIELD_OTHER, FIELD_TABLE(FIELD_SYMBOL) FIELD_COUNT };
 #undef FIELD_SYMBOL
 
-const char *field_name(enum field_id id); /* as RFC 5322 writes it; "" for FIELD_OTHER */
+const char *field_name(enum field_id id); /* as RFC 5322 spells it; "" for FIELD_OTHER */
 enum field_syntax field_syntax(enum field_id id);
 bool field_is_once(enum field_id id);
 bool field_is_resent(enum field_id id);
 
-/* One field. All members but id are offsets into the text that it was found in. */
+/* One field. All members but id are offsets into the text that contains the field. */
 struct field {
 	enum field_id id;
-	size_t name;     /* its first octet */
-	size_t name_end; /* behind the name; white space may follow before the colon (RFC 5322 4.5) */
-	size_t value;    /* behind the colon */
-	size_t end;      /* behind the value with all its folding, before the line end */
-	size_t next;     /* behind the line end: where the next field begins */
+	size_t name;     /* first octet of the name */
+	size_t name_end; /* end of the name; white space may follow before the colon (RFC 5322 4.5) */
+	size_t value;    /* after the colon */
+	size_t end;      /* end of the value with all its folding, before the line end */
+	size_t next;     /* after the line end: where the next field begins */
 };
 
 /*
- * The field at *pos of a header's text, which moves behind it; begin with 0. 1: *f is it. 0: none left.
- * -1: the line at *pos is none (no colon, a bad name, a continuation of nothing); only f->name and f->next are set,
- * and *pos is behind the line.
+ * Parse the field at *pos of a header's text and move *pos to the next one; start with *pos 0.
+ * Returns 1 (*f is the field), 0 (no field is left), or -1: the line at *pos is not a field (no colon, an invalid name,
+ * or a continuation of nothing). Then only f->name and f->next are set, and *pos is after that line.
  */
 int header_next(const char *text, size_t n, size_t *pos, struct field *f);
 
-/* The field's name is this, in any case: for fields that the table does not have. */
+/* Returns true if the field has this name, in any case: for fields that FIELD_TABLE does not list. */
 bool field_is(const char *text, const struct field *f, const char *name);
 
 /*
- * The message in fd begins with white space: a field put on top of it would go on there, with whatever the client says.
- * 1, 0, or -1 with errno.
+ * A message that begins with white space would continue a field that is put on top of it, so a client could write into
+ * our field. header_joins: returns true if the message of h begins so. header_would_join: the same for the message in
+ * fd, without its header being read; returns 1 or 0, or -1 with errno set.
  */
+bool header_joins(const struct header *h);
 int header_would_join(int fd);
 
-/* The number, from 1, of the line at pos. */
+/* Returns the number, from 1, of the line that contains offset pos. */
 size_t header_line(const char *text, size_t pos);
 
 #endif

@@ -10,24 +10,6 @@
 
 enum { PART = 65536 }; /* octets written to the file at once, at least */
 
-/* As file_write, where the offset has to stay at 0, for whoever gets the descriptor. */
-static int
-write_at_start(int fd, const char *p, size_t n)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t r = pwrite(fd, p + done, n - done, (off_t)done);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -1;
-		done += (size_t)r;
-	}
-	return 0;
-}
-
 static int
 spill(struct msgfile *m)
 {
@@ -92,7 +74,7 @@ msgfile_finish(struct msgfile *m)
 		fd = os_memory_file("message");
 		if (fd < 0)
 			return -1;
-		if (write_at_start(fd, m->mem.p, m->mem.len) < 0 || os_seal(fd) < 0) {
+		if (file_write_at(fd, m->mem.p, m->mem.len, 0) < 0 || os_seal(fd) < 0) {
 			e = errno;
 			close(fd);
 			errno = e;

@@ -8,29 +8,33 @@
 #include "base/buf.h"
 
 /*
- * A message being written: what becomes fd 0 of the message chain. Up to CHAIN_MEMORY_MESSAGE octets it is collected in
- * memory, beyond that in an unlinked file. Zero-initialised it is empty.
+ * A message that is being written and becomes fd 0 of the message chain. Up to CHAIN_MEMORY_MESSAGE octets stay in
+ * memory; a larger message goes to an unlinked file. Zero-initialised it is empty. Call msgfile_free in the end; it does
+ * nothing after msgfile_finish has succeeded.
  */
 struct msgfile {
-	struct buf mem; /* not yet in a file */
+	struct buf mem; /* octets that are not in the file yet */
 	off_t size;     /* octets so far */
-	int rd, wr;     /* valid once spilled is set */
+	int rd, wr;     /* the file, if spilled is set */
 	int spilled;
 };
 
-/* 0, or -1 with errno (ENOMEM, ENOSPC, ...). */
+/* Append n octets. Returns 0, or -1 with errno set (ENOMEM, ENOSPC, ...). */
 int msgfile_add(struct msgfile *m, const void *data, size_t n);
 
-/* n octets of a file, from off on, without passing through the process where the system can. As msgfile_add. */
+/*
+ * Append n octets of the file fd, from offset off on, without copying them through the process if the system can.
+ * Returns 0, or -1 with errno set as msgfile_add (EIO: the file ends earlier).
+ */
 int msgfile_add_file(struct msgfile *m, int fd, off_t off, off_t n);
 
 /*
- * The complete message as a regular file that nobody can write to any more, offset 0, close-on-exec. The descriptor
- * is the caller's; m is empty again. -1 with errno.
+ * Complete the message. Returns a descriptor of an immutable regular file, at offset 0 and close-on-exec, which the
+ * caller owns; m is empty again. Returns -1 with errno set on failure.
  */
 int msgfile_finish(struct msgfile *m);
 
-/* n octets as such a file: a whole message or envelope that is at hand. -1 with errno. */
+/* Returns such a descriptor for the n octets at p, a whole message or envelope; -1 with errno set on failure. */
 int msgfile_of(const char *p, size_t n);
 
 void msgfile_free(struct msgfile *m);

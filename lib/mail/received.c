@@ -21,7 +21,6 @@ enum {
 	TAB = 8,
 	ID_CLAUSE_MAX = 64,     /* octets of an id that is not ours; ours have 14 */
 	LITERAL_MAX = 64,       /* "[IPv6:" address "]" */
-	READ_CHUNK = 4096,
 };
 
 /* IANA's TLS Cipher Suites registry, by OpenSSL's names. Only suites that TLS 1.2 and 1.3 servers still agree to. */
@@ -379,63 +378,20 @@ received_add(struct buf *out, const struct facts *facts, const struct envelope *
 	return 0;
 }
 
-/* One octet at a time: where in a line of the header we are. */
-struct scan {
-	size_t seen;    /* octets of the line, CR not counted */
-	size_t matched; /* octets of "received" at its start */
-	bool dead;      /* it is another field's */
-	long count;
-};
-
-/* false: the header is at its end. */
-static bool
-scan(struct scan *s, char c)
+enum header_result
+received_look(struct received_top *top, int fd)
 {
-	static const char name[] = "received";
+	struct header h = { 0 };
+	enum header_result result = header_read(&h, fd, HEADER_MAX);
+	int e = errno;
+	struct field f;
+	size_t pos = 0;
+	int r;
 
-	if (c == '\n') {
-		bool more = s->seen > 0;
-
-		*s = (struct scan){ .count = s->count };
-		return more;
-	}
-	if (c != '\r')
-		s->seen++;
-	if (s->dead)
-		return true;
-	if (s->matched < strlen(name)) {
-		if (c == name[s->matched] || c == name[s->matched] - 'a' + 'A')
-			s->matched++;
-		else
-			s->dead = true;
-	} else if (c == ':') {
-		s->count++;
-		s->dead = true;
-	} else if (c != ' ' && c != '\t') /* RFC 5322 4.5 lets white space stand there */
-		s->dead = true;
-	return true;
-}
-
-long
-received_count(int fd, bool *joins)
-{
-	struct scan s = { 0 };
-	char chunk[READ_CHUNK]; /* usually all of the header */
-	off_t off = 0;
-	ssize_t r, i;
-
-	*joins = false;
-	for (;;) {
-		r = pread(fd, chunk, sizeof chunk, off);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return r < 0 ? -1 : s.count;
-		if (off == 0)
-			*joins = chunk[0] == ' ' || chunk[0] == '\t';
-		for (i = 0; i < r; i++)
-			if (!scan(&s, chunk[i]))
-				return s.count;
-		off += r;
-	}
+	*top = (struct received_top){ .joins = header_joins(&h), .crlf = h.crlf };
+	while (result == HEADER_OK && (r = header_next(h.text.p, h.text.len, &pos, &f)) != 0)
+		top->count += r > 0 && f.id == FIELD_RECEIVED;
+	header_free(&h);
+	errno = e;
+	return result;
 }

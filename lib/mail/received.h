@@ -3,17 +3,20 @@
 #define MSA_MAIL_RECEIVED_H
 
 #include <stdbool.h>
-#include <sys/types.h>
+#include <stddef.h>
 #include <time.h>
 
 #include "base/buf.h"
 #include "chain/envelope.h"
 #include "chain/facts.h"
+#include "mail/header.h"
 
-/* The trace field that says how this message came in: RFC 5321 4.4, RFC 3848, RFC 6531 4.3, RFC 8314 4.3. */
+/*
+ * The trace field that records how this message was submitted: RFC 5321 4.4, RFC 3848, RFC 6531 4.3, RFC 8314 4.3.
+ */
 enum {
-	RECEIVED_LOOP = 100,     /* fields: as many already there are a loop; RFC 5321 6.3 wants 100 or more */
-	RECEIVED_SUBJECT_MAX = 200, /* octets of a certificate's subject, escapes counted */
+	RECEIVED_LOOP = 100,     /* fields that mean a mail loop; RFC 5321 6.3 asks for at least 100 */
+	RECEIVED_SUBJECT_MAX = 200, /* octets of a certificate's subject, with its escapes */
 	RECEIVED_COLUMNS = 78,   /* RFC 5322 2.1.1; a tab counts as 8. A longer token stands on a line of its own. */
 };
 
@@ -23,26 +26,31 @@ enum received_option {
 };
 
 /*
- * The protocol keyword, one of the 17 that are registered with IANA, from the facts alone. e: the envelope, NULL where
- * there is none. A constant.
+ * Returns the protocol keyword, a constant: one of the 17 that are registered with IANA. e is the envelope, or NULL if
+ * there is none.
  */
 const char *received_keyword(const struct facts *f, const struct envelope *e);
 
-/* IANA's name of a cipher suite that OpenSSL calls name (TLS 1.3's names are the same); NULL: not in the table. */
+/* Returns IANA's name of a cipher suite for OpenSSL's name (the same for TLS 1.3), or NULL if the table has none. */
 const char *received_cipher(const char *name);
 
 /*
- * Append the whole field, folded, each line ended by eol ("\r\n" or "\n"). options: RECEIVED_*. Whatever the facts
- * hold, the field is valid: what has no right syntax for its place goes into a comment, with "?" for what may not even
- * stand there. 0, or -1 with errno ENOMEM.
+ * Append the whole field, folded, each line ended by eol ("\r\n" or "\n"). options is a set of RECEIVED_*. The field is
+ * valid whatever the facts contain: a value with the wrong syntax for its place is written as a comment, with "?" for
+ * each octet that a comment must not contain.
+ * Returns 0, or -1 with errno set (ENOMEM) and out unchanged.
  */
 int received_add(struct buf *out, const struct facts *f, const struct envelope *e, time_t now, int options,
     const char *eol);
 
-/*
- * How many Received fields the header of the message in fd (a regular file) has; -1 with errno. *joins: the message
- * begins with white space, so that a field put on top of it would go on there (header_would_join).
- */
-long received_count(int fd, bool *joins);
+/* What has to be known of a message before a trace field is put on top of it. */
+struct received_top {
+	size_t count; /* Received fields in the header */
+	bool joins;   /* the message begins with white space: header_joins */
+	bool crlf;    /* its first line ends with CR LF */
+};
+
+/* Read the header of the message in fd, a regular file, once. Results as header_read with HEADER_MAX. */
+enum header_result received_look(struct received_top *top, int fd);
 
 #endif

@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct msgfile m = { 0 };
 	size_t i, pos = 0;
 	struct field found;
-	bool joins;
+	struct received_top top;
 	int fd;
 
 	MUST(buf_add(&copy, data, size) == 0);
@@ -38,7 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(header_next(field.p, field.len, &pos, &found) == 1 && pos == field.len);
 		MUST(msgfile_add(&m, field.p, field.len) == 0);
 		fd = msgfile_finish(&m);
-		MUST(fd >= 0 && received_count(fd, &joins) == 1 && !joins);
+		MUST(fd >= 0 && received_look(&top, fd) == HEADER_OK && top.count == 1 && !top.joins && top.crlf);
 		close(fd);
 	}
 	facts_free(&f);

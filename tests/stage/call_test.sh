@@ -165,6 +165,22 @@ test_a_receiver_that_does_not_take_the_call() {
 	assertEquals '' "$(cat "$T/log")"
 }
 
+# No shell and no env(1) can make such an environment; a program can.
+test_a_string_in_the_environment_without_an_equals_sign_is_no_fact() {
+	cat >"$T/odd.py" <<-'X'
+		import ctypes, sys
+		args = [a.encode() for a in sys.argv[1:]]
+		env = (ctypes.c_char_p * 6)(b'PROTO', b'MSA_MESSAGE=m', b'MSA_RCPTS=1', b'MSA_X_A', b'', None)
+		argv = (ctypes.c_char_p * (len(args) + 1))(*args, None)
+		ctypes.CDLL(None).execve(args[0], argv, env)
+	X
+	resident last stamp sh -c 'env >"$0"; echo 250 2.0.0 taken' "$T/env"
+	python3 "$T/odd.py" "$(command -v call)" "$T/last" <"$T/message" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	assertEquals "exit: $(cat "$T/log")" 0 $?
+	assertEquals '250 2.0.0 taken|.|' "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
+	assertEquals 'MSA_MESSAGE=m MSA_RCPTS=1 ' "$(grep -E '^(PROTO|MSA_(MESSAGE|RCPTS|X))' "$T/env" | sort | tr '\n' ' ')"
+}
+
 test_misuse() {
 	call 2>"$T/log" </dev/null
 	assertEquals 100 $?

@@ -281,7 +281,7 @@ test_a_resident_looks_at_all_of_the_table_and_has_a_new_one_at_once() {
 	assertEquals "limit: $wrong" "$(cat "$T/log")"
 	printf 'Alice@example.net 1/5\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
 	limit -l "$T/second" -d "$T/counts" -t "$T/rates.cdb" true 2>"$T/log"
-	assertEquals "limit: $T/rates.cdb: record of Alice@example.net: a key has no capitals" "$(cat "$T/log")"
+	assertEquals "limit: $T/rates.cdb: record of Alice@example.net: the key has a capital letter" "$(cat "$T/log")"
 	printf 'alice@example.net 0/2\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
 	MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=$user call "$T/limit" <"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
 	assertContains "$(cat "$T/verdict")" '550 5.7.1 More recipients than the 0 in 2 s'

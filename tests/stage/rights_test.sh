@@ -319,7 +319,7 @@ test_a_resident_looks_at_all_of_the_table() {
 	message 'From: sales@example.net'
 	senders 'Other box@example.net'
 	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
-	assertEquals "rights: $T/senders.cdb: record of Other: a key has no capitals" "$(cat "$T/log")"
+	assertEquals "rights: $T/senders.cdb: record of Other: the key has a capital letter" "$(cat "$T/log")"
 	senders 'other box@' 'sales@example.net box@example.net'
 	# shellcheck disable=SC2154
 	kill -HUP "$rights_pid"

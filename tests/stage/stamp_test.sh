@@ -238,6 +238,21 @@ test_a_hundred_received_fields_are_a_loop() {
 	assertFalse "nothing stored" "[ -e '$T/box/2' ]"
 }
 
+test_a_header_over_1_mib_is_refused_and_the_rest_of_a_message_may_be_larger() {
+	{ printf 'X: '; head -c 1048571 /dev/zero | tr '\0' x; printf '\r\n\r\n'; loop 100; } >"$T/m"
+	through
+	assertEquals 'just 1 MiB' 0 $?
+	sed -i 's/^X: /X: x/' "$T/m"
+	through
+	assertEquals 'one octet more' 100 $?
+	printf '554 5.6.0 Message is not valid\r\n.\r\n' >"$T/want"
+	assert_same "verdict" "$T/want" "$T/out"
+	assertEquals 1 "$(grep -c 'done verdict=554 why="header is too long"' "$T/log")"
+	env -u MSA_MESSAGE stamp <"$T/m" >"$T/out" 2>"$T/log"
+	assertEquals 'as a filter' 100 $?
+	assertEquals '' "$(cat "$T/out")"
+}
+
 test_a_message_cannot_go_on_in_our_field() {
 	for first in ' ' '\t'; do
 		# shellcheck disable=SC2059
@@ -368,6 +383,8 @@ test_as_a_filter_it_keeps_the_line_ends() {
 	assertEquals "every line with CR" "$(wc -l <"$T/got")" "$(tr -dc '\r' <"$T/got" | wc -c)"
 	tail -c "$(wc -c <"$T/m")" "$T/got" >"$T/out"
 	assert_same "CRLF, from a pipe" "$T/m" "$T/out"
+	printf '\r\nonly a body\n' | stamp >"$T/got"
+	assertEquals "the first line counts, also where it is the empty one" 4 "$(tr -dc '\r' <"$T/got" | wc -c)"
 	loop 100 | tr -d '\r' | stamp >"$T/out" 2>/dev/null
 	assertEquals "a loop" 100 $?
 	assertFalse "no output" "[ -s '$T/out' ]"

@@ -47,6 +47,18 @@ test_a_name_that_stands_twice_is_one_after_a_change() {
 	assertEquals 'B=3' "$(python3 "$T/twice.py" "$UNIT" facts -A env)"
 }
 
+test_a_string_without_an_equals_sign_is_dropped() {
+	cat >"$T/odd.py" <<-'END'
+	import ctypes, sys
+	args = [a.encode() for a in sys.argv[1:]]
+	env = (ctypes.c_char_p * 5)(b'PROTO', b'A=1', b'', b'MSA_X_A', None)
+	argv = (ctypes.c_char_p * (len(args) + 1))(*args, None)
+	ctypes.CDLL(None).execve(args[0], argv, env)
+	END
+	assertEquals 'A=1' "$(python3 "$T/odd.py" "$UNIT" facts env)"
+	assertEquals '(not set)' "$(python3 "$T/odd.py" "$UNIT" facts get:PROTO)"
+}
+
 test_a_resident_has_its_own_environment_and_the_calls_facts() {
 	assertEquals 'HOME=/h MSA_X_A=1 SMTPAUTHUSER=bob ' \
 		"$(in_env HOME=/h SMTPAUTHUSER=own MSA_X_B=own -- call:SMTPAUTHUSER=bob,MSA_X_A=1, env | sort | tr '\n' ' ')"

@@ -49,6 +49,19 @@ test_lf_alone_is_a_line_end_and_told() {
 	header 8 crlf bare
 	- [A] [ b\x0dc] +2
 	EOF
+	printf 'A: b\r\r\nC: d\r\n\r\n' >"$T/in"
+	parses 'CR CR LF' <<-'EOF'
+	header 13 crlf bare
+	- [A] [ b\x0d] +2
+	- [C] [ d] +2
+	EOF
+	printf 'A: b\r\nC: d\ne\r' >"$T/in"
+	parses 'LF in the second line' <<-'EOF'
+	header 13 crlf bare
+	- [A] [ b] +2
+	- [C] [ d] +1
+	line 3 is no field
+	EOF
 }
 
 test_a_line_of_white_space_is_folding() {
@@ -63,7 +76,11 @@ test_the_file_may_end_anywhere() {
 	: >"$T/in"
 	echo 'header 0' | parses 'empty'
 	printf '\r\n' >"$T/in"
-	echo 'header 0' | parses 'no header'
+	echo 'header 0 crlf' | parses 'no header'
+	printf '\n' >"$T/in"
+	echo 'header 0 bare' | parses 'no header, LF'
+	printf '\r\nbody\n' >"$T/in"
+	echo 'header 0 crlf' | parses 'no header but a body'
 	printf 'A' >"$T/in"
 	printf 'header 1\nline 1 is no field\n' | parses 'a letter'
 	printf 'A:' >"$T/in"

@@ -1,5 +1,4 @@
 /* ISC licence, see LICENSE. */
-#include "base/file.h"
 #include "mail/msgfile.h"
 
 #include <errno.h>
@@ -44,14 +43,13 @@ descriptors(void)
 
 /*
  * Build a message, each argument in turn: add:N (N octets that tell their place), piece:N (N octets in one call),
- * file:N (the first N octets of fd 0), size, finish, change (try to change the finished file), dump,
- * slurp:MAX (fd 0 whole). A failure is shown and ends it; leaks are told.
+ * file:N (the first N octets of fd 0), size, finish, change (try to change the finished file), dump.
+ * A failure is shown and ends it; leaks are told.
  */
 int
 unit_message(int argc, char **argv)
 {
 	struct msgfile m = { 0 };
-	struct buf b = { 0 };
 	char data[16];
 	off_t at = 0;
 	int fd = -1, i, r = 0, before = descriptors();
@@ -90,10 +88,6 @@ unit_message(int argc, char **argv)
 			while ((got = read(fd, part, sizeof part)) > 0)
 				if (write(1, part, (size_t)got) != got)
 					return 111;
-		} else if (strncmp(a, "slurp:", 6) == 0) {
-			r = file_slurp(0, (size_t)n, &b);
-			if (r == 0)
-				printf("slurped %zu\n", b.len);
 		}
 		if (r > 0)
 			r = 0;
@@ -105,7 +99,6 @@ unit_message(int argc, char **argv)
 	if (fd >= 0)
 		close(fd);
 	msgfile_free(&m);
-	buf_free(&b);
 	if (descriptors() != before)
 		printf("descriptors leaked\n");
 	return r < 0;

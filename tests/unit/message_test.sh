@@ -123,21 +123,6 @@ test_a_full_disk_is_an_error_and_leaks_nothing() {
 	assertEquals 'failed: File too large' "$(cat "$T/got")"
 }
 
-test_slurp_has_its_limit() {
-	numbered 1000 >"$T/input"
-	gives message slurp:1000 <<-'END'
-	slurped 1000
-	END
-	gives message slurp:999 <<-'END'
-	failed: File too large
-	END
-	: >"$T/input"
-	gives message slurp:0 <<-'END'
-	slurped 0
-	END
-	assertEquals 'a pipe' 'failed: Illegal seek' "$(echo x | test-unit message slurp:100)"
-}
-
 test_disk_files() {
 	gives os disk <<-'END'
 	links 0 mode 444 cloexec 1 1

@@ -1,0 +1,83 @@
+#!/bin/sh
+# file: reads and writes that are whole. ISC licence, see LICENSE.
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/tests/unit/table.sh"
+
+# The octets of write N: lines of 16 that tell their place.
+numbered() {
+	awk -v n="$1" 'BEGIN { for (i = 0; i < n; i += 16) printf "%015d\n", i }' | head -c "$1"
+}
+
+test_a_write_is_whole_whatever_interrupts_it() {
+	numbered 1000000 >"$T/want"
+	test-unit file write 1000000 2>"$T/log" | { sleep 0.1; cat; } >"$T/got"
+	assertTrue 'a pipe that is full at first' "cmp $T/want $T/got"
+	assertEquals ok "$(cat "$T/log")"
+	test-unit file write 1000000 >"$T/got" 2>"$T/log"
+	assertTrue 'a file' "cmp $T/want $T/got"
+	test-unit file write 0 >"$T/got" 2>"$T/log"
+	assertEquals 'nothing' ok "$(cat "$T/log")"
+	test-unit file write 10 2>&1 >/dev/full | grep -q 'No space left'
+	assertEquals 'a full disk' 0 $?
+	assertEquals 'closed' 'Bad file descriptor' "$(test-unit file write 10 2>&1 >&-)"
+}
+
+test_a_write_at_an_offset_leaves_the_files_own() {
+	printf 0123456789 >"$T/f"
+	assertEquals 'ok offset 0 ' "$(test-unit file writeat "$T/f" 3 abc | tr '\n' ' ')"
+	assertEquals 012abc6789 "$(cat "$T/f")"
+	assertEquals 'ok offset 0 ' "$(test-unit file writeat "$T/f" 10 xyz | tr '\n' ' ')"
+	assertEquals 012abc6789xyz "$(cat "$T/f")"
+	assertEquals 'No space left on device' "$(test-unit file writeat /dev/full 0 x | head -n 1)"
+}
+
+test_a_read_is_whole_or_an_error() {
+	printf '0123456789' >"$T/input"
+	gives file read 0 10 <<-'END'
+	0123456789
+	END
+	gives file read 3 4 <<-'END'
+	3456
+	END
+	gives file read 10 0 <<-'END'
+
+	END
+	gives file read 3 8 <<-'END'
+	Input/output error
+	END
+	assertEquals 'a pipe' 'Illegal seek' "$(echo x | test-unit file read 0 1)"
+}
+
+test_only_a_regular_file_has_a_size() {
+	printf '0123456789' >"$T/input"
+	assertEquals 10 "$(test-unit file size <"$T/input")"
+	assertEquals 'a pipe' 'Illegal seek' "$(echo x | test-unit file size)"
+	assertEquals 'a device' 'Illegal seek' "$(test-unit file size </dev/null)"
+	assertEquals 'a directory' 'Illegal seek' "$(test-unit file size <"$T")"
+	assertEquals 'closed' 'Bad file descriptor' "$(test-unit file size <&-)"
+}
+
+test_slurp_has_its_limit_and_appends() {
+	numbered 1000 >"$T/input"
+	gives file slurp 1000 <<-'END'
+	ok
+	1000 
+	END
+	gives file slurp 999 before <<-'END'
+	File too large
+	6 before
+	END
+	printf 'x\0y' >"$T/input"
+	gives file slurp 3 before <<-'END'
+	ok
+	9 beforex\x00y
+	END
+	: >"$T/input"
+	gives file slurp 0 <<-'END'
+	ok
+	0 
+	END
+	assertEquals 'a pipe' 'Illegal seek' "$(echo x | test-unit file slurp 100 | head -n 1)"
+}
+
+. "$SHUNIT2"
