@@ -91,24 +91,6 @@ spool_close(struct spool *s)
 	s->dir = -1;
 }
 
-/* fd is written: make it last, and close it. */
-static int
-finish(int fd, int failed)
-{
-	int e = errno;
-
-	if (!failed && fsync(fd) < 0) {
-		failed = 1;
-		e = errno;
-	}
-	if (close(fd) < 0 && !failed) {
-		failed = 1;
-		e = errno;
-	}
-	errno = e;
-	return failed ? -1 : 0;
-}
-
 /* A new file in a message's directory, with what is known of it, on the disk. */
 static int
 write_known(const struct spool *s, const char *path, const struct spoolrec *m)
@@ -119,7 +101,7 @@ write_known(const struct spool *s, const char *path, const struct spoolrec *m)
 	if (r == 0)
 		r = fd = openat(s->dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd >= 0)
-		r = finish(fd, file_write(fd, b.p, b.len) < 0);
+		r = file_finish(fd, file_write(fd, b.p, b.len));
 	e = errno;
 	buf_free(&b);
 	errno = e;
@@ -135,7 +117,7 @@ write_message(const struct spool *s, const char *id, int message, off_t size)
 	path_of(path, "tmp", id, "message");
 	fd = openat(s->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	/* Never written again; who has it on a descriptor may open it anew to read, whatever his uid, as os_disk_file's. */
-	return fd < 0 ? -1 : finish(fd, fchmod(fd, 0444) < 0 || os_copy(fd, message, 0, size) < 0);
+	return fd < 0 ? -1 : file_finish(fd, fchmod(fd, 0444) < 0 || os_copy(fd, message, 0, size) < 0 ? -1 : 0);
 }
 
 static int
