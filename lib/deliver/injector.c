@@ -164,7 +164,7 @@ deliver_anew(struct injector *in, struct delivery *d, const char *host)
 				refusal = (struct reply_foreign){ 0 };
 			}
 			reply_foreign_free(&refusal);
-		} else if (client_deliver(&in->session, d, i + 1 < in->nhops) == 0)
+		} else if (client_deliver(&in->session, d, i + 1 < in->nhops) == CLIENT_ANSWERED)
 			break;
 		else
 			log_event(&d->call->log, "failed", "to", in->hop[i].text, "at", "MAIL", "reason", "closes the session",
@@ -184,9 +184,9 @@ deliver(struct injector *in, struct delivery *d)
 	char room[HOST_MAX];
 	const char *host = offer_host(&d->call->facts, room, sizeof room);
 
-	if (s->open && strcmp(s->host, host) != 0)
+	if (client_is_open(s) && strcmp(s->host, host) != 0)
 		client_quit(s);
-	if (!s->open || client_deliver(s, d, false) < 0)
+	if (!client_is_open(s) || client_deliver(s, d, false) == CLIENT_GONE)
 		deliver_anew(in, d, host);
 }
 
@@ -202,7 +202,7 @@ injector_serve(struct call *call, void *conf)
 	d.partial |= in->client.check; /* nobody gets anything, so nothing is all or nothing */
 	if (!delivery_is_over(&d))
 		deliver(in, &d);
-	result = delivery_close(&d, in->session.to ? in->session.to : in->hop[0].text);
+	result = delivery_close(&d, in->session.wire.to ? in->session.wire.to : in->hop[0].text);
 	if (call->may_exec || in->keep_s == 0) /* nobody waits for the answer to QUIT, and least of all the client */
 		client_quit(&in->session);
 	return result;
@@ -233,10 +233,10 @@ print_keywords(const struct instance *instance)
 	if (facts_from_environ(&facts) < 0)
 		return result;
 	host = offer_host(&facts, room, sizeof room);
-	for (i = 0; i < in->nhops && !s->open; i++)
+	for (i = 0; i < in->nhops && !client_is_open(s); i++)
 		client_open(s, &in->client, &in->hop[i], host, clock_ms() + clock_left(deadline_ms) / (int)(in->nhops - i),
 		    &log, &refusal);
-	if (s->open) {
+	if (client_is_open(s)) {
 		s->offer.caps &= ~of_the_hop;
 		client_quit(s);
 		if (ehlo_keywords(&out, &s->offer) == 0 && fwrite(out.p, 1, out.len, stdout) == out.len && fflush(stdout) == 0)
