@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "mail/msgfile.h"
@@ -20,16 +21,16 @@
 static const char usage[] = "usage: envelope [-n] [-f file] from | to | param key [number] | refuse number reply prog "
     "[arg ...] | copy address prog [arg ...]";
 
-enum { ABSENT = 1 }; /* exit code of param, as grep has it */
+enum { ABSENT = 1 }; /* exit code of param if the parameter is missing, as grep's */
 
-/* An edit of the envelope, then the next program. */
+/* An edit of the envelope. */
 struct edit {
-	size_t number;      /* of the recipient to refuse; 0: none */
-	const char *reply;
-	struct addr copy;
+	size_t number;      /* of the recipient to refuse; 0: add a copy instead */
+	const char *reply;  /* to the refused recipient */
+	struct addr copy;   /* where the copy goes */
 };
 
-/* What is wrong is told on fd 2 alone: fd 1 is what a script reads, and 111 is 451 by itself. */
+/* Explain misuse on fd 2 only: a script reads fd 1, and exit code 111 alone means 451. Returns the exit code. */
 static int
 misuse(const char *why)
 {
@@ -37,14 +38,13 @@ misuse(const char *why)
 	return getenv("MSA_MESSAGE") ? CHAIN_LATER : CHAIN_MISUSE;
 }
 
-/* A decimal number from 1 on; 0: it is none. */
+/* Returns the number of a recipient, or 0 if s is not one. */
 static size_t
 number(const char *s)
 {
-	char *end;
-	long n = *s >= '1' && *s <= '9' ? strtol(s, &end, 10) : 0;
+	long long n;
 
-	return n > 0 && !*end && n <= CHAIN_ENVELOPE_MAX ? (size_t)n : 0;
+	return number_parse(s, 1, CHAIN_ENVELOPE_MAX, &n) < 0 ? 0 : (size_t)n;
 }
 
 static int
@@ -53,7 +53,7 @@ from(const struct envelope *e)
 	return printf("%.*s\n", (int)e->mail.path_len, e->mail.path) < 0 ? -1 : 0;
 }
 
-/* The recipients that nobody has refused yet; their numbers count the refused ones too, as refuse does. */
+/* Print the recipients that are not refused yet. Their numbers count the refused ones too, as refuse's number does. */
 static int
 to(const struct envelope *e, bool numbers)
 {
@@ -69,7 +69,7 @@ to(const struct envelope *e, bool numbers)
 	return 0;
 }
 
-/* The value of a parameter of line; ABSENT where it is not there. A parameter that we do not know is found as well. */
+/* Print the value of a parameter of line, known to us or not. Returns 0, ABSENT, or -1 with errno set. */
 static int
 param(const struct envelope_line *line, const char *wanted)
 {
@@ -85,7 +85,7 @@ param(const struct envelope_line *line, const char *wanted)
 	return ABSENT;
 }
 
-/* Read something out of the envelope of file (NULL: fd 3). The exit code, or -1: misuse. */
+/* Print what argv asks for from the envelope in file (NULL: fd 3). Returns the exit code, or -1: misuse. */
 static int
 ask(const char *file, bool numbers, int argc, char **argv)
 {
@@ -101,7 +101,7 @@ ask(const char *file, bool numbers, int argc, char **argv)
 	if (envelope_read(&e, fd, &why) < 0) {
 		if (errno != EINVAL)
 			err(CHAIN_LATER, "%s", file ? file : "fd 3");
-		fprintf(stderr, "%s\n", why); /* it begins with our name */
+		fprintf(stderr, "%s\n", why); /* the text begins with "envelope: " */
 		return CHAIN_LATER;
 	}
 	if (n > e.nrcpt)
@@ -116,7 +116,7 @@ ask(const char *file, bool numbers, int argc, char **argv)
 	return r;
 }
 
-/* The edited envelope as a file. The descriptor, or -1 with errno. */
+/* Write the edited envelope to a file. Returns the descriptor, or -1 with errno set. */
 static int
 compose(const struct envelope *e, const struct edit *edit)
 {
@@ -126,7 +126,7 @@ compose(const struct envelope *e, const struct edit *edit)
 	int fd = -1, r = buf_printf(&b, "%s\n", e->mail.text);
 
 	for (i = 0; r == 0 && i < e->nrcpt + e->ncopy; i++) {
-		/* who was refused by an earlier stage stays refused with that stage's words */
+		/* a recipient that an earlier stage has refused keeps that stage's reply */
 		bool here = i + 1 == edit->number && e->rcpt[i].kind == ENVELOPE_RCPT;
 
 		r = buf_printf(&b, "%s\n", here ? edit->reply : e->rcpt[i].text);
@@ -165,7 +165,7 @@ serve(struct call *call, void *arg)
 	return r;
 }
 
-/* One line, 4yz or 5yz, of graphic ASCII and spaces, that a reply line has room for. */
+/* Returns true if s is one reply line: 4yz or 5yz, graphic ASCII and spaces, not too long. */
 static bool
 is_refusal(const char *s)
 {
@@ -180,7 +180,7 @@ is_refusal(const char *s)
 	return strlen(s) <= LINE_REPLY_MAX - 2 && reply_line(s, strlen(s), &code, &last, &text, &len) && last && code >= 400;
 }
 
-/* Edit, then become the next program. The exit code, or -1: misuse. */
+/* Edit the envelope and become the next program. Returns the exit code, or -1: misuse. */
 static int
 change(int argc, char **argv)
 {

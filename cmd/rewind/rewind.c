@@ -11,7 +11,7 @@ main(int argc, char **argv)
 {
 	if (getopt(argc, argv, "+") != -1) {
 		fputs("usage: rewind [prog [arg ...]]\n", stderr);
-		/* A script may end with this code, and our mistakes never refuse mail. */
+		/* A script may exit with this code. In a chain that must not refuse mail for good. */
 		return getenv("MSA_MESSAGE") ? CHAIN_LATER : CHAIN_MISUSE;
 	}
 	argv += optind;

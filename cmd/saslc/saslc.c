@@ -17,10 +17,13 @@
 enum {
 	FD_CREDENTIALS = 3,
 	CREDENTIALS_MAX = 4096, /* octets of the file */
-	WAIT_MS = 600000, /* for a line: whoever speaks with us has a deadline of its own */
+	WAIT_MS = 600000, /* for a line; the caller has a deadline of its own */
 };
 
-/* The first that the server offers and the library has. What proves that the server knows the password is better. */
+/*
+ * The mechanisms in order of preference: first those that prove that the server knows the password. The first one that
+ * both the server and the library have is used.
+ */
 static const char *const mechs[] = {
 	"SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN",
 };
@@ -28,13 +31,13 @@ static const char *const mechs[] = {
 struct credentials {
 	char text[CREDENTIALS_MAX + 1];
 	const char *user;
-	union { /* as Cyrus wants a password */
+	union { /* the password, in Cyrus SASL's form */
 		sasl_secret_t secret;
 		char room[sizeof(sasl_secret_t) + CREDENTIALS_MAX + 1];
 	} password;
 };
 
-/* A line to whoever speaks with us; the reader waits for it, so it leaves before the next is read. */
+/* Send a line to the caller, which waits for it. Returns 0, or -1. */
 static int
 tell(struct lineio *c, char sign, const char *mech, const char *response)
 {
@@ -42,7 +45,7 @@ tell(struct lineio *c, char sign, const char *mech, const char *response)
 	    lineio_flush(c, WAIT_MS) < 0 ? -1 : 0;
 }
 
-/* Two lines: the user, the password. */
+/* Read two lines, user and password. Returns 0, or -1 and *why. */
 static int
 read_credentials(struct credentials *k, const char **why)
 {
@@ -75,7 +78,7 @@ get_user(void *context, int id, const char **result, unsigned *len)
 {
 	const struct credentials *k = context;
 
-	/* whom to act as: nobody but the user itself, which is what an empty name says */
+	/* SASL_CB_USER asks whom to act as: an empty name means the user itself */
 	*result = id == SASL_CB_AUTHNAME ? k->user : "";
 	if (len)
 		*len = (unsigned)strlen(*result);
@@ -102,7 +105,7 @@ log_nothing(void *context, int level, const char *message)
 	return SASL_OK;
 }
 
-/* mech is one of the words of list. */
+/* Returns true if mech is one of the words of list. */
 static int
 is_offered(const char *list, const char *mech)
 {
@@ -115,7 +118,7 @@ is_offered(const char *list, const char *mech)
 	return 0;
 }
 
-/* A response in base64: "=" where it is empty, "-" where there is none. */
+/* Encode a response in base64: "=" for an empty one, "-" for none (NULL). Returns 0, or -1. */
 static int
 encode(struct buf *b, const char *response, unsigned len)
 {
@@ -125,7 +128,10 @@ encode(struct buf *b, const char *response, unsigned len)
 	return len == 0 ? buf_puts(b, "=") : base64_encode(b, response, len);
 }
 
-/* The exchange: the first line says what the server offers, the others are its challenges. 0, or -1 with *why. */
+/*
+ * Start the best mechanism among those offered, then answer each challenge that the caller sends until it closes.
+ * Returns 0, or -1 and *why.
+ */
 static int
 exchange(struct lineio *c, sasl_conn_t *sasl, const char *offered, const char **why)
 {
@@ -146,7 +152,7 @@ exchange(struct lineio *c, sasl_conn_t *sasl, const char *offered, const char **
 	while (lineio_line(c, LINE_AUTH_MAX, WAIT_MS, &line, &n) == LINE_OK) {
 		ssize_t m = strcmp(line, "=") == 0 ? 0 : base64_decode(line, line, n);
 
-		*why = "a challenge that is not base64";
+		*why = "challenge is not base64";
 		if (m < 0)
 			goto out;
 		r = sasl_client_step(sasl, line, (unsigned)m, NULL, &response, &len);
@@ -157,13 +163,13 @@ exchange(struct lineio *c, sasl_conn_t *sasl, const char *offered, const char **
 		    tell(c, r == SASL_OK ? '.' : '+', "", text.p) < 0)
 			goto out;
 	}
-	failed = 0; /* nothing more is asked */
+	failed = 0; /* the caller has closed */
 out:
 	buf_wipe(&text);
 	return failed;
 }
 
-/* Speak with fd 0 and 1. 0, or -1 with *why. */
+/* Serve the caller on fds 0 and 1. Returns 0, or -1 and *why. */
 static int
 serve(struct lineio *c, struct credentials *k, const char **why)
 {
@@ -180,7 +186,7 @@ serve(struct lineio *c, struct credentials *k, const char **why)
 	size_t n;
 	int r = -1;
 
-	*why = "no first line: service host mechanisms";
+	*why = "first line is not: service host mechanisms";
 	if (lineio_line(c, LINE_COMMAND_MAX, WAIT_MS, &line, &n) != LINE_OK || !(host = strchr(line, ' ')) ||
 	    !(offered = strchr(host + 1, ' ')))
 		return -1;
@@ -210,11 +216,11 @@ main(int argc, char *argv[])
 		return CHAIN_MISUSE;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGTERM, SIG_IGN); /* a supervisor may send them to all: the message in hand must come to its end */
+	signal(SIGTERM, SIG_IGN); /* sent to all by a supervisor; the current message must be completed */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	os_undumpable();
-	unsetenv("SASL_PATH"); /* or the caller would choose what code sees the password */
+	unsetenv("SASL_PATH"); /* the caller must not choose the code that sees the password */
 	unsetenv("SASL_CONF_PATH");
 	lineio_open(&c, 0, 1);
 	r = read_credentials(&k, &why) < 0 ? -1 : serve(&c, &k, &why);

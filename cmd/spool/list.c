@@ -10,7 +10,7 @@
 #include "chain/limits.h"
 #include "spool/spool.h"
 
-/* A message: its id, and whether the runner has seen it. */
+/* A message: its id and its folder, "new" or "cur". */
 struct item {
 	char id[ID_MAX];
 	const char *sub;
@@ -19,7 +19,7 @@ struct item {
 struct list {
 	struct item *v; /* owned */
 	size_t n, cap;
-	const char *sub; /* what is being read */
+	const char *sub; /* the folder that is being read */
 };
 
 static int
@@ -41,7 +41,7 @@ add(void *arg, const char *id)
 	return 0;
 }
 
-/* A directory that was never used has no parts. */
+/* Add the messages of sub. A spool that was never used has no such folder. Returns 0, or -1 with errno set. */
 static int
 read_names(const struct spool *s, struct list *l, const char *sub)
 {
@@ -55,7 +55,10 @@ by_id(const void *a, const void *b)
 	return strcmp(((const struct item *)a)->id, ((const struct item *)b)->id);
 }
 
-/* id, age, sender, recipients left of all, seconds until it is tried, the last reply of the first who waits. */
+/*
+ * Print a message: id, age, sender, waiting and all recipients, seconds until the next attempt, and the last reply of
+ * the first waiting recipient that has one.
+ */
 static void
 print(const struct item *i, const struct spoolrec *m, time_t now)
 {
@@ -78,7 +81,7 @@ print(const struct item *i, const struct spoolrec *m, time_t now)
 		printf(" -\n");
 }
 
-/* Returns -1 where a message could not be read, and is not simply gone. */
+/* Print all. Returns 0, or -1: a message that still exists cannot be read (fd 2 says which). */
 static int
 print_all(const struct spool *s, const struct list *l)
 {
@@ -94,7 +97,7 @@ print_all(const struct spool *s, const struct list *l)
 			print(&l->v[i], &m, now);
 		else if (errno == ENOENT && strcmp(l->v[i].sub, "new") == 0 &&
 		    spool_load(s, "cur", l->v[i].id, &m, NULL, &why) == 0)
-			print(&l->v[i], &m, now); /* the runner has seen it meanwhile */
+			print(&l->v[i], &m, now); /* the runner has moved it meanwhile */
 		else if (errno != ENOENT) {
 			fprintf(stderr, "spool: %s: %s: %s\n", l->v[i].id, why, strerror(errno));
 			r = -1;

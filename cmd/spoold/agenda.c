@@ -24,7 +24,7 @@ agenda_room(struct agenda *a, size_t n)
 	return 0;
 }
 
-/* Ids sort by time. */
+/* Ids sort by the time at which they were made. */
 static bool
 is_before(const struct agenda_entry *a, const struct agenda_entry *b)
 {
@@ -73,7 +73,7 @@ agenda_hasten(struct agenda *a, time_t now)
 {
 	size_t i, n = a->n;
 
-	for (i = a->n = 0; i < n; i++) { /* each is put back in front of those not yet looked at */
+	for (i = a->n = 0; i < n; i++) { /* entry i is taken out, and added again among the first a->n <= i */
 		struct agenda_entry e = a->v[i];
 
 		agenda_add(a, e.id, e.due < now ? e.due : now);

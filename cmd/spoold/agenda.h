@@ -7,7 +7,7 @@
 
 #include "base/id.h"
 
-/* The messages that wait, and when each is to be tried: a heap. Zero-initialised it is empty. */
+/* The waiting messages by the time of their next attempt: a heap. Zero-initialised: empty. */
 struct agenda_entry {
 	time_t due;
 	char id[ID_MAX];
@@ -18,16 +18,16 @@ struct agenda {
 	size_t n, cap;
 };
 
-/* Make room for n entries more: so many agenda_add cannot fail. 0, or -1 with errno ENOMEM. */
+/* Make room for n more entries, so that agenda_add needs no memory. Returns 0, or -1 with errno set (ENOMEM). */
 int agenda_room(struct agenda *a, size_t n);
 
-/* Only where there is room. */
+/* Add an entry; there must be room. */
 void agenda_add(struct agenda *a, const char *id, time_t due);
 
-/* Take off the one that is due first; of several the oldest. There must be one. */
+/* Remove and return the entry that is due first, and of several such the oldest message. a must not be empty. */
 struct agenda_entry agenda_take(struct agenda *a);
 
-/* What is due later is due now. */
+/* Make every entry due at now, unless it is due earlier. */
 void agenda_hasten(struct agenda *a, time_t now);
 
 void agenda_free(struct agenda *a);

@@ -1,5 +1,4 @@
 /* ISC licence, see LICENSE. */
-#include "chain/offer.h"
 #include "round.h"
 
 #include <errno.h>
@@ -14,30 +13,31 @@
 #include "base/file.h"
 #include "base/os.h"
 #include "chain/dsn.h"
+#include "chain/offer.h"
 #include "mail/msgfile.h"
 #include "mail/report.h"
 #include "smtp/addr.h"
 #include "stage/run.h"
 
 enum {
-	RECORD_WAIT_S = 2, /* between attempts to record */
+	RECORD_WAIT_S = 2, /* between two attempts to record */
 	LOG_ID_MAX = 256,
 };
 
-/* A message in hand. */
+/* One round. */
 struct work {
 	const struct round_conf *conf;
 	const char *id;
-	struct call call; /* its facts are m's while the chain runs */
+	struct call call; /* has the facts of m while the chain runs */
 	struct spoolrec m;
 	int message;
 	time_t now;
-	bool has_by, by_returns; /* RFC 2852: BY was given; its mode is R */
+	bool has_by, by_returns; /* BY was given (RFC 2852), and with mode R */
 	time_t by_end;
 	int64_t start_ms;
 };
 
-/* How many are in a state. */
+/* The number of recipients in a state. */
 static size_t
 count(const struct work *w, enum spoolrec_state state)
 {
@@ -63,8 +63,8 @@ read_by(struct work *w)
 }
 
 /*
- * BY as it goes on: what is left of the time. Where the next hop delivers it is fulfilled with that; where the next hop
- * does not know it only mode N may go on, without it (RFC 2852 4.1.4), and of mode R the last stage refuses it.
+ * Add BY with the time that is left. A next hop that delivers fulfils BY, so it gets none. For a next hop without
+ * DELIVERBY, mode N is dropped (RFC 2852 4.1.4), and mode R is kept so that the last stage refuses it.
  */
 static int
 add_by(const struct work *w, struct buf *b, const char *value, size_t len)
@@ -94,8 +94,8 @@ add_mail(const struct work *w, struct buf *b)
 }
 
 /*
- * The envelope of those who wait: a file, or -1 with errno. Copies go with the message as long as nobody was reached:
- * nothing is known of them.
+ * Write the envelope of the recipients that wait to a file. Copies are included until a first recipient was reached,
+ * because their results are not known. Returns the descriptor, or -1 with errno set.
  */
 static int
 make_envelope(const struct work *w)
@@ -121,7 +121,7 @@ make_envelope(const struct work *w)
 	return fd;
 }
 
-/* The verdict's replies are those of the recipients who wait, in their order. */
+/* Take the replies of the verdict: one for each recipient that waits, in order. */
 static void
 take_verdict(struct work *w, struct verdict *v)
 {
@@ -142,7 +142,7 @@ take_verdict(struct work *w, struct verdict *v)
 	}
 }
 
-/* Those who wait have failed; with a reply of ours, or (REPLY_COUNT) with the last they had. */
+/* The recipients that wait have failed: with reply, or if that is REPLY_COUNT, with the last reply that they had. */
 static void
 give_up(struct work *w, enum reply reply)
 {
@@ -162,11 +162,11 @@ give_up(struct work *w, enum reply reply)
 	}
 }
 
-/* Run the rest of the chain for those who wait. 0, or -1: nothing was tried. */
+/* Run the rest of the chain for the recipients that wait. Returns 0, or -1: nothing was tried (logged). */
 static int
 try_now(struct work *w)
 {
-	bool in_time = w->has_by && w->by_returns && w->by_end - w->now < w->conf->attempt_s; /* not delivered after it */
+	bool in_time = w->has_by && w->by_returns && w->by_end - w->now < w->conf->attempt_s; /* BY ends the attempt */
 	int64_t deadline_ms = clock_ms() + (int64_t)(in_time ? w->by_end - w->now : w->conf->attempt_s) * 1000;
 	size_t n = count(w, SPOOLREC_WAITING);
 	struct verdict v = { 0 };
@@ -196,21 +196,21 @@ is_delayed(const struct work *w)
 	    (w->has_by && !w->by_returns && w->now >= w->by_end);
 }
 
-/* There is something new to tell about a recipient. */
+/* Returns true if the sender has not been told the state of a recipient. */
 static bool
 is_news(const struct work *w, size_t i)
 {
 	return !w->m.rcpt[i].told && (w->m.rcpt[i].state != SPOOLREC_WAITING || is_delayed(w));
 }
 
-/* The sender wants to hear it, from us. */
+/* Returns true if the sender wants a report of that, and the next hop will not send one. *action is what it reports. */
 static bool
 is_wanted(const struct work *w, size_t i, enum report_action *action)
 {
 	unsigned notify = dsn_notify(&w->m.envelope.rcpt[i]);
 
 	if (w->m.envelope.mail.path_len == 0)
-		return false; /* never a report about a report */
+		return false; /* never report about a report */
 	switch (w->m.rcpt[i].state) {
 	case SPOOLREC_FAILED:
 		*action = REPORT_FAILED;
@@ -225,7 +225,10 @@ is_wanted(const struct work *w, size_t i, enum report_action *action)
 	return notify & DSN_DELAY;
 }
 
-/* News that nobody wants are told; of who was not reached at least the log knows. How many are left to tell. */
+/*
+ * Mark news that the sender does not want as told; log the failures among them, which nobody else learns of. Returns the
+ * number of recipients that are left to report.
+ */
 static size_t
 settle(struct work *w)
 {
@@ -253,7 +256,10 @@ settle(struct work *w)
 	return left;
 }
 
-/* The next attempt: later each time, unevenly, and not after the moment at which something is to be told. */
+/*
+ * The time of the next attempt. The interval doubles each time and varies at random. An attempt is never later than a
+ * moment at which something must be reported.
+ */
 static time_t
 next_time(const struct work *w)
 {
@@ -267,7 +273,7 @@ next_time(const struct work *w)
 		wait *= 2;
 	if (wait > w->conf->most_s)
 		wait = w->conf->most_s;
-	os_random(&random, sizeof random); /* without it they are even */
+	os_random(&random, sizeof random); /* if this fails, random stays 0 */
 	next = w->now + (time_t)(wait - wait / 8 + (wait / 8 > 0 ? random % (wait / 4 + 1) : 0));
 	for (i = 0; i < sizeof moments / sizeof *moments; i++)
 		if (moments[i] > w->now && moments[i] < next)
@@ -276,7 +282,7 @@ next_time(const struct work *w)
 }
 
 static bool
-is_told_to_end(void)
+is_stopping(void)
 {
 	sigset_t set;
 
@@ -284,9 +290,9 @@ is_told_to_end(void)
 }
 
 /*
- * Record what is known, or remove the message where nothing is left to do. must: somebody was reached, who would get
- * the message again if that were forgotten; so it is tried until the runner ends. 0; also where somebody has removed
- * the message.
+ * Save the record, or remove the message if no recipient waits and left is 0. must: a recipient was reached, and would
+ * get the message again if the record were lost, so keep trying until the runner ends.
+ * Returns 0 (also if somebody has removed the message), or -1 (logged).
  */
 static int
 record(const struct work *w, size_t left, bool must)
@@ -299,14 +305,14 @@ record(const struct work *w, size_t left, bool must)
 		if (!logged)
 			log_error(&w->call.log, "failed", "recording %s:", w->id);
 		logged = true;
-		if (!must || is_told_to_end())
+		if (!must || is_stopping())
 			return -1;
 		sleep(RECORD_WAIT_S);
 	}
 	return 0;
 }
 
-/* Put a message of ours into the spool. 0, or -1 with errno. */
+/* Put a report into the spool as a new message. Returns 0, or -1 with errno set. */
 static int
 put_report(struct work *w, const char *report_id, int message, const char *params)
 {
@@ -333,7 +339,7 @@ put_report(struct work *w, const char *report_id, int message, const char *param
 	return r;
 }
 
-/* Tell the sender all news that he wants. 0: the report is in the spool, and its id is report_id. */
+/* Report all news that the sender wants. Returns 0: the report, with id report_id, is in the spool; or -1 (logged). */
 static int
 report(struct work *w, size_t n, char report_id[ID_MAX])
 {
@@ -397,7 +403,7 @@ log_round(const struct work *w, const char *report_id)
 	    (char *)NULL);
 }
 
-/* The message is loaded. */
+/* Do the round of a loaded message. As round_run. */
 static int
 go(struct work *w)
 {
@@ -421,7 +427,7 @@ go(struct work *w)
 	r = record(w, left, count(w, SPOOLREC_REACHED) > reached);
 	if (r == 0 && left > 0) {
 		r = report(w, left, report_id);
-		if (r == 0) /* if this fails it is told again: better twice than never */
+		if (r == 0) /* if this fails it is reported again: better twice than never */
 			r = record(w, 0, false);
 		log_round(w, r == 0 ? report_id : NULL);
 		return r;
@@ -433,15 +439,21 @@ go(struct work *w)
 int
 round_run(const struct round_conf *conf, const struct log *log, const char *id)
 {
-	struct work w = { .conf = conf, .id = id, .call = { .kind = CALL_MESSAGE, .in = -1, .out = -1, .envelope = -1, .stop = -1, .log = *log },
-		.message = -1, .now = time(NULL), .start_ms = clock_ms() };
+	struct work w = {
+		.conf = conf,
+		.id = id,
+		.call = { .kind = CALL_MESSAGE, .in = -1, .out = -1, .envelope = -1, .stop = -1, .log = *log },
+		.message = -1,
+		.now = time(NULL),
+		.start_ms = clock_ms(),
+	};
 	char session[LOG_ID_MAX], message[LOG_ID_MAX];
 	const char *why, *s;
 	int r;
 
 	if (spool_load(&conf->spool, "cur", id, &w.m, &w.message, &why) < 0) {
 		if (errno == ENOENT && spool_due(&conf->spool, id, &w.now) < 0 && errno == ENOENT)
-			return 0; /* somebody has removed it */
+			return 0; /* somebody has removed the message */
 		log_error(log, "failed", "%s: %s:", id, why);
 		return -1;
 	}

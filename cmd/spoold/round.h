@@ -4,27 +4,28 @@
 
 #include "base/log.h"
 #include "smtp/ehlo.h"
-#include "stage/run.h"
 #include "spool/spool.h"
+#include "stage/run.h"
 
-/* How messages are tried, and what is told to their senders. */
+/* How messages are tried, and what their senders are told. */
 struct round_conf {
 	struct spool spool;
 	struct next next;       /* the rest of the chain */
-	struct ehlo next_hop;   /* what it offers */
-	bool delivers;          /* what it takes is delivered, not relayed */
-	const char *from;       /* of reports: an address, or NULL */
+	struct ehlo next_hop;   /* the EHLO keywords of the next hop */
+	bool delivers;          /* the next hop delivers, so reports say "delivered" instead of "relayed" */
+	const char *from;       /* the From address of reports, or NULL: the default */
 	size_t quote_max;       /* octets of the message in a report */
-	int attempt_s;          /* for the rest of the chain to answer */
-	int first_s, most_s;    /* from one attempt to the next: at first, and at most */
-	int lifetime_s;         /* after which who was not reached has failed */
+	int attempt_s;          /* the most that one run of the chain may take */
+	int first_s, most_s;    /* between two attempts: after the first, and at most */
+	int lifetime_s;         /* after which a recipient that still waits has failed */
 	int delay_s;            /* after which a delay is reported; 0: never */
 };
 
 /*
- * One round for a message of cur, in a process of its own: run the chain for those who wait, record what became of
- * them, put the report about it into the spool, record that; or remove the message. 0; -1: it could not all be recorded
- * (logged), and what was is on the disk. SIGTERM is blocked, and only looked for.
+ * Do one round for a message of cur: run the chain for the recipients that wait, record the results, put a report about
+ * them into the spool, and record that; or remove the message if nothing is left to do. Runs in a process of its own,
+ * with SIGTERM blocked; while it waits it looks whether SIGTERM is pending.
+ * Returns 0, or -1: not everything could be done (logged); what was recorded is on the disk.
  */
 int round_run(const struct round_conf *conf, const struct log *log, const char *id);
 

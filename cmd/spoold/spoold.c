@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agenda.h"
+#include "base/number.h"
 #include "base/os.h"
 #include "base/user.h"
 #include "chain/limits.h"
@@ -18,19 +19,20 @@
 #include "smtp/addr.h"
 
 enum {
-	LOOK_S = 60,       /* how often new and tmp are looked at where nobody woke us */
-	PAUSE_S = 60,      /* after a round that died or could not record what it did; or the first retry, if sooner */
-	AT_ONCE = 20,      /* messages tried at once */
+	LOOK_S = 60,       /* between looks at new, if nobody wakes us */
+	PAUSE_S = 60,      /* after a failed round; first_s, if that is shorter */
+	AT_ONCE = 20,      /* rounds at once */
 	ATTEMPT_S = 300,
 	FIRST_S = 60,
 	MOST_S = 3600,
 	LIFETIME_S = 172800,
 	DELAY_S = 14400,
 	SECONDS_MAX = 31536000,
+	ROUNDS_MAX = 10000,
 	QUOTE_MAX = 16777216,
 };
 
-/* A message that a child of ours has in hand. */
+/* A round in a child process. */
 struct running {
 	pid_t pid;
 	char id[ID_MAX];
@@ -40,8 +42,8 @@ struct runner {
 	struct round_conf round;
 	struct log log;
 	struct agenda agenda;
-	struct running *running; /* owned, most of them */
-	int n, most;
+	struct running *running; /* owned; room for most */
+	int n, most;             /* rounds that run, and may run at once */
 	int lock, signals, trigger;
 	bool stopping;
 };
@@ -60,7 +62,7 @@ pause_s(const struct runner *r)
 	return r->round.first_s < PAUSE_S ? r->round.first_s : PAUSE_S;
 }
 
-/* A message of cur joins the agenda, for which there is room; later: it is not tried before a pause. */
+/* Add a message of cur to the agenda, which must have room. later: not to be tried before a pause. */
 static void
 enter(struct runner *r, const char *id, bool later)
 {
@@ -76,7 +78,7 @@ enter(struct runner *r, const char *id, bool later)
 	agenda_add(&r->agenda, id, due > earliest ? due : earliest);
 }
 
-/* There is room for one more, and for those in hand. */
+/* Make room in the agenda for one more message and for those whose rounds run. Returns 0, or -1 (logged). */
 static int
 make_room(struct runner *r)
 {
@@ -122,7 +124,7 @@ is_running(const struct runner *r, const char *id)
 	return false;
 }
 
-/* The next message of the agenda gets its round. */
+/* Start the round of the next message of the agenda. */
 static void
 start(struct runner *r)
 {
@@ -130,7 +132,7 @@ start(struct runner *r)
 	pid_t pid;
 
 	if (is_running(r, e.id))
-		return; /* it was moved to new by hand: once is enough */
+		return; /* somebody has moved the message to new again; one round is enough */
 	pid = fork();
 	if (pid == 0)
 		_exit(round_run(&r->round, &r->log, e.id) < 0 ? CHAIN_LATER : CHAIN_DONE);
@@ -178,14 +180,14 @@ heed_signals(struct runner *r)
 		case SIGINT:
 			r->stopping = true;
 			for (i = 0; i < r->n; i++)
-				kill(r->running[i].pid, SIGTERM); /* blocked there, and looked for */
+				kill(r->running[i].pid, SIGTERM); /* blocked in the child, which looks for it: round.h */
 			break;
 		default:
 			break;
 		}
 }
 
-/* Somebody has put a message into the spool, or wants everything to be tried. */
+/* Take in the messages of new. If the trigger asks for it, make all messages due. */
 static void
 heed_trigger(struct runner *r)
 {
@@ -232,7 +234,7 @@ serve(struct runner *r)
 	return CHAIN_DONE;
 }
 
-/* The lock, also where the children of a runner that was killed have it still. */
+/* Take the lock. Children of a runner that was killed may still hold it; wait for them. */
 static int
 lock(struct runner *r)
 {
@@ -255,11 +257,11 @@ run(struct runner *r, const char *directory, const char *user, int notify_fd)
 		return CHAIN_LATER;
 	log_open(&r->log, "spoold", -1);
 	r->running = calloc((size_t)r->most, sizeof *r->running);
-	if (!r->running || (user && user_become(user) < 0)) {
+	if (!r->running)
+		log_error(&r->log, "failed", "start:");
+	else if (user && user_become(user) < 0)
 		log_error(&r->log, "failed", "user %s:", user);
-		return CHAIN_LATER;
-	}
-	if (spool_open(&r->round.spool, directory) < 0 || lock(r) < 0)
+	else if (spool_open(&r->round.spool, directory) < 0 || lock(r) < 0)
 		log_error(&r->log, "failed", "%s:", directory);
 	else if ((r->signals = os_signals()) < 0 || (r->trigger = spool_listen(&r->round.spool)) < 0)
 		log_error(&r->log, "failed", "start:");
@@ -277,14 +279,30 @@ run(struct runner *r, const char *directory, const char *user, int notify_fd)
 	return result;
 }
 
-/* A whole number from least to most at s, which ends with end. -1: it is none. */
+/* Returns the number s, from least to most, or -1 if it is not one. */
 static int
-number(const char *s, char end, int least, int most)
+number(const char *s, int least, int most)
 {
-	char *p;
-	long n = strtol(s, &p, 10);
+	long long n;
 
-	return *s < '0' || *s > '9' || *p != end || n < least || n > most ? -1 : (int)n;
+	return number_parse(s, least, most, &n) < 0 ? -1 : (int)n;
+}
+
+/* -b first:most. Returns 0, or -1: misuse. */
+static int
+take_intervals(struct round_conf *conf, const char *s)
+{
+	const char *colon = strchr(s, ':');
+	char first[16];
+
+	if (!colon || (size_t)(colon - s) >= sizeof first)
+		return -1;
+	snprintf(first, sizeof first, "%.*s", (int)(colon - s), s);
+	conf->first_s = number(first, 1, SECONDS_MAX);
+	if (conf->first_s < 0)
+		return -1;
+	conf->most_s = number(colon + 1, conf->first_s, SECONDS_MAX);
+	return conf->most_s < 0 ? -1 : 0;
 }
 
 int
@@ -307,9 +325,7 @@ main(int argc, char *argv[])
 			most = CHAIN_SESSION_S;
 			break;
 		case 'b':
-			r.round.first_s = number(optarg, ':', 1, SECONDS_MAX);
-			r.round.most_s = r.round.first_s < 0 ? -1 : number(strchr(optarg, ':') + 1, '\0', r.round.first_s, SECONDS_MAX);
-			if (r.round.most_s < 0)
+			if (take_intervals(&r.round, optarg) < 0)
 				return usage();
 			break;
 		case 'd':
@@ -323,10 +339,10 @@ main(int argc, char *argv[])
 			break;
 		case 'n':
 			number_of = &r.most;
-			most = 10000;
+			most = ROUNDS_MAX;
 			break;
 		case 'q':
-			if ((n = number(optarg, '\0', 0, QUOTE_MAX)) < 0)
+			if ((n = number(optarg, 0, QUOTE_MAX)) < 0)
 				return usage();
 			r.round.quote_max = (size_t)n;
 			break;
@@ -347,7 +363,7 @@ main(int argc, char *argv[])
 		default:
 			return usage();
 		}
-		if (number_of && (*number_of = number(optarg, '\0', least, most)) < 0)
+		if (number_of && (*number_of = number(optarg, least, most)) < 0)
 			return usage();
 	}
 	if (argc - optind < 2 ||

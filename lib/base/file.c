@@ -72,6 +72,20 @@ file_size(int fd)
 }
 
 int
+file_finish(int fd, int result)
+{
+	int e;
+
+	if (result == 0)
+		result = fsync(fd);
+	e = errno;
+	if (close(fd) < 0 && result == 0)
+		return -1;
+	errno = e;
+	return result;
+}
+
+int
 file_slurp(int fd, size_t max, struct buf *b)
 {
 	off_t size = file_size(fd);

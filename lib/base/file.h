@@ -35,4 +35,10 @@ off_t file_size(int fd);
  */
 int file_slurp(int fd, size_t max, struct buf *b);
 
+/*
+ * Finish a file that was written: sync it to the disk and close fd, which is closed in any case. result: of the writes
+ * before, 0, or -1 with errno set. Returns 0, or -1 with errno set, by the first step that failed.
+ */
+int file_finish(int fd, int result);
+
 #endif

@@ -2,202 +2,19 @@
 #include "deliver/client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "deliver/clientauth.h"
 
 enum {
-	GARBAGE_LOGGED = 200, /* octets of what was no reply */
-	STATUS_MAX = 512,     /* octets of what tlsc says of its handshake */
-	HANDSHAKE_MAX_S = 86400, /* of tlsc's -t */
-	QUIT_MS = 500,        /* tlsc may take to say the last words */
+	STATUS_MAX = 512,        /* octets of tlsc's line about its handshake */
+	HANDSHAKE_MAX_S = 86400, /* the most that tlsc's -t takes */
+	QUIT_MS = 500,           /* the time that tlsc has to send QUIT */
 };
-
-static void
-end(struct client *s, int grace_ms)
-{
-	if (s->open) {
-		lineio_close(&s->conn);
-		if (s->tls.pid)
-			helper_stop(&s->tls, grace_ms);
-		else
-			close(s->fd);
-	}
-	buf_free(&s->line);
-	buf_free(&s->text);
-	s->open = false;
-}
-
-void
-client_hang_up(struct client *s)
-{
-	end(s, 0);
-}
-
-void
-client_fail(struct client *s, const char *at, enum reply reply, const char *reason, const char *text,
-    struct reply_foreign *r)
-{
-	client_hang_up(s);
-	reply_foreign_free(r);
-	s->stale = s->spare && reply == REPLY_NEXT_HOP_LOST; /* it closed while it was idle, as it may */
-	if (!s->stale) {
-		log_event(s->log, "failed", "to", s->to, "at", at, "reason", reason, "text", text, (char *)NULL);
-		reply_set(r, reply, NULL);
-	}
-}
-
-void
-client_fail_memory(struct client *s, const char *at, struct reply_foreign *r)
-{
-	client_fail(s, at, REPLY_NO_MEMORY, "out of memory", NULL, r);
-}
-
-void
-client_fail_garbage(struct client *s, const char *at, const char *reason, struct reply_foreign *r)
-{
-	char text[GARBAGE_LOGGED + 1];
-	size_t n = s->line.len < GARBAGE_LOGGED ? s->line.len : GARBAGE_LOGGED, i;
-
-	for (i = 0; i < n; i++)
-		text[i] = s->line.p[i] ? s->line.p[i] : '?';
-	text[n] = '\0';
-	if (strcmp(at, "AUTH") == 0) /* it may be what was said there */
-		n = 0;
-	client_fail(s, at, REPLY_LOCAL_ERROR, reason, n > 0 ? text : NULL, r);
-}
-
-void
-client_fail_line(struct client *s, const char *at, enum line_result l, struct reply_foreign *r)
-{
-	if (l == LINE_TIMEOUT)
-		client_fail(s, at, REPLY_LATE, "no answer until the deadline", NULL, r);
-	else if (l == LINE_EOF)
-		client_fail(s, at, REPLY_NEXT_HOP_LOST, "connection closed", NULL, r);
-	else if (l == LINE_ERROR)
-		client_fail(s, at, REPLY_NEXT_HOP_LOST, strerror(errno), NULL, r);
-	else
-		client_fail_garbage(s, at, l == LINE_LONG ? "line too long" : "bare CR, bare LF or NUL in a reply", r);
-}
-
-/*
- * One line of a reply into s->line, without CRLF. Not lineio_line, which reads on to the end of a line that is too long:
- * here such a line ends the session at once. ENOMEM is LINE_ERROR.
- */
-static enum line_result
-hear_line(struct client *s)
-{
-	struct lineio *c = &s->conn;
-	char *lf = NULL;
-
-	buf_clear(&s->line);
-	while (!lf) {
-		enum line_result r = lineio_fill(c, INT_MAX);
-		size_t n;
-
-		/* What we had to say could not be said: the server has closed, and may have said why before that. */
-		if (r == LINE_ERROR && (errno == EPIPE || errno == ECONNRESET))
-			r = lineio_fill(c, INT_MAX);
-		if (r != LINE_OK)
-			return r;
-		lf = memchr(c->in_buf + c->pos, '\n', c->len - c->pos);
-		n = lf ? (size_t)(lf - c->in_buf) + 1 - c->pos : c->len - c->pos;
-		if (s->line.len + n > CLIENT_LINE_MAX)
-			return LINE_LONG;
-		if (buf_add(&s->line, c->in_buf + c->pos, n) < 0)
-			return LINE_ERROR;
-		c->pos += n;
-	}
-	if (s->line.len < 2 || s->line.p[s->line.len - 2] != '\r')
-		return LINE_BAD;
-	s->line.len -= 2;
-	if (memchr(s->line.p, '\r', s->line.len) || memchr(s->line.p, '\0', s->line.len))
-		return LINE_BAD;
-	return LINE_OK;
-}
-
-int
-client_hear_any(struct client *s, const char *at, struct reply_foreign *r)
-{
-	size_t octets = 0, len;
-	bool last = false;
-
-	reply_foreign_free(r);
-	while (!last) {
-		enum line_result l = hear_line(s);
-		const char *text;
-		int code;
-
-		if (l != LINE_OK) {
-			client_fail_line(s, at, l, r);
-			return -1;
-		}
-		octets += s->line.len + 2;
-		if (!reply_line(s->line.p, s->line.len, &code, &last, &text, &len)) {
-			client_fail_garbage(s, at, "not a reply", r);
-			return -1;
-		}
-		if (octets > CLIENT_REPLY_MAX) {
-			client_fail_garbage(s, at, "reply too long", r);
-			return -1;
-		}
-		if (reply_take(r, code, text, len) < 0) {
-			if (errno == ENOMEM)
-				client_fail_memory(s, at, r);
-			else
-				client_fail_garbage(s, at, "reply with different codes", r);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-int
-client_hear(struct client *s, const char *at, struct reply_foreign *r)
-{
-	if (client_hear_any(s, at, r) < 0)
-		return -1;
-	if (r->code != 421 && r->code / 100 != 3)
-		return 0;
-	client_hang_up(s); /* RFC 5321 3.8: after 421 the server closes; after a 3yz it waits for we do not know what */
-	s->stale = s->spare && r->code == 421;
-	if (s->stale)
-		return -1;
-	log_event(s->log, "failed", "to", s->to, "at", at, "reason",
-	    r->code == 421 ? "server closes the session" : "server wants more than it was told", "text", r->text,
-	    (char *)NULL);
-	return -1;
-}
-
-bool
-client_has_input(struct client *s)
-{
-	struct lineio *c = &s->conn;
-	ssize_t r;
-
-	if (c->pos < c->len)
-		return true;
-	r = recv(s->fd, c->in_buf, sizeof c->in_buf, MSG_DONTWAIT);
-	c->pos = 0;
-	c->len = r > 0 ? (size_t)r : 0;
-	return r >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
-bool
-client_is_out_of_step(struct client *s, const char *at, struct reply_foreign *r)
-{
-	if (!client_has_input(s))
-		return false;
-	if (client_hear(s, at, r) == 0) /* an end, or 421, are themselves the answer */
-		client_fail_garbage(s, at, "server speaks unasked", r);
-	return true;
-}
 
 static void
 take_keywords(struct ehlo *e, const char *text)
@@ -212,47 +29,27 @@ take_keywords(struct ehlo *e, const char *text)
 	}
 }
 
-/* It said no to a step before any message. *r is its reply, not ours to judge. */
+/* The server has refused a step before any message: log that and close. *r stays the server's reply. */
 static void
 refused(struct client *s, const char *at, const struct reply_foreign *r)
 {
 	char code[24];
 
 	snprintf(code, sizeof code, "%d", r->code);
-	log_event(s->log, "failed", "to", s->to, "at", at, "reason", "refused", "code", code, "text", r->text,
+	log_event(s->wire.log, "failed", "to", s->wire.to, "at", at, "reason", "refused", "code", code, "text", r->text,
 	    (char *)NULL);
 	client_quit(s);
 }
 
-/* From here on the socket blocks, for a while. */
-static int
-be_patient(int fd)
-{
-	struct timeval tv = { CLIENT_SLICE_MS / 1000, CLIENT_SLICE_MS % 1000 * 1000 };
-
-	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv) < 0 || fcntl(fd, F_SETFL, 0) < 0 ? -1 : 0;
-}
-
-/* Begin to speak over fd; whatever was heard or unsaid before is forgotten. */
-static void
-take_line(struct client *s, int fd, int64_t deadline_ms)
-{
-	s->fd = fd;
-	lineio_open(&s->conn, fd, fd);
-	s->conn.deadline_ms = deadline_ms;
-	if (be_patient(fd) == 0)
-		s->conn.slice_ms = CLIENT_SLICE_MS;
-}
-
 /*
- * TLS from here on: tlsc takes the connection, and we speak with it. What we hold of the conversation in the clear goes
- * with lineio_close. 0; or -1, *r is 451 4.7.5, and nothing was said.
+ * Start TLS now: tlsc takes the connection, and from then on w leads to tlsc. Input that arrived in the clear is dropped.
+ * Returns 0, or -1: the session is closed, and *r is 451 4.7.5. Nothing of ours was sent to the server.
  */
 static int
 start_tls(struct client *s, const struct nexthop *n, int64_t deadline_ms, struct reply_foreign *r)
 {
 	const char *name = s->conf->name ? s->conf->name : n->host;
+	struct wire *w = &s->wire;
 	char seconds[16], why[STATUS_MAX], *argv[9], *line = NULL;
 	size_t i = 0, len = 0;
 	int left_s = clock_left(deadline_ms) / 1000 + 1;
@@ -272,32 +69,32 @@ start_tls(struct client *s, const struct nexthop *n, int64_t deadline_ms, struct
 	argv[i++] = seconds;
 	argv[i++] = (char *)(uintptr_t)(*name ? name : "localhost");
 	argv[i] = NULL;
-	if (helper_start(&s->tls, argv, s->fd) < 0) {
-		client_fail(s, "TLS", REPLY_NO_SECURITY, strerror(errno), NULL, r);
+	if (helper_start(&w->tls, argv, w->fd) < 0) {
+		wire_fail(w, "TLS", REPLY_NO_SECURITY, strerror(errno), NULL, r);
 		return -1;
 	}
-	lineio_close(&s->conn);
-	close(s->fd);
-	take_line(s, s->tls.fd, deadline_ms);
-	s->conn.slice_ms = 0;
-	s->conn.exact = true; /* what follows is the server's */
-	l = lineio_line(&s->conn, STATUS_MAX, INT_MAX, &line, &len);
+	lineio_close(&w->conn);
+	close(w->fd);
+	wire_open(w, w->tls.fd, deadline_ms);
+	w->conn.slice_ms = 0;
+	w->conn.exact = true; /* read tlsc's status line alone: the server's octets follow it */
+	l = lineio_line(&w->conn, STATUS_MAX, INT_MAX, &line, &len);
 	if (l == LINE_OK && *line == '+') {
-		take_line(s, s->tls.fd, deadline_ms);
+		wire_open(w, w->tls.fd, deadline_ms);
 		s->is_private = true;
 		return 0;
 	}
 	snprintf(why, sizeof why, "%s", l == LINE_OK ? line + (*line == '-') :
 	    l == LINE_TIMEOUT ? "no handshake until the deadline" : "tlsc did not start, or ended");
-	client_fail(s, "TLS", REPLY_NO_SECURITY, why, NULL, r);
+	wire_fail(w, "TLS", REPLY_NO_SECURITY, why, NULL, r);
 	return -1;
 }
 
-/* Of the greeting, or what stands in out: is it a yes? */
+/* Send what is in conn.out, if anything, and read a reply that must be 2yz. Returns 0, or -1: *r is the reply for all. */
 static int
 hear_welcome(struct client *s, const char *at, struct reply_foreign *r)
 {
-	if (client_hear(s, at, r) < 0)
+	if (wire_hear(&s->wire, at, r) < 0)
 		return -1;
 	if (r->code < 300)
 		return 0;
@@ -308,22 +105,22 @@ hear_welcome(struct client *s, const char *at, struct reply_foreign *r)
 static int
 say(struct client *s, const char *verb, const char *argument, struct reply_foreign *r)
 {
-	if (buf_printf(&s->conn.out, "%s%s%s\r\n", verb, *argument ? " " : "", argument) == 0)
+	if (buf_printf(&s->wire.conn.out, "%s%s%s\r\n", verb, *argument ? " " : "", argument) == 0)
 		return 0;
-	client_fail_memory(s, verb, r);
+	wire_fail_memory(&s->wire, verb, r);
 	return -1;
 }
 
-/* EHLO or LHLO. What an earlier one offered does not count any more (RFC 3207 4.2). */
+/* EHLO or LHLO. What the server offered before TLS no longer counts (RFC 3207 4.2). */
 static int
 say_hello(struct client *s, struct reply_foreign *r)
 {
 	const char *verb = s->conf->lmtp ? "LHLO" : "EHLO";
 
 	s->offer = (struct ehlo){ 0 };
-	if (say(s, verb, s->host, r) < 0 || client_hear(s, verb, r) < 0)
+	if (say(s, verb, s->host, r) < 0 || wire_hear(&s->wire, verb, r) < 0)
 		return -1;
-	if (!s->conf->lmtp && (r->code == 500 || r->code == 502)) { /* RFC 5321 3.2: it knows no extensions, so none counts */
+	if (!s->conf->lmtp && (r->code == 500 || r->code == 502)) { /* RFC 5321 3.2: a server without extensions */
 		if (say(s, "HELO", s->host, r) < 0 || hear_welcome(s, "HELO", r) < 0)
 			return -1;
 	} else if (r->code >= 300) {
@@ -337,27 +134,28 @@ say_hello(struct client *s, struct reply_foreign *r)
 	return 0;
 }
 
-/* STARTTLS, its answer, TLS, and EHLO once more. Whatever comes between is 451 4.7.5: in the clear nothing is sent. */
+/* STARTTLS, TLS, and EHLO again. Every failure is 451 4.7.5: nothing is sent in the clear instead. */
 static int
 say_starttls(struct client *s, const struct nexthop *n, int64_t deadline_ms, struct reply_foreign *r)
 {
+	struct wire *w = &s->wire;
 	char code[24];
 
 	if (!(s->offer.caps & CAP_STARTTLS)) {
-		client_fail(s, "STARTTLS", REPLY_NO_SECURITY, "not offered", NULL, r);
+		wire_fail(w, "STARTTLS", REPLY_NO_SECURITY, "not offered", NULL, r);
 		return -1;
 	}
-	if (client_is_out_of_step(s, "STARTTLS", r))
+	if (wire_is_out_of_step(w, "STARTTLS", r))
 		return -1;
-	if (say(s, "STARTTLS", "", r) < 0 || client_hear_any(s, "STARTTLS", r) < 0)
+	if (say(s, "STARTTLS", "", r) < 0 || wire_hear_any(w, "STARTTLS", r) < 0)
 		return -1;
 	if (r->code != 220) {
 		snprintf(code, sizeof code, "refused with %d", r->code);
-		client_fail(s, "STARTTLS", REPLY_NO_SECURITY, code, NULL, r);
+		wire_fail(w, "STARTTLS", REPLY_NO_SECURITY, code, NULL, r);
 		return -1;
 	}
-	if (client_has_input(s)) { /* somebody wants it to be taken for what comes under TLS */
-		client_fail(s, "STARTTLS", REPLY_NO_SECURITY, "octets in the clear behind 220", NULL, r);
+	if (wire_has_input(w)) { /* an attacker's, to be taken for the server's first octets under TLS */
+		wire_fail(w, "STARTTLS", REPLY_NO_SECURITY, "octets in the clear after 220", NULL, r);
 		return -1;
 	}
 	return start_tls(s, n, deadline_ms, r) < 0 || say_hello(s, r) < 0 ? -1 : 0;
@@ -368,40 +166,51 @@ client_open(struct client *s, const struct client_conf *conf, const struct nexth
     int64_t deadline_ms, const struct log *log, struct reply_foreign *refusal)
 {
 	const bool loopback = conf->tls == CLIENT_CLEAR && conf->loopback;
+	struct wire *w = &s->wire;
 	const char *why = NULL;
 	int fd;
 
 	s->conf = conf;
-	s->open = s->kept = s->spare = s->stale = s->begun = false;
 	s->is_private = n->is_unix;
-	s->tls = (struct helper){ 0 };
-	s->line = s->text = (struct buf){ 0 };
-	s->log = log;
-	s->to = n->text;
+	s->text = w->line = (struct buf){ 0 };
+	w->state = WIRE_CLOSED;
+	w->replaceable = false;
+	w->tls = (struct helper){ 0 };
+	w->log = log;
+	w->to = n->text;
 	snprintf(s->host, sizeof s->host, "%s", host);
 	fd = nexthop_connect(n, loopback, deadline_ms, &why);
 	if (fd < 0) {
-		client_fail(s, "connect", REPLY_NEXT_HOP, why, NULL, refusal);
+		wire_fail(w, "connect", REPLY_NEXT_HOP, why, NULL, refusal);
 		return -1;
 	}
-	take_line(s, fd, deadline_ms);
-	s->open = true;
+	wire_open(w, fd, deadline_ms);
 	if (conf->tls == CLIENT_IMPLICIT && start_tls(s, n, deadline_ms, refusal) < 0)
 		return -1;
-	if (hear_welcome(s, "greeting", refusal) < 0 || client_is_out_of_step(s, "greeting", refusal) ||
+	if (hear_welcome(s, "greeting", refusal) < 0 || wire_is_out_of_step(w, "greeting", refusal) ||
 	    say_hello(s, refusal) < 0)
 		return -1;
 	if (conf->tls == CLIENT_STARTTLS && say_starttls(s, n, deadline_ms, refusal) < 0)
 		return -1;
-	return conf->credentials < 0 ? 0 : client_authenticate(s, n, refusal);
+	if (conf->credentials < 0)
+		return 0;
+	return clientauth_run(w, conf->lmtp ? "lmtp" : "smtp", *n->host ? n->host : "localhost", &s->offer,
+	    conf->credentials, refusal);
+}
+
+bool
+client_is_open(const struct client *s)
+{
+	return wire_is_open(&s->wire);
 }
 
 void
 client_quit(struct client *s)
 {
-	if (!s->open) /* nothing is written here: idle workers share the page */
+	if (!client_is_open(s)) /* do not even write to s: idle workers share its pages */
 		return;
-	if (buf_puts(&s->conn.out, "QUIT\r\n") == 0)
-		lineio_flush(&s->conn, 0);
-	end(s, QUIT_MS);
+	if (buf_puts(&s->wire.conn.out, "QUIT\r\n") == 0)
+		lineio_flush(&s->wire.conn, 0);
+	wire_close(&s->wire, QUIT_MS);
+	buf_free(&s->text);
 }

@@ -18,12 +18,11 @@
 #include "smtp/addr.h"
 #include "smtp/cap.h"
 
-
-/* An address without brackets: with a domain, or postmaster's. */
+/* Parse an address without brackets. It must have a domain, or be postmaster. Returns 0, or -1. */
 static int
 take_address(struct addr *a, const char *text)
 {
-	char path[ADDR_MAILBOX_MAX + 64]; /* longer ones are none: addr_path says so of a path that is cut off */
+	char path[ADDR_MAILBOX_MAX + 64]; /* a longer one is cut off, so addr_path rejects it */
 	size_t used;
 
 	snprintf(path, sizeof path, "<%s>", text);
@@ -58,7 +57,10 @@ delivery_envelope(struct buf *text, const char *sender, const char *const rcpt[]
 	return 0;
 }
 
-/* Octets of a file of a Unix system, as a message wants them. *last: the octet before them, and the last of them. */
+/*
+ * Append n octets of a text with LF or CRLF ends to m, with CRLF ends. *last: the octet before them; then the last of
+ * them. Returns 0, or -1 with errno set.
+ */
 static int
 add_lines(struct msgfile *m, const char *p, size_t n, char *last)
 {
@@ -82,7 +84,7 @@ add_lines(struct msgfile *m, const char *p, size_t n, char *last)
 	return 0;
 }
 
-/* The message by hand: fd's octets as a regular file. Its descriptor, or -1 with errno. */
+/* Copy fd to a message file with CRLF ends. Returns its descriptor, or -1 with errno set. */
 static int
 copy_message(int fd)
 {
@@ -109,7 +111,7 @@ fail:
 	return -1;
 }
 
-/* The end of all waits: now + wait_s, or earlier where MSA_DEADLINE wants the verdict. */
+/* The deadline of the delivery: wait_s from now, or earlier if MSA_DEADLINE requires that. */
 static int64_t
 deadline(const struct call *call, int64_t now_ms, int wait_s)
 {
@@ -118,7 +120,7 @@ deadline(const struct call *call, int64_t now_ms, int wait_s)
 	return facts_get(&call->facts, "MSA_DEADLINE") && own < most ? own : most;
 }
 
-/* Replies that earlier stages put in recipients' places. */
+/* Answer the recipients that earlier stages have refused. Returns 0, or -1 with errno set (ENOMEM). */
 static int
 take_refused(struct delivery *d)
 {
@@ -138,7 +140,7 @@ take_refused(struct delivery *d)
 		if (d->envelope.rcpt[i].kind != ENVELOPE_REPLY)
 			continue;
 		if (!reply_line(line, strlen(line), &code, &last, &text, &len) || reply_take(&r, code, text, len) < 0)
-			return -1; /* the envelope was checked: out of memory */
+			return -1; /* out of memory, for the envelope was checked */
 		delivery_answer(d, i, &r);
 	}
 	return 0;
@@ -234,7 +236,7 @@ delivery_answer(struct delivery *d, size_t i, struct reply_foreign *r)
 	*r = (struct reply_foreign){ 0 };
 	if (reply_translate(&d->reply[i]) < 0) {
 		reply_foreign_free(&d->reply[i]);
-		reply_set(&d->reply[i], REPLY_NO_MEMORY, NULL); /* if only its text is missing, it still counts */
+		reply_set(&d->reply[i], REPLY_NO_MEMORY, NULL); /* without its text the reply still counts */
 	}
 }
 
@@ -283,7 +285,7 @@ delivery_is_over(struct delivery *d)
 		;
 	if (i < d->envelope.nrcpt && (d->partial || !refusal))
 		return false;
-	if (refusal) /* copies go nowhere either, when no recipient gets the message */
+	if (refusal) /* if no recipient gets the message, no copy is sent either */
 		delivery_answer_all(d, refusal);
 	return true;
 }
@@ -324,7 +326,7 @@ delivery_check(const struct envelope_line *line, uint32_t caps, char text[DELIVE
 			continue;
 		}
 		if (p == PARAM_SIZE || p == PARAM_AUTH || (p != PARAM_UNKNOWN && param_cap(p) & caps))
-			continue; /* RFC 4954 5: where AUTH is not offered its parameter falls away */
+			continue; /* RFC 4954 5: without AUTH the parameter is dropped */
 		if (p == PARAM_SMTPUTF8)
 			return REPLY_NON_ASCII;
 		if (p == PARAM_REQUIRETLS)
@@ -335,7 +337,7 @@ delivery_check(const struct envelope_line *line, uint32_t caps, char text[DELIVE
 	return REPLY_OK;
 }
 
-/* One line for each recipient that was refused, and for each copy. */
+/* Log a line for each refused recipient and for each copy. */
 static void
 log_lines(const struct delivery *d)
 {
@@ -356,7 +358,7 @@ log_lines(const struct delivery *d)
 	}
 }
 
-/* By hand: print a reply a line, as a person reads it. Returns 0, or -1 with errno set. */
+/* By hand: print the replies with LF ends. Returns 0, or -1 with errno set. */
 static int
 print(const struct delivery *d, struct verdict *v)
 {
@@ -384,7 +386,7 @@ delivery_close(struct delivery *d, const char *to)
 	bool mixed;
 	int result;
 
-	delivery_reply_all(d, REPLY_LOCAL_ERROR, NULL); /* a yes is never implied */
+	delivery_reply_all(d, REPLY_LOCAL_ERROR, NULL); /* a line without a reply was not delivered */
 	worst = verdict_reduce(&v, &mixed);
 	result = !worst || (mixed && d->in_chain) ? CHAIN_DONE : worst->code < 500 ? CHAIN_LATER : CHAIN_REFUSED;
 	log_lines(d);

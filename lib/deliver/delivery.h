@@ -12,40 +12,42 @@
 #include "stage/call.h"
 
 /*
- * A message in the hands of a stage that delivers, chain(7) VERDICT: what is to be delivered to whom, until when
- * somebody waits, and a reply for each recipient. How it is delivered is the stage's own: client.h, maildir.h.
+ * One delivery by a stage that ends a message chain (chain(7), VERDICT): the message, its recipients, the deadline, and
+ * a reply for each recipient. client.h and maildir.h do the delivery itself.
  *
- * In a chain (MSA_MESSAGE is set) the message and the envelope are the call's. By hand the envelope comes from options
- * and the message from fd 0, whatever that is, its bare LFs made CRLF.
+ * In a chain (MSA_MESSAGE is set) the message and the envelope are the call's. By hand, the envelope comes from options
+ * and the message from fd 0, which may be any file; its bare LFs become CRLFs.
  */
 struct delivery {
 	struct call *call;
 	struct envelope envelope;
-	size_t lines;                /* of envelope.rcpt: RCPT, REPLY and COPY */
-	struct reply_foreign *reply; /* owned, one for each of lines; code 0: nothing final is known yet */
-	int message;                 /* a regular file with CRLF ends */
-	off_t size;                  /* its octets */
+	size_t lines;                /* how many envelope.rcpt has: RCPT, REPLY and COPY lines */
+	struct reply_foreign *reply; /* owned; one for each line; code 0: pending */
+	int message;                 /* a regular file, lines end with CRLF */
+	off_t size;                  /* octets of message */
 	bool in_chain;
-	bool partial;                /* MSA_PARTIAL, or by hand: results may differ between recipients */
-	int64_t start_ms, deadline_ms;
+	bool partial;                /* MSA_PARTIAL, or by hand: recipients may have different results */
+	int64_t start_ms, deadline_ms; /* on clock_ms */
 };
 
 /*
- * Take the call. envelope: NULL in a chain; by hand what delivery_envelope made. wait_s: the most it may all take,
- * less where MSA_DEADLINE is earlier, with some time left to answer in. 0; or -1 where nothing can be delivered: it has
- * then answered and logged, *result is the exit code, and d is empty.
+ * Start the delivery of a call. envelope: NULL in a chain; by hand, what delivery_envelope made. wait_s: the most that
+ * the delivery may take; an earlier MSA_DEADLINE, less the time to answer, shortens it.
+ * Returns 0, or -1: nothing can be delivered. Then the call was answered, the reason was logged, *result is the exit code
+ * and d is empty.
  */
 int delivery_open(struct delivery *d, struct call *call, const struct buf *envelope, int wait_s, int *result);
 
 /*
- * Line i is to be delivered and has no reply yet. That is what a loop over lines asks, before the data (who is to be
- * named to the next hop?) and after it (who is still to be answered?): accepted recipients get their reply only then.
+ * Returns true if line i has no reply yet. Loops over the lines use this before the data (which recipients to name) and
+ * after it (which recipients to answer): an accepted recipient gets its reply only after the data.
  */
 bool delivery_is_pending(const struct delivery *d, size_t i);
 
 /*
- * Line i is answered by r, translated as chain(7) wants it; takes over what r holds. Or by one of our own replies (text
- * NULL: the table's). Or all pending lines are, by a copy of r.
+ * Set the reply of line i, or of all pending lines. r is the next hop's and is translated as chain(7) requires;
+ * delivery_answer takes over what r holds, delivery_answer_all copies it. delivery_reply and delivery_reply_all set one
+ * of our own replies (text NULL: the table's). Without memory for its text, a reply counts without it.
  */
 void delivery_answer(struct delivery *d, size_t i, struct reply_foreign *r);
 void delivery_reply(struct delivery *d, size_t i, enum reply r, const char *text);
@@ -53,28 +55,34 @@ void delivery_answer_all(struct delivery *d, const struct reply_foreign *r);
 void delivery_reply_all(struct delivery *d, enum reply r, const char *text);
 
 /*
- * To be asked as long as nothing was delivered. true: nothing is to be sent, everybody has a reply. Either no
- * recipient is pending, or one was refused and !partial: then all others get its reply (of several: the first 4yz,
- * else the first 5yz).
+ * Decide, before anything was delivered, whether to go on. Returns true if nothing is to be sent: every line has a reply.
+ * That is so if no recipient is pending, or if one was refused and !partial: then all others get its reply (of several
+ * refusals the first 4yz, else the first 5yz).
  */
 bool delivery_is_over(struct delivery *d);
 
-/* Somebody still waits for the answer. To be asked immediately before the point of no return. false: logged. */
+/*
+ * Returns true if the caller still waits for the answer; false is logged. Call this immediately before the point of no
+ * return.
+ */
 bool delivery_is_wanted(const struct delivery *d);
 
 /*
- * Can a next hop that offers caps (CAP_*) do what the parameters and the address of a line ask for? REPLY_OK, or the
- * reply that refuses, with its text in text where that is not the table's ("" then). BODY=8BITMIME is not judged here.
+ * Check whether a next hop that offers caps (CAP_*) supports the parameters and the address of a line. BODY=8BITMIME is
+ * not checked here. Returns REPLY_OK, or the reply that refuses the line; *text is its text, or "" for the table's.
  */
 enum { DELIVERY_TEXT_MAX = 128 };
 enum reply delivery_check(const struct envelope_line *line, uint32_t caps, char text[DELIVERY_TEXT_MAX]);
 
-/* Write the verdict (by hand: the replies), log it, free all. to: where it went, for the log. The exit code. */
+/*
+ * Write the verdict (by hand: the replies), log it, and free what d holds. to: where the message went, for the log.
+ * Returns the exit code.
+ */
 int delivery_close(struct delivery *d, const char *to);
 
 /*
- * An envelope from options: a sender (without brackets, "" for the null one) and n recipients, appended to text. 0, or
- * -1 with *bad the address that is none (NULL: out of memory).
+ * Append to text an envelope of a sender and n recipients, given without brackets; "" is the null sender.
+ * Returns 0, or -1: *bad is the invalid address, or NULL (out of memory).
  */
 int delivery_envelope(struct buf *text, const char *sender, const char *const rcpt[], size_t n, const char **bad);
 

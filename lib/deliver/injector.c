@@ -13,13 +13,13 @@
 #include "base/clock.h"
 #include "base/user.h"
 #include "chain/limits.h"
-#include "deliver/delivery.h"
 #include "chain/offer.h"
+#include "deliver/delivery.h"
 #include "smtp/ehlo.h"
 
 enum {
-	WAIT_S = 80, /* the share of CHAIN_ANSWER_S that is ours */
-	KEEP_S = 10, /* a session that is not used for so long is ended: a server may have few of them to give */
+	WAIT_S = 80, /* a delivery's share of CHAIN_ANSWER_S */
+	KEEP_S = 10, /* short, because a server may allow few sessions at once */
 	HOST_MAX = 256,
 	FINGERPRINT = 7 + 64, /* "SHA256:" and hexadecimal digits */
 };
@@ -101,7 +101,10 @@ injector_option(struct injector *in, int letter, char *value, struct instance *i
 	}
 }
 
-/* The file with the password: a descriptor, or -1 with *why. Only its owner and group may read it. */
+/*
+ * Open the file with the password, which only its owner and group may have access to. Returns the descriptor, or -1 and
+ * *why.
+ */
 static int
 open_credentials(const char *path, const char **why)
 {
@@ -121,7 +124,7 @@ open_credentials(const char *path, const char **why)
 	return -1;
 }
 
-/* SIGHUP: the password may be another one now. */
+/* After SIGHUP: the password may have changed. */
 int
 injector_reload(void *conf, const struct log *log)
 {
@@ -147,7 +150,10 @@ injector_idle(void *conf)
 	client_quit(&((struct injector *)conf)->session);
 }
 
-/* To the first host that lets us in and takes a message. A refusal that may pass says more than one that will not. */
+/*
+ * Deliver over a new session with the first host that accepts one. If no host does, everybody gets the refusal of the
+ * last host that refused temporarily, or else that of the first host.
+ */
 static void
 deliver_anew(struct injector *in, struct delivery *d, const char *host)
 {
@@ -164,7 +170,7 @@ deliver_anew(struct injector *in, struct delivery *d, const char *host)
 				refusal = (struct reply_foreign){ 0 };
 			}
 			reply_foreign_free(&refusal);
-		} else if (client_deliver(&in->session, d, i + 1 < in->nhops) == 0)
+		} else if (client_deliver(&in->session, d, i + 1 < in->nhops) == CLIENT_ANSWERED)
 			break;
 		else
 			log_event(&d->call->log, "failed", "to", in->hop[i].text, "at", "MAIL", "reason", "closes the session",
@@ -172,11 +178,11 @@ deliver_anew(struct injector *in, struct delivery *d, const char *host)
 	}
 	if (i == in->nhops && worst.code)
 		delivery_answer_all(d, &worst);
-	delivery_reply_all(d, i < in->nhops ? REPLY_LATE : REPLY_NEXT_HOP, NULL); /* who has none yet */
+	delivery_reply_all(d, i < in->nhops ? REPLY_LATE : REPLY_NEXT_HOP, NULL); /* the lines without a reply */
 	reply_foreign_free(&worst);
 }
 
-/* Over the session that was kept, where there is one, and speaks for the same host; else over a new one. */
+/* Deliver over the kept session if there is one and its EHLO named the same host, else over a new session. */
 static void
 deliver(struct injector *in, struct delivery *d)
 {
@@ -184,9 +190,9 @@ deliver(struct injector *in, struct delivery *d)
 	char room[HOST_MAX];
 	const char *host = offer_host(&d->call->facts, room, sizeof room);
 
-	if (s->open && strcmp(s->host, host) != 0)
+	if (client_is_open(s) && strcmp(s->host, host) != 0)
 		client_quit(s);
-	if (!s->open || client_deliver(s, d, false) < 0)
+	if (!client_is_open(s) || client_deliver(s, d, false) == CLIENT_GONE)
 		deliver_anew(in, d, host);
 }
 
@@ -199,22 +205,22 @@ injector_serve(struct call *call, void *conf)
 
 	if (delivery_open(&d, call, in->envelope.len ? &in->envelope : NULL, in->wait_s, &result) < 0)
 		return result;
-	d.partial |= in->client.check; /* nobody gets anything, so nothing is all or nothing */
+	d.partial |= in->client.check; /* nothing is delivered, so each recipient has its own reply */
 	if (!delivery_is_over(&d))
 		deliver(in, &d);
-	result = delivery_close(&d, in->session.to ? in->session.to : in->hop[0].text);
-	if (call->may_exec || in->keep_s == 0) /* nobody waits for the answer to QUIT, and least of all the client */
+	result = delivery_close(&d, in->session.wire.to ? in->session.wire.to : in->hop[0].text);
+	if (call->may_exec || in->keep_s == 0) /* the client has its answer already */
 		client_quit(&in->session);
 	return result;
 }
 
-/* -k: print what the server offers, as MSA_EHLO takes it. */
+/* -k: print the keywords that the server offers, in the form of MSA_EHLO. */
 static int
 print_keywords(const struct instance *instance)
 {
 	struct injector *in = instance->conf;
 	const char *user = instance->options.user;
-	const uint32_t of_the_hop = CAP_STARTTLS | CAP_AUTH | CAP_LIMITS; /* between it and us alone */
+	const uint32_t of_the_hop = CAP_STARTTLS | CAP_AUTH | CAP_LIMITS; /* keywords that concern only this connection */
 	const int64_t deadline_ms = clock_ms() + (int64_t)in->wait_s * 1000;
 	struct log log = { .stage = instance->stage->name };
 	struct reply_foreign refusal = { 0 };
@@ -233,10 +239,10 @@ print_keywords(const struct instance *instance)
 	if (facts_from_environ(&facts) < 0)
 		return result;
 	host = offer_host(&facts, room, sizeof room);
-	for (i = 0; i < in->nhops && !s->open; i++)
+	for (i = 0; i < in->nhops && !client_is_open(s); i++)
 		client_open(s, &in->client, &in->hop[i], host, clock_ms() + clock_left(deadline_ms) / (int)(in->nhops - i),
 		    &log, &refusal);
-	if (s->open) {
+	if (client_is_open(s)) {
 		s->offer.caps &= ~of_the_hop;
 		client_quit(s);
 		if (ehlo_keywords(&out, &s->offer) == 0 && fwrite(out.p, 1, out.len, stdout) == out.len && fflush(stdout) == 0)

@@ -10,29 +10,29 @@
 #include "net/nexthop.h"
 #include "stage/instance.h"
 
-/* A stage that delivers to a next hop: what lmtp-inject and smtp-inject have in common. */
+/* What lmtp-inject and smtp-inject have in common: a stage that delivers to a next hop. */
 enum { INJECTOR_HOPS_MAX = 16 };
 
 struct injector {
 	struct client_conf client;
-	struct nexthop hop[INJECTOR_HOPS_MAX]; /* tried in this order */
+	struct nexthop hop[INJECTOR_HOPS_MAX]; /* in the order in which they are tried */
 	size_t nhops;
-	struct buf envelope;     /* by hand; empty: in a chain */
-	const char *credentials; /* the file's name; NULL: no AUTH */
-	bool keywords;           /* print them, and nothing else */
-	int wait_s;
-	int keep_s;
-	struct client session; /* resident: kept for the worker's next message; each worker is a process with its own */
-	const char *sender;
-	const char **rcpt; /* owned array */
+	struct buf envelope;     /* made from options; empty: the call has one */
+	const char *credentials; /* name of the file for saslc; NULL: no AUTH */
+	bool keywords;           /* print the next hop's EHLO keywords and do nothing else */
+	int wait_s;              /* the most that a delivery may take */
+	int keep_s;              /* how long an unused session is kept; 0: none is kept */
+	struct client session;   /* in a resident kept for the worker's next message; every worker has its own */
+	const char *sender;      /* by hand; NULL: in a chain */
+	const char **rcpt;       /* owned array of borrowed addresses */
 	size_t nrcpt;
 };
 
 /*
  * The options that both injectors have:
  *   -a file -c cafile -F fingerprint -h name   AUTH and TLS
- *   -f sender -r recipient                     by hand
- *   -k -n -t seconds                           print keywords, only check, the time for it all
+ *   -f sender -r recipient                     deliver by hand
+ *   -k -n -t seconds                           print keywords; only check; the most that a delivery may take
  */
 #define INJECTOR_OPTIONS "a:c:F:f:h:knr:t:"
 #define INJECTOR_USAGE "[-a credentials] [-c cafile] [-F fingerprint] [-f sender] [-h name] "
@@ -49,12 +49,12 @@ void injector_release(void *conf);
 /* Take one of INJECTOR_OPTIONS. Returns 0, or -1 as struct stage's option does. */
 int injector_option(struct injector *in, int letter, char *value, struct instance *i);
 
-/* Take -i or -I: how long a session is kept for the next message. Returns 0, or -1 as struct stage's option does. */
+/* Take -i or -I: how long an unused session is kept. Returns 0, or -1 as struct stage's option does. */
 int injector_keep(struct injector *in, int letter, const char *value, struct instance *i);
 
 /*
- * All options are there: take the addresses, i's words (port: where they have none; NULL: they must have one), make the
- * envelope, and open the credentials. Returns 0, or -1 as struct stage's check does.
+ * Called after all options: take the addresses of the next hops from i's words, make the envelope and open the
+ * credentials. port: the default port (NULL: an address must have one). Returns 0, or -1 as struct stage's check does.
  */
 int injector_check(struct injector *in, struct instance *i, const char *port);
 

@@ -20,13 +20,13 @@
 #include "smtp/cap.h"
 
 enum {
-	BLOCK = 65536, /* octets of the message written at once */
+	BLOCK = 65536, /* octets of the message read at once */
 	HOST_MAX = 64,
 	UNIQUE_MAX = 192,
 	PATH_ROOM = MAILDIR_NAME_MAX + UNIQUE_MAX + 8, /* MAILBOX/tmp/UNIQUE */
 };
 
-/* The file of one line of the envelope. */
+/* The file of one envelope line. */
 struct file {
 	enum { FILE_NONE, FILE_TMP, FILE_NEW } where;
 	char mailbox[MAILDIR_NAME_MAX + 1];
@@ -51,7 +51,7 @@ maildir_name(char name[MAILDIR_NAME_MAX + 1], const char *path, size_t len)
 	return 0;
 }
 
-/* A name unlike all others, here and on hosts that share the directory; i: for which line of the envelope. */
+/* Make a file name that is unique, also among hosts that share the directory. i: the number of the envelope line. */
 static void
 make_unique(char name[UNIQUE_MAX], size_t i)
 {
@@ -63,7 +63,7 @@ make_unique(char name[UNIQUE_MAX], size_t i)
 		snprintf(host, sizeof host, "localhost");
 	host[HOST_MAX] = '\0';
 	for (from = 0; host[from] && n < HOST_MAX; from++)
-		if (host[from] == '/' || host[from] == ':') /* so the Maildir specification writes them */
+		if (host[from] == '/' || host[from] == ':') /* as the Maildir specification writes them */
 			n += (size_t)snprintf(safe + n, sizeof safe - n, "\\%03o", (unsigned)host[from]);
 		else
 			safe[n++] = host[from];
@@ -74,14 +74,14 @@ make_unique(char name[UNIQUE_MAX], size_t i)
 	    i, id, safe);
 }
 
-/* The path of f in sub; or, without name, of the directory that is. */
+/* The path of f in sub; without name, the path of sub. */
 static void
 path_of(char path[PATH_ROOM], const struct file *f, const char *sub, bool name)
 {
 	snprintf(path, PATH_ROOM, "%s/%s%s%s", f->mailbox, sub, name ? "/" : "", name ? f->name : "");
 }
 
-/* A directory, if it is not there yet; then its parent is on the disk too. */
+/* Make a directory and sync its parent, unless the directory exists. Returns 0, or -1 with errno set. */
 static int
 make_dir(int dir, const char *path, const char *parent)
 {
@@ -107,30 +107,25 @@ make_maildir(int dir, const struct file *f)
 	return 0;
 }
 
-/* The message with LF for each CRLF, and with one at its end. */
+/* Write the message with LF for each CRLF, and add an LF if its last line has none. Returns 0, or -1 with errno set. */
 static int
 write_message(int to, int from, off_t size)
 {
 	char block[BLOCK], last = '\n';
-	size_t kept = 0; /* octets at the start of block: a CR whose LF may come */
+	size_t kept = 0; /* octets at the start of block: a CR, if the next block may begin with its LF */
 	off_t off = 0;
 
 	while (off < size) {
-		ssize_t n = pread(from, block + kept, sizeof block - kept, off);
-		size_t len, out = 0, i;
+		size_t room = sizeof block - kept, n = size - off < (off_t)room ? (size_t)(size - off) : room;
+		size_t len = kept + n, out = 0, i;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			errno = EIO;
-		if (n <= 0)
+		if (file_read(from, block + kept, n, off) < 0)
 			return -1;
-		off += n;
-		len = kept + (size_t)n;
+		off += (off_t)n;
 		for (i = 0; i < len; i++)
 			if (block[i] != '\r' || i + 1 == len || block[i + 1] != '\n')
 				block[out++] = block[i];
-		kept = len > 0 && block[len - 1] == '\r' && off < size;
+		kept = block[len - 1] == '\r' && off < size;
 		out -= kept;
 		if (out > 0)
 			last = block[out - 1];
@@ -142,13 +137,13 @@ write_message(int to, int from, off_t size)
 	return last == '\n' ? 0 : file_write(to, "\n", 1);
 }
 
-/* A complete file in tmp. 0, or -1 with errno: then it may be there, but not whole. */
+/* Write f to tmp. Returns 0: f is complete and on the disk; or -1 with errno set: f may exist, incomplete. */
 static int
 write_tmp(int dir, const struct delivery *d, struct file *f)
 {
 	const struct envelope_line *mail = &d->envelope.mail;
 	char path[PATH_ROOM], field[ADDR_MAILBOX_MAX + 32];
-	int fd, n, failed, e;
+	int fd, n, r;
 
 	if (make_maildir(dir, f) < 0)
 		return -1;
@@ -158,17 +153,13 @@ write_tmp(int dir, const struct delivery *d, struct file *f)
 		return -1;
 	f->where = FILE_TMP;
 	n = snprintf(field, sizeof field, "Return-Path: <%.*s>\n", (int)mail->path_len, mail->path); /* RFC 5321 4.4 */
-	failed = file_write(fd, field, (size_t)n) < 0 || write_message(fd, d->message, d->size) < 0 || fsync(fd) < 0;
-	e = errno;
-	if (close(fd) < 0 && !failed) {
-		failed = 1;
-		e = errno;
-	}
-	errno = e;
-	return failed ? -1 : 0;
+	r = file_write(fd, field, (size_t)n);
+	if (r == 0)
+		r = write_message(fd, d->message, d->size);
+	return file_finish(fd, r);
 }
 
-/* From tmp to new: this delivers it. 0, or -1 with errno. */
+/* Move f from tmp to new, which delivers it. Returns 0, or -1 with errno set: f may be in either. */
 static int
 move_to_new(int dir, struct file *f)
 {
@@ -195,26 +186,22 @@ take_back(int dir, struct file *f)
 	f->where = FILE_NONE;
 }
 
-/* Line i fails for errno. */
+/* The delivery of line i has failed with errno: answer the line and remove its file. */
 static void
 fail(int dir, struct delivery *d, struct file *file, size_t i, const char *what)
 {
-	enum reply r = REPLY_LOCAL_ERROR;
+	enum reply r = errno == ENAMETOOLONG ? REPLY_NO_MAILBOX : reply_of_errno(errno);
 
-	if (errno == ENOSPC || errno == EDQUOT)
-		r = REPLY_STORAGE;
-	else if (errno == ENAMETOOLONG)
-		r = REPLY_NO_MAILBOX;
 	log_error(&d->call->log, "failed", "%s %s:", what, file[i].mailbox);
 	take_back(dir, &file[i]);
 	delivery_reply(d, i, r, NULL);
 }
 
-/* Who cannot be delivered to is refused, whatever the message is. */
+/* Refuse each recipient that can have no mailbox here, whatever the message is. */
 static void
 refuse_unable(struct delivery *d, struct file *file)
 {
-	const uint32_t caps = CAP_8BITMIME | CAP_SMTPUTF8; /* what a file with LF ends can do */
+	const uint32_t caps = CAP_8BITMIME | CAP_SMTPUTF8; /* what a file with LF ends can hold */
 	char text[DELIVERY_TEXT_MAX];
 	enum reply r = delivery_check(&d->envelope.mail, caps, text);
 	size_t i;
@@ -234,7 +221,7 @@ refuse_unable(struct delivery *d, struct file *file)
 	}
 }
 
-/* The message would go on with what a stranger wrote behind our field. */
+/* Refuse a message whose first line would continue our Return-Path field. */
 static void
 refuse_joined(struct delivery *d)
 {
@@ -245,8 +232,8 @@ refuse_joined(struct delivery *d)
 }
 
 /*
- * First every file is written, then every file is moved. A line stays pending until all is done, so delivery_is_over
- * says after each step whether the rest still counts. 0: what is pending is delivered. -1: nothing is to stay.
+ * Write every file, then move every file. A line stays pending until all is done, so delivery_is_over decides after each
+ * step whether to go on. Returns 0: the lines that are pending are delivered; or -1: every file must be removed.
  */
 static int
 write_and_move(int dir, struct delivery *d, struct file *file)
@@ -262,9 +249,9 @@ write_and_move(int dir, struct delivery *d, struct file *file)
 		if (delivery_is_over(d))
 			return -1;
 		if (clock_left(d->deadline_ms) == 0)
-			break; /* delivery_is_wanted says the rest */
+			break; /* delivery_is_wanted logs it */
 	}
-	if (!delivery_is_wanted(d)) { /* behind this is the point of no return */
+	if (!delivery_is_wanted(d)) { /* the point of no return comes next */
 		delivery_reply_all(d, REPLY_LATE, NULL);
 		return -1;
 	}

@@ -1,4 +1,7 @@
 /* ISC licence, see LICENSE. */
+/* client_deliver: one message over an open session. */
+#include "deliver/client.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -7,13 +10,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/os.h"
-#include "deliver/client.h"
 #include "mail/textscan.h"
 #include "smtp/addr.h"
 
 enum {
-	STEP = 131072, /* octets given to the socket between two looks at the clock */
-	BUFFER_KEPT = 2 * TEXTSCAN_BLOCK, /* octets that a kept session's buffers may hold on to */
+	WINDOW = 64,      /* commands pipelined at once: their replies fit in any socket's buffer */
+	STEP = 131072,    /* octets given to the socket between two looks at the clock */
+	BUFFER_KEPT = 2 * TEXTSCAN_BLOCK, /* octets of the largest buffer that a kept session keeps */
 };
 
 static bool
@@ -22,10 +25,13 @@ is_binary(const struct envelope_line *mail)
 	const char *value;
 	size_t len;
 
-	return envelope_param(mail, PARAM_BODY, &value, &len) && len == 10; /* the only value of that length */
+	return envelope_param(mail, PARAM_BODY, &value, &len) && len == 10; /* BINARYMIME is the only value of that length */
 }
 
-/* The value of AUTH= (RFC 4954 5): the mailbox of who submitted where we vouch for it, else <>. 0, or -1: ENOMEM. */
+/*
+ * Append AUTH= (RFC 4954 5): the submitter's mailbox if the configuration vouches for it, else <>. Returns 0, or -1 with
+ * errno set (ENOMEM).
+ */
 static int
 add_submitter(struct buf *out, const struct client_conf *conf, const struct facts *f)
 {
@@ -48,13 +54,16 @@ add_submitter(struct buf *out, const struct client_conf *conf, const struct fact
 	return 0;
 }
 
-/* The MAIL command: the envelope's parameters, less BODY, which is what the text needs, and SIZE. 0, or -1: ENOMEM. */
+/*
+ * Queue MAIL with the envelope's parameters. BODY is what the text needs, SIZE the size of the text. Returns 0, or -1
+ * with errno set (ENOMEM).
+ */
 static int
 say_mail(struct client *s, const struct delivery *d, const struct textscan *t)
 {
 	const struct envelope_line *mail = &d->envelope.mail;
 	const char *p = mail->params, *end = p + strlen(p), *key, *value;
-	struct buf *out = &s->conn.out;
+	struct buf *out = &s->wire.conn.out;
 	size_t keylen, valuelen;
 	const bool ours = s->conf->auth_param != CLIENT_AUTH_NONE;
 
@@ -84,7 +93,10 @@ say_mail(struct client *s, const struct delivery *d, const struct textscan *t)
 	return buf_puts(out, "\r\n");
 }
 
-/* What the server cannot do is refused before anything is said. true: nothing is left to be sent. */
+/*
+ * Refuse the recipients that the server cannot serve, before anything is sent. *t describes the text afterwards.
+ * Returns true if nothing is left to be sent.
+ */
 static bool
 refuse_unable(struct client *s, struct delivery *d, struct textscan *t)
 {
@@ -98,10 +110,10 @@ refuse_unable(struct client *s, struct delivery *d, struct textscan *t)
 		r = REPLY_TOO_BIG; /* RFC 1870 6.1 */
 	if (r == REPLY_OK && !s->conf->check && !is_binary(mail)) {
 		if (textscan_look(t, &s->text, d->message, d->size) < 0) {
-			log_error(s->log, "failed", "message:");
+			log_error(s->wire.log, "failed", "message:");
 			r = REPLY_LOCAL_ERROR;
-		} else if (t->is_bare) { /* RFC 5321 2.3.8; the stages in front let none pass, so one of them is broken */
-			log_error(s->log, "misuse", "bare CR or bare LF in the message");
+		} else if (t->is_bare) { /* RFC 5321 2.3.8; an earlier stage is broken */
+			log_error(s->wire.log, "misuse", "bare CR or bare LF in the message");
 			r = REPLY_LOCAL_ERROR;
 		} else if (t->is_8bit && !(s->offer.caps & CAP_8BITMIME)) /* RFC 6152 3 */
 			r = REPLY_NO_8BIT;
@@ -120,7 +132,7 @@ refuse_unable(struct client *s, struct delivery *d, struct textscan *t)
 	return delivery_is_over(d);
 }
 
-/* The first pending line from i on; d->lines: none. */
+/* Returns the first pending line from i on, or d->lines if there is none. */
 static size_t
 next_pending(const struct delivery *d, size_t i)
 {
@@ -130,101 +142,153 @@ next_pending(const struct delivery *d, size_t i)
 }
 
 /*
- * MAIL and all RCPTs, pipelined within the window where the server allows it: a whole one at first, then half a window
- * at a time, so that replies are read before they could fill the server's way to us. ahead: DATA is in the group too,
- * its reply is still to be heard. A line that is accepted stays pending; both cursors only go forward, and hearing is
- * behind saying, so "pending" tells either of them the same lines.
+ * The commands of an envelope and their replies. A line whose recipient was accepted stays pending. Replies arrive in
+ * command order, so `heard` never overtakes `said`, and next_pending gives both cursors the same lines.
+ */
+struct turns {
+	size_t window;  /* commands that may wait for their replies at once */
+	size_t waiting; /* commands sent or queued whose replies have not come */
+	size_t said;    /* the next line to name in an RCPT */
+	size_t heard;   /* the line that the next reply to an RCPT is for */
+	enum { MAIL_SAID, MAIL_ACCEPTED, MAIL_REFUSED } mail;
+	bool complete;  /* name no more recipients: nothing will be sent */
+	bool ahead;     /* DATA follows the RCPT in the same write; its reply is read elsewhere */
+};
+
+/* Queue RCPTs as far as the window allows. Returns 0, or -1 with errno set (ENOMEM). */
+static int
+say_some_rcpts(struct client *s, const struct delivery *d, struct turns *t)
+{
+	while (!t->complete && t->waiting < t->window && t->said < d->lines) {
+		const struct envelope_line *l = &d->envelope.rcpt[t->said];
+
+		if (buf_printf(&s->wire.conn.out, "RCPT TO:<%.*s>%s%s\r\n%s", (int)l->path_len, l->path, *l->params ? " " : "",
+		        l->params, t->ahead ? "DATA\r\n" : "") < 0)
+			return -1;
+		t->said = next_pending(d, t->said + 1);
+		t->waiting++;
+	}
+	return 0;
+}
+
+static void
+take_mail_reply(struct client *s, struct delivery *d, struct turns *t, const struct reply_foreign *r)
+{
+	s->wire.replaceable = false;
+	if (r->code < 300) {
+		t->mail = MAIL_ACCEPTED;
+		s->wire.state = WIRE_IN_MAIL;
+	} else {
+		t->mail = MAIL_REFUSED; /* the replies to the RCPTs that follow mean only that there is no transaction */
+		t->complete = true;
+		delivery_answer_all(d, r);
+	}
+}
+
+static void
+take_rcpt_reply(const struct client *s, struct delivery *d, struct turns *t, struct reply_foreign *r)
+{
+	const size_t i = t->heard;
+
+	t->heard = next_pending(d, i + 1);
+	if (r->code >= 300 && !d->partial && i < d->envelope.nrcpt)
+		t->complete = true;
+	if (r->code >= 300 || s->conf->check)
+		delivery_answer(d, i, r);
+}
+
+/* Read replies until at most half a window of commands waits. Stops early if the session ends: *r is the reply then. */
+static void
+hear_some(struct client *s, struct delivery *d, struct turns *t, struct reply_foreign *r)
+{
+	do {
+		if (wire_hear(&s->wire, t->mail == MAIL_SAID ? "MAIL" : "RCPT", r) < 0)
+			return;
+		t->waiting--;
+		if (t->mail == MAIL_SAID)
+			take_mail_reply(s, d, t, r);
+		else if (t->mail == MAIL_ACCEPTED)
+			take_rcpt_reply(s, d, t, r);
+	} while (t->waiting > t->window / 2);
+}
+
+/*
+ * Send MAIL and all RCPTs and read the replies. With PIPELINING a whole window is sent at first, then half a window at a
+ * time, so that replies are read before they fill the server's socket. ahead: DATA is sent with the only RCPT.
  */
 static void
-say_envelope(struct client *s, struct delivery *d, const struct textscan *t, bool ahead)
+say_envelope(struct client *s, struct delivery *d, const struct textscan *text, bool ahead)
 {
-	const size_t window = s->offer.caps & CAP_PIPELINING ? CLIENT_WINDOW : 1;
+	struct turns t = {
+		.window = s->offer.caps & CAP_PIPELINING ? WINDOW : 1,
+		.waiting = 1, /* MAIL */
+		.said = next_pending(d, 0),
+		.heard = next_pending(d, 0),
+		.ahead = ahead,
+	};
 	struct reply_foreign r = { 0 };
-	size_t said = next_pending(d, 0), heard = said, i;
-	size_t open = 1;                   /* commands whose reply has not come; the first of all is MAIL */
-	bool mail = true;                  /* its reply is the next */
-	bool more = true, refused = false; /* name more recipients; there is no transaction: their replies are not theirs */
-	int failed = say_mail(s, d, t);
+	int failed = say_mail(s, d, text);
 
-	while (s->open && (open > 0 || (more && said < d->lines))) {
-		for (; !failed && more && open < window && said < d->lines; said = next_pending(d, said + 1), open++)
-			failed = buf_printf(&s->conn.out, "RCPT TO:%s\r\n%s", d->envelope.rcpt[said].text + strlen("RCPT TO:"),
-			    ahead ? "DATA\r\n" : "");
-		if (failed) {
-			client_fail_memory(s, "RCPT", &r);
+	while (wire_is_open(&s->wire) && (t.waiting > 0 || (!t.complete && t.said < d->lines))) {
+		if (failed < 0 || say_some_rcpts(s, d, &t) < 0) {
+			wire_fail_memory(&s->wire, "RCPT", &r);
 			break;
 		}
-		do {
-			if (client_hear(s, mail ? "MAIL" : "RCPT", &r) < 0)
-				break;
-			open--;
-			if (mail) {
-				mail = s->spare = false;
-				refused = r.code >= 300;
-				s->begun = !refused;
-				more = !refused;
-				if (refused)
-					delivery_answer_all(d, &r);
-			} else if (!refused) {
-				i = heard;
-				heard = next_pending(d, heard + 1);
-				if (r.code >= 300 || s->conf->check) {
-					more = more && (r.code < 300 || d->partial || i >= d->envelope.nrcpt); /* else nothing will be sent */
-					delivery_answer(d, i, &r);
-				}
-			}
-		} while (open > window / 2);
+		hear_some(s, d, &t, &r);
 	}
-	if (!s->open && !s->stale)
+	if (s->wire.state == WIRE_CLOSED)
 		delivery_answer_all(d, &r);
 	reply_foreign_free(&r);
 }
 
-/* Write what is in conn.out, a part of the text. 0; or -1: the message did not get through, *r is the answer. */
+/* Write conn.out, a part of the text. Returns 0, or -1: the message did not get through, and *r is the reply. */
 static int
 say_block(struct client *s, struct reply_foreign *r)
 {
-	if (lineio_flush(&s->conn, INT_MAX) == 0)
+	struct wire *w = &s->wire;
+
+	if (lineio_flush(&w->conn, INT_MAX) == 0)
 		return 0;
 	if (errno == ETIMEDOUT)
-		client_fail(s, "text", REPLY_LATE, "text not taken until the deadline", NULL, r);
-	else if (client_hear(s, "text", r) == 0) { /* it has closed, and may have said why before that */
+		wire_fail(w, "text", REPLY_LATE, "text not taken until the deadline", NULL, r);
+	else if (wire_hear(w, "text", r) == 0) { /* the server has closed, but may have sent the reason before */
 		if (r->code < 300)
-			client_fail_line(s, "text", LINE_EOF, r);
-		client_hang_up(s);
+			wire_fail_line(w, "text", LINE_EOF, r);
+		wire_close(w, 0);
 	}
 	return -1;
 }
 
 /*
- * From *off on, without passing through this process, as long as more than n octets are left, the system can and there
- * is time to look at the clock. Result as say_block.
+ * Send the file from *off on without copying it through this process, as long as more than n octets are left, the
+ * system supports that and more than a slice is left until the deadline. As say_block.
  */
 static int
 say_file(struct client *s, const struct delivery *d, off_t *off, off_t n, struct reply_foreign *r)
 {
-	while (d->size - *off > n && clock_left(d->deadline_ms) > CLIENT_SLICE_MS) {
+	while (d->size - *off > n && clock_left(d->deadline_ms) > WIRE_SLICE_MS) {
 		off_t left = d->size - *off - n;
 		ssize_t put;
 
-		if (s->conn.out.len > 0 && say_block(s, r) < 0)
+		if (s->wire.conn.out.len > 0 && say_block(s, r) < 0)
 			return -1;
-		put = os_copy_some(s->fd, d->message, off, left < STEP ? (size_t)left : STEP);
+		put = os_copy_some(s->wire.fd, d->message, off, left < STEP ? (size_t)left : STEP);
 		if (put < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
 			continue;
-		if (put <= 0) /* whatever it is, whoever writes next finds out */
+		if (put <= 0) /* the next ordinary write finds out why */
 			break;
 	}
 	return 0;
 }
 
 /*
- * All of the message but its last block to the server, that one to conn.out; with dots for DATA, as it is for BDAT.
- * Result as say_block.
+ * Send the message except for its last block, which stays in conn.out. dots: double leading dots, as DATA needs and BDAT
+ * does not. As say_block.
  */
 static int
 say_text(struct client *s, const struct delivery *d, const struct textscan *t, bool dots, struct reply_foreign *r)
 {
+	struct buf *out = &s->wire.conn.out;
 	char block[TEXTSCAN_BLOCK], before = '\n';
 	off_t off = 0;
 
@@ -235,14 +299,14 @@ say_text(struct client *s, const struct delivery *d, const struct textscan *t, b
 		size_t n = d->size - off < TEXTSCAN_BLOCK ? (size_t)(d->size - off) : TEXTSCAN_BLOCK;
 		const char *p = t->is_here ? s->text.p + 1 : block;
 
-		if (s->conn.out.len >= TEXTSCAN_BLOCK && say_block(s, r) < 0)
+		if (out->len >= TEXTSCAN_BLOCK && say_block(s, r) < 0)
 			return -1;
 		if (!t->is_here && file_read(d->message, block, n, off) < 0) {
-			client_fail(s, "text", REPLY_LOCAL_ERROR, strerror(errno), NULL, r);
+			wire_fail(&s->wire, "text", REPLY_LOCAL_ERROR, strerror(errno), NULL, r);
 			return -1;
 		}
-		if (dots ? textscan_stuff(&s->conn.out, p, n, &before) < 0 : buf_add(&s->conn.out, p, n) < 0) {
-			client_fail_memory(s, "text", r);
+		if (dots ? textscan_stuff(out, p, n, &before) < 0 : buf_add(out, p, n) < 0) {
+			wire_fail_memory(&s->wire, "text", r);
 			return -1;
 		}
 		off += (off_t)n;
@@ -251,23 +315,25 @@ say_text(struct client *s, const struct delivery *d, const struct textscan *t, b
 }
 
 /*
- * The point of no return is just behind this. The server has been asked nothing, so it has nothing to say: what it says
- * can only be that it does not want the rest. -1: *r is the answer, and the session is closed, the one way to take back
- * a message that was begun.
+ * The last check before the end of the text is sent, which is the point of no return. The server owes no reply now, so
+ * anything that it has sent can only mean that it does not want the rest. Returns 0, or -1: *r is the reply, and the
+ * session is closed, because that is the only way to take back a message that was begun.
  */
 static int
 check_before_end(struct client *s, const struct delivery *d, struct reply_foreign *r)
 {
-	if (client_has_input(s)) {
-		if (client_hear(s, "text", r) == 0) {
+	struct wire *w = &s->wire;
+
+	if (wire_has_input(w)) {
+		if (wire_hear(w, "text", r) == 0) {
 			if (r->code < 300)
-				client_fail_garbage(s, "text", "yes to a message that was not complete", r);
-			client_hang_up(s);
+				wire_fail_garbage(w, "text", "yes to a message that was not complete", r);
+			wire_close(w, 0);
 		}
 		return -1;
 	}
 	if (!delivery_is_wanted(d)) {
-		client_hang_up(s);
+		wire_close(w, 0);
 		reply_set(r, REPLY_LATE, NULL);
 		return -1;
 	}
@@ -275,8 +341,9 @@ check_before_end(struct client *s, const struct delivery *d, struct reply_foreig
 }
 
 /*
- * May DATA be said before the replies to the envelope are heard (RFC 2920 3.1)? With one recipient it is refused where
- * he is (RFC 2033 4.2, RFC 5321 3.3), and a turn is saved; with several, who was accepted decides whether there is any.
+ * Returns true if DATA may be sent before the replies to the envelope are read (RFC 2920 3.1), which saves a round trip.
+ * Only for a single recipient: if the server refuses it, it refuses DATA too (RFC 2033 4.2, RFC 5321 3.3). With several,
+ * their replies decide whether DATA is sent at all.
  */
 static bool
 may_say_data_ahead(const struct client *s, const struct delivery *d)
@@ -287,39 +354,47 @@ may_say_data_ahead(const struct client *s, const struct delivery *d)
 	    next_pending(d, next_pending(d, 0) + 1) == d->lines;
 }
 
-/* It was said ahead, and in vain. Where the server waits for a text all the same, there is no way back. */
+/*
+ * DATA was sent ahead, but the recipient was refused. If the server nevertheless waits for a text, or reports success,
+ * only closing helps.
+ */
 static void
 take_back_data(struct client *s)
 {
 	struct reply_foreign r = { 0 };
 
-	if (client_hear_any(s, "DATA", &r) == 0 && r.code < 400)
-		client_hang_up(s);
+	if (wire_hear_any(&s->wire, "DATA", &r) == 0 && r.code < 400)
+		wire_close(&s->wire, 0);
 	reply_foreign_free(&r);
 }
 
-/* DATA, if it was not said ahead, and the reply that lets us go on. -1: *r is the answer. */
+/* Send DATA, unless it was sent ahead, and read 354. Returns 0, or -1: *r is the reply. */
 static int
 say_data(struct client *s, bool ahead, struct reply_foreign *r)
 {
-	if (!ahead && buf_puts(&s->conn.out, "DATA\r\n") < 0) {
-		client_fail_memory(s, "DATA", r);
+	struct wire *w = &s->wire;
+
+	if (!ahead && buf_puts(&w->conn.out, "DATA\r\n") < 0) {
+		wire_fail_memory(w, "DATA", r);
 		return -1;
 	}
-	if (client_hear_any(s, "DATA", r) < 0)
+	if (wire_hear_any(w, "DATA", r) < 0)
 		return -1;
 	if (r->code == 354) {
 		reply_foreign_free(r);
 		return 0;
 	}
 	if (r->code < 400)
-		client_fail_garbage(s, "DATA", "neither 354 nor a refusal", r);
+		wire_fail_garbage(w, "DATA", "neither 354 nor a refusal", r);
 	else if (r->code == 421)
-		client_hang_up(s);
+		wire_close(w, 0);
 	return -1;
 }
 
-/* The replies after the text: LMTP has one for each line that is pending, in order (RFC 2033 4.2), SMTP one for all. */
+/*
+ * Read the replies after the text. LMTP sends one for each pending line, in order (RFC 2033 4.2); SMTP sends one for
+ * all.
+ */
 static void
 hear_verdicts(struct client *s, struct delivery *d, bool chunk, struct reply_foreign *r)
 {
@@ -327,7 +402,7 @@ hear_verdicts(struct client *s, struct delivery *d, bool chunk, struct reply_for
 	size_t i;
 
 	for (i = next_pending(d, 0); i < d->lines; i = next_pending(d, i + 1)) {
-		if (client_hear(s, "end of text", r) < 0) {
+		if (wire_hear(&s->wire, "end of text", r) < 0) {
 			delivery_answer_all(d, r);
 			return;
 		}
@@ -335,38 +410,39 @@ hear_verdicts(struct client *s, struct delivery *d, bool chunk, struct reply_for
 			delivery_answer_all(d, r);
 			break;
 		}
-		if (chunk && first && r->code / 10 == 50) { /* of BDAT itself, not of a recipient: no other will come */
-			client_hang_up(s);
+		if (chunk && first && r->code / 10 == 50) { /* a reply to BDAT itself: none for each recipient follows */
+			wire_close(&s->wire, 0);
 			delivery_answer_all(d, r);
 			return;
 		}
 		first = false;
 		delivery_answer(d, i, r);
 	}
-	s->begun = false;
+	s->wire.state = WIRE_KEPT;
 }
 
-/* The text to those who were accepted, and what becomes of it. */
+/* Send the text to the accepted recipients, and answer every pending line. */
 static void
 say_message(struct client *s, struct delivery *d, const struct textscan *t, bool ahead)
 {
-	const bool chunk = s->offer.caps & CAP_CHUNKING; /* no turn more, as for DATA, and no dots (RFC 3030 2) */
+	const bool chunk = s->offer.caps & CAP_CHUNKING; /* BDAT saves DATA's round trip and the dots (RFC 3030 2) */
 	const char *end = t->no_end ? "\r\n" : "";
+	struct wire *w = &s->wire;
 	struct reply_foreign r = { 0 };
-	/* a chunk that goes out with all of its text is looked after by check_before_end */
-	bool failed = !ahead && (!chunk || d->size > TEXTSCAN_BLOCK) && client_is_out_of_step(s, "DATA", &r);
+	/* a chunk that leaves with all of its text is checked by check_before_end */
+	bool failed = !ahead && (!chunk || d->size > TEXTSCAN_BLOCK) && wire_is_out_of_step(w, "DATA", &r);
 
 	if (!failed && chunk) {
-		failed = buf_printf(&s->conn.out, "BDAT %lld LAST\r\n", (long long)d->size + (long long)strlen(end)) < 0;
+		failed = buf_printf(&w->conn.out, "BDAT %lld LAST\r\n", (long long)d->size + (long long)strlen(end)) < 0;
 		if (failed)
-			client_fail_memory(s, "BDAT", &r);
+			wire_fail_memory(w, "BDAT", &r);
 	} else if (!failed)
 		failed = say_data(s, ahead, &r) < 0;
 	if (!failed)
 		failed = say_text(s, d, t, !chunk, &r) < 0;
-	if (!failed && buf_printf(&s->conn.out, "%s%s", end, chunk ? "" : ".\r\n") < 0) {
+	if (!failed && buf_printf(&w->conn.out, "%s%s", end, chunk ? "" : ".\r\n") < 0) {
 		failed = true;
-		client_fail_memory(s, "text", &r);
+		wire_fail_memory(w, "text", &r);
 	}
 	if (failed || check_before_end(s, d, &r) < 0 || say_block(s, &r) < 0)
 		delivery_answer_all(d, &r);
@@ -375,65 +451,82 @@ say_message(struct client *s, struct delivery *d, const struct textscan *t, bool
 	reply_foreign_free(&r);
 }
 
-/* No transaction is open any more. 0, or -1: the session is closed. */
-static int
-say_reset(struct client *s)
+/* Send RSET if a mail transaction is open, and read its reply. A failure closes the session. */
+static void
+reset(struct client *s)
 {
+	struct wire *w = &s->wire;
 	struct reply_foreign r = { 0 };
 
-	if (s->begun) {
-		if (buf_puts(&s->conn.out, "RSET\r\n") < 0 || (client_hear(s, "RSET", &r) == 0 && r.code >= 300))
-			client_hang_up(s);
-		s->begun = false;
-	}
+	if (w->state != WIRE_IN_MAIL)
+		return;
+	w->state = WIRE_KEPT;
+	if (buf_puts(&w->conn.out, "RSET\r\n") < 0 || (wire_hear(w, "RSET", &r) == 0 && r.code >= 300))
+		wire_close(w, 0);
 	reply_foreign_free(&r);
-	return s->open ? 0 : -1;
 }
 
-/* A kept session: is it still one? Whatever it has said meanwhile, it is not about this message. */
+/* Check a kept session before it is used. Whatever the server has sent meanwhile, it is not about this message. */
 static void
 wake(struct client *s)
 {
-	if (client_has_input(s))
-		client_hang_up(s);
-	s->stale = !s->open || say_reset(s) < 0;
+	struct wire *w = &s->wire;
+
+	if (wire_has_input(w))
+		wire_close(w, 0);
+	else
+		reset(s);
+	if (!wire_is_open(w))
+		w->state = WIRE_GONE;
 }
 
-int
-client_deliver(struct client *s, struct delivery *d, bool another)
+/* Keep buffers of usual size for the next message, and nothing that is in them. */
+static void
+tidy(struct client *s)
 {
-	struct reply_foreign r = { 0 };
-	struct textscan t;
+	struct wire *w = &s->wire;
 
-	s->log = &d->call->log;
-	s->conn.deadline_ms = d->deadline_ms;
-	s->stale = false;
-	s->spare = s->kept || another;
-	if (!refuse_unable(s, d, &t)) {
-		if (s->kept)
-			wake(s);
-		if (s->open && !s->kept && client_is_out_of_step(s, "MAIL", &r))
-			delivery_answer_all(d, &r);
-		else if (s->open) {
-			const bool ahead = may_say_data_ahead(s, d);
-
-			say_envelope(s, d, &t, ahead);
-			if (s->open && s->conf->check)
-				say_reset(s);
-			if (!s->conf->check && !s->stale && !delivery_is_over(d))
-				say_message(s, d, &t, ahead);
-			else if (s->open && ahead)
-				take_back_data(s);
-		}
-	}
-	reply_foreign_free(&r);
-	s->kept = s->open;
-	s->log = NULL;
-	buf_clear(&s->line);
-	if (s->text.cap > BUFFER_KEPT)
+	w->log = NULL;
+	buf_clear(&w->line);
+	if (!wire_is_open(w) || s->text.cap > BUFFER_KEPT)
 		buf_free(&s->text);
 	buf_clear(&s->text);
-	if (s->open && s->conn.out.cap > BUFFER_KEPT)
-		buf_free(&s->conn.out);
-	return s->stale ? -1 : 0;
+	if (wire_is_open(w) && w->conn.out.cap > BUFFER_KEPT)
+		buf_free(&w->conn.out);
+}
+
+enum client_result
+client_deliver(struct client *s, struct delivery *d, bool another)
+{
+	struct wire *w = &s->wire;
+	const bool kept = w->state != WIRE_FRESH;
+	struct reply_foreign r = { 0 };
+	struct textscan t;
+	bool ahead;
+
+	w->log = &d->call->log;
+	w->conn.deadline_ms = d->deadline_ms;
+	w->replaceable = kept || another;
+	if (refuse_unable(s, d, &t))
+		goto end;
+	if (kept)
+		wake(s);
+	else if (wire_is_out_of_step(w, "MAIL", &r) && w->state == WIRE_CLOSED)
+		delivery_answer_all(d, &r);
+	if (!wire_is_open(w))
+		goto end;
+	ahead = may_say_data_ahead(s, d);
+	say_envelope(s, d, &t, ahead);
+	if (wire_is_open(w) && s->conf->check)
+		reset(s);
+	if (!s->conf->check && w->state != WIRE_GONE && !delivery_is_over(d))
+		say_message(s, d, &t, ahead);
+	else if (wire_is_open(w) && ahead)
+		take_back_data(s);
+end:
+	reply_foreign_free(&r);
+	if (w->state == WIRE_FRESH)
+		w->state = WIRE_KEPT;
+	tidy(s);
+	return w->state == WIRE_GONE ? CLIENT_GONE : CLIENT_ANSWERED;
 }

@@ -26,14 +26,14 @@ path_of(char path[PATH_ROOM], const char *sub, const char *id, const char *file)
 	snprintf(path, PATH_ROOM, "%s/%s%s%s", sub, id, file ? "/" : "", file ? file : "");
 }
 
-/* What id_make makes. */
+/* Returns true if s has the form of an id of id_make. */
 static bool
 is_id(const char *s)
 {
 	return strlen(s) == ID_LEN && strspn(s, "0123456789abcdefghjkmnpqrstvwxyz") == ID_LEN;
 }
 
-/* The directories, the lock and the trigger. */
+/* Make the directories, the lock and the trigger. */
 static int
 make_parts(int dir)
 {
@@ -91,27 +91,9 @@ spool_close(struct spool *s)
 	s->dir = -1;
 }
 
-/* fd is written: make it last, and close it. */
+/* Write the record of a message to the file path, on the disk. */
 static int
-finish(int fd, int failed)
-{
-	int e = errno;
-
-	if (!failed && fsync(fd) < 0) {
-		failed = 1;
-		e = errno;
-	}
-	if (close(fd) < 0 && !failed) {
-		failed = 1;
-		e = errno;
-	}
-	errno = e;
-	return failed ? -1 : 0;
-}
-
-/* A new file in a message's directory, with what is known of it, on the disk. */
-static int
-write_known(const struct spool *s, const char *path, const struct spoolrec *m)
+write_record(const struct spool *s, const char *path, const struct spoolrec *m)
 {
 	struct buf b = { 0 };
 	int fd = -1, r = spoolrec_write(m, &b), e;
@@ -119,7 +101,7 @@ write_known(const struct spool *s, const char *path, const struct spoolrec *m)
 	if (r == 0)
 		r = fd = openat(s->dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd >= 0)
-		r = finish(fd, file_write(fd, b.p, b.len) < 0);
+		r = file_finish(fd, file_write(fd, b.p, b.len));
 	e = errno;
 	buf_free(&b);
 	errno = e;
@@ -134,8 +116,8 @@ write_message(const struct spool *s, const char *id, int message, off_t size)
 
 	path_of(path, "tmp", id, "message");
 	fd = openat(s->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	/* Never written again; who has it on a descriptor may open it anew to read, whatever his uid, as os_disk_file's. */
-	return fd < 0 ? -1 : finish(fd, fchmod(fd, 0444) < 0 || os_copy(fd, message, 0, size) < 0);
+	/* Mode 0444, as os_disk_file: a stage with another uid that gets the descriptor may reopen the file to read it. */
+	return fd < 0 ? -1 : file_finish(fd, fchmod(fd, 0444) < 0 || os_copy(fd, message, 0, size) < 0 ? -1 : 0);
 }
 
 static int
@@ -162,7 +144,7 @@ spool_write(const struct spool *s, const struct spoolrec *m, int message, off_t 
 	path_of(envelope, "tmp", id, "envelope");
 	if ((least > 0 && has_room(s, least + size) < 0) || mkdirat(s->dir, dir, 0700) < 0)
 		return -1;
-	if (write_message(s, id, message, size) == 0 && write_known(s, envelope, m) == 0 && os_sync_dir(s->dir, dir) == 0)
+	if (write_message(s, id, message, size) == 0 && write_record(s, envelope, m) == 0 && os_sync_dir(s->dir, dir) == 0)
 		return 0;
 	e = errno;
 	spool_discard(s, id);
@@ -182,11 +164,11 @@ spool_commit(const struct spool *s, const char *id)
 		return -1;
 	if (os_sync_dir(s->dir, "new") < 0) {
 		e = errno;
-		renameat(s->dir, to, s->dir, from); /* or the runner has it: then it is sent, and the client sends again */
+		renameat(s->dir, to, s->dir, from); /* if the runner has taken it, it is delivered although the client sends it again */
 		errno = e;
 		return -1;
 	}
-	spool_wake(s, SPOOL_NEW); /* at worst the runner looks by itself, a minute later */
+	spool_wake(s, SPOOL_NEW); /* if this fails, the runner finds the message within a minute */
 	return 0;
 }
 
@@ -300,7 +282,7 @@ spool_save(const struct spool *s, const char *id, const struct spoolrec *m)
 	path_of(dir, "cur", id, NULL);
 	path_of(from, "cur", id, "envelope.new");
 	path_of(to, "cur", id, "envelope");
-	if (write_known(s, from, m) == 0 && renameat(s->dir, from, s->dir, to) == 0)
+	if (write_record(s, from, m) == 0 && renameat(s->dir, from, s->dir, to) == 0)
 		return os_sync_dir(s->dir, dir);
 	e = errno;
 	unlinkat(s->dir, from, 0);
@@ -357,7 +339,7 @@ spool_lock(const struct spool *s, bool wait)
 int
 spool_listen(const struct spool *s)
 {
-	return openat(s->dir, "trigger", O_RDWR | O_NONBLOCK | O_CLOEXEC); /* a writer of our own: it is never at its end */
+	return openat(s->dir, "trigger", O_RDWR | O_NONBLOCK | O_CLOEXEC); /* O_RDWR: with a writer of our own there is never an end of file */
 }
 
 int
@@ -372,5 +354,5 @@ spool_wake(const struct spool *s, char what)
 	e = errno;
 	close(fd);
 	errno = e;
-	return r == 1 || e == EAGAIN ? 0 : -1; /* full: it is awake */
+	return r == 1 || e == EAGAIN ? 0 : -1; /* EAGAIN: the fifo is full, so the runner is awake */
 }

@@ -10,12 +10,12 @@
 
 static const char *const states[] = { "waiting", "reached", "failed" };
 
-/* Lines of a text, taken off step by step. */
+/* The lines of a text that are not read yet. */
 struct lines {
 	const char *p, *end;
 };
 
-/* The next line, without its LF. false: none is left that is complete. */
+/* Take the next line, without its LF. Returns false if no complete line is left. */
 static bool
 next_line(struct lines *l, const char **line, size_t *len)
 {
@@ -29,7 +29,7 @@ next_line(struct lines *l, const char **line, size_t *len)
 	return true;
 }
 
-/* Cut word and one space behind it (or the end) off the front. */
+/* Cut word and the space after it off the front. Returns false if another word is there. */
 static bool
 take_word(const char **s, size_t *n, const char *word)
 {
@@ -43,7 +43,7 @@ take_word(const char **s, size_t *n, const char *word)
 	return true;
 }
 
-/* The same of a number of at most 12 digits. */
+/* Cut a number of at most 12 digits and the space after it off the front. */
 static bool
 take_number(const char **s, size_t *n, long long *number)
 {
@@ -59,7 +59,7 @@ take_number(const char **s, size_t *n, long long *number)
 	return true;
 }
 
-/* A line that is a word and a number. */
+/* Take a line that consists of word and a number. */
 static bool
 number_line(struct lines *l, const char *word, long long *number)
 {
@@ -83,7 +83,7 @@ parse_head(struct lines *l, struct spoolrec *s)
 	return true;
 }
 
-/* Append the n octets at s, "\\" and "\n" as they were. 0, or -1 with errno (EINVAL: another backslash). */
+/* Undo escape. Returns 0, or -1 with errno set (ENOMEM; EINVAL: another octet after a backslash). */
 static int
 unescape(struct buf *out, const char *s, size_t n)
 {
@@ -107,6 +107,7 @@ unescape(struct buf *out, const char *s, size_t n)
 	return 0;
 }
 
+/* Append the n octets at s, with a backslash as "\\" and an LF as "\n". */
 static int
 escape(struct buf *out, const char *s, size_t n)
 {
@@ -118,7 +119,7 @@ escape(struct buf *out, const char *s, size_t n)
 	return 0;
 }
 
-/* "CODE TEXT", escaped: the lines of a reply. */
+/* Parse "CODE TEXT", escaped; the text may have several lines. Returns 0, or -1 with errno set (EINVAL, ENOMEM). */
 static int
 parse_reply(struct reply_foreign *r, const char *s, size_t n)
 {
@@ -149,7 +150,7 @@ end:
 	return result;
 }
 
-/* "N STATE TOLD [REPLY]", of a recipient behind *last. */
+/* Parse "N STATE TOLD [REPLY]". N must be above *last and becomes *last. Returns 0, or -1 with errno set. */
 static int
 parse_rcpt(struct spoolrec *s, const char *p, size_t n, long long *last)
 {
@@ -172,7 +173,7 @@ parse_rcpt(struct spoolrec *s, const char *p, size_t n, long long *last)
 	return n > 0 ? parse_reply(&r->reply, p, n) : 0;
 }
 
-/* The lines between the head and the empty line. Those of facts come first. */
+/* Parse the lines between the head and the empty line: first facts, then recipients. */
 static int
 parse_known(struct spoolrec *s, struct lines *l)
 {
@@ -198,7 +199,7 @@ parse_known(struct spoolrec *s, struct lines *l)
 	return r;
 }
 
-/* What stands behind the empty line, all of it. */
+/* Parse the n octets after the empty line. */
 static int
 parse_envelope(struct spoolrec *s, const char *p, size_t n, const char **why)
 {
@@ -215,7 +216,7 @@ parse_envelope(struct spoolrec *s, const char *p, size_t n, const char **why)
 	s->rcpt = calloc(s->envelope.nrcpt ? s->envelope.nrcpt : 1, sizeof *s->rcpt);
 	if (!s->rcpt)
 		return -1;
-	*why = "spooled: not a number of recipients";
+	*why = "spooled: no recipients, too many, or a reply line";
 	errno = EINVAL;
 	if (s->envelope.nrcpt == 0 || s->envelope.nrcpt > CHAIN_RCPT_MAX)
 		return -1;
@@ -225,7 +226,7 @@ parse_envelope(struct spoolrec *s, const char *p, size_t n, const char **why)
 	return 0;
 }
 
-/* Where the envelope begins; 0: nowhere. */
+/* Returns the offset of the envelope in the text, or 0 if it has none. */
 static size_t
 find_envelope(const struct buf *text)
 {
@@ -247,14 +248,14 @@ spoolrec_parse(struct spoolrec *s, struct buf *text, const char **why)
 
 	*text = (struct buf){ 0 };
 	errno = EINVAL;
-	*why = "spooled: not a message of a spool";
+	*why = "spooled: not a record of a message";
 	at = find_envelope(&b);
 	if (at == 0 || memchr(b.p, '\0', b.len) || !parse_head(&l, s))
 		goto fail;
 	if (parse_envelope(s, b.p + at, b.len - at, why) < 0)
 		goto fail;
 	l.end = b.p + at;
-	*why = "spooled: a line that is no fact and no recipient";
+	*why = "spooled: a line that is neither a fact nor a recipient";
 	if (parse_known(s, &l) < 0)
 		goto fail;
 	*why = NULL;
@@ -280,7 +281,7 @@ spoolrec_next(const char *text, size_t n, time_t *next)
 	return 0;
 }
 
-/* A fact that a later chain is to see: not what each of its runs has anew. */
+/* Returns true for a fact that the next attempts get; false for one that every attempt sets anew. */
 static bool
 is_kept(const char *fact)
 {
@@ -320,7 +321,7 @@ spoolrec_write(const struct spoolrec *s, struct buf *out)
 			names++;
 			octets += strlen(s->facts.v[i]) + 1;
 		}
-	if (names > HANDOVER_NAMES_MAX || octets > HANDOVER_FACTS_MAX) { /* no later stage could be given them */
+	if (names > HANDOVER_NAMES_MAX || octets > HANDOVER_FACTS_MAX) { /* no call could carry them */
 		errno = E2BIG;
 		return -1;
 	}

@@ -12,53 +12,55 @@
 #include "smtp/reply.h"
 
 /*
- * What is known of a message that waits in a spool, and the text that keeps it: the file "envelope" of spool(8), lines
- * ended by LF,
+ * The record of a message that waits in a spool, and its text: the file "envelope" of spool(8). Lines end with LF:
  *
  *	spool 1
  *	arrived 1763779420
  *	tried 2
  *	next 1763779999
- *	fact MSA_MESSAGE=...                        each fact that a later chain is to see
- *	rcpt 2 waiting untold 451 4.4.1 text        each recipient of whom there is something to say, counted from 1
+ *	fact MSA_MESSAGE=...                        a line for each fact that the next attempts get
+ *	rcpt 2 waiting untold 451 4.4.1 text        a line for each recipient (counted from 1) whose state is not the first
  *	                                            an empty line; then the envelope of chain(7)
  *
- * In facts and replies a backslash is "\\" and a LF "\n". Zero-initialised it is empty.
+ * In facts and replies a backslash is written as "\\" and an LF as "\n". Zero-initialised: empty.
  */
 enum spoolrec_state {
-	SPOOLREC_WAITING, /* not tried yet, or postponed */
-	SPOOLREC_REACHED, /* for good */
-	SPOOLREC_FAILED,  /* for good */
+	SPOOLREC_WAITING, /* not tried yet, or refused temporarily */
+	SPOOLREC_REACHED, /* final: the next hop accepted the message */
+	SPOOLREC_FAILED,  /* final: refused, or given up */
 };
 
 struct spoolrec_rcpt {
 	enum spoolrec_state state;
-	bool told; /* nobody is to be told of that any more; of one who waits: the delay was reported */
-	struct reply_foreign reply; /* owned; the last one; code 0: none yet */
+	bool told; /* the sender need not be told of the state (any more); while waiting: the delay was reported */
+	struct reply_foreign reply; /* owned; the last reply; code 0: none yet */
 };
 
 struct spoolrec {
 	time_t arrival;
-	time_t next; /* when it is to be tried again */
-	unsigned tried;
+	time_t next;    /* of the next attempt */
+	unsigned tried; /* attempts so far */
 	struct facts facts;
-	struct envelope envelope; /* every line before the COPY lines is of kind ENVELOPE_RCPT */
-	struct spoolrec_rcpt *rcpt; /* owned; envelope.nrcpt of them */
+	struct envelope envelope; /* without ENVELOPE_REPLY lines */
+	struct spoolrec_rcpt *rcpt; /* owned; one for each of envelope.nrcpt */
 };
 
 enum {
 	SPOOLREC_MAX = 16777216,  /* octets of the text */
-	SPOOLREC_HEAD_MAX = 128,  /* octets at its start that hold everything before the facts */
-	SPOOLREC_REPLY_MAX = 900, /* octets kept of a reply: what a report shows of it */
+	SPOOLREC_HEAD_MAX = 128,  /* octets at the start of the text that hold all lines before the facts */
+	SPOOLREC_REPLY_MAX = 900, /* octets kept of a reply, for reports */
 };
 
-/* Take over a text. 0; or -1 with errno (ENOMEM; EINVAL: it is none), s empty and *why, a constant. */
+/*
+ * Parse a text, which is taken over, into s, which must be empty. Returns 0, or -1 with errno set (ENOMEM; EINVAL: not a
+ * record): then s is empty, and *why, a constant, says what is wrong.
+ */
 int spoolrec_parse(struct spoolrec *s, struct buf *text, const char **why);
 
-/* next alone, from the first n octets of a text (SPOOLREC_HEAD_MAX are enough). 0, or -1: it is none. */
+/* Parse only next, from the first n octets of a text; SPOOLREC_HEAD_MAX are enough. Returns 0, or -1: not a record. */
 int spoolrec_next(const char *text, size_t n, time_t *next);
 
-/* Append the text. 0, or -1 with errno (ENOMEM; E2BIG: more facts than a call may have, handover.h). */
+/* Append the text to out. Returns 0, or -1 with errno set (ENOMEM; E2BIG: more facts than a call may have, handover.h). */
 int spoolrec_write(const struct spoolrec *s, struct buf *out);
 
 void spoolrec_free(struct spoolrec *s);

@@ -68,7 +68,7 @@ test_what_is_said_to_many_recipients_stays_a_verdict() {
 	# shellcheck disable=SC2046
 	envelope '<alice@example.net>' $(seq -f 'RCPT&TO:<u%.0f@example.org>' 300)
 	sed -i 's/&/ /' "$T/env"
-	serve "END=250-2.0.0 $long\\r\\n250 2.0.0 $long"
+	serve -t 100 "END=250-2.0.0 $long\\r\\n250 2.0.0 $long"
 	call lmtp-inject "$T/s"
 	served
 	assertEquals 'exit code' 0 "$code"

@@ -57,6 +57,15 @@ test_a_message_is_delivered() {
 	assert_logged '^maildir-inject: S/M done to=.*/mail rcpts=1 accepted=1 ms=[0-9]* code=250$'
 }
 
+test_a_file_over_the_operators_limit_is_insufficient_storage() {
+	{ cat "$T/msg"; head -c 100000 /dev/zero | tr '\0' x | fold -w 70 | sed 's/$/\r/'; } >"$T/long"
+	mv "$T/long" "$T/msg"
+	call sh -c 'ulimit -f 100; exec maildir-inject "$0"' "$T/mail"
+	assert_verdict 'verdict' '452 4.3.1 Insufficient storage, try again later'
+	assert_logged 'failed reason="writing to bob@example.org: File too large"'
+	assert_files 'nothing'
+}
+
 test_each_recipient_has_a_file_of_its_own() {
 	envelope '<>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<postmaster>' \
 		'RCPT TO:<BOB@example.org>' 'COPY TO:<archive@example.net>'

@@ -38,7 +38,8 @@ both_end() {
 
 test_the_next_host_where_nothing_was_taken() {
 	for rule in GREETING=close 'GREETING=554 5.3.2 No mail' 'GREETING=421 4.3.2 Full|close' 'EHLO=450 4.3.2 Not now' \
-		'EHLO=close' 'GREETING=raw:hello\r\n' 'MAIL=421 4.3.2 Going|close' MAIL=close GREETING=stall; do
+		'EHLO=close' 'GREETING=raw:hello\r\n' 'EHLO=250 test\r\n421 4.3.2 Going|close' \
+		'EHLO=250 test|close' 'MAIL=421 4.3.2 Going|close' MAIL=close GREETING=stall; do
 		two "$rule" QUIT=close
 		call smtp-inject -t 4 -p "$one" "$two"
 		both_end

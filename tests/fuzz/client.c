@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "deliver/client.h"
+#include "deliver/wire.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -10,7 +10,7 @@
 
 enum { PATIENCE_MS = 5000 };
 
-/* In the place of lib/log.c: nobody wants to read a million lines. */
+/* In the place of lib/base/log.c: nobody wants to read a million lines. */
 void
 log_event(const struct log *log, const char *event, ...)
 {
@@ -25,9 +25,8 @@ log_event(const struct log *log, const char *event, ...)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct client_conf conf = { .lmtp = true, .credentials = -1 };
 	static const struct log log = { .stage = "fuzz" };
-	struct client s = { .conf = &conf, .log = &log, .to = "fuzz" };
+	struct wire w = { .log = &log, .to = "fuzz" };
 	struct reply_foreign r = { 0 };
 	int fd[2];
 	size_t n;
@@ -40,17 +39,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n += (size_t)w;
 	}
 	shutdown(fd[1], SHUT_WR);
-	s.open = true;
-	s.fd = fd[0];
-	lineio_open(&s.conn, fd[0], fd[0]);
-	s.conn.deadline_ms = clock_ms() + PATIENCE_MS;
-	while (client_hear(&s, "fuzz", &r) == 0) {
-		MUST(s.open && r.code >= 200 && r.code <= 599 && r.code / 100 != 3 && r.code != 421);
+	wire_open(&w, fd[0], clock_ms() + PATIENCE_MS);
+	while (wire_hear(&w, "fuzz", &r) == 0) {
+		MUST(wire_is_open(&w) && r.code >= 200 && r.code <= 599 && r.code / 100 != 3 && r.code != 421);
 		MUST(!r.text || strlen(r.text) <= REPLY_TEXT_MAX);
 	}
-	MUST(!s.open && (r.code == 421 || r.code / 100 == 3 || r.code / 100 == 4));
+	MUST(!wire_is_open(&w) && (r.code == 421 || r.code / 100 == 3 || r.code / 100 == 4));
 	reply_foreign_free(&r);
-	client_hang_up(&s);
+	wire_close(&w, 0);
 	close(fd[1]);
 	return 0;
 }

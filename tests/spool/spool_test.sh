@@ -280,7 +280,7 @@ test_the_list_has_a_line_for_each_message() {
 	echo junk >"$T/spool/cur/$first/envelope"
 	spool -p "$T/spool" >"$T/out" 2>"$T/log"
 	assertEquals 'a damaged one is told' 111 $?
-	assertEquals 'and' 1 "$(grep -c "$first: spooled: not a message of a spool" "$T/log")"
+	assertEquals 'and' 1 "$(grep -c "$first: spooled: not a record of a message" "$T/log")"
 	assertEquals 'the others are listed' 1 "$(wc -l <"$T/out")"
 }
 

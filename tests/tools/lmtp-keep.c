@@ -31,7 +31,7 @@ serve(struct call *call, void *arg)
 	while (conf->times-- > 0) {
 		if (delivery_open(&d, call, NULL, 10, &result) < 0)
 			break;
-		if (!session.open || client_deliver(&session, &d, false) < 0) {
+		if (!client_is_open(&session) || client_deliver(&session, &d, false) == CLIENT_GONE) {
 			if (client_open(&session, &conf->client, &conf->address, offer_host(&call->facts, host, sizeof host), d.deadline_ms,
 			        &call->log, &refusal) < 0)
 				delivery_answer_all(&d, &refusal);

@@ -10,6 +10,7 @@
 
 /*
  * table: every row. foreign: reply lines in (with escapes), the reply as it goes out; translate: the same translated;
+ * errno: what reply_of_errno makes of the errors that mean something, and of one that does not;
  * foreign N: text of the one line given N times over, only the lengths of the lines that go out.
  */
 int
@@ -34,6 +35,13 @@ unit_reply(int argc, char **argv)
 			buf_clear(&out);
 		}
 		buf_free(&out);
+		return 0;
+	}
+	if (strcmp(what, "errno") == 0) {
+		const int errors[] = { ENOSPC, EDQUOT, EFBIG, ENOMEM, EIO };
+
+		for (i = 0; i < sizeof errors / sizeof *errors; i++)
+			printf("%d %s\n", reply_code(reply_of_errno(errors[i])), reply_text(reply_of_errno(errors[i])));
 		return 0;
 	}
 	while ((s = unit_line(&n, NULL))) {

@@ -33,6 +33,16 @@ test_texts_are_ascii_and_lines_short() {
 		"$(awk -F'|' '$4 != $1 " " $2 ($2 == "" ? "" : " ") $3 "\\r\\n"' "$T/table")"
 }
 
+test_a_full_disk_and_a_quota_are_insufficient_storage() {
+	gives reply errno <<-'END'
+	452 Insufficient storage, try again later
+	452 Insufficient storage, try again later
+	452 Insufficient storage, try again later
+	451 Out of memory, try again later
+	451 Local error, try again later
+	END
+}
+
 test_a_foreign_reply_goes_out_as_it_came() {
 	foreign '250 Ok' <<-'END'
 	250 2.0.0 Ok\r\n
