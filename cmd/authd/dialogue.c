@@ -16,9 +16,11 @@
 #include "chain/limits.h"
 #include "net/lineio.h"
 #include "chain/offer.h"
+#include "smtp/chunk.h"
 #include "smtp/ehlo.h"
 #include "smtp/reply.h"
 #include "smtp/verb.h"
+#include "submit/pace.h"
 #include "submit/rejectlog.h"
 
 enum {
@@ -63,19 +65,28 @@ part(struct session *s, enum reply r, const char *event)
 	return STEP_END;
 }
 
-/* What to do where conn has no line for us. */
+/* Answer a BDAT that cannot be read with r, then end: what follows cannot be told from commands. */
+static enum step
+bad_chunk(struct session *s, enum reply r)
+{
+	s->verb = VERB_BDAT;
+	return answer(s, r) == STEP_ON ? part(s, REPLY_CHUNK_LENGTH, NULL) : STEP_END;
+}
+
+/* Answer what is no line, or end. */
 static enum step
 no_line(struct session *s, enum line_result r)
 {
-	size_t arglen;
-	char *arg;
+	enum verb start = verb_of_start(s->c.head, strlen(s->c.head));
 
 	switch (r) {
 	case LINE_LONG:
-		s->verb = verb_parse(s->c.head, strlen(s->c.head), &arg, &arglen);
-		return answer(s, s->verb == VERB_AUTH ? REPLY_AUTH_LONG : REPLY_LINE_LONG);
+		s->verb = start;
+		if (start == VERB_BDAT)
+			return bad_chunk(s, REPLY_LINE_LONG);
+		return answer(s, start == VERB_AUTH ? REPLY_AUTH_LONG : REPLY_LINE_LONG);
 	case LINE_BAD:
-		return answer(s, REPLY_LINE_BAD);
+		return start == VERB_BDAT ? bad_chunk(s, REPLY_LINE_BAD) : answer(s, REPLY_LINE_BAD);
 	case LINE_TIMEOUT:
 		return part(s, REPLY_TIMEOUT, "timeout");
 	case LINE_STOP:
@@ -280,6 +291,20 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 	return step;
 }
 
+/* RFC 3030 2: the octets follow the command at once, and are not commands whatever we answer. */
+static enum step
+bdat(struct session *s, enum verb v, char *arg, size_t len)
+{
+	struct chunk c;
+	enum line_result r;
+
+	(void)v;
+	if (chunk_parse(&c, arg, len) < 0)
+		return bad_chunk(s, REPLY_AUTH_FIRST);
+	r = pace_skip(&s->c, c.size);
+	return r == LINE_OK ? answer(s, REPLY_AUTH_FIRST) : no_line(s, r);
+}
+
 /* What is not here needs authentication. */
 static enum step (*const handlers[VERB_COUNT])(struct session *, enum verb, char *, size_t) = {
 	[VERB_EHLO] = hello,
@@ -291,6 +316,7 @@ static enum step (*const handlers[VERB_COUNT])(struct session *, enum verb, char
 	[VERB_STARTTLS] = starttls,
 	[VERB_MAIL] = mail,
 	[VERB_AUTH] = auth,
+	[VERB_BDAT] = bdat,
 };
 
 static enum step
@@ -303,7 +329,7 @@ command(struct session *s, char *line, size_t len)
 	v = verb_parse(line, len, &arg, &arglen);
 	s->verb = v;
 	if (len + 2 > LINE_COMMAND_MAX && v != VERB_AUTH)
-		return answer(s, REPLY_LINE_LONG);
+		return v == VERB_BDAT ? bad_chunk(s, REPLY_LINE_LONG) : answer(s, REPLY_LINE_LONG);
 	if (!handlers[v])
 		return answer(s, REPLY_AUTH_FIRST);
 	if (verb_arg(v) == VERB_ARG_NONE && arglen > 0 && v != VERB_STARTTLS)

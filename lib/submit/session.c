@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "chain/limits.h"
+#include "smtp/chunk.h"
 #include "smtp/param.h"
 #include "smtp/verb.h"
 #include "stage/inproc.h"
@@ -207,19 +207,15 @@ do_data(struct session *s, char *arg, size_t len)
 	return done(s, transaction_data(&s->in));
 }
 
-/* "n" or "n LAST". */
-static int
-chunk(const char *arg, size_t len, long long *size, bool *last)
+/*
+ * Answer a BDAT that cannot be read with r, then end the session: what follows cannot be told from commands. RFC 5321
+ * 3.8: a server that closes the connection says 421 first.
+ */
+static enum reply
+bad_chunk(struct session *s, enum reply r)
 {
-	size_t i;
-
-	*size = 0;
-	for (i = 0; i < len && arg[i] >= '0' && arg[i] <= '9' && i < 18; i++)
-		*size = *size * 10 + (arg[i] - '0');
-	if (i == 0)
-		return -1;
-	*last = len - i == 5 && strncasecmp(arg + i, " LAST", 5) == 0;
-	return *last || i == len ? 0 : -1;
+	s->over = true;
+	return say(s, VERB_BDAT, r) < 0 ? SAID : REPLY_CHUNK_LENGTH;
 }
 
 /*
@@ -229,23 +225,21 @@ chunk(const char *arg, size_t len, long long *size, bool *last)
 static enum reply
 do_bdat(struct session *s, char *arg, size_t len)
 {
-	bool wanted = (s->state & (RCPT | CHUNKS | FAILED)) != 0, last;
-	long long size;
+	bool wanted = (s->state & (RCPT | CHUNKS | FAILED)) != 0;
+	struct chunk c;
 	enum reply r;
 
-	if (chunk(arg, len, &size, &last) < 0) {
-		s->over = true; /* what follows cannot be told from commands; RFC 5321 3.8: nobody closes without a 421 */
-		return say(s, VERB_BDAT, REPLY_BAD_ARGUMENT) < 0 ? SAID : REPLY_CHUNK_LENGTH;
-	}
-	if (!transaction_octets(&s->in, size, wanted)) { /* the chunk is on its way, whatever we think of it */
+	if (chunk_parse(&c, arg, len) < 0)
+		return bad_chunk(s, REPLY_BAD_ARGUMENT);
+	if (!transaction_octets(&s->in, c.size, wanted)) { /* the chunk is on its way, whatever we think of it */
 		s->over = true;
 		return SAID;
 	}
 	if (!wanted)
 		return s->state == MAIL && !s->in.lmtp ? REPLY_NO_RCPTS : REPLY_ORDER;
-	if (last)
+	if (c.last)
 		return done(s, transaction_last(&s->in));
-	r = transaction_chunk(&s->in, size);
+	r = transaction_chunk(&s->in, c.size);
 	s->state = s->in.failed ? FAILED : CHUNKS;
 	return r;
 }
@@ -347,7 +341,7 @@ command(struct session *s, char *line, size_t len, enum verb *verb)
 
 	*verb = v;
 	if (was + 2 > LINE_COMMAND_MAX + adds)
-		return REPLY_LINE_LONG;
+		return v == VERB_BDAT ? bad_chunk(s, REPLY_LINE_LONG) : REPLY_LINE_LONG;
 	if (v == VERB_UNKNOWN || (s->in.lmtp ? v == VERB_EHLO || v == VERB_HELO : v == VERB_LHLO))
 		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LHLO in place of HELO and EHLO, and nowhere else */
 	if (!verbs[v].run)
@@ -376,17 +370,22 @@ end(struct session *s, enum reply r, const char *reason)
 static enum reply
 hear(struct session *s, enum verb *verb)
 {
-	size_t len, arglen, max = LINE_COMMAND_MAX + param_adds(UINT32_MAX, PARAM_OF_MAIL | PARAM_OF_RCPT);
-	char *line, *arg;
+	size_t len, max = LINE_COMMAND_MAX + param_adds(UINT32_MAX, PARAM_OF_MAIL | PARAM_OF_RCPT);
+	enum verb start;
+	char *line;
 
 	switch (lineio_line(&s->conn, max, s->conf->command_wait_s * 1000, &line, &len)) {
 	case LINE_OK:
 		return command(s, line, len, verb);
 	case LINE_LONG:
-		*verb = verb_parse(s->conn.head, strlen(s->conn.head), &arg, &arglen);
-		return REPLY_LINE_LONG;
+		*verb = verb_of_start(s->conn.head, strlen(s->conn.head));
+		return *verb == VERB_BDAT ? bad_chunk(s, REPLY_LINE_LONG) : REPLY_LINE_LONG;
 	case LINE_BAD:
-		return REPLY_LINE_BAD;
+		start = verb_of_start(s->conn.head, strlen(s->conn.head));
+		if (start != VERB_BDAT)
+			return REPLY_LINE_BAD;
+		*verb = start;
+		return bad_chunk(s, REPLY_LINE_BAD);
 	case LINE_TIMEOUT:
 		transaction_lost(&s->in, "commands", "timeout");
 		end(s, REPLY_TIMEOUT, NULL);
