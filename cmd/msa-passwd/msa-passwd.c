@@ -9,7 +9,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "auth/userdb.h"
+#include "auth/credential.h"
+#include "auth/userdb_edit.h"
+#include "base/number.h"
 #include "base/os.h"
 #include "chain/limits.h"
 
@@ -99,7 +101,7 @@ get_secret(enum action what, char *line, size_t cap)
 		return complain(CHAIN_MISUSE, "no line on standard input");
 	len = strlen(line);
 	if (what == IMPORT)
-		return userdb_is_credential(line) ? 0 : complain(CHAIN_MISUSE, "not a credential: see msa-passwd(8)");
+		return credential_is_valid(line) ? 0 : complain(CHAIN_MISUSE, "not a credential: see msa-passwd(8)");
 	if (len < 1 || len > USERDB_PASSWORD_MAX)
 		return complain(CHAIN_MISUSE, "a password has 1 to %d octets", USERDB_PASSWORD_MAX);
 	for (i = 0; i < len; i++)
@@ -186,10 +188,23 @@ change(enum action what, const struct buf *old, struct buf *value, const char *l
 	return 0;
 }
 
-/* Read what there is, change one user, write it all. An exit code. */
+/* Write the store with one user changed. Sets *changed if that was done. Returns an exit code. */
+static int
+commit(struct userdb_change *c, const char *path, const char *user, const struct buf *value, unsigned iterations,
+    bool *changed)
+{
+	enum userdb_commit r = userdb_change_commit(c, user, value, iterations);
+
+	*changed = r != USERDB_COMMIT_FAILED;
+	if (r == USERDB_COMMIT_UNFLUSHED)
+		return complain(CHAIN_LATER, "%s: changed, but a crash may undo it:", path);
+	return r == USERDB_COMMIT_DONE ? CHAIN_DONE : complain(CHAIN_LATER, "%s:", path);
+}
+
+/* List the store, or change one user in it. Sets *changed if that was done. Returns an exit code. */
 static int
 edit(const char *path, enum action what, const char *user, const char *label, const char *credential,
-    unsigned iterations)
+    unsigned iterations, bool *changed)
 {
 	struct userdb_change c;
 	struct buf old = { 0 }, value = { 0 };
@@ -207,9 +222,8 @@ edit(const char *path, enum action what, const char *user, const char *label, co
 		r = complain(CHAIN_MISUSE, c.exists ? "%s: no such user" : "%s: no such store", c.exists ? user : path);
 	else
 		r = what == DELETE && !label ? CHAIN_DONE : change(what, &old, &value, label ? label : "main", credential);
-	if (what != LIST && r == CHAIN_DONE &&
-	    userdb_change_commit(&c, user, what == DELETE && !label ? NULL : &value, iterations) < 0)
-		r = complain(CHAIN_LATER, "%s:", path);
+	if (what != LIST && r == CHAIN_DONE)
+		r = commit(&c, path, user, what == DELETE && !label ? NULL : &value, iterations, changed);
 	buf_wipe(&old);
 	buf_wipe(&value);
 	userdb_change_end(&c);
@@ -258,16 +272,17 @@ main(int argc, char *argv[])
 	const char *label = NULL;
 	char name[USERDB_NAME_MAX + 1] = "", password[GENERATED + 1];
 	struct buf credential = { 0 };
-	unsigned long iterations = 0;
+	long long iterations = 0;
+	bool changed = false;
 	int c, actions = 0, r = 0;
 
 	os_undumpable(); /* no core with a password in it */
 	while ((c = getopt(argc, argv, "+degi:lLn:R")) != -1) {
 		switch (c) {
 		case 'i':
-			iterations = strtoul(optarg, NULL, 10);
-			if (iterations < USERDB_ITERATIONS_MIN || iterations > USERDB_ITERATIONS_MAX)
-				return complain(CHAIN_MISUSE, "-i: %d to %d", USERDB_ITERATIONS_MIN, USERDB_ITERATIONS_MAX);
+			if (number_parse(optarg, CREDENTIAL_ITERATIONS_MIN, CREDENTIAL_ITERATIONS_MAX, &iterations) < 0)
+				return complain(CHAIN_MISUSE, "-i %s: not a number from %d to %d", optarg,
+				    CREDENTIAL_ITERATIONS_MIN, CREDENTIAL_ITERATIONS_MAX);
 			break;
 		case 'n':
 			label = optarg;
@@ -291,8 +306,8 @@ main(int argc, char *argv[])
 		r = make(what, &credential, password, iterations ? (unsigned)iterations :
 		    iterations_of(argv[optind]));
 	if (r == 0)
-		r = edit(argv[optind], what, name, label, credential.p, (unsigned)iterations);
-	if (r == 0 && what == GENERATE && (puts(password) < 0 || fflush(stdout) != 0))
+		r = edit(argv[optind], what, name, label, credential.p, (unsigned)iterations, &changed);
+	if (changed && what == GENERATE && (puts(password) < 0 || fflush(stdout) != 0))
 		r = complain(CHAIN_LATER, "standard output:");
 	buf_wipe(&credential);
 	explicit_bzero(password, sizeof password);
