@@ -499,7 +499,7 @@ test_a_size_limit_that_is_no_number_is_421() {
 	printf '%s\n' '<<' >"$T/script"
 	assertEquals '421 4.3.0 Local trouble, closing the connection|EOF|' \
 		"$(DATABYTES=10M talk submitd true <"$T/script" 2>"$T/log" | tr '\n' '|')"
-	assertTrue 'the log says why' "grep -q 'DATABYTES does not say what it must' '$T/log'"
+	assertTrue 'the log says why' "grep -q 'DATABYTES is invalid' '$T/log'"
 }
 
 # A line of n octets with its CRLF. usage: line n start end

@@ -14,17 +14,18 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "chain/limits.h"
-#include "net/lineio.h"
 #include "chain/offer.h"
+#include "net/lineio.h"
 #include "smtp/chunk.h"
 #include "smtp/ehlo.h"
+#include "smtp/greet.h"
+#include "smtp/patience.h"
 #include "smtp/reply.h"
 #include "smtp/verb.h"
 #include "submit/pace.h"
 #include "submit/rejectlog.h"
 
 enum {
-	ERRORS_MAX = 20, /* replies of 4yz and 5yz in a session */
 	HOST_MAX = 256,
 	PEEK = 5, /* "MAIL" and what follows */
 };
@@ -34,8 +35,10 @@ struct session {
 	const struct authd *conf;
 	enum verb hello; /* the greeting that counts; VERB_UNKNOWN: none yet */
 	enum verb verb;  /* of the command in hand */
-	int errors, failures;
-	int commands;    /* in all: no dialogue before MAIL needs as many as CHAIN_IDLE_MAX */
+	int code;        /* of the reply to that command; 0: none, or one that is no refusal */
+	int failures;    /* to authenticate */
+	struct patience patience; /* every command counts as idle: no dialogue before MAIL needs CHAIN_IDLE_MAX of them */
+	struct ehlo offer; /* without AUTH */
 	struct rejectlog refusals;
 	bool attempt; /* the reply is about an attempt, which has its own line in the log */
 	bool auth; /* AUTH may be offered */
@@ -47,11 +50,9 @@ enum step { STEP_ON, STEP_NEXT, STEP_END };
 static enum step
 answer(struct session *s, enum reply r)
 {
-	if (reply_code(r) >= 400) {
-		s->errors++;
-		if (!s->attempt)
-			rejectlog_add(&s->refusals, s->call, s->verb, r);
-	}
+	if (reply_code(r) >= 400 && !s->attempt)
+		rejectlog_add(&s->refusals, s->call, s->verb, r);
+	s->code = reply_code(r);
 	return reply_add_to(&s->c.out, s->verb, r) < 0 ? STEP_END : STEP_ON;
 }
 
@@ -102,7 +103,7 @@ hello(struct session *s, enum verb v, char *arg, size_t len)
 	struct facts *f = &s->call->facts;
 	char buf[HOST_MAX];
 	const char *host = offer_host(f, buf, sizeof buf);
-	struct ehlo e;
+	struct ehlo e = s->offer;
 
 	if ((v == VERB_LHLO) != facts_is_lmtp(f))
 		return answer(s, v == VERB_LHLO ? REPLY_AUTH_FIRST : REPLY_WRONG_HELLO);
@@ -111,14 +112,11 @@ hello(struct session *s, enum verb v, char *arg, size_t len)
 	if (facts_set(f, "MSA_VERB", verb_name(v)) < 0 || facts_set_text(f, "MSA_HELO", arg, len) < 0)
 		return part(s, REPLY_TROUBLE, "failed");
 	s->hello = v;
-	if (v == VERB_HELO)
-		return buf_printf(&s->c.out, "250 %s\r\n", host) < 0 ? STEP_END : STEP_ON;
-	offer_from_facts(&e, f);
 	if (s->auth) {
 		sasl_service_list(&s->conf->service, f, e.auth);
 		e.caps |= *e.auth ? CAP_AUTH : 0u;
 	}
-	return ehlo_reply(&s->c.out, &e, host) < 0 ? STEP_END : STEP_ON;
+	return greet_hello(&s->c.out, v, &e, host) < 0 ? STEP_END : STEP_ON;
 }
 
 static enum step
@@ -207,7 +205,7 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 		log_attempt(s, x, "refused", is_loggable(x) ? x->user : NULL);
 		return answer(s, REPLY_AUTH_FAILED);
 	case SASLSERVER_SERVER_FIRST:
-		s->errors++;
+		s->code = reply_code(REPLY_AUTH_CANCELLED);
 		rejectlog_add(&s->refusals, s->call, VERB_AUTH, REPLY_AUTH_CANCELLED);
 		return reply_addf(&s->c.out, REPLY_AUTH_CANCELLED, "The server speaks first in this mechanism") < 0 ?
 		    STEP_END : STEP_ON;
@@ -353,14 +351,26 @@ look_for_mail(struct session *s, bool *found)
 	return r;
 }
 
+/* A command was answered: go on, or end the session of a client that gets nowhere. */
+static enum step
+bear(struct session *s)
+{
+	enum reply r = patience_count(&s->patience, s->code, true);
+
+	if (s->failures >= s->conf->attempts)
+		r = REPLY_TOO_MANY_ERRORS;
+	if (r == REPLY_OK)
+		return STEP_ON;
+	return part(s, r, r == REPLY_TOO_MANY_ERRORS ? "too-many-errors" : "too-many-commands");
+}
+
 static enum step
 converse(struct session *s)
 {
 	char buf[HOST_MAX];
 	enum step step = STEP_ON;
 
-	if (buf_printf(&s->c.out, "220 %s %s\r\n", offer_host(&s->call->facts, buf, sizeof buf),
-	    facts_is_lmtp(&s->call->facts) ? "LMTP" : "ESMTP") < 0)
+	if (greet_banner(&s->c.out, offer_host(&s->call->facts, buf, sizeof buf), facts_is_lmtp(&s->call->facts)) < 0)
 		return STEP_END;
 	while (step == STEP_ON) {
 		enum line_result r;
@@ -368,10 +378,7 @@ converse(struct session *s)
 		size_t len;
 		bool found;
 
-		if (s->failures >= s->conf->attempts || s->errors >= ERRORS_MAX)
-			return part(s, REPLY_TOO_MANY_ERRORS, "too-many-errors");
-		if (s->commands++ >= CHAIN_IDLE_MAX)
-			return part(s, REPLY_TOO_MANY_COMMANDS, "too-many-commands");
+		s->code = 0;
 		s->verb = VERB_UNKNOWN;
 		s->attempt = false;
 		r = look_for_mail(s, &found);
@@ -380,6 +387,8 @@ converse(struct session *s)
 		if (r == LINE_OK)
 			r = lineio_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
 		step = r == LINE_OK ? command(s, line, len) : no_line(s, r);
+		if (step == STEP_ON)
+			step = bear(s);
 	}
 	return step;
 }
@@ -388,14 +397,13 @@ int
 authd_serve(struct call *call, void *conf)
 {
 	const struct authd *a = conf;
-	struct ehlo offer;
-	const char *wrong = offer_from_facts(&offer, &call->facts);
 	enum step step = STEP_END;
 	struct session s;
 
 	memset(&s, 0, offsetof(struct session, c));
 	s.call = call;
 	s.conf = a;
+	s.patience = (struct patience){ .errors_max = CHAIN_ERRORS_MAX, .idle_max = CHAIN_IDLE_MAX };
 	s.auth = a->clear || facts_is_tls(&call->facts);
 	lineio_open(&s.c, call->in, call->out);
 	s.c.stop = call->stop;
@@ -404,10 +412,9 @@ authd_serve(struct call *call, void *conf)
 	if (a->trouble) {
 		log_error(&call->log, "misuse", "%s", a->trouble);
 		reply_add(&s.c.out, REPLY_TROUBLE);
-	} else if (wrong) { /* the next stage would not serve either */
-		log_error(&call->log, "misuse", "%s does not say what it must", wrong);
+	} else if (offer_or_log(&s.offer, &call->facts, &call->log) < 0) /* the next stage would not serve either */
 		reply_add(&s.c.out, REPLY_TROUBLE);
-	} else if (facts_get(&call->facts, "RELAYCLIENT") && !s.c.in_socket)
+	else if (facts_get(&call->facts, "RELAYCLIENT") && !s.c.in_socket)
 		step = STEP_NEXT; /* MAIL, once read from a pipe, could not be given to the next stage: it greets */
 	else
 		step = converse(&s);

@@ -1,5 +1,4 @@
 /* ISC licence, see LICENSE. */
-#include "chain/offer.h"
 #include "submit/session.h"
 
 #include <errno.h>
@@ -8,8 +7,11 @@
 
 #include "base/clock.h"
 #include "chain/limits.h"
+#include "chain/offer.h"
 #include "smtp/chunk.h"
+#include "smtp/greet.h"
 #include "smtp/param.h"
+#include "smtp/patience.h"
 #include "smtp/verb.h"
 #include "stage/inproc.h"
 #include "submit/rejectlog.h"
@@ -41,8 +43,8 @@ struct session {
 	enum state state;
 	struct transaction in;
 	bool over;           /* close after this reply */
-	int errors;
-	int idle;            /* commands since a message was taken that can go on for ever */
+	struct patience patience;
+	int said;            /* the code of a refusal that the handler has said itself; 0: none */
 	int mails;
 	struct rejectlog refusals;
 	const char *detail;  /* NULL, or the keyword that the reply is about, in the line of the command; */
@@ -94,18 +96,13 @@ greet(struct session *s, enum verb verb, const char *arg, size_t len)
 	struct facts *f = &s->call->facts;
 	char buf[256];
 	const char *host = offer_host(f, buf, sizeof buf);
-	int r;
 
 	if (facts_set(f, "MSA_VERB", verb_name(verb)) < 0 || facts_set_text(f, "MSA_HELO", arg, len) < 0)
 		return REPLY_NO_MEMORY;
 	s->state = READY;
 	forget(s);
 	s->esmtp = verb != VERB_HELO;
-	if (s->esmtp)
-		r = ehlo_reply(&s->conn.out, &s->rules.offered, host);
-	else
-		r = buf_printf(&s->conn.out, "250 %s\r\n", host);
-	return r < 0 ? REPLY_NO_MEMORY : SAID;
+	return greet_hello(&s->conn.out, verb, &s->rules.offered, host) < 0 ? REPLY_NO_MEMORY : SAID;
 }
 
 static enum reply
@@ -164,7 +161,7 @@ do_rcpt(struct session *s, char *arg, size_t len)
 	if (s->conf->check)
 		r = transaction_check(&s->in, &no);
 	if (r == SAID) {
-		s->errors += no.code >= 500;
+		s->said = no.code;
 		rejectlog_add_foreign(&s->refusals, s->call, VERB_RCPT, &no);
 	}
 	if (r == REPLY_RCPT_OK)
@@ -189,7 +186,7 @@ static enum reply
 done(struct session *s, enum reply r)
 {
 	expect_message(s);
-	s->idle = 0;
+	s->patience.idle = 0;
 	s->over |= s->in.over;
 	forget(s);
 	return r;
@@ -407,26 +404,22 @@ static bool
 turn(struct session *s)
 {
 	enum verb verb = VERB_UNKNOWN;
-	enum reply r;
+	enum reply r, last;
 
+	s->said = 0;
 	s->detail = NULL;
 	s->in.logged = false;
 	r = hear(s, &verb);
 	if (r != SAID && reply_code(r) >= 400 && !s->in.logged)
 		rejectlog_add(&s->refusals, s->call, verb, r);
-	if (r != SAID && reply_code(r) >= 500)
-		s->errors++;
 	if (r != SAID && say(s, verb, r) < 0) {
 		if (errno == ENOMEM) /* else the client is gone */
 			log_error(&s->call->log, "failed", "reply:");
 		return false;
 	}
-	if (verb < VERB_COUNT && verbs[verb].idle)
-		s->idle++;
-	if (!s->over && s->errors > s->conf->errors_max)
-		end(s, REPLY_TOO_MANY_ERRORS, "too many errors");
-	if (!s->over && s->idle >= CHAIN_IDLE_MAX)
-		end(s, REPLY_TOO_MANY_COMMANDS, "too many commands without a message");
+	last = patience_count(&s->patience, r == SAID ? s->said : reply_code(r), verbs[verb].idle);
+	if (!s->over && last != REPLY_OK)
+		end(s, last, last == REPLY_TOO_MANY_ERRORS ? "too many errors" : "too many commands without a message");
 	return !s->over;
 }
 
@@ -435,8 +428,8 @@ session_serve(struct call *call, void *conf)
 {
 	struct session s;
 	const char *verb = facts_get(&call->facts, "MSA_VERB");
-	const char *wrong;
 	char host[256];
+	int wrong;
 
 	memset(&s, 0, offsetof(struct session, conn));
 	s.call = call;
@@ -448,20 +441,19 @@ session_serve(struct call *call, void *conf)
 	s.conn.lull_arg = call->joined;
 	expect_message(&s);
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
-	wrong = offer_from_facts(&s.rules.offered, &call->facts);
+	s.patience = (struct patience){ .errors_max = s.conf->errors_max, .idle_max = CHAIN_IDLE_MAX };
+	wrong = offer_or_log(&s.rules.offered, &call->facts, &call->log);
 	s.rules.domains = s.conf->domains;
 	s.auth = verb || facts_is_authenticated(&call->facts);
 	s.in = (struct transaction){ .call = call, .conf = conf, .conn = &s.conn, .lmtp = facts_is_lmtp(&call->facts),
 		.size_max = s.rules.offered.size };
 	transaction_forget(&s.in);
-	if (wrong) {
-		log_error(&call->log, "misuse", "%s does not say what it must", wrong);
+	if (wrong)
 		end(&s, REPLY_TROUBLE, NULL);
-	} else if (verb) { /* authd has greeted and taken the EHLO */
+	else if (verb) { /* authd has greeted and taken the EHLO */
 		s.state = READY;
 		s.esmtp = strcmp(verb, "HELO") != 0;
-	} else if (buf_printf(&s.conn.out, "220 %s %s\r\n", offer_host(&call->facts, host, sizeof host),
-	               s.in.lmtp ? "LMTP" : "ESMTP") < 0) {
+	} else if (greet_banner(&s.conn.out, offer_host(&call->facts, host, sizeof host), s.in.lmtp) < 0) {
 		log_error(&call->log, "failed", "greeting:");
 		end(&s, REPLY_TROUBLE, NULL);
 	}
