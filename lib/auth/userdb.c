@@ -11,12 +11,12 @@
 #include "auth/credential.h"
 #include "smtp/addr.h"
 
-/* A line of a value. */
+/* A line of a value, cut in place. */
 struct credential {
 	char *label, *text; /* NUL-ended */
 };
 
-/* The next line of value from *pos on, cut in place. */
+/* Find the next credential in value from *pos on. Returns true with *c set. */
 static bool
 next_credential(struct buf *value, size_t *pos, struct credential *c)
 {
@@ -28,7 +28,7 @@ next_credential(struct buf *value, size_t *pos, struct credential *c)
 			*lf = '\0';
 		colon = strchr(line, ':');
 		if (!colon)
-			continue; /* "!", or nothing that we know */
+			continue; /* "!", or an unknown kind of line */
 		*colon = '\0';
 		c->label = line;
 		c->text = colon + 1;
@@ -59,7 +59,7 @@ userdb_get(struct userdb *db, const char *name, struct buf *value)
 	return buf_add(value, p, cdb_datalen(&db->cdb)) < 0 ? -1 : 1;
 }
 
-/* Key "". */
+/* Read key "" into db. Returns 0, or -1 with errno EINVAL. */
 static int
 read_format(struct userdb *db)
 {
@@ -161,7 +161,7 @@ userdb_check(struct userdb *db, const char *name, const char *password, size_t l
 
 	*label = '\0';
 	result = found < 0 ? USERDB_ERROR : !found ? USERDB_UNKNOWN : is_locked(&value) ? USERDB_LOCKED : USERDB_WRONG;
-	/* Generated passwords first: their hash costs nothing, so their users never pay for the others. */
+	/* Try generated passwords first: their hash is fast, so their users do not wait for the slow ones. */
 	for (slow = 0; result == USERDB_WRONG && slow < 2; slow++) {
 		size_t pos = 0;
 

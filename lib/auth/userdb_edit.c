@@ -39,7 +39,10 @@ userdb_make_random(struct buf *out, const char *password, size_t len)
 	    base64_encode(out, hash, CREDENTIAL_HASH) < 0 ? -1 : 0;
 }
 
-/* path with links followed, so that the file is replaced and not a link to it; the file need not exist. */
+/*
+ * Follow the symbolic links of path, so that the file is replaced and not a link to it. The file need not exist. Returns
+ * the path, which the caller frees, or NULL with errno set.
+ */
 static char *
 resolve(const char *path)
 {
@@ -72,7 +75,7 @@ userdb_change_begin(struct userdb_change *c, const char *path, const char **why)
 	if (copy)
 		c->lock = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	free(copy);
-	/* The directory is what is locked: a lock on the file would be lost with the file. */
+	/* Lock the directory: a lock on the file would go away with the file. */
 	if (c->lock < 0 || flock(c->lock, LOCK_EX) < 0) {
 		userdb_change_end(c);
 		return -1;
@@ -121,7 +124,7 @@ userdb_change_next(struct userdb_change *c, unsigned *pos, struct buf *name, str
 	return r;
 }
 
-/* Key "" for the new store. */
+/* Add key "" to the new store. Returns 0, or -1 with errno set. */
 static int
 add_format(struct cdb_make *make, struct userdb_change *c, unsigned iterations)
 {

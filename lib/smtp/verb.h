@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* The verbs of SMTP and LMTP, once for all stages. */
+/* The verbs of SMTP and LMTP, for all stages. */
 enum verb {
 	VERB_UNKNOWN,
 	VERB_EHLO, VERB_HELO, VERB_LHLO, /* RFC 5321 4.1.1.1, RFC 2033 4.1 */
@@ -20,8 +20,8 @@ enum verb {
 enum verb_arg { VERB_ARG_NONE, VERB_ARG_OPTIONAL, VERB_ARG_REQUIRED };
 
 /*
- * The verb at the start of line (any case, ended by a space or the end). *arg is what follows the spaces, trailing
- * white space cut off (in place); "" where there is none.
+ * Returns the verb at the start of line, in any case, which ends with white space or with the line. *arg is the argument
+ * after it, without the white space around it (trailing white space is cut off in place); "" if there is none.
  */
 enum verb verb_parse(char *line, size_t len, char **arg, size_t *arglen);
 
