@@ -343,7 +343,7 @@ test_it_asks_twice_on_a_terminal_without_echo() {
 	assertTrue "takes a wonderland"
 	python3 "$T/ask.py" "$db" one two >"$T/out"
 	assertEquals 100 $?
-	assertContains "$(cat "$T/out")" 'msa-passwd: the two differ'
+	assertContains "$(cat "$T/out")" 'msa-passwd: the two passwords differ'
 	assertTrue "takes a wonderland"
 }
 

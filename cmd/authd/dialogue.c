@@ -1,8 +1,8 @@
 /*
  * ISC licence, see LICENSE.
  *
- * The dialogue of authd: RFC 4954 within RFC 5321. It takes exactly the lines that it answers and knows nothing of
- * mail: senders, recipients and data are submitd's, STARTTLS is tlsd's.
+ * The dialogue of authd: RFC 4954 within RFC 5321. It reads exactly the commands that it answers, and leaves all other
+ * octets to the next stage. Senders, recipients and data are submitd's, STARTTLS is tlsd's.
  */
 #include "dialogue.h"
 
@@ -27,21 +27,21 @@
 
 enum {
 	HOST_MAX = 256,
-	PEEK = 5, /* "MAIL" and what follows */
+	PEEK = 5, /* "MAIL" and the octet after it */
 };
 
 struct session {
 	struct call *call;
 	const struct authd *conf;
-	enum verb hello; /* the greeting that counts; VERB_UNKNOWN: none yet */
-	enum verb verb;  /* of the command in hand */
-	int code;        /* of the reply to that command; 0: none, or one that is no refusal */
+	enum verb hello; /* the client's last greeting; VERB_UNKNOWN: none yet */
+	enum verb verb;  /* of the current command */
+	int code;        /* of the reply to it; 0: not refused */
 	int failures;    /* to authenticate */
 	struct patience patience; /* every command counts as idle: no dialogue before MAIL needs CHAIN_IDLE_MAX of them */
 	struct ehlo offer; /* without AUTH */
 	struct rejectlog refusals;
-	bool attempt; /* the reply is about an attempt, which has its own line in the log */
-	bool auth; /* AUTH may be offered */
+	bool attempt; /* the reply is about an attempt, which has a log line of its own */
+	bool auth;    /* AUTH may be offered */
 	struct lineio c; /* last: its buffer is not zeroed */
 };
 
@@ -56,7 +56,7 @@ answer(struct session *s, enum reply r)
 	return reply_add_to(&s->c.out, s->verb, r) < 0 ? STEP_END : STEP_ON;
 }
 
-/* The session's last words. */
+/* End the session with reply r, and log the event unless it is NULL. */
 static enum step
 part(struct session *s, enum reply r, const char *event)
 {
@@ -137,7 +137,7 @@ quit(struct session *s, enum verb v, char *arg, size_t len)
 	return part(s, REPLY_BYE, NULL);
 }
 
-/* RFC 3207 4.2 after TLS; before, it is one of the commands of RFC 4954 6: TLS, if there is any, is not ours. */
+/* Under TLS: RFC 3207 4.2. In clear text it is like any other command before AUTH (RFC 4954 6): TLS is not authd's. */
 static enum step
 starttls(struct session *s, enum verb v, char *arg, size_t len)
 {
@@ -147,7 +147,7 @@ starttls(struct session *s, enum verb v, char *arg, size_t len)
 	return answer(s, facts_is_tls(&s->call->facts) ? REPLY_ORDER : REPLY_AUTH_FIRST);
 }
 
-/* MAIL before a greeting, from a client that needs no AUTH: the next stage would not know what to take for granted. */
+/* A client that needs no AUTH must greet before MAIL too: the next stage relies on MSA_VERB. */
 static enum step
 mail(struct session *s, enum verb v, char *arg, size_t len)
 {
@@ -159,9 +159,8 @@ mail(struct session *s, enum verb v, char *arg, size_t len)
 }
 
 /*
- * May the name that failed to log in stand in the log? Only if it surely is a name, for people type passwords there:
- * it is one in the store, or it has the looks of an ordinary mail address, as what a password generator makes has
- * not.
+ * Returns true if the name of a failed attempt may be logged. People type passwords in its place, so it must surely be
+ * a name: it is in the store, or it has the form of an ordinary mail address, which no password generator makes.
  */
 static bool
 is_loggable(const struct saslserver *x)
@@ -216,7 +215,9 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 	}
 }
 
-/* Send the challenge, take the response: one round. *r is the exchange's result where there is STEP_ON and *go_on. */
+/*
+ * Send the challenge and take the response. *go_on: the exchange goes on, and *r is its result; otherwise it is over.
+ */
 static enum step
 challenge(struct session *s, struct saslserver *x, enum saslserver_result *r, bool *go_on)
 {
@@ -231,14 +232,14 @@ challenge(struct session *s, struct saslserver *x, enum saslserver_result *r, bo
 	    buf_puts(&s->c.out, "\r\n") < 0)
 		return STEP_END;
 	got = lineio_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
-	explicit_bzero(s->c.head, sizeof s->c.head); /* no verb: a response's beginning */
+	explicit_bzero(s->c.head, sizeof s->c.head); /* the start of a response, not a verb */
 	if (got == LINE_LONG)
 		return answer(s, REPLY_AUTH_LONG);
 	if (got != LINE_OK)
 		return no_line(s, got);
 	if (len == 1 && *line == '*')
 		return answer(s, REPLY_AUTH_CANCELLED);
-	/* "=" is for an initial response (RFC 4954 4), but curl has no other word for an empty one; nothing else is meant. */
+	/* RFC 4954 4 has "=" for an initial response only, but curl sends it here for an empty response too. */
 	n = x->takes_empty && len == 1 && *line == '=' ? 0 : base64_decode(line, line, len);
 	if (n < 0)
 		step = answer(s, REPLY_AUTH_BASE64);
@@ -303,7 +304,7 @@ bdat(struct session *s, enum verb v, char *arg, size_t len)
 	return r == LINE_OK ? answer(s, REPLY_AUTH_FIRST) : no_line(s, r);
 }
 
-/* What is not here needs authentication. */
+/* Verbs without a handler need authentication. */
 static enum step (*const handlers[VERB_COUNT])(struct session *, enum verb, char *, size_t) = {
 	[VERB_EHLO] = hello,
 	[VERB_HELO] = hello,
@@ -335,7 +336,7 @@ command(struct session *s, char *line, size_t len)
 	return handlers[v](s, v, arg, arglen);
 }
 
-/* The next line is MAIL, from a client that need not authenticate: it is the next stage's. */
+/* Look for MAIL from a client that need not authenticate: that line is left to the next stage. Sets *found. */
 static enum line_result
 look_for_mail(struct session *s, bool *found)
 {
@@ -351,9 +352,9 @@ look_for_mail(struct session *s, bool *found)
 	return r;
 }
 
-/* A command was answered: go on, or end the session of a client that gets nowhere. */
+/* After a command: go on, or end the session if the client gets nowhere. */
 static enum step
-bear(struct session *s)
+count(struct session *s)
 {
 	enum reply r = patience_count(&s->patience, s->code, true);
 
@@ -388,7 +389,7 @@ converse(struct session *s)
 			r = lineio_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
 		step = r == LINE_OK ? command(s, line, len) : no_line(s, r);
 		if (step == STEP_ON)
-			step = bear(s);
+			step = count(s);
 	}
 	return step;
 }
@@ -415,7 +416,7 @@ authd_serve(struct call *call, void *conf)
 	} else if (offer_or_log(&s.offer, &call->facts, &call->log) < 0) /* the next stage would not serve either */
 		reply_add(&s.c.out, REPLY_TROUBLE);
 	else if (facts_get(&call->facts, "RELAYCLIENT") && !s.c.in_socket)
-		step = STEP_NEXT; /* MAIL, once read from a pipe, could not be given to the next stage: it greets */
+		step = STEP_NEXT; /* a pipe cannot be peeked at, so the next stage must read MAIL itself, and greet */
 	else
 		step = converse(&s);
 	if (lineio_flush(&s.c, a->wait_ms) < 0)

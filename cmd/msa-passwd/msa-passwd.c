@@ -26,7 +26,7 @@ usage(void)
 	return CHAIN_MISUSE;
 }
 
-/* "msa-passwd: what", and the error where what ends with a colon. The result is code. */
+/* Print "msa-passwd: " and the text, with strerror(errno) if fmt ends with a colon. Returns code. */
 static int __attribute__((format(printf, 2, 3)))
 complain(int code, const char *fmt, ...)
 {
@@ -43,7 +43,10 @@ complain(int code, const char *fmt, ...)
 	return code;
 }
 
-/* A line of standard input without its end; an octet at a time, for no password may stay in a buffer of stdio. */
+/*
+ * Read a line of standard input without its end, an octet at a time: no password may stay in a buffer of stdio. Returns
+ * 0, or -1: no line, or too long, or with a NUL.
+ */
 static int
 read_line(char *line, size_t cap)
 {
@@ -59,7 +62,7 @@ read_line(char *line, size_t cap)
 	return r < 0 || (r == 1 && c != '\n') || (r == 0 && n == 0) ? -1 : 0;
 }
 
-/* Ask on the terminal, without echo; signals wait, so that none leaves it silent. */
+/* Ask on the terminal, without echo. Signals are blocked, so that none can leave the terminal without echo. */
 static int
 ask(const char *prompt, char *line, size_t cap)
 {
@@ -82,7 +85,7 @@ ask(const char *prompt, char *line, size_t cap)
 	return r;
 }
 
-/* The password, or what -e takes. 0, or an exit code. */
+/* Read the password, or the credential of -e. Returns 0, or an exit code. */
 static int
 get_secret(enum action what, char *line, size_t cap)
 {
@@ -96,7 +99,7 @@ get_secret(enum action what, char *line, size_t cap)
 		differ = strcmp(line, again) != 0;
 		explicit_bzero(again, sizeof again);
 		if (differ)
-			return complain(CHAIN_MISUSE, "the two differ");
+			return complain(CHAIN_MISUSE, "the two passwords differ");
 	} else if (read_line(line, cap) < 0)
 		return complain(CHAIN_MISUSE, "no line on standard input");
 	len = strlen(line);
@@ -126,7 +129,7 @@ generate(char *password)
 	return 0;
 }
 
-/* Append value less the lines of label and the lock; *found: there were some of label. */
+/* Append value without the lines of label and the lock. Sets *found if there were lines of label. Returns 0 or -1. */
 static int
 copy_without(struct buf *out, const struct buf *value, const char *label, bool *found)
 {
@@ -145,7 +148,7 @@ copy_without(struct buf *out, const struct buf *value, const char *label, bool *
 	return 0;
 }
 
-/* "user label ..." a line each: never a hash. */
+/* Print "user label ..." for each user, never a hash. Returns 0, or -1 with errno set. */
 static int
 list(struct userdb_change *c)
 {
@@ -169,7 +172,10 @@ list(struct userdb_change *c)
 	return r < 0 || fflush(stdout) != 0 ? -1 : 0;
 }
 
-/* The user's new value: the lock, the main password, which is SCRAM's, then the others. 0 or an exit code. */
+/*
+ * Make the user's new value: the lock, then the main password, because SCRAM takes the first, then the others. Returns
+ * 0, or an exit code.
+ */
 static int
 change(enum action what, const struct buf *old, struct buf *value, const char *label, const char *credential)
 {
@@ -180,7 +186,7 @@ change(enum action what, const struct buf *old, struct buf *value, const char *l
 	    (credential && main_label && buf_printf(value, "%s:%s\n", label, credential) < 0) ||
 	    copy_without(value, old, what == LOCK || what == UNLOCK ? "" : label, &found) < 0 ||
 	    (credential && !main_label && buf_printf(value, "%s:%s\n", label, credential) < 0))
-		return complain(CHAIN_LATER, "no memory");
+		return complain(CHAIN_LATER, "out of memory");
 	if (what == DELETE && !found)
 		return complain(CHAIN_MISUSE, "%s: no such label", label);
 	if (value->len > USERDB_VALUE_MAX)
@@ -230,7 +236,7 @@ edit(const char *path, enum action what, const char *user, const char *label, co
 	return r;
 }
 
-/* The store's iterations, so that -i need be said once, and unknown users look like known ones. */
+/* The store's iterations, so that -i is needed only once, and unknown users look like known ones. */
 static unsigned
 iterations_of(const char *path)
 {
@@ -245,7 +251,7 @@ iterations_of(const char *path)
 	return n;
 }
 
-/* The credential that is to be stored. 0 or an exit code; wipe in any case. */
+/* Make the credential to store. Returns 0, or an exit code; the caller wipes credential and password in any case. */
 static int
 make(enum action what, struct buf *credential, char *password, unsigned iterations)
 {

@@ -10,8 +10,8 @@
  * The user of a client certificate, for SASL EXTERNAL (RFC 4422 appendix A). The table's key is SSL_PEER_CERT_HASH,
  * "SHA256:" and 64 hexadecimal digits in lower case; its value is the user's name.
  *
- * Only the hash counts. tlsd has verified that one of its authorities signed the certificate, but any of these authorities
- * can sign a certificate with the same subject.
+ * Only the hash counts. tlsd has verified that one of its authorities signed the certificate, but any of these
+ * authorities can sign a certificate with the same subject.
  */
 enum certmap_result {
 	CERTMAP_NOBODY,  /* no TLS, no certificate, or a certificate that is not in the table */

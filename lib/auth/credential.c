@@ -19,6 +19,8 @@
 _Static_assert((int)CREDENTIAL_HASH == (int)SHA256_DIGEST_LENGTH, "a hash is SHA-256's");
 
 enum {
+	HASH = CREDENTIAL_HASH,
+	SALT_MAX = CREDENTIAL_SALT_MAX,
 	FIELD_MAX = 128,     /* characters of a salt or hash in base64 */
 	HMAC_TEXT_MAX = 300, /* octets */
 };
@@ -79,7 +81,8 @@ credential_scram_parse(struct credential_scram *v, const char *text)
 	if (v->iterations == 0 || (n = credential_field(&s, '$', v->salt, sizeof v->salt)) < 0)
 		return -1;
 	v->salt_len = (size_t)n;
-	return credential_field(&s, ':', v->stored, CREDENTIAL_HASH) == CREDENTIAL_HASH && credential_field(&s, '\0', v->server, CREDENTIAL_HASH) == CREDENTIAL_HASH ? 0 : -1;
+	return credential_field(&s, ':', v->stored, HASH) == HASH &&
+	    credential_field(&s, '\0', v->server, HASH) == HASH ? 0 : -1;
 }
 
 int
@@ -89,8 +92,8 @@ credential_scram_format(struct buf *out, const struct credential_scram *v)
 
 	if (buf_printf(out, "%s%u:", scram_prefix, v->iterations) < 0 ||
 	    base64_encode(out, v->salt, v->salt_len) < 0 || buf_puts(out, "$") < 0 ||
-	    base64_encode(out, v->stored, CREDENTIAL_HASH) < 0 || buf_puts(out, ":") < 0 ||
-	    base64_encode(out, v->server, CREDENTIAL_HASH) < 0) {
+	    base64_encode(out, v->stored, HASH) < 0 || buf_puts(out, ":") < 0 ||
+	    base64_encode(out, v->server, HASH) < 0) {
 		out->len = was;
 		return -1;
 	}
@@ -98,7 +101,7 @@ credential_scram_format(struct buf *out, const struct credential_scram *v)
 }
 
 int
-credential_hmac(unsigned char out[CREDENTIAL_HASH], const unsigned char *key, size_t key_len, const char *a, const char *b)
+credential_hmac(unsigned char out[HASH], const unsigned char *key, size_t key_len, const char *a, const char *b)
 {
 	char data[HMAC_TEXT_MAX + 1];
 	int n = snprintf(data, sizeof data, "%s%s", a, b);
@@ -111,10 +114,10 @@ credential_hmac(unsigned char out[CREDENTIAL_HASH], const unsigned char *key, si
 int
 credential_scram_compute(struct credential_scram *v, const char *password, size_t len)
 {
-	unsigned char salted[CREDENTIAL_HASH], client[CREDENTIAL_HASH];
+	unsigned char salted[HASH], client[HASH];
 	int ok = PKCS5_PBKDF2_HMAC(password, (int)len, v->salt, (int)v->salt_len, (int)v->iterations, EVP_sha256(),
-	    CREDENTIAL_HASH, salted) == 1 && credential_hmac(client, salted, CREDENTIAL_HASH, "Client Key", "") == 0 &&
-	    credential_hmac(v->server, salted, CREDENTIAL_HASH, "Server Key", "") == 0 && SHA256(client, CREDENTIAL_HASH, v->stored);
+	    HASH, salted) == 1 && credential_hmac(client, salted, HASH, "Client Key", "") == 0 &&
+	    credential_hmac(v->server, salted, HASH, "Server Key", "") == 0 && SHA256(client, HASH, v->stored);
 
 	explicit_bzero(salted, sizeof salted);
 	explicit_bzero(client, sizeof client);
@@ -124,7 +127,8 @@ credential_scram_compute(struct credential_scram *v, const char *password, size_
 }
 
 int
-credential_random_hash(unsigned char out[CREDENTIAL_HASH], const unsigned char *salt, size_t salt_len, const char *password, size_t len)
+credential_random_hash(unsigned char out[HASH], const unsigned char *salt, size_t salt_len, const char *password,
+    size_t len)
 {
 	struct buf b = { 0 };
 	int r = buf_add(&b, salt, salt_len) == 0 && buf_add(&b, password, len) == 0 &&
@@ -136,21 +140,21 @@ credential_random_hash(unsigned char out[CREDENTIAL_HASH], const unsigned char *
 
 /* Parse a credential that credential_is_random. Returns 0, or -1. */
 static int
-random_parse(const char *text, unsigned char salt[CREDENTIAL_SALT_MAX], size_t *salt_len, unsigned char hash[CREDENTIAL_HASH])
+random_parse(const char *text, unsigned char salt[SALT_MAX], size_t *salt_len, unsigned char hash[HASH])
 {
 	const char *s = text + sizeof random_prefix - 1;
-	ssize_t n = credential_field(&s, '$', salt, CREDENTIAL_SALT_MAX);
+	ssize_t n = credential_field(&s, '$', salt, SALT_MAX);
 
 	if (n < 0)
 		return -1;
 	*salt_len = (size_t)n;
-	return credential_field(&s, '\0', hash, CREDENTIAL_HASH) == CREDENTIAL_HASH ? 0 : -1;
+	return credential_field(&s, '\0', hash, HASH) == HASH ? 0 : -1;
 }
 
 int
 credential_fits(const char *text, const char *password, size_t len, bool *worked)
 {
-	unsigned char salt[CREDENTIAL_SALT_MAX], want[CREDENTIAL_HASH], got[CREDENTIAL_HASH];
+	unsigned char salt[SALT_MAX], want[HASH], got[HASH];
 	struct credential_scram stored, computed;
 	size_t salt_len;
 	void *data = NULL;
@@ -164,7 +168,7 @@ credential_fits(const char *text, const char *password, size_t len, bool *worked
 		if (credential_scram_compute(&computed, password, len) < 0)
 			return -1;
 		*worked = true;
-		r = CRYPTO_memcmp(computed.stored, stored.stored, CREDENTIAL_HASH) == 0;
+		r = CRYPTO_memcmp(computed.stored, stored.stored, HASH) == 0;
 		explicit_bzero(&computed, sizeof computed);
 		return r;
 	}
@@ -173,7 +177,7 @@ credential_fits(const char *text, const char *password, size_t len, bool *worked
 			return 0;
 		if (credential_random_hash(got, salt, salt_len, password, len) < 0)
 			return -1;
-		return CRYPTO_memcmp(got, want, CREDENTIAL_HASH) == 0;
+		return CRYPTO_memcmp(got, want, HASH) == 0;
 	}
 	if (*text != '$')
 		return 0;
@@ -193,7 +197,7 @@ credential_fits(const char *text, const char *password, size_t len, bool *worked
 bool
 credential_is_valid(const char *s)
 {
-	unsigned char salt[CREDENTIAL_SALT_MAX], hash[CREDENTIAL_HASH];
+	unsigned char salt[SALT_MAX], hash[HASH];
 	struct credential_scram v;
 	size_t n;
 

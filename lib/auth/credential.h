@@ -51,7 +51,9 @@ int credential_scram_parse(struct credential_scram *v, const char *s);
 /* Append the verifier as text. Returns 0, or -1 with errno ENOMEM. */
 int credential_scram_format(struct buf *out, const struct credential_scram *v);
 
-/* Compute StoredKey and ServerKey (RFC 5802 3) from password, salt and iterations. Returns 0, or -1 with errno ENOMEM. */
+/*
+ * Compute StoredKey and ServerKey (RFC 5802 3) from password, salt and iterations. Returns 0, or -1 with errno ENOMEM.
+ */
 int credential_scram_compute(struct credential_scram *v, const char *password, size_t len);
 
 /* Compute the hash of SSHA256. Returns 0, or -1 with errno ENOMEM. */
@@ -63,14 +65,14 @@ int credential_hmac(unsigned char out[CREDENTIAL_HASH], const unsigned char *key
     const char *b);
 
 /*
- * Parse the number of iterations that ends with a colon at *s, and move *s after the colon. Returns the number, or 0: none
- * there, or out of bounds.
+ * Parse the number of iterations that ends with a colon at *s, and move *s after the colon. Returns the number, or 0:
+ * none there, or out of bounds.
  */
 unsigned credential_iterations(const char **s);
 
 /*
- * Decode the base64 field at *s that ends with the character stop into out, and move *s after stop. Returns the number of
- * octets, or -1: not base64, empty, or more than cap octets.
+ * Decode the base64 field at *s that ends with the character stop into out, and move *s after stop. Returns the number
+ * of octets, or -1: not base64, empty, or more than cap octets.
  */
 ssize_t credential_field(const char **s, char stop, unsigned char *out, size_t cap);
 

@@ -133,9 +133,9 @@ plugin_init(const sasl_utils_t *utils, int max, int *version, sasl_auxprop_plug_
  */
 
 /*
- * Call sasl_server_init with the variables that choose plugins and configuration unset, and restore them for later stages.
- * libcrypto does not read its configuration either: OPENSSL_CONF could name providers, and reading it takes half a
- * millisecond.
+ * Call sasl_server_init with the variables that choose plugins and configuration unset, and restore them for later
+ * stages. libcrypto does not read its configuration either: OPENSSL_CONF could name providers, and reading it takes
+ * half a millisecond.
  */
 static int
 init_blind(const sasl_callback_t *callbacks, const char *app)
@@ -185,8 +185,8 @@ is_available(const struct sasl_service *s, const char *cyrus, const char *mech, 
 }
 
 /*
- * Set s->mechs: the wanted mechanisms (NULL: all), given those that Cyrus has. Returns 0, or -1 with s->trouble set: a wanted
- * one is not available, or there is none at all.
+ * Set s->mechs: the wanted mechanisms (NULL: all), given those that Cyrus has. Returns 0, or -1 with s->trouble set: a
+ * wanted one is not available, or there is none at all.
  */
 static int
 choose(struct sasl_service *s, const char *wanted, const char *cyrus)

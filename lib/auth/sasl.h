@@ -11,9 +11,9 @@
 #include "chain/facts.h"
 
 /*
- * The server side of SASL on Cyrus SASL, with our own user store or with the backend that Cyrus is configured for. Never a
- * security layer, never the anonymous user. Cyrus implements PLAIN and SCRAM. LOGIN is ours, because Cyrus is dropping it,
- * and EXTERNAL is ours too.
+ * The server side of SASL on Cyrus SASL, with our own user store or with the backend that Cyrus is configured for.
+ * Never a security layer, never the anonymous user. Cyrus implements PLAIN and SCRAM. LOGIN is ours, because Cyrus is
+ * dropping it, and EXTERNAL is ours too.
  */
 enum {
 	SASL_MECHS_MAX = 255, /* characters of a list of mechanisms: as many as struct ehlo holds */
@@ -31,12 +31,12 @@ struct sasl_service {
 };
 
 /*
- * Start Cyrus's library. It does not see SASL_PATH and SASL_CONF_PATH of the environment, which would let the caller choose
- * the code that checks passwords.
+ * Start Cyrus's library. It does not see SASL_PATH and SASL_CONF_PATH of the environment, which would let the caller
+ * choose the code that checks passwords.
  *   db      the user store, with PLAIN, LOGIN and SCRAM-SHA-256; the system's SASL configuration does not count. NULL:
  *           Cyrus's configuration counts.
- *   config  without db: the configuration's name ("smtpd": smtpd.conf in Cyrus's directories), or the path of a file, which
- *           has a slash and ends in .conf
+ *   config  without db: the configuration's name ("smtpd": smtpd.conf in Cyrus's directories), or the path of a file,
+ *           which has a slash and ends in .conf
  *   certs   NULL, or the table that adds EXTERNAL; the last mechanism if mechs does not name it
  *   mechs   NULL: all mechanisms; or those to offer, in this order
  * s must not move afterwards. Returns 0, or -1 with *why set to a text that lives as long as s.
@@ -46,8 +46,8 @@ int sasl_service_open(struct sasl_service *s, struct userdb *db, struct table *c
 void sasl_service_close(struct sasl_service *s);
 
 /*
- * Write the mechanisms to offer to the peer with these facts into list, which has room for SASL_MECHS_MAX + 1; "" if there
- * are none. EXTERNAL is among them if the peer's certificate is in the table, or if the table cannot be read.
+ * Write the mechanisms to offer to the peer with these facts into list, which has room for SASL_MECHS_MAX + 1; "" if
+ * there are none. EXTERNAL is among them if the peer's certificate is in the table, or if the table cannot be read.
  */
 void sasl_service_list(const struct sasl_service *s, const struct facts *facts, char *list);
 
@@ -65,8 +65,8 @@ extern const char sasl_login[], sasl_external[];
 #define SASL_PROC(f) ((int (*)(void))(void (*)(void))(f))
 
 /*
- * Create Cyrus's part of an exchange. host: our name; facts: as in saslserver_begin, NULL: no peer. Returns a result code
- * of Cyrus. Call sasl_dispose afterwards in any case.
+ * Create Cyrus's part of an exchange. host: our name; facts: as in saslserver_begin, NULL: no peer. Returns a result
+ * code of Cyrus. Call sasl_dispose afterwards in any case.
  */
 int sasl_conn_open(sasl_conn_t **conn, const char *host, const struct facts *facts, const sasl_callback_t *callbacks);
 

@@ -170,8 +170,9 @@ login(struct saslserver *x, const char *response, size_t len)
 
 /*
  * A step of EXTERNAL: the table has identified the user, so only the authorization identity is left to check. Cyrus has
- * EXTERNAL too (SASL_AUTH_EXTERNAL). We do not use it: it must be in the mech_list of Cyrus's configuration, which with -s
- * is the operator's; it compares names by rules of its own; and it does not ask the store whether the user is locked.
+ * EXTERNAL too (SASL_AUTH_EXTERNAL). We do not use it: it must be in the mech_list of Cyrus's configuration, which with
+ * -s is the operator's; it compares names by rules of its own; and it does not ask the store whether the user is
+ * locked.
  */
 static enum saslserver_result
 external(struct saslserver *x, const char *response, size_t len)

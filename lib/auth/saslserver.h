@@ -41,8 +41,8 @@ struct saslserver {
 
 /*
  * Begin an exchange with mech, which the service offers. response: the decoded initial response with a NUL after it, or
- * NULL. facts: our name, whether there is TLS, and the peer's certificate. x must not move until saslserver_end, which must
- * be called whatever the result.
+ * NULL. facts: our name, whether there is TLS, and the peer's certificate. x must not move until saslserver_end, which
+ * must be called whatever the result.
  */
 enum saslserver_result saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct facts *facts,
     const struct log *log, const char *mech, size_t mech_len, const char *response, size_t len);
@@ -51,8 +51,8 @@ enum saslserver_result saslserver_begin(struct saslserver *x, struct sasl_servic
 enum saslserver_result saslserver_step(struct saslserver *x, const char *response, size_t len);
 
 /*
- * Returns true if user is known to be a name, because the store or the certificate table has it. false: it may be anything,
- * such as a password in the wrong place.
+ * Returns true if user is known to be a name, because the store or the certificate table has it. false: it may be
+ * anything, such as a password in the wrong place.
  */
 bool saslserver_is_known(const struct saslserver *x);
 

@@ -12,10 +12,10 @@
  * The user store: a cdb of users and their credentials, never a password in clear. msa-passwd(8) writes it
  * (userdb_edit.h), authd reads it.
  *
- * Key: the user's name as userdb_name makes it. Value: lines that end with LF: "!" first if the user is locked, then one
- * "label:credential" for each password (credential.h).
- * Key "": "1:iterations:secret", which is the format's number, the iterations, and a secret in base64 from which an
- * unknown user gets a salt that looks like any other. A cdb without this key is not a user store.
+ * Key: the user's name as userdb_name makes it. Value: lines that end with LF: "!" first if the user is locked, then
+ * one "label:credential" for each password (credential.h). Key "": "1:iterations:secret", which is the format's number,
+ * the iterations, and a secret in base64 from which an unknown user gets a salt that looks like any other. A cdb
+ * without this key is not a user store.
  */
 enum {
 	USERDB_NAME_MAX = 255,     /* octets */
@@ -34,16 +34,16 @@ struct userdb {
 };
 
 /*
- * Open path for reading. Returns 0, or -1 with errno set; EINVAL: not a user store, and *why is a constant text that says
- * why; otherwise *why is NULL.
+ * Open path for reading. Returns 0, or -1 with errno set; EINVAL: not a user store, and *why is a constant text that
+ * says why; otherwise *why is NULL.
  */
 int userdb_open(struct userdb *db, const char *path, const char **why);
 void userdb_close(struct userdb *db);
 
 /*
  * Bring a name into the form that is the user's key: well-formed UTF-8 without control characters, 1 to USERDB_NAME_MAX
- * octets, no space at either end. What follows the last "@" becomes lower case (ASCII), because domains have no case; the
- * rest stays. name has room for USERDB_NAME_MAX + 1. Returns 0, or -1: no user can have this name.
+ * octets, no space at either end. What follows the last "@" becomes lower case (ASCII), because domains have no case;
+ * the rest stays. name has room for USERDB_NAME_MAX + 1. Returns 0, or -1: no user can have this name.
  */
 int userdb_name(char *name, const char *given, size_t len);
 
@@ -56,21 +56,21 @@ enum userdb_result {
 };
 
 /*
- * Compare password to the user's credentials. An unknown or locked user takes as much work as a wrong password. label has
- * room for USERDB_LABEL_MAX + 1 and gets the label of the right password, otherwise "".
+ * Compare password to the user's credentials. An unknown or locked user takes as much work as a wrong password. label
+ * has room for USERDB_LABEL_MAX + 1 and gets the label of the right password, otherwise "".
  */
 enum userdb_result userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label);
 
 /*
- * Look up a user who was authenticated without a password. Returns USERDB_RIGHT if the user may log in, even without any
- * credential; otherwise USERDB_UNKNOWN, USERDB_LOCKED or USERDB_ERROR.
+ * Look up a user who was authenticated without a password. Returns USERDB_RIGHT if the user may log in, even without
+ * any credential; otherwise USERDB_UNKNOWN, USERDB_LOCKED or USERDB_ERROR.
  */
 enum userdb_result userdb_admits(struct userdb *db, const char *name);
 
 /*
- * Append a verifier for SCRAM-SHA-256: the user's first one. Returns USERDB_RIGHT, or USERDB_ERROR with nothing appended.
- * A user who has none (USERDB_UNKNOWN, USERDB_LOCKED, or USERDB_WRONG: only other credentials) gets one that no password
- * fits, always the same for the same name. label as in userdb_check.
+ * Append a verifier for SCRAM-SHA-256: the user's first one. Returns USERDB_RIGHT, or USERDB_ERROR with nothing
+ * appended. A user who has none (USERDB_UNKNOWN, USERDB_LOCKED, or USERDB_WRONG: only other credentials) gets one that
+ * no password fits, always the same for the same name. label as in userdb_check.
  */
 enum userdb_result userdb_scram(struct userdb *db, const char *name, struct buf *verifier, char *label);
 

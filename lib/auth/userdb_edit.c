@@ -40,8 +40,8 @@ userdb_make_random(struct buf *out, const char *password, size_t len)
 }
 
 /*
- * Follow the symbolic links of path, so that the file is replaced and not a link to it. The file need not exist. Returns
- * the path, which the caller frees, or NULL with errno set.
+ * Follow the symbolic links of path, so that the file is replaced and not a link to it. The file need not exist.
+ * Returns the path, which the caller frees, or NULL with errno set.
  */
 static char *
 resolve(const char *path)

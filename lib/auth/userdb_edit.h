@@ -9,8 +9,8 @@
 #include "base/buf.h"
 
 /*
- * Changes of the user store (userdb.h). Only msa-passwd(8) links this: authd, which talks to strangers, has no code that
- * writes the store.
+ * Changes of the user store (userdb.h). Only msa-passwd(8) links this: authd, which talks to strangers, has no code
+ * that writes the store.
  */
 
 /*
@@ -28,8 +28,8 @@ struct userdb_change {
 };
 
 /*
- * Lock the store's directory and open the store. A store that does not exist counts as empty. Returns 0, or -1 with errno
- * and *why set as by userdb_open; then no change has begun.
+ * Lock the store's directory and open the store. A store that does not exist counts as empty. Returns 0, or -1 with
+ * errno and *why set as by userdb_open; then no change has begun.
  */
 int userdb_change_begin(struct userdb_change *c, const char *path, const char **why);
 
@@ -49,8 +49,8 @@ enum userdb_commit {
 };
 
 /*
- * Write the store with this value for name (NULL: without that name), and with this number of iterations for the salt of
- * unknown users (0: as before).
+ * Write the store with this value for name (NULL: without that name), and with this number of iterations for the salt
+ * of unknown users (0: as before).
  */
 enum userdb_commit userdb_change_commit(struct userdb_change *c, const char *name, const struct buf *value,
     unsigned iterations);

@@ -81,7 +81,9 @@ addr_is_domain(const char *s, size_t n)
 	return n > 0 && n <= ADDR_DOMAIN_MAX && domain_len(s, n) == n && addr_is_utf8(s, n);
 }
 
-/* IPv4-address-literal: four numbers of 1 to 3 digits. inet_pton would refuse their leading zeros, which are allowed. */
+/*
+ * IPv4-address-literal: four numbers of 1 to 3 digits. inet_pton would refuse their leading zeros, which are allowed.
+ */
 static bool
 is_ipv4(const char *s, size_t n)
 {
@@ -174,8 +176,8 @@ dot_string_len(const char *s, size_t n)
 }
 
 /*
- * Unquote the Quoted-string at the start of s into plain, which has room for ADDR_LOCAL_MAX octets, the limit of a local
- * part. Returns the octets of s used; 0: none.
+ * Unquote the Quoted-string at the start of s into plain, which has room for ADDR_LOCAL_MAX octets, the limit of a
+ * local part. Returns the octets of s used; 0: none.
  */
 static size_t
 quoted_string(const char *s, size_t n, char *plain, size_t *len)
@@ -260,8 +262,8 @@ mailbox(const char *s, size_t n, struct addr *a)
 }
 
 /*
- * Skip a source route "@a,@b:" at the start of s (RFC 5321 C: must be accepted, should be ignored). Returns 0 with *used
- * set, 0 octets if there is none, or -1: an invalid one.
+ * Skip a source route "@a,@b:" at the start of s (RFC 5321 C: must be accepted, should be ignored). Returns 0 with
+ * *used set, 0 octets if there is none, or -1: an invalid one.
  */
 static int
 source_route(const char *s, size_t n, size_t *used)

@@ -42,8 +42,8 @@ bool addr_is_qualified(const struct addr *a);
 bool addr_is_postmaster(const struct addr *a);
 
 /*
- * Returns true if s is a domain of RFC 5321 4.1.2: labels of letters, digits, inner hyphens and UTF-8; no trailing dot, no
- * literal.
+ * Returns true if s is a domain of RFC 5321 4.1.2: labels of letters, digits, inner hyphens and UTF-8; no trailing dot,
+ * no literal.
  */
 bool addr_is_domain(const char *s, size_t n);
 

@@ -25,15 +25,17 @@ struct ehlo {
 	char no_soliciting[EHLO_WORDS_MAX + 1]; /* words, commas between; "" for none */
 };
 
-/* Take the keyword and parameters of a line of an EHLO reply, without its code, into e. Unknown keywords are skipped. */
+/*
+ * Take the keyword and parameters of a line of an EHLO reply, without its code, into e. Unknown keywords are skipped.
+ */
 void ehlo_take(struct ehlo *e, const char *text, size_t len);
 
 /* Take several such lines, LF or comma between, as in MSA_EHLO. */
 void ehlo_take_list(struct ehlo *e, const char *s);
 
 /*
- * Add the words of s[0..len), spaces or commas between, to those that e refuses. Returns 0, or -1: a word is invalid (RFC
- * 3865 2.2), or there are more than EHLO_WORDS_MAX octets.
+ * Add the words of s[0..len), spaces or commas between, to those that e refuses. Returns 0, or -1: a word is invalid
+ * (RFC 3865 2.2), or there are more than EHLO_WORDS_MAX octets.
  */
 int ehlo_refuse(struct ehlo *e, const char *s, size_t len);
 

@@ -152,8 +152,8 @@ number(struct buf *out, uint32_t q, uint32_t bias)
 }
 
 /*
- * Append the A-label of a U-label of at most ADDR_LABEL_MAX characters. The label is not normalised: that is the client's
- * task (RFC 5891), and a label in another form is another label. Returns 0, or -1 with errno ENOMEM.
+ * Append the A-label of a U-label of at most ADDR_LABEL_MAX characters. The label is not normalised: that is the
+ * client's task (RFC 5891), and a label in another form is another label. Returns 0, or -1 with errno ENOMEM.
  */
 static int
 a_label(struct buf *out, const char *label)

@@ -9,8 +9,8 @@
 #include "smtp/addr.h"
 
 /*
- * Fully qualified domains (RFC 6409 4.2), judged without the DNS. An address literal is fully qualified. A domain is if it
- * has two labels or more, and its last label is
+ * Fully qualified domains (RFC 6409 4.2), judged without the DNS. An address literal is fully qualified. A domain is if
+ * it has two labels or more, and its last label is
  * - not a key of the site's table of single labels (qualify(8) -t): "host.sales" is not, if "sales" is short for
  *   sales.example.net; and
  * - on the list of top-level domains, if there is a list.
@@ -25,9 +25,9 @@ struct fqdn {
 };
 
 /*
- * Read the files: the table is a cdb; the list is like IANA's tlds-alpha-by-domain.txt, an A-label on each line, "#" before
- * a comment. Returns 0, or -1 with errno set (EPROTO: not such a file; EFBIG) and *path set to the file that cannot be used;
- * then d is unchanged.
+ * Read the files: the table is a cdb; the list is like IANA's tlds-alpha-by-domain.txt, an A-label on each line, "#"
+ * before a comment. Returns 0, or -1 with errno set (EPROTO: not such a file; EFBIG) and *path set to the file that
+ * cannot be used; then d is unchanged.
  */
 int fqdn_open(struct fqdn *d, const char **path);
 void fqdn_close(struct fqdn *d);

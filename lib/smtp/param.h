@@ -16,7 +16,9 @@ enum param {
 
 enum param_of { PARAM_OF_MAIL = 1, PARAM_OF_RCPT = 2 };
 
-/* Look up a keyword, in any case. Returns PARAM_UNKNOWN if it does not belong to a command in of (PARAM_OF_*, or both). */
+/*
+ * Look up a keyword, in any case. Returns PARAM_UNKNOWN if it does not belong to a command in of (PARAM_OF_*, or both).
+ */
 enum param param_find(const char *keyword, size_t len, int of);
 
 const char *param_keyword(enum param p); /* in upper case */
@@ -29,8 +31,9 @@ size_t param_adds(uint32_t caps, int of);
 int param_check(enum param p, const char *value, size_t len);
 
 /*
- * Split "KEY=value KEY ..." step by step: *s moves after the parameter and the space that follows. Returns 1 with keyword
- * and value pointing into *s (value NULL: no "="), or 0: nothing left, or -1: not an esmtp-param of RFC 5321 4.1.2.
+ * Split "KEY=value KEY ..." step by step: *s moves after the parameter and the space that follows. Returns 1 with
+ * keyword and value pointing into *s (value NULL: no "="), or 0: nothing left, or -1: not an esmtp-param of RFC 5321
+ * 4.1.2.
  */
 int param_next(const char **s, const char *end, const char **key, size_t *keylen, const char **value, size_t *valuelen);
 

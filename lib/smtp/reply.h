@@ -10,8 +10,8 @@
 #include "smtp/verb.h"
 
 /*
- * All our replies: symbol, code (RFC 5321 4.2), enhanced status code (RFC 3463; "" where RFC 2034 4 wants none) and text. A
- * text never names a user, a table, a path or a backend.
+ * All our replies: symbol, code (RFC 5321 4.2), enhanced status code (RFC 3463; "" where RFC 2034 4 wants none) and
+ * text. A text never names a user, a table, a path or a backend.
  */
 #define REPLY_TABLE(X) \
 	X(REPLY_OK,              250, "2.0.0", "Ok") \
@@ -100,8 +100,8 @@ const char *reply_enhanced(enum reply r);
 const char *reply_text(enum reply r);
 
 /*
- * The reply to a message that could not be stored or read because of errno: REPLY_NO_MEMORY (ENOMEM), REPLY_STORAGE (ENOSPC,
- * EDQUOT, EFBIG), or REPLY_LOCAL_ERROR.
+ * The reply to a message that could not be stored or read because of errno: REPLY_NO_MEMORY (ENOMEM), REPLY_STORAGE
+ * (ENOSPC, EDQUOT, EFBIG), or REPLY_LOCAL_ERROR.
  */
 enum reply reply_of_errno(int error);
 
@@ -122,8 +122,8 @@ struct reply_foreign {
 enum { REPLY_TEXT_MAX = 4096 }; /* octets kept of such a text */
 
 /*
- * Parse one line of a reply, without its line end: "250-text", "250 text" or "250". Returns true with *code, *last (not a
- * "-") and *text, which points into line; false: not a line of a reply.
+ * Parse one line of a reply, without its line end: "250-text", "250 text" or "250". Returns true with *code, *last (not
+ * a "-") and *text, which points into line; false: not a line of a reply.
  */
 bool reply_line(const char *line, size_t len, int *code, bool *last, const char **text, size_t *textlen);
 
@@ -134,21 +134,21 @@ bool reply_line(const char *line, size_t len, int *code, bool *last, const char 
 ssize_t reply_whole(const char *p, size_t n, int *code);
 
 /*
- * Add a line's text to r. The first line sets code. An enhanced code of the same class at the start of a line is cut off;
- * the first one is kept. Returns 0, or -1 with errno set (ENOMEM; EINVAL: the code differs from the first line's).
+ * Add a line's text to r. The first line sets code. An enhanced code of the same class at the start of a line is cut
+ * off; the first one is kept. Returns 0, or -1 with errno set (ENOMEM; EINVAL: the code differs from the first line's).
  */
 int reply_take(struct reply_foreign *r, int code, const char *text, size_t textlen);
 
 /*
- * Set *to, which is not freed before, to one of our replies, with its own text or another; or to a copy of from. Returns 0,
- * or -1 with errno ENOMEM: then *to is a valid reply without a text.
+ * Set *to, which is not freed before, to one of our replies, with its own text or another; or to a copy of from.
+ * Returns 0, or -1 with errno ENOMEM: then *to is a valid reply without a text.
  */
 int reply_set(struct reply_foreign *to, enum reply r, const char *text);
 int reply_copy(struct reply_foreign *to, const struct reply_foreign *from);
 
 /*
- * Append r as SMTP: a line for each line of the text, at most LINE_REPLY_MAX octets, each with the enhanced code (class.0.0
- * if r has none). Returns 0, or -1 with errno ENOMEM.
+ * Append r as SMTP: a line for each line of the text, at most LINE_REPLY_MAX octets, each with the enhanced code
+ * (class.0.0 if r has none). Returns 0, or -1 with errno ENOMEM.
  */
 int reply_add_foreign(struct buf *out, const struct reply_foreign *r);
 

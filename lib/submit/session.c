@@ -18,9 +18,9 @@
 #include "submit/transaction.h"
 
 /*
- * Design: a verb's handler does its work and returns the reply, which the loop says (SAID: it has said it itself).
- * Which verbs are legal when is in one table. Everything that arrives in one packet is answered in one write:
- * conn flushes only when it must wait.
+ * Each verb has a handler that does the work and returns the reply, which the loop sends; SAID means that the handler
+ * has sent it. One table says in which states a verb is legal. Commands that arrive in one packet are answered in one
+ * write, because lineio flushes only before a wait.
  */
 enum state {
 	START = 1 << 0,
@@ -28,7 +28,7 @@ enum state {
 	MAIL = 1 << 2,
 	RCPT = 1 << 3,
 	CHUNKS = 1 << 4,
-	FAILED = 1 << 5, /* the client has heard that a chunk failed; what it had sent behind it may still come */
+	FAILED = 1 << 5, /* a chunk was refused; chunks that the client had already sent may still come */
 	ANY = (1 << 6) - 1,
 };
 
@@ -38,23 +38,23 @@ struct session {
 	struct call *call;
 	const struct session_conf *conf;
 	struct mailcmd_rules rules; /* rules.offered is what EHLO lists */
-	bool esmtp;          /* greeted by EHLO or LHLO: parameters are known */
-	bool auth;           /* a stage in front of us was there to offer AUTH, so MAIL may have AUTH= */
+	bool esmtp;          /* greeted by EHLO or LHLO, so parameters are allowed */
+	bool auth;           /* an earlier stage offered AUTH, so MAIL may have AUTH= */
 	enum state state;
 	struct transaction in;
 	bool over;           /* close after this reply */
 	struct patience patience;
-	int said;            /* the code of a refusal that the handler has said itself; 0: none */
-	int mails;
+	int said;            /* code of a refusal that a handler has sent itself; 0: none */
+	int mails;           /* MAIL commands so far */
 	struct rejectlog refusals;
-	const char *detail;  /* NULL, or the keyword that the reply is about, in the line of the command; */
+	const char *detail;  /* the keyword that the reply is about, in the command's line; NULL: none */
 	size_t detail_len;
-	struct lineio conn;    /* last: its buffer is not zeroed, or every idle session would hold all of it */
+	struct lineio conn;  /* last: its buffer is not zeroed, or each idle session would occupy all of it */
 };
 
 typedef enum reply handler(struct session *s, char *arg, size_t len);
 
-/* Say r to verb, with the keyword that it is about, which comes from the peer and so may be anything. */
+/* Queue reply r to a verb, with the keyword that it is about; that comes from the peer and may have any octets. */
 static int
 say(struct session *s, enum verb to, enum reply r)
 {
@@ -77,7 +77,7 @@ forget(struct session *s)
 		s->state = READY;
 }
 
-/* What MAIL and RCPT may have. AUTH= is taken from whoever was offered AUTH, and ends here: RFC 4954 5. */
+/* The rules for MAIL and RCPT now. AUTH= is allowed if AUTH was offered, and is not passed on: RFC 4954 5. */
 static struct mailcmd_rules
 rules(const struct session *s)
 {
@@ -130,17 +130,17 @@ do_mail(struct session *s, char *arg, size_t len)
 	struct mailcmd_rules rule = rules(s);
 	enum reply r;
 
-	if (rule.offered.mailmax > 0 && ++s->mails > rule.offered.mailmax) { /* RFC 9422 4.1: whatever became of them */
+	if (rule.offered.mailmax > 0 && ++s->mails > rule.offered.mailmax) { /* RFC 9422 4.1: refused ones count too */
 		s->over = true;
 		return REPLY_TOO_MANY_MAILS;
 	}
 	if (!facts_is_authenticated(f) && !facts_get(f, "RELAYCLIENT"))
 		return REPLY_AUTH_FIRST; /* a chain without authd is closed: RFC 6409 4.3 */
-	forget(s); /* what FAILED left */
+	forget(s); /* the state FAILED leaves a transaction */
 	r = mailcmd_mail(&s->in.mail, &rule, arg, len, &s->detail, &s->detail_len);
 	if (r != REPLY_SENDER_OK)
 		return r;
-	/* RFC 6409 3.2: neither a reverse-path nor an identity nor an address leads back to whose message it is. */
+	/* RFC 6409 3.2: without reverse-path, user and address nothing would lead back to the sender. */
 	if (s->in.mail.from.len == 0 && !facts_is_authenticated(f) && !facts_get(f, "TCPREMOTEIP")) {
 		forget(s);
 		return REPLY_NO_RETURN_PATH;
@@ -172,7 +172,7 @@ do_rcpt(struct session *s, char *arg, size_t len)
 	return r;
 }
 
-/* What a stage behind us keeps for our next message it lets go of where none comes for a while, whatever else does. */
+/* Later stages in this process keep resources for the next message. Let them go if no message comes for a while. */
 static void
 expect_message(struct session *s)
 {
@@ -181,7 +181,7 @@ expect_message(struct session *s)
 	s->conn.lull_at_ms = idle_s > 0 ? clock_ms() + (int64_t)idle_s * 1000 : 0;
 }
 
-/* The message is answered. */
+/* End the transaction after the answer r. Returns r. */
 static enum reply
 done(struct session *s, enum reply r)
 {
@@ -216,8 +216,9 @@ bad_chunk(struct session *s, enum reply r)
 }
 
 /*
- * RFC 3030 2: a chunk that fails is the transaction's end, and chunks that are in the pipeline behind it are discarded.
- * They are answered like it, the last one once for each recipient in LMTP (RFC 2033 4.3), so that replies stay in step.
+ * RFC 3030 2: a refused chunk ends the transaction, and chunks that follow it in the pipeline are discarded. Each of
+ * them gets the same reply, and in LMTP the last one gets it once for each recipient (RFC 2033 4.3), so that commands
+ * and replies stay in step.
  */
 static enum reply
 do_bdat(struct session *s, char *arg, size_t len)
@@ -228,7 +229,7 @@ do_bdat(struct session *s, char *arg, size_t len)
 
 	if (chunk_parse(&c, arg, len) < 0)
 		return bad_chunk(s, REPLY_BAD_ARGUMENT);
-	if (!transaction_octets(&s->in, c.size, wanted)) { /* the chunk is on its way, whatever we think of it */
+	if (!transaction_octets(&s->in, c.size, wanted)) { /* the octets come, even if we refuse the chunk */
 		s->over = true;
 		return SAID;
 	}
@@ -286,7 +287,7 @@ do_help(struct session *s, char *arg, size_t len)
 	return REPLY_HELP;
 }
 
-/* authd has done with AUTH (RFC 4954 4: no second one), or there is no authd. */
+/* After authd: no second AUTH (RFC 4954 4). Without authd AUTH was not offered. */
 static enum reply
 do_auth(struct session *s, char *arg, size_t len)
 {
@@ -295,7 +296,7 @@ do_auth(struct session *s, char *arg, size_t len)
 	return facts_is_authenticated(&s->call->facts) ? REPLY_ORDER : REPLY_NOT_OFFERED;
 }
 
-/* RFC 3207 4.2: not within TLS. */
+/* RFC 3207 4.2: not again within TLS. */
 static enum reply
 do_starttls(struct session *s, char *arg, size_t len)
 {
@@ -304,7 +305,9 @@ do_starttls(struct session *s, char *arg, size_t len)
 	return facts_is_tls(&s->call->facts) ? REPLY_ORDER : REPLY_NOT_OFFERED;
 }
 
-/* Verb, where it is legal (elsewhere 503), what it does, and whether a prober can say it for ever. Others: 502. */
+/*
+ * Each verb: the states in which it is legal (503 in others), its handler (none: 502), and whether it counts as idle.
+ */
 static const struct {
 	unsigned states;
 	handler *run;
@@ -316,7 +319,7 @@ static const struct {
 	[VERB_MAIL] = { READY | FAILED, do_mail, false },
 	[VERB_RCPT] = { MAIL | RCPT, do_rcpt, false },
 	[VERB_DATA] = { ANY, do_data, false },
-	[VERB_BDAT] = { ANY, do_bdat, false }, /* looks itself: its octets must be read in any state */
+	[VERB_BDAT] = { ANY, do_bdat, false }, /* checks the state itself: its octets must be read in any */
 	[VERB_RSET] = { ANY, do_rset, true },
 	[VERB_NOOP] = { ANY, do_noop, true },
 	[VERB_QUIT] = { ANY, do_quit, false },
@@ -340,7 +343,7 @@ command(struct session *s, char *line, size_t len, enum verb *verb)
 	if (was + 2 > LINE_COMMAND_MAX + adds)
 		return v == VERB_BDAT ? bad_chunk(s, REPLY_LINE_LONG) : REPLY_LINE_LONG;
 	if (v == VERB_UNKNOWN || (s->in.lmtp ? v == VERB_EHLO || v == VERB_HELO : v == VERB_LHLO))
-		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LHLO in place of HELO and EHLO, and nowhere else */
+		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LMTP has LHLO in place of HELO and EHLO */
 	if (!verbs[v].run)
 		return REPLY_NOT_OFFERED;
 	if (v != VERB_BDAT && verb_arg(v) == VERB_ARG_NONE && arglen > 0)
@@ -352,7 +355,7 @@ command(struct session *s, char *line, size_t len, enum verb *verb)
 	return verbs[v].run(s, arg, arglen);
 }
 
-/* The session ends for what the client does, or does not do. */
+/* End the session with reply r, and log the reason unless it is NULL. */
 static void
 end(struct session *s, enum reply r, const char *reason)
 {
@@ -363,9 +366,9 @@ end(struct session *s, enum reply r, const char *reason)
 	say(s, VERB_UNKNOWN, r);
 }
 
-/* One line into its reply; SAID where that was said. */
+/* Read and run one command. Returns the reply to send, or SAID; *verb is the command's. */
 static enum reply
-hear(struct session *s, enum verb *verb)
+read_command(struct session *s, enum verb *verb)
 {
 	size_t len, max = LINE_COMMAND_MAX + param_adds(UINT32_MAX, PARAM_OF_MAIL | PARAM_OF_RCPT);
 	enum verb start;
@@ -399,7 +402,7 @@ hear(struct session *s, enum verb *verb)
 	return SAID;
 }
 
-/* One line and its answer. false: the session is over. */
+/* Answer one command. Returns false if the session is over. */
 static bool
 turn(struct session *s)
 {
@@ -409,11 +412,11 @@ turn(struct session *s)
 	s->said = 0;
 	s->detail = NULL;
 	s->in.logged = false;
-	r = hear(s, &verb);
+	r = read_command(s, &verb);
 	if (r != SAID && reply_code(r) >= 400 && !s->in.logged)
 		rejectlog_add(&s->refusals, s->call, verb, r);
 	if (r != SAID && say(s, verb, r) < 0) {
-		if (errno == ENOMEM) /* else the client is gone */
+		if (errno == ENOMEM) /* otherwise the client is gone */
 			log_error(&s->call->log, "failed", "reply:");
 		return false;
 	}
@@ -450,7 +453,7 @@ session_serve(struct call *call, void *conf)
 	transaction_forget(&s.in);
 	if (wrong)
 		end(&s, REPLY_TROUBLE, NULL);
-	else if (verb) { /* authd has greeted and taken the EHLO */
+	else if (verb) { /* authd has sent the greeting and answered EHLO */
 		s.state = READY;
 		s.esmtp = strcmp(verb, "HELO") != 0;
 	} else if (greet_banner(&s.conn.out, offer_host(&call->facts, host, sizeof host), s.in.lmtp) < 0) {

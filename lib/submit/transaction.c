@@ -34,8 +34,8 @@ transaction_forget(struct transaction *i)
 }
 
 /*
- * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the
- * chain was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the
+ * Write the log line of a message: the code that the client gets, and the reason (NULL: none). start_ms: when the chain
+ * was started; 0: it was not. Texts that a peer chose come last, so that they cannot push the rest off the end of the
  * line.
  */
 static void
@@ -107,8 +107,8 @@ add_answer(struct transaction *i, const struct verdict *v, const char *id, bool 
 }
 
 /*
- * Make room for the brief answer before the chain is started: a message that the chain has accepted must not be answered
- * with 451 for lack of memory, or the client sends it again. Returns 0, or -1 with errno ENOMEM.
+ * Make room for the brief answer before the chain is started: a message that the chain has accepted must not be
+ * answered with 451 for lack of memory, or the client sends it again. Returns 0, or -1 with errno ENOMEM.
  */
 static int
 reserve_answer(struct transaction *i)
@@ -132,7 +132,10 @@ answer(struct transaction *i, const struct verdict *v, const char *id, off_t siz
 		add_answer(i, v, id, true);
 }
 
-/* One reply for the message, or in LMTP one for each recipient. */
+/*
+ * Refuse the message with r, in LMTP for each recipient, and log it. Returns r, which is the last of these replies and
+ * still to be sent.
+ */
 static enum reply
 refuse(struct transaction *i, enum reply r)
 {
@@ -141,14 +144,14 @@ refuse(struct transaction *i, enum reply r)
 	for (k = 1; i->lmtp && k < i->mail.nrcpt; k++)
 		if (transaction_say(i, VERB_UNKNOWN, r) < 0)
 			i->over = true;
-	if (!i->failed) /* there it was logged */
+	if (!i->failed) /* a refused chunk was logged */
 		log_message(i, "refused", reply_code(r), reply_text(r), 0, 0);
 	return r;
 }
 
-/* The facts of a message for n recipients, due in so many seconds. 0, or -1 with errno ENOMEM. */
+/* Set the facts of a message for n recipients, due in so many seconds. Returns 0, or -1 with errno ENOMEM. */
 static int
-state_facts(struct transaction *i, const char *id, size_t n, int seconds)
+set_facts(struct transaction *i, const char *id, size_t n, int seconds)
 {
 	struct facts *f = &i->call->facts;
 	char rcpts[24], deadline[24];
@@ -162,7 +165,7 @@ state_facts(struct transaction *i, const char *id, size_t n, int seconds)
 	return 0;
 }
 
-/* And forget them: they end with the message. */
+/* Unset them: they end with the message. */
 static void
 drop_facts(struct transaction *i)
 {
@@ -181,9 +184,9 @@ transaction_check(struct transaction *i, struct reply_foreign *no)
 	char id[ID_MAX];
 	int message = -1, envelope = -1;
 
-	lineio_flush(i->conn, i->conf->command_wait_s * 1000); /* a wait: what was said before goes out */
+	lineio_flush(i->conn, i->conf->command_wait_s * 1000); /* the check may take long */
 	id_make(id);
-	if (mailcmd_last(&i->mail, &lines) < 0 || state_facts(i, id, 1, seconds) < 0)
+	if (mailcmd_last(&i->mail, &lines) < 0 || set_facts(i, id, 1, seconds) < 0)
 		goto out;
 	message = msgfile_of("", 0);
 	envelope = msgfile_of(lines.p, lines.len);
@@ -210,7 +213,7 @@ out:
 	return r;
 }
 
-/* The message is in: have it delivered, and answer. */
+/* The whole message was received: run the message chain, and answer. Returns as transaction_data. */
 static enum reply
 deliver(struct transaction *i)
 {
@@ -236,7 +239,7 @@ deliver(struct transaction *i)
 		r = reply_of_errno(errno);
 		log_error(&i->call->log, "failed", "message file:");
 		refuse(i, r);
-	} else if (state_facts(i, id, i->mail.nrcpt, i->conf->answer_s) < 0 ||
+	} else if (set_facts(i, id, i->mail.nrcpt, i->conf->answer_s) < 0 ||
 	    ((i->lmtp || i->mail.prdr) && facts_set(&i->call->facts, "MSA_PARTIAL", "") < 0) || reserve_answer(i) < 0 ||
 	    stage_deliver(i->call, i->conf->next, message, envelope, i->mail.nrcpt,
 	        start + (int64_t)i->conf->answer_s * 1000, &v) < 0)
@@ -252,9 +255,12 @@ deliver(struct transaction *i)
 	return r;
 }
 
-/* What became of adding to the message. Of one that is lost the rest is dropped, and its room is given back. */
+/*
+ * After adding to the text, with this result: if the message is spoilt, free what was received, and drop the rest
+ * later.
+ */
 static void
-took(struct transaction *i, int result)
+check_text(struct transaction *i, int result)
 {
 	if (i->spoilt != REPLY_OK)
 		return;
@@ -304,18 +310,20 @@ transaction_data(struct transaction *i)
 			return TRANSACTION_SAID;
 		end = smtpdata_dots(&i->data, i->conn->in_buf + i->conn->pos, i->conn->len - i->conn->pos, &used,
 		    i->spoilt == REPLY_OK ? &i->text : NULL);
-		took(i, end);
+		check_text(i, end);
 		i->conn->pos += used;
 		done += (long long)used;
 	}
 	return deliver(i);
 }
 
-/* n octets of a chunk. */
+/* Add n octets of a chunk to the text. */
 static void
 add_octets(struct transaction *i, const char *p, size_t n, bool last)
 {
-	took(i, smtpdata_octets(&i->data, p, n, i->mail.body != BODY_BINARYMIME, last, i->spoilt == REPLY_OK ? &i->text : NULL));
+	struct msgfile *to = i->spoilt == REPLY_OK ? &i->text : NULL;
+
+	check_text(i, smtpdata_octets(&i->data, p, n, i->mail.body != BODY_BINARYMIME, last, to));
 }
 
 bool

@@ -1,8 +1,8 @@
 /* ISC licence, see LICENSE. */
 /*
- * For LD_PRELOAD with glibc: makes allocations fail in the process whose name is OOM_IN, not in its children. OOM_AT: the
- * number of the one that fails; OOM_ALL: all after it fail too. OOM_OVER: all of that many octets or more fail. OOM_COUNT:
- * the file that gets the number of allocations when the process ends.
+ * For LD_PRELOAD with glibc: makes allocations fail in the process whose name is OOM_IN, not in its children. OOM_AT:
+ * the number of the one that fails; OOM_ALL: all after it fail too. OOM_OVER: all of that many octets or more fail.
+ * OOM_COUNT: the file that gets the number of allocations when the process ends.
  */
 #include <errno.h>
 #include <fcntl.h>
