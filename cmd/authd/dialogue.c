@@ -1,8 +1,8 @@
 /*
  * ISC licence, see LICENSE.
  *
- * The dialogue of authd: RFC 4954 within RFC 5321. It takes exactly the lines that it answers and knows nothing of
- * mail: senders, recipients and data are submitd's, STARTTLS is tlsd's.
+ * The dialogue of authd: RFC 4954 within RFC 5321. It reads exactly the commands that it answers, and leaves all other
+ * octets to the next stage. Senders, recipients and data are submitd's, STARTTLS is tlsd's.
  */
 #include "dialogue.h"
 
@@ -14,29 +14,34 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "chain/limits.h"
-#include "net/lineio.h"
 #include "chain/offer.h"
+#include "net/lineio.h"
+#include "smtp/chunk.h"
 #include "smtp/ehlo.h"
+#include "smtp/greet.h"
+#include "smtp/patience.h"
 #include "smtp/reply.h"
 #include "smtp/verb.h"
+#include "submit/pace.h"
 #include "submit/rejectlog.h"
 
 enum {
-	ERRORS_MAX = 20, /* replies of 4yz and 5yz in a session */
 	HOST_MAX = 256,
-	PEEK = 5, /* "MAIL" and what follows */
+	PEEK = 5, /* "MAIL" and the octet after it */
 };
 
 struct session {
 	struct call *call;
 	const struct authd *conf;
-	enum verb hello; /* the greeting that counts; VERB_UNKNOWN: none yet */
-	enum verb verb;  /* of the command in hand */
-	int errors, failures;
-	int commands;    /* in all: no dialogue before MAIL needs as many as CHAIN_IDLE_MAX */
+	enum verb hello; /* the client's last greeting; VERB_UNKNOWN: none yet */
+	enum verb verb;  /* of the current command */
+	int code;        /* of the reply to it; 0: not refused */
+	int failures;    /* to authenticate */
+	struct patience patience; /* every command counts as idle: no dialogue before MAIL needs CHAIN_IDLE_MAX of them */
+	struct ehlo offer; /* without AUTH */
 	struct rejectlog refusals;
-	bool attempt; /* the reply is about an attempt, which has its own line in the log */
-	bool auth; /* AUTH may be offered */
+	bool attempt; /* the reply is about an attempt, which has a log line of its own */
+	bool auth;    /* AUTH may be offered */
 	struct lineio c; /* last: its buffer is not zeroed */
 };
 
@@ -45,15 +50,13 @@ enum step { STEP_ON, STEP_NEXT, STEP_END };
 static enum step
 answer(struct session *s, enum reply r)
 {
-	if (reply_code(r) >= 400) {
-		s->errors++;
-		if (!s->attempt)
-			rejectlog_add(&s->refusals, s->call, s->verb, r);
-	}
+	if (reply_code(r) >= 400 && !s->attempt)
+		rejectlog_add(&s->refusals, s->call, s->verb, r);
+	s->code = reply_code(r);
 	return reply_add_to(&s->c.out, s->verb, r) < 0 ? STEP_END : STEP_ON;
 }
 
-/* The session's last words. */
+/* End the session with reply r, and log the event unless it is NULL. */
 static enum step
 part(struct session *s, enum reply r, const char *event)
 {
@@ -63,19 +66,28 @@ part(struct session *s, enum reply r, const char *event)
 	return STEP_END;
 }
 
-/* What to do where conn has no line for us. */
+/* Answer a BDAT that cannot be read with r, then end: what follows cannot be told from commands. */
+static enum step
+bad_chunk(struct session *s, enum reply r)
+{
+	s->verb = VERB_BDAT;
+	return answer(s, r) == STEP_ON ? part(s, REPLY_CHUNK_LENGTH, NULL) : STEP_END;
+}
+
+/* Answer what is no line, or end. */
 static enum step
 no_line(struct session *s, enum line_result r)
 {
-	size_t arglen;
-	char *arg;
+	enum verb start = verb_of_start(s->c.head, strlen(s->c.head));
 
 	switch (r) {
 	case LINE_LONG:
-		s->verb = verb_parse(s->c.head, strlen(s->c.head), &arg, &arglen);
-		return answer(s, s->verb == VERB_AUTH ? REPLY_AUTH_LONG : REPLY_LINE_LONG);
+		s->verb = start;
+		if (start == VERB_BDAT)
+			return bad_chunk(s, REPLY_LINE_LONG);
+		return answer(s, start == VERB_AUTH ? REPLY_AUTH_LONG : REPLY_LINE_LONG);
 	case LINE_BAD:
-		return answer(s, REPLY_LINE_BAD);
+		return start == VERB_BDAT ? bad_chunk(s, REPLY_LINE_BAD) : answer(s, REPLY_LINE_BAD);
 	case LINE_TIMEOUT:
 		return part(s, REPLY_TIMEOUT, "timeout");
 	case LINE_STOP:
@@ -91,7 +103,7 @@ hello(struct session *s, enum verb v, char *arg, size_t len)
 	struct facts *f = &s->call->facts;
 	char buf[HOST_MAX];
 	const char *host = offer_host(f, buf, sizeof buf);
-	struct ehlo e;
+	struct ehlo e = s->offer;
 
 	if ((v == VERB_LHLO) != facts_is_lmtp(f))
 		return answer(s, v == VERB_LHLO ? REPLY_AUTH_FIRST : REPLY_WRONG_HELLO);
@@ -100,14 +112,11 @@ hello(struct session *s, enum verb v, char *arg, size_t len)
 	if (facts_set(f, "MSA_VERB", verb_name(v)) < 0 || facts_set_text(f, "MSA_HELO", arg, len) < 0)
 		return part(s, REPLY_TROUBLE, "failed");
 	s->hello = v;
-	if (v == VERB_HELO)
-		return buf_printf(&s->c.out, "250 %s\r\n", host) < 0 ? STEP_END : STEP_ON;
-	offer_from_facts(&e, f);
 	if (s->auth) {
 		sasl_service_list(&s->conf->service, f, e.auth);
 		e.caps |= *e.auth ? CAP_AUTH : 0u;
 	}
-	return ehlo_reply(&s->c.out, &e, host) < 0 ? STEP_END : STEP_ON;
+	return greet_hello(&s->c.out, v, &e, host) < 0 ? STEP_END : STEP_ON;
 }
 
 static enum step
@@ -128,7 +137,7 @@ quit(struct session *s, enum verb v, char *arg, size_t len)
 	return part(s, REPLY_BYE, NULL);
 }
 
-/* RFC 3207 4.2 after TLS; before, it is one of the commands of RFC 4954 6: TLS, if there is any, is not ours. */
+/* Under TLS: RFC 3207 4.2. In clear text it is like any other command before AUTH (RFC 4954 6): TLS is not authd's. */
 static enum step
 starttls(struct session *s, enum verb v, char *arg, size_t len)
 {
@@ -138,7 +147,7 @@ starttls(struct session *s, enum verb v, char *arg, size_t len)
 	return answer(s, facts_is_tls(&s->call->facts) ? REPLY_ORDER : REPLY_AUTH_FIRST);
 }
 
-/* MAIL before a greeting, from a client that needs no AUTH: the next stage would not know what to take for granted. */
+/* A client that needs no AUTH must greet before MAIL too: the next stage relies on MSA_VERB. */
 static enum step
 mail(struct session *s, enum verb v, char *arg, size_t len)
 {
@@ -150,9 +159,8 @@ mail(struct session *s, enum verb v, char *arg, size_t len)
 }
 
 /*
- * May the name that failed to log in stand in the log? Only if it surely is a name, for people type passwords there:
- * it is one in the store, or it has the looks of an ordinary mail address, as what a password generator makes has
- * not.
+ * Returns true if the name of a failed attempt may be logged. People type passwords in its place, so it must surely be
+ * a name: it is in the store, or it has the form of an ordinary mail address, which no password generator makes.
  */
 static bool
 is_loggable(const struct saslserver *x)
@@ -196,7 +204,7 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 		log_attempt(s, x, "refused", is_loggable(x) ? x->user : NULL);
 		return answer(s, REPLY_AUTH_FAILED);
 	case SASLSERVER_SERVER_FIRST:
-		s->errors++;
+		s->code = reply_code(REPLY_AUTH_CANCELLED);
 		rejectlog_add(&s->refusals, s->call, VERB_AUTH, REPLY_AUTH_CANCELLED);
 		return reply_addf(&s->c.out, REPLY_AUTH_CANCELLED, "The server speaks first in this mechanism") < 0 ?
 		    STEP_END : STEP_ON;
@@ -207,7 +215,9 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 	}
 }
 
-/* Send the challenge, take the response: one round. *r is the exchange's result where there is STEP_ON and *go_on. */
+/*
+ * Send the challenge and take the response. *go_on: the exchange goes on, and *r is its result; otherwise it is over.
+ */
 static enum step
 challenge(struct session *s, struct saslserver *x, enum saslserver_result *r, bool *go_on)
 {
@@ -222,14 +232,14 @@ challenge(struct session *s, struct saslserver *x, enum saslserver_result *r, bo
 	    buf_puts(&s->c.out, "\r\n") < 0)
 		return STEP_END;
 	got = lineio_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
-	explicit_bzero(s->c.head, sizeof s->c.head); /* no verb: a response's beginning */
+	explicit_bzero(s->c.head, sizeof s->c.head); /* the start of a response, not a verb */
 	if (got == LINE_LONG)
 		return answer(s, REPLY_AUTH_LONG);
 	if (got != LINE_OK)
 		return no_line(s, got);
 	if (len == 1 && *line == '*')
 		return answer(s, REPLY_AUTH_CANCELLED);
-	/* "=" is for an initial response (RFC 4954 4), but curl has no other word for an empty one; nothing else is meant. */
+	/* RFC 4954 4 has "=" for an initial response only, but curl sends it here for an empty response too. */
 	n = x->takes_empty && len == 1 && *line == '=' ? 0 : base64_decode(line, line, len);
 	if (n < 0)
 		step = answer(s, REPLY_AUTH_BASE64);
@@ -280,7 +290,21 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 	return step;
 }
 
-/* What is not here needs authentication. */
+/* RFC 3030 2: the octets follow the command at once, and are not commands whatever we answer. */
+static enum step
+bdat(struct session *s, enum verb v, char *arg, size_t len)
+{
+	struct chunk c;
+	enum line_result r;
+
+	(void)v;
+	if (chunk_parse(&c, arg, len) < 0)
+		return bad_chunk(s, REPLY_AUTH_FIRST);
+	r = pace_skip(&s->c, c.size);
+	return r == LINE_OK ? answer(s, REPLY_AUTH_FIRST) : no_line(s, r);
+}
+
+/* Verbs without a handler need authentication. */
 static enum step (*const handlers[VERB_COUNT])(struct session *, enum verb, char *, size_t) = {
 	[VERB_EHLO] = hello,
 	[VERB_HELO] = hello,
@@ -291,6 +315,7 @@ static enum step (*const handlers[VERB_COUNT])(struct session *, enum verb, char
 	[VERB_STARTTLS] = starttls,
 	[VERB_MAIL] = mail,
 	[VERB_AUTH] = auth,
+	[VERB_BDAT] = bdat,
 };
 
 static enum step
@@ -303,7 +328,7 @@ command(struct session *s, char *line, size_t len)
 	v = verb_parse(line, len, &arg, &arglen);
 	s->verb = v;
 	if (len + 2 > LINE_COMMAND_MAX && v != VERB_AUTH)
-		return answer(s, REPLY_LINE_LONG);
+		return v == VERB_BDAT ? bad_chunk(s, REPLY_LINE_LONG) : answer(s, REPLY_LINE_LONG);
 	if (!handlers[v])
 		return answer(s, REPLY_AUTH_FIRST);
 	if (verb_arg(v) == VERB_ARG_NONE && arglen > 0 && v != VERB_STARTTLS)
@@ -311,7 +336,7 @@ command(struct session *s, char *line, size_t len)
 	return handlers[v](s, v, arg, arglen);
 }
 
-/* The next line is MAIL, from a client that need not authenticate: it is the next stage's. */
+/* Look for MAIL from a client that need not authenticate: that line is left to the next stage. Sets *found. */
 static enum line_result
 look_for_mail(struct session *s, bool *found)
 {
@@ -327,14 +352,26 @@ look_for_mail(struct session *s, bool *found)
 	return r;
 }
 
+/* After a command: go on, or end the session if the client gets nowhere. */
+static enum step
+count(struct session *s)
+{
+	enum reply r = patience_count(&s->patience, s->code, true);
+
+	if (s->failures >= s->conf->attempts)
+		r = REPLY_TOO_MANY_ERRORS;
+	if (r == REPLY_OK)
+		return STEP_ON;
+	return part(s, r, r == REPLY_TOO_MANY_ERRORS ? "too-many-errors" : "too-many-commands");
+}
+
 static enum step
 converse(struct session *s)
 {
 	char buf[HOST_MAX];
 	enum step step = STEP_ON;
 
-	if (buf_printf(&s->c.out, "220 %s %s\r\n", offer_host(&s->call->facts, buf, sizeof buf),
-	    facts_is_lmtp(&s->call->facts) ? "LMTP" : "ESMTP") < 0)
+	if (greet_banner(&s->c.out, offer_host(&s->call->facts, buf, sizeof buf), facts_is_lmtp(&s->call->facts)) < 0)
 		return STEP_END;
 	while (step == STEP_ON) {
 		enum line_result r;
@@ -342,10 +379,7 @@ converse(struct session *s)
 		size_t len;
 		bool found;
 
-		if (s->failures >= s->conf->attempts || s->errors >= ERRORS_MAX)
-			return part(s, REPLY_TOO_MANY_ERRORS, "too-many-errors");
-		if (s->commands++ >= CHAIN_IDLE_MAX)
-			return part(s, REPLY_TOO_MANY_COMMANDS, "too-many-commands");
+		s->code = 0;
 		s->verb = VERB_UNKNOWN;
 		s->attempt = false;
 		r = look_for_mail(s, &found);
@@ -354,6 +388,8 @@ converse(struct session *s)
 		if (r == LINE_OK)
 			r = lineio_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
 		step = r == LINE_OK ? command(s, line, len) : no_line(s, r);
+		if (step == STEP_ON)
+			step = count(s);
 	}
 	return step;
 }
@@ -362,14 +398,13 @@ int
 authd_serve(struct call *call, void *conf)
 {
 	const struct authd *a = conf;
-	struct ehlo offer;
-	const char *wrong = offer_from_facts(&offer, &call->facts);
 	enum step step = STEP_END;
 	struct session s;
 
 	memset(&s, 0, offsetof(struct session, c));
 	s.call = call;
 	s.conf = a;
+	s.patience = (struct patience){ .errors_max = CHAIN_ERRORS_MAX, .idle_max = CHAIN_IDLE_MAX };
 	s.auth = a->clear || facts_is_tls(&call->facts);
 	lineio_open(&s.c, call->in, call->out);
 	s.c.stop = call->stop;
@@ -378,11 +413,10 @@ authd_serve(struct call *call, void *conf)
 	if (a->trouble) {
 		log_error(&call->log, "misuse", "%s", a->trouble);
 		reply_add(&s.c.out, REPLY_TROUBLE);
-	} else if (wrong) { /* the next stage would not serve either */
-		log_error(&call->log, "misuse", "%s does not say what it must", wrong);
+	} else if (offer_or_log(&s.offer, &call->facts, &call->log) < 0) /* the next stage would not serve either */
 		reply_add(&s.c.out, REPLY_TROUBLE);
-	} else if (facts_get(&call->facts, "RELAYCLIENT") && !s.c.in_socket)
-		step = STEP_NEXT; /* MAIL, once read from a pipe, could not be given to the next stage: it greets */
+	else if (facts_get(&call->facts, "RELAYCLIENT") && !s.c.in_socket)
+		step = STEP_NEXT; /* a pipe cannot be peeked at, so the next stage must read MAIL itself, and greet */
 	else
 		step = converse(&s);
 	if (lineio_flush(&s.c, a->wait_ms) < 0)

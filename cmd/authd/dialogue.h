@@ -7,21 +7,24 @@
 #include "auth/sasl.h"
 #include "stage/run.h"
 
-/* What main tells the dialogue. It does not change while calls are served, but between them at SIGHUP. */
+/* The configuration of the dialogue. It changes at SIGHUP only, between calls. */
 struct authd {
-	const char *store;   /* the path of db; NULL: none */
+	const char *store;   /* the path of db; NULL: no store */
 	struct userdb *db;
-	const char *certs_path; /* the path of certs; NULL: none */
+	const char *certs_path; /* the path of certs; NULL: no table */
 	struct table *certs;
 	struct sasl_service service;
-	const char *trouble; /* why no call can be served; NULL: all is well */
-	int trouble_exit;    /* and the exit code then */
-	bool clear;          /* AUTH also without TLS */
-	int attempts;        /* failed ones that end the session */
+	const char *trouble; /* why no call can be served; NULL: calls can be served */
+	int trouble_exit;    /* the exit code if trouble is set */
+	bool clear;          /* offer AUTH without TLS too */
+	int attempts;        /* failed attempts after which the session ends */
 	int wait_ms;         /* for a line */
 };
 
-/* The dialogue until the client is authenticated or may go on without; struct stage's serve, conf is a struct authd. */
+/*
+ * Hold the dialogue until the client is authenticated, or may go on without that; then become the next stage. The serve
+ * function of struct stage; conf is a struct authd.
+ */
 int authd_serve(struct call *call, void *conf);
 
 #endif

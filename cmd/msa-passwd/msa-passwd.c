@@ -9,7 +9,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "auth/userdb.h"
+#include "auth/credential.h"
+#include "auth/userdb_edit.h"
+#include "base/number.h"
 #include "base/os.h"
 #include "chain/limits.h"
 
@@ -24,7 +26,7 @@ usage(void)
 	return CHAIN_MISUSE;
 }
 
-/* "msa-passwd: what", and the error where what ends with a colon. The result is code. */
+/* Print "msa-passwd: " and the text, with strerror(errno) if fmt ends with a colon. Returns code. */
 static int __attribute__((format(printf, 2, 3)))
 complain(int code, const char *fmt, ...)
 {
@@ -41,7 +43,10 @@ complain(int code, const char *fmt, ...)
 	return code;
 }
 
-/* A line of standard input without its end; an octet at a time, for no password may stay in a buffer of stdio. */
+/*
+ * Read a line of standard input without its end, an octet at a time: no password may stay in a buffer of stdio. Returns
+ * 0, or -1: no line, or too long, or with a NUL.
+ */
 static int
 read_line(char *line, size_t cap)
 {
@@ -57,7 +62,7 @@ read_line(char *line, size_t cap)
 	return r < 0 || (r == 1 && c != '\n') || (r == 0 && n == 0) ? -1 : 0;
 }
 
-/* Ask on the terminal, without echo; signals wait, so that none leaves it silent. */
+/* Ask on the terminal, without echo. Signals are blocked, so that none can leave the terminal without echo. */
 static int
 ask(const char *prompt, char *line, size_t cap)
 {
@@ -80,7 +85,7 @@ ask(const char *prompt, char *line, size_t cap)
 	return r;
 }
 
-/* The password, or what -e takes. 0, or an exit code. */
+/* Read the password, or the credential of -e. Returns 0, or an exit code. */
 static int
 get_secret(enum action what, char *line, size_t cap)
 {
@@ -94,12 +99,12 @@ get_secret(enum action what, char *line, size_t cap)
 		differ = strcmp(line, again) != 0;
 		explicit_bzero(again, sizeof again);
 		if (differ)
-			return complain(CHAIN_MISUSE, "the two differ");
+			return complain(CHAIN_MISUSE, "the two passwords differ");
 	} else if (read_line(line, cap) < 0)
 		return complain(CHAIN_MISUSE, "no line on standard input");
 	len = strlen(line);
 	if (what == IMPORT)
-		return userdb_is_credential(line) ? 0 : complain(CHAIN_MISUSE, "not a credential: see msa-passwd(8)");
+		return credential_is_valid(line) ? 0 : complain(CHAIN_MISUSE, "not a credential: see msa-passwd(8)");
 	if (len < 1 || len > USERDB_PASSWORD_MAX)
 		return complain(CHAIN_MISUSE, "a password has 1 to %d octets", USERDB_PASSWORD_MAX);
 	for (i = 0; i < len; i++)
@@ -124,7 +129,7 @@ generate(char *password)
 	return 0;
 }
 
-/* Append value less the lines of label and the lock; *found: there were some of label. */
+/* Append value without the lines of label and the lock. Sets *found if there were lines of label. Returns 0 or -1. */
 static int
 copy_without(struct buf *out, const struct buf *value, const char *label, bool *found)
 {
@@ -143,7 +148,7 @@ copy_without(struct buf *out, const struct buf *value, const char *label, bool *
 	return 0;
 }
 
-/* "user label ..." a line each: never a hash. */
+/* Print "user label ..." for each user, never a hash. Returns 0, or -1 with errno set. */
 static int
 list(struct userdb_change *c)
 {
@@ -167,7 +172,10 @@ list(struct userdb_change *c)
 	return r < 0 || fflush(stdout) != 0 ? -1 : 0;
 }
 
-/* The user's new value: the lock, the main password, which is SCRAM's, then the others. 0 or an exit code. */
+/*
+ * Make the user's new value: the lock, then the main password, because SCRAM takes the first, then the others. Returns
+ * 0, or an exit code.
+ */
 static int
 change(enum action what, const struct buf *old, struct buf *value, const char *label, const char *credential)
 {
@@ -178,7 +186,7 @@ change(enum action what, const struct buf *old, struct buf *value, const char *l
 	    (credential && main_label && buf_printf(value, "%s:%s\n", label, credential) < 0) ||
 	    copy_without(value, old, what == LOCK || what == UNLOCK ? "" : label, &found) < 0 ||
 	    (credential && !main_label && buf_printf(value, "%s:%s\n", label, credential) < 0))
-		return complain(CHAIN_LATER, "no memory");
+		return complain(CHAIN_LATER, "out of memory");
 	if (what == DELETE && !found)
 		return complain(CHAIN_MISUSE, "%s: no such label", label);
 	if (value->len > USERDB_VALUE_MAX)
@@ -186,10 +194,23 @@ change(enum action what, const struct buf *old, struct buf *value, const char *l
 	return 0;
 }
 
-/* Read what there is, change one user, write it all. An exit code. */
+/* Write the store with one user changed. Sets *changed if that was done. Returns an exit code. */
+static int
+commit(struct userdb_change *c, const char *path, const char *user, const struct buf *value, unsigned iterations,
+    bool *changed)
+{
+	enum userdb_commit r = userdb_change_commit(c, user, value, iterations);
+
+	*changed = r != USERDB_COMMIT_FAILED;
+	if (r == USERDB_COMMIT_UNFLUSHED)
+		return complain(CHAIN_LATER, "%s: changed, but a crash may undo it:", path);
+	return r == USERDB_COMMIT_DONE ? CHAIN_DONE : complain(CHAIN_LATER, "%s:", path);
+}
+
+/* List the store, or change one user in it. Sets *changed if that was done. Returns an exit code. */
 static int
 edit(const char *path, enum action what, const char *user, const char *label, const char *credential,
-    unsigned iterations)
+    unsigned iterations, bool *changed)
 {
 	struct userdb_change c;
 	struct buf old = { 0 }, value = { 0 };
@@ -207,16 +228,15 @@ edit(const char *path, enum action what, const char *user, const char *label, co
 		r = complain(CHAIN_MISUSE, c.exists ? "%s: no such user" : "%s: no such store", c.exists ? user : path);
 	else
 		r = what == DELETE && !label ? CHAIN_DONE : change(what, &old, &value, label ? label : "main", credential);
-	if (what != LIST && r == CHAIN_DONE &&
-	    userdb_change_commit(&c, user, what == DELETE && !label ? NULL : &value, iterations) < 0)
-		r = complain(CHAIN_LATER, "%s:", path);
+	if (what != LIST && r == CHAIN_DONE)
+		r = commit(&c, path, user, what == DELETE && !label ? NULL : &value, iterations, changed);
 	buf_wipe(&old);
 	buf_wipe(&value);
 	userdb_change_end(&c);
 	return r;
 }
 
-/* The store's iterations, so that -i need be said once, and unknown users look like known ones. */
+/* The store's iterations, so that -i is needed only once, and unknown users look like known ones. */
 static unsigned
 iterations_of(const char *path)
 {
@@ -231,7 +251,7 @@ iterations_of(const char *path)
 	return n;
 }
 
-/* The credential that is to be stored. 0 or an exit code; wipe in any case. */
+/* Make the credential to store. Returns 0, or an exit code; the caller wipes credential and password in any case. */
 static int
 make(enum action what, struct buf *credential, char *password, unsigned iterations)
 {
@@ -258,16 +278,17 @@ main(int argc, char *argv[])
 	const char *label = NULL;
 	char name[USERDB_NAME_MAX + 1] = "", password[GENERATED + 1];
 	struct buf credential = { 0 };
-	unsigned long iterations = 0;
+	long long iterations = 0;
+	bool changed = false;
 	int c, actions = 0, r = 0;
 
 	os_undumpable(); /* no core with a password in it */
 	while ((c = getopt(argc, argv, "+degi:lLn:R")) != -1) {
 		switch (c) {
 		case 'i':
-			iterations = strtoul(optarg, NULL, 10);
-			if (iterations < USERDB_ITERATIONS_MIN || iterations > USERDB_ITERATIONS_MAX)
-				return complain(CHAIN_MISUSE, "-i: %d to %d", USERDB_ITERATIONS_MIN, USERDB_ITERATIONS_MAX);
+			if (number_parse(optarg, CREDENTIAL_ITERATIONS_MIN, CREDENTIAL_ITERATIONS_MAX, &iterations) < 0)
+				return complain(CHAIN_MISUSE, "-i %s: not a number from %d to %d", optarg,
+				    CREDENTIAL_ITERATIONS_MIN, CREDENTIAL_ITERATIONS_MAX);
 			break;
 		case 'n':
 			label = optarg;
@@ -291,8 +312,8 @@ main(int argc, char *argv[])
 		r = make(what, &credential, password, iterations ? (unsigned)iterations :
 		    iterations_of(argv[optind]));
 	if (r == 0)
-		r = edit(argv[optind], what, name, label, credential.p, (unsigned)iterations);
-	if (r == 0 && what == GENERATE && (puts(password) < 0 || fflush(stdout) != 0))
+		r = edit(argv[optind], what, name, label, credential.p, (unsigned)iterations, &changed);
+	if (changed && what == GENERATE && (puts(password) < 0 || fflush(stdout) != 0))
 		r = complain(CHAIN_LATER, "standard output:");
 	buf_wipe(&credential);
 	explicit_bzero(password, sizeof password);

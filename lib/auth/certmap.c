@@ -14,7 +14,7 @@ certmap_find(struct table *certs, const struct facts *f, char *user)
 	size_t len;
 	int r;
 
-	/* What is no hash is no key either, whatever else the table may hold. */
+	/* Look up nothing but a hash, whatever else the table may hold. */
 	if (!facts_is_tls(f) || !hash || strlen(hash) != HASH_LEN || strncmp(hash, prefix, sizeof prefix - 1) != 0)
 		return CERTMAP_NOBODY;
 	r = table_get(certs, hash, HASH_LEN, &value, &len);

@@ -7,20 +7,23 @@
 #include "chain/facts.h"
 
 /*
- * For SASL EXTERNAL (RFC 4422 appendix A): whom the certificate stands for that the client showed. The table's key is
- * SSL_PEER_CERT_HASH, "SHA256:" and 64 hexadecimal digits in lower case; its value the user's name.
+ * The user of a client certificate, for SASL EXTERNAL (RFC 4422 appendix A). The table's key is SSL_PEER_CERT_HASH,
+ * "SHA256:" and 64 hexadecimal digits in lower case; its value is the user's name.
  *
- * The hash alone counts. The stage that does TLS has verified that one of its authorities signed the certificate; the
- * subject is but what somebody wrote into it, and another authority of these may have written the same.
+ * Only the hash counts. tlsd has verified that one of its authorities signed the certificate, but any of these
+ * authorities can sign a certificate with the same subject.
  */
 enum certmap_result {
-	CERTMAP_NOBODY,  /* no TLS, no certificate, or none that the table has */
+	CERTMAP_NOBODY,  /* no TLS, no certificate, or a certificate that is not in the table */
 	CERTMAP_USER,
-	CERTMAP_DAMAGED, /* the table cannot be read: nobody knows */
-	CERTMAP_NO_NAME, /* what the table has for it can be no user's name */
+	CERTMAP_DAMAGED, /* the table cannot be read, so nothing is known */
+	CERTMAP_NO_NAME, /* the table's value is not a valid user name */
 };
 
-/* user has room for USERDB_NAME_MAX + 1 and gets the name, as userdb_name makes it, where there is CERTMAP_USER. */
+/*
+ * Look up the client's certificate. With CERTMAP_USER, user gets the name in the form of userdb_name; it has room for
+ * USERDB_NAME_MAX + 1.
+ */
 enum certmap_result certmap_find(struct table *certs, const struct facts *f, char *user);
 
 #endif

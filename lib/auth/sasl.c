@@ -24,7 +24,7 @@ const char sasl_login[] = "LOGIN", sasl_external[] = "EXTERNAL";
  * Callbacks for the library. In all of them context is the service.
  */
 
-/* The store's answers to what else a configuration file would say. */
+/* With the store, the options come from here instead of a configuration file. */
 static int
 get_option(void *context, const char *plugin, const char *option, const char **result, unsigned *len)
 {
@@ -32,7 +32,7 @@ get_option(void *context, const char *plugin, const char *option, const char **r
 		const char *option, *value;
 	} table[] = {
 		{ "mech_list", "PLAIN SCRAM-SHA-256" },
-		{ "pwcheck_method", "auxprop" }, /* when our own check has said no: asks our plugin, which has no passwords */
+		{ "pwcheck_method", "auxprop" }, /* asked after our own check has refused: our plugin has no plaintext passwords */
 		{ "auxprop_plugin", plugin_name },
 		{ "auto_transition", "no" },
 	};
@@ -50,7 +50,7 @@ get_option(void *context, const char *plugin, const char *option, const char **r
 	return SASL_FAIL;
 }
 
-/* With the store, two plugins are enough: each dlopen costs, and each is code that a stranger can talk to. */
+/* With the store, load two plugins only: each costs a dlopen, and each is code that strangers can reach. */
 static int
 verify_file(void *context, const char *file, sasl_verify_type_t type)
 {
@@ -81,7 +81,7 @@ log_nothing(void *context, int level, const char *message)
 	return SASL_OK;
 }
 
-/* SCRAM: Cyrus's plugin asks for authPassword (RFC 5803), and for userPassword, which we do not have. */
+/* Cyrus's SCRAM plugin asks for authPassword (RFC 5803), and for userPassword, which we do not have. */
 static int
 lookup(void *context, sasl_server_params_t *params, unsigned flags, const char *user, unsigned len)
 {
@@ -124,7 +124,7 @@ plugin_init(const sasl_utils_t *utils, int max, int *version, sasl_auxprop_plug_
 	if (max < SASL_AUXPROP_PLUG_VERSION)
 		return SASL_BADVERS;
 	*version = SASL_AUXPROP_PLUG_VERSION;
-	*plugin = (sasl_auxprop_plug_t *)(uintptr_t)&ours; /* never written to: it has no global context */
+	*plugin = (sasl_auxprop_plug_t *)(uintptr_t)&ours; /* Cyrus does not write to it: it has no global context */
 	return SASL_OK;
 }
 
@@ -133,8 +133,9 @@ plugin_init(const sasl_utils_t *utils, int max, int *version, sasl_auxprop_plug_
  */
 
 /*
- * sasl_server_init, blind to what the environment says about plugins and configuration; later stages get it as it was.
- * The same for libcrypto: OPENSSL_CONF could name providers, and to read its configuration costs half a millisecond.
+ * Call sasl_server_init with the variables that choose plugins and configuration unset, and restore them for later
+ * stages. libcrypto does not read its configuration either: OPENSSL_CONF could name providers, and reading it takes
+ * half a millisecond.
  */
 static int
 init_blind(const sasl_callback_t *callbacks, const char *app)
@@ -175,28 +176,31 @@ list_has(const char *list, const char *name, size_t len)
 	return false;
 }
 
-/* LOGIN is where PLAIN is, EXTERNAL where the table is. */
+/* Returns true if we can offer mech. LOGIN comes with PLAIN, EXTERNAL with the certificate table. */
 static bool
-is_there(const struct sasl_service *s, const char *there, const char *mech, size_t len)
+is_available(const struct sasl_service *s, const char *cyrus, const char *mech, size_t len)
 {
-	return list_has(there, mech, len) || (list_has(sasl_login, mech, len) && list_has(there, "PLAIN", 5)) ||
+	return list_has(cyrus, mech, len) || (list_has(sasl_login, mech, len) && list_has(cyrus, "PLAIN", 5)) ||
 	    (s->certs && list_has(sasl_external, mech, len));
 }
 
-/* What there is for a peer: what is wanted (NULL: all) of what we have. 0, or -1 and s->trouble. */
+/*
+ * Set s->mechs: the wanted mechanisms (NULL: all), given those that Cyrus has. Returns 0, or -1 with s->trouble set: a
+ * wanted one is not available, or there is none at all.
+ */
 static int
-choose(struct sasl_service *s, const char *wanted, const char *there)
+choose(struct sasl_service *s, const char *wanted, const char *cyrus)
 {
 	const size_t room = sizeof s->mechs - (s->certs ? sizeof sasl_external : 0);
 	size_t used = 0, i, n;
 
 	if (!wanted)
-		wanted = s->db ? store_mechs : there;
+		wanted = s->db ? store_mechs : cyrus;
 	for (; *wanted; wanted += n + (wanted[n] == ' ')) {
 		n = strcspn(wanted, " ");
 		if (n == 0)
 			continue;
-		if (!is_there(s, there, wanted, n)) {
+		if (!is_available(s, cyrus, wanted, n)) {
 			snprintf(s->trouble, sizeof s->trouble, "no mechanism %.*s in Cyrus SASL", n < 40 ? (int)n : 40, wanted);
 			return -1;
 		}
@@ -227,13 +231,13 @@ sasl_conn_open(sasl_conn_t **conn, const char *host, const struct facts *facts, 
 	return r == SASL_OK ? sasl_setprop(*conn, SASL_SSF_EXTERNAL, &ssf) : r;
 }
 
-/* Ask Cyrus once what it has, without a peer. */
+/* Ask Cyrus, once, which mechanisms it has. Returns as choose. */
 static int
 choose_from_cyrus(struct sasl_service *s, const char *wanted)
 {
 	sasl_conn_t *conn = NULL;
 	const char *list = "";
-	/* A name, lest Cyrus ask the resolver for ours. */
+	/* Without a name Cyrus would ask the resolver for ours. */
 	int r = sasl_conn_open(&conn, "localhost", NULL, NULL);
 
 	if (r == SASL_OK)
@@ -245,7 +249,7 @@ choose_from_cyrus(struct sasl_service *s, const char *wanted)
 	return r;
 }
 
-/* "name", or "/dir/name.conf". 0, or -1 and s->trouble. */
+/* Split config, "name" or "/dir/name.conf", into s->app and s->dir. Returns 0, or -1 with s->trouble set. */
 static int
 take_config(struct sasl_service *s, const char *config)
 {
@@ -286,7 +290,7 @@ sasl_service_open(struct sasl_service *s, struct userdb *db, struct table *certs
 	} else if (s->dir)
 		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_GETCONFPATH, SASL_PROC(get_config_path), s };
 	s->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
-	r = init_blind(s->callbacks, s->app); /* without a name: no configuration file */
+	r = init_blind(s->callbacks, s->app); /* s->app NULL: Cyrus reads no configuration file */
 	if (r == SASL_OK && db)
 		r = sasl_auxprop_add_plugin(plugin_name, plugin_init);
 	if (r != SASL_OK)

@@ -2,7 +2,7 @@
 #ifndef MSA_SASL_H /* SASL_H is Cyrus's */
 #define MSA_SASL_H
 
-#include <sasl/sasl.h> /* Cyrus SASL; only this module and exchange know it */
+#include <sasl/sasl.h> /* Cyrus SASL; only this module and saslserver use it */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -11,59 +11,62 @@
 #include "chain/facts.h"
 
 /*
- * SASL exchanges, server side, over Cyrus SASL, against the embedded user store or whatever Cyrus is configured for.
- * No security layer and no anonymous user, ever. PLAIN and SCRAM are Cyrus's; LOGIN is ours, since Cyrus is dropping
- * it, and EXTERNAL.
+ * The server side of SASL on Cyrus SASL, with our own user store or with the backend that Cyrus is configured for.
+ * Never a security layer, never the anonymous user. Cyrus implements PLAIN and SCRAM. LOGIN is ours, because Cyrus is
+ * dropping it, and EXTERNAL is ours too.
  */
 enum {
-	SASL_MECHS_MAX = 255, /* characters of a list of mechanisms: what an EHLO line and struct ehlo hold */
+	SASL_MECHS_MAX = 255, /* characters of a list of mechanisms: as many as struct ehlo holds */
 	SASL_CALLBACKS = 8,
 };
 
-/* What all exchanges of a process share: Cyrus's library has one such state for each process. */
+/* What all exchanges of a process share. Cyrus's library keeps one state for each process, so there is one of these. */
 struct sasl_service {
-	struct userdb *db;                  /* borrowed; NULL: Cyrus's own configuration */
-	struct table *certs;                /* borrowed, what external.h tells; NULL: no EXTERNAL */
-	char mechs[SASL_MECHS_MAX + 1];     /* all there are, in upper case, single spaces between */
-	char *app, *dir;                    /* owned: name and directory of Cyrus's configuration; dir NULL: Cyrus's own */
-	char trouble[128];                  /* what *why of sasl_service_open may point to */
+	struct userdb *db;                  /* borrowed; NULL: the backend of Cyrus's configuration */
+	struct table *certs;                /* borrowed, see certmap.h; NULL: no EXTERNAL */
+	char mechs[SASL_MECHS_MAX + 1];     /* all mechanisms, in upper case, single spaces between */
+	char *app, *dir;                    /* owned: name and directory of Cyrus's configuration; dir NULL: Cyrus's default */
+	char trouble[128];                  /* storage for *why of sasl_service_open */
 	sasl_callback_t callbacks[SASL_CALLBACKS];
 };
 
 /*
- * Start Cyrus's library, without a look at the environment: SASL_PATH and SASL_CONF_PATH would let the caller choose
- * what code checks passwords. db: the store; its mechanisms are PLAIN, LOGIN and SCRAM-SHA-256, nothing that the
- * system is configured for counts. db NULL: Cyrus's configuration, named config ("smtpd": smtpd.conf where Cyrus
- * looks for such; or the file's path, with a slash, ending in .conf). certs: NULL, or the table that makes EXTERNAL one
- * of the mechanisms, the last if mechs does not say where. mechs: NULL, or of the others only these, in this order. s
- * must not move afterwards. 0, or -1 with *why, which lives as long as s.
+ * Start Cyrus's library. It does not see SASL_PATH and SASL_CONF_PATH of the environment, which would let the caller
+ * choose the code that checks passwords.
+ *   db      the user store, with PLAIN, LOGIN and SCRAM-SHA-256; the system's SASL configuration does not count. NULL:
+ *           Cyrus's configuration counts.
+ *   config  without db: the configuration's name ("smtpd": smtpd.conf in Cyrus's directories), or the path of a file,
+ *           which has a slash and ends in .conf
+ *   certs   NULL, or the table that adds EXTERNAL; the last mechanism if mechs does not name it
+ *   mechs   NULL: all mechanisms; or those to offer, in this order
+ * s must not move afterwards. Returns 0, or -1 with *why set to a text that lives as long as s.
  */
 int sasl_service_open(struct sasl_service *s, struct userdb *db, struct table *certs, const char *config,
     const char *mechs, const char **why);
 void sasl_service_close(struct sasl_service *s);
 
 /*
- * The mechanisms that a peer of whom we know this is offered, in list, which has room for SASL_MECHS_MAX + 1; it may be
- * "". EXTERNAL is one of them for a peer with a certificate of the table's, or where the table cannot tell.
+ * Write the mechanisms to offer to the peer with these facts into list, which has room for SASL_MECHS_MAX + 1; "" if
+ * there are none. EXTERNAL is among them if the peer's certificate is in the table, or if the table cannot be read.
  */
 void sasl_service_list(const struct sasl_service *s, const struct facts *facts, char *list);
 
-/* mech, in any case, is one of these. */
+/* Returns true if mech, in any case, is one of the mechanisms of sasl_service_list. */
 bool sasl_service_offers(const struct sasl_service *s, const struct facts *facts, const char *mech, size_t len);
 
 /*
- * For the exchanges (exchange.h).
+ * For saslserver only.
  */
 
-/* The mechanisms that are ours. */
+/* The names of the mechanisms that we implement. */
 extern const char sasl_login[], sasl_external[];
 
-/* A function as Cyrus's lists of callbacks hold it. */
+/* A function pointer of the type that Cyrus's callback lists have. */
 #define SASL_PROC(f) ((int (*)(void))(void (*)(void))(f))
 
 /*
- * Cyrus's part of an exchange, for a server of that name; facts as of saslserver_begin, NULL: no peer. A result of
- * Cyrus's; sasl_dispose is due whatever it is.
+ * Create Cyrus's part of an exchange. host: our name; facts: as in saslserver_begin, NULL: no peer. Returns a result
+ * code of Cyrus. Call sasl_dispose afterwards in any case.
  */
 int sasl_conn_open(sasl_conn_t **conn, const char *host, const struct facts *facts, const sasl_callback_t *callbacks);
 

@@ -9,14 +9,13 @@
 #include "auth/certmap.h"
 #include "chain/offer.h"
 
-
 enum { HOST_MAX = 256 };
 
 /*
  * Callbacks for the library. In all of them context is the exchange.
  */
 
-/* Cyrus's own troubles. Never the levels above errors: the highest of them logs passwords. */
+/* Log Cyrus's errors only: the highest of the levels above logs passwords. */
 static int
 log_trouble(void *context, int level, const char *message)
 {
@@ -27,7 +26,7 @@ log_trouble(void *context, int level, const char *message)
 	return SASL_OK;
 }
 
-/* Without this Cyrus knows no difference between example.net and Example.NET. */
+/* Without this Cyrus would not treat example.net and Example.NET as the same domain. */
 static int
 canon_user(sasl_conn_t *conn, void *context, const char *in, unsigned inlen, unsigned flags, const char *realm,
     char *out, unsigned max, unsigned *len)
@@ -51,7 +50,7 @@ sasl_code(enum userdb_result r)
 	return r == USERDB_RIGHT ? SASL_OK : r == USERDB_ERROR ? SASL_UNAVAIL : SASL_BADAUTH;
 }
 
-/* PLAIN, LOGIN: the password against the store. */
+/* Check a password of PLAIN or LOGIN against the store. */
 static int
 check_password(sasl_conn_t *conn, void *context, const char *user, const char *pass, unsigned len,
     struct propctx *props)
@@ -65,7 +64,7 @@ check_password(sasl_conn_t *conn, void *context, const char *user, const char *p
 	return sasl_code(x->found);
 }
 
-/* Nobody may act as somebody else. */
+/* A user may act as nobody else. */
 static int
 authorize(sasl_conn_t *conn, void *context, const char *wanted, unsigned wanted_len, const char *user, unsigned len,
     const char *realm, unsigned realm_len, struct propctx *props)
@@ -93,7 +92,7 @@ refuse(struct saslserver *x, const char *reason)
 	return SASLSERVER_REFUSED;
 }
 
-/* x->user: what Cyrus calls the user by now, if it is a name that a later stage can be given. */
+/* Set x->user from Cyrus's property. Returns 0, or -1: not set, or no name that a later stage can take. */
 static int
 learn_user(struct saslserver *x, int property)
 {
@@ -145,7 +144,7 @@ judge(struct saslserver *x, int r)
 	    r == SASL_BADPROT ? "malformed response" : "wrong password");
 }
 
-/* LOGIN, which has no specification beyond draft-murchison-sasl-login. response NULL: none yet. */
+/* A step of LOGIN (draft-murchison-sasl-login is its only specification). response NULL: none yet. */
 static enum saslserver_result
 login(struct saslserver *x, const char *response, size_t len)
 {
@@ -170,9 +169,10 @@ login(struct saslserver *x, const char *response, size_t len)
 }
 
 /*
- * EXTERNAL: the table has said who it is, so all that there is to look at is for whom the peer wants to act. Cyrus has
- * this too (SASL_AUTH_EXTERNAL), but would want it in the mech_list of its configuration as well, which with -s is not
- * ours, and there takes names for equal by rules of its own; nor does it ask the store whether the user is locked.
+ * A step of EXTERNAL: the table has identified the user, so only the authorization identity is left to check. Cyrus has
+ * EXTERNAL too (SASL_AUTH_EXTERNAL). We do not use it: it must be in the mech_list of Cyrus's configuration, which with
+ * -s is the operator's; it compares names by rules of its own; and it does not ask the store whether the user is
+ * locked.
  */
 static enum saslserver_result
 external(struct saslserver *x, const char *response, size_t len)
@@ -216,7 +216,7 @@ external_begin(struct saslserver *x, const struct facts *facts, const char *resp
 		x->reason = "no user name in the certificate table";
 		return SASLSERVER_LATER;
 	default:
-		return refuse(x, "no certificate"); /* not offered, so nobody comes here */
+		return refuse(x, "no certificate"); /* cannot happen: EXTERNAL was not offered */
 	}
 }
 
@@ -263,7 +263,7 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 		return SASLSERVER_LATER;
 	}
 	if (strcmp(x->mech, sasl_login) == 0)
-		return login(x, response, len); /* an initial response is the user's name: some clients send it */
+		return login(x, response, len); /* some clients send the user's name as initial response */
 	r = sasl_server_start(x->conn, x->mech, response, (unsigned)len, &out, &out_len);
 	if (r == SASL_BADPROT && response && is_server_first(x->mech))
 		return SASLSERVER_SERVER_FIRST;

@@ -11,48 +11,52 @@
 #include "base/log.h"
 #include "chain/facts.h"
 
-/* How a step ended. */
+/* How a step of an exchange ended. */
 enum saslserver_result {
-	SASLSERVER_CHALLENGE,    /* send the challenge, take the response to saslserver_step */
-	SASLSERVER_DONE,         /* authenticated: user, mech, label */
-	SASLSERVER_REFUSED,      /* reason says why, for the log alone */
-	SASLSERVER_SERVER_FIRST, /* there was an initial response, and the mechanism lets the server speak first */
-	SASLSERVER_LATER,        /* nothing is known: the store, saslauthd, memory; reason says what */
+	SASLSERVER_CHALLENGE,    /* send the challenge, then pass the response to saslserver_step */
+	SASLSERVER_DONE,         /* authenticated; user, mech and label are set */
+	SASLSERVER_REFUSED,      /* reason is set, for the log only */
+	SASLSERVER_SERVER_FIRST, /* an initial response came, but in this mechanism the server speaks first */
+	SASLSERVER_LATER,        /* a failure of the store, of saslauthd or of memory, which reason names: nothing is known */
 };
 
-/* One exchange, from AUTH to its reply. */
+/* One exchange, from the AUTH command to its reply. */
 struct saslserver {
 	struct sasl_service *service;
 	const struct log *log;
 	sasl_conn_t *conn;
 	sasl_callback_t callbacks[SASL_CALLBACKS];
 	char mech[SASL_MECHS_MAX + 1];     /* in upper case */
-	char user[USERDB_NAME_MAX + 1];    /* whom the peer says it is, canonical; "" where that is not known (yet) */
-	char label[USERDB_LABEL_MAX + 1];  /* which of the user's passwords, or certificates, it was; "" where unknown */
+	char user[USERDB_NAME_MAX + 1];    /* the name that the peer gave, in canonical form; "" if unknown (yet) */
+	char label[USERDB_LABEL_MAX + 1];  /* of the password or certificate that was right; "" if unknown */
 	const char *challenge;             /* the next one, valid until the next step */
 	size_t challenge_len;
-	bool takes_empty;                  /* and an empty response to it says something: EXTERNAL's */
+	bool takes_empty;                  /* an empty response to it is valid: EXTERNAL */
 	const char *reason;                /* a constant */
-	bool asked;                        /* the store was asked, and said found */
+	bool asked;                        /* the store was asked, and found is its answer */
 	enum userdb_result found;
 	bool has_login_user;               /* LOGIN: the next response is the password */
 	struct buf login_user;
 };
 
 /*
- * Begin an exchange with mech (one that the service offers). response NULL: no initial response; else a NUL stands
- * behind it. facts: our name, whether there is TLS, and the peer's certificate. x must not move until saslserver_end,
- * which is due whatever the result.
+ * Begin an exchange with mech, which the service offers. response: the decoded initial response with a NUL after it, or
+ * NULL. facts: our name, whether there is TLS, and the peer's certificate. x must not move until saslserver_end, which
+ * must be called whatever the result.
  */
 enum saslserver_result saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct facts *facts,
     const struct log *log, const char *mech, size_t mech_len, const char *response, size_t len);
 
-/* The peer's next response, decoded, a NUL behind it. */
+/* Take the peer's next response, decoded, with a NUL after it. */
 enum saslserver_result saslserver_step(struct saslserver *x, const char *response, size_t len);
 
-/* user is a name: one in the store or the table (false without one: nobody can tell), and no slip of the peer's. */
+/*
+ * Returns true if user is known to be a name, because the store or the certificate table has it. false: it may be
+ * anything, such as a password in the wrong place.
+ */
 bool saslserver_is_known(const struct saslserver *x);
 
-void saslserver_end(struct saslserver *x); /* wipes what it held */
+/* Free and wipe x. */
+void saslserver_end(struct saslserver *x);
 
 #endif

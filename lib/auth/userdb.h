@@ -9,17 +9,13 @@
 #include "base/buf.h"
 
 /*
- * The embedded user store: a cdb of users and their credentials, never a plaintext password. Made by msa-passwd(8),
- * read by authd.
+ * The user store: a cdb of users and their credentials, never a password in clear. msa-passwd(8) writes it
+ * (userdb_edit.h), authd reads it.
  *
- * Key: the user's name as userdb_name makes it. Value: lines (LF), each one credential, "label:credential", and "!"
- * for a user who may not log in. A credential is one of
- *     SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey   RFC 5803; salt and keys in base64
- *     SSHA256$salt$hash   SHA-256 of salt and password: only for passwords that were generated with 128 bits of
- *                         entropy, to which stretching would add nothing
- *     $...                crypt(3)
- * Key "": "1:iterations:secret": the format; the iterations and the secret (base64) from which an unknown user gets a
- * salt that looks like anybody's. A cdb without it is something else's.
+ * Key: the user's name as userdb_name makes it. Value: lines that end with LF: "!" first if the user is locked, then
+ * one "label:credential" for each password (credential.h). Key "": "1:iterations:secret", which is the format's number,
+ * the iterations, and a secret in base64 from which an unknown user gets a salt that looks like any other. A cdb
+ * without this key is not a user store.
  */
 enum {
 	USERDB_NAME_MAX = 255,     /* octets */
@@ -28,8 +24,6 @@ enum {
 	USERDB_VALUE_MAX = 65536,  /* octets of one user's credentials */
 	USERDB_SECRET = 32,        /* octets */
 	USERDB_ITERATIONS = 10000, /* by default: 2 to 4 ms of one processor for a PLAIN login */
-	USERDB_ITERATIONS_MIN = 4096, /* RFC 7677 4 */
-	USERDB_ITERATIONS_MAX = 10000000,
 };
 
 struct userdb {
@@ -39,14 +33,17 @@ struct userdb {
 	unsigned char secret[USERDB_SECRET];
 };
 
-/* Open path for reading. 0, or -1 with errno (EINVAL: it is no user store; *why says so, a constant, else NULL). */
+/*
+ * Open path for reading. Returns 0, or -1 with errno set; EINVAL: not a user store, and *why is a constant text that
+ * says why; otherwise *why is NULL.
+ */
 int userdb_open(struct userdb *db, const char *path, const char **why);
 void userdb_close(struct userdb *db);
 
 /*
- * The name under which a user is kept: well-formed UTF-8 without control characters, 1 to USERDB_NAME_MAX octets, no
- * space at either end; what follows the last "@" in lower case (ASCII), for domains have no case, all else as given.
- * name has room for USERDB_NAME_MAX + 1. 0, or -1: there can be no such user.
+ * Bring a name into the form that is the user's key: well-formed UTF-8 without control characters, 1 to USERDB_NAME_MAX
+ * octets, no space at either end. What follows the last "@" becomes lower case (ASCII), because domains have no case;
+ * the rest stays. name has room for USERDB_NAME_MAX + 1. Returns 0, or -1: no user can have this name.
  */
 int userdb_name(char *name, const char *given, size_t len);
 
@@ -59,58 +56,28 @@ enum userdb_result {
 };
 
 /*
- * Is password one of the user's? As much work is done for a user who is unknown or locked as for a wrong password.
- * label gets the label of the right one, has room for USERDB_LABEL_MAX + 1.
+ * Compare password to the user's credentials. An unknown or locked user takes as much work as a wrong password. label
+ * has room for USERDB_LABEL_MAX + 1 and gets the label of the right password, otherwise "".
  */
 enum userdb_result userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label);
 
 /*
- * May the user log in, who has proved by something else than a password who it is? USERDB_RIGHT, also where there is no
- * credential; UNKNOWN, LOCKED or ERROR.
+ * Look up a user who was authenticated without a password. Returns USERDB_RIGHT if the user may log in, even without
+ * any credential; otherwise USERDB_UNKNOWN, USERDB_LOCKED or USERDB_ERROR.
  */
 enum userdb_result userdb_admits(struct userdb *db, const char *name);
 
 /*
- * Append the verifier for SCRAM-SHA-256, the first of the user's that is one. Where there is none (USERDB_UNKNOWN,
- * LOCKED, or WRONG: other credentials only) it is one that no password fits, the same for the same user each time.
- * Result else USERDB_RIGHT or USERDB_ERROR.
+ * Append a verifier for SCRAM-SHA-256: the user's first one. Returns USERDB_RIGHT, or USERDB_ERROR with nothing
+ * appended. A user who has none (USERDB_UNKNOWN, USERDB_LOCKED, or USERDB_WRONG: only other credentials) gets one that
+ * no password fits, always the same for the same name. label as in userdb_check.
  */
 enum userdb_result userdb_scram(struct userdb *db, const char *name, struct buf *verifier, char *label);
 
-/* Make credentials: append to out. 0, or -1 with errno (ENOMEM, EIO). */
-int userdb_make_scram(struct buf *out, const char *password, size_t len, unsigned iterations);
-int userdb_make_random(struct buf *out, const char *password, size_t len);
+/* Append the value of name, or of key "". Returns 1, or 0: no such name, or -1 with errno set (EINVAL: unreadable). */
+int userdb_get(struct userdb *db, const char *name, struct buf *value);
 
-/* s is a credential of one of the kinds above. */
-bool userdb_is_credential(const char *s);
+/* Returns true if s can be a credential's label. */
 bool userdb_is_label(const char *s);
-
-/* A change of the store, made in a new file that takes the old one's place; one at a time. */
-struct userdb_change {
-	struct userdb old;
-	bool exists;    /* there is an old store */
-	int lock;       /* the directory, locked */
-	char *path;     /* owned; symbolic links followed */
-};
-
-/* Lock and read. A store that does not exist counts as empty. 0, or -1 as userdb_open. */
-int userdb_change_begin(struct userdb_change *c, const char *path, const char **why);
-
-/* The value of name. 1: found, appended; 0: none; -1 with errno. */
-int userdb_change_get(struct userdb_change *c, const char *name, struct buf *value);
-
-/*
- * Step through the names: *pos starts at 0. 1: the next user's name (NUL-ended, borrowed from name) and value;
- * 0: no more; -1 with errno.
- */
-int userdb_change_next(struct userdb_change *c, unsigned *pos, struct buf *name, struct buf *value);
-
-/*
- * Write the store with value for name (NULL: without it), iterations for those that are unknown (0: as before). On
- * disk when it returns 0; at -1 with errno all is as before.
- */
-int userdb_change_commit(struct userdb_change *c, const char *name, const struct buf *value, unsigned iterations);
-
-void userdb_change_end(struct userdb_change *c);
 
 #endif

@@ -71,6 +71,17 @@ offer_from_facts(struct ehlo *e, const struct facts *f)
 	return wrong;
 }
 
+int
+offer_or_log(struct ehlo *e, const struct facts *f, const struct log *log)
+{
+	const char *wrong = offer_from_facts(e, f);
+
+	if (!wrong)
+		return 0;
+	log_error(log, "misuse", "%s is invalid", wrong);
+	return -1;
+}
+
 const char *
 offer_host(const struct facts *f, char *buf, size_t cap)
 {

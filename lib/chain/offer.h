@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
+#include "base/log.h"
 #include "chain/facts.h"
-#include "chain/offer.h"
 #include "smtp/ehlo.h"
 
 /*
@@ -16,6 +16,9 @@
  * it must: a limit that cannot be read is not the same as none, so nothing can be served.
  */
 const char *offer_from_facts(struct ehlo *e, const struct facts *f);
+
+/* The same; a variable that cannot be used is logged as misuse. Returns 0, or -1: nothing can be served. */
+int offer_or_log(struct ehlo *e, const struct facts *f, const struct log *log);
 
 /* Our name in greeting, EHLO reply and Received: MSA_HOST, else the system's. Borrowed from f, or copied to buf. */
 const char *offer_host(const struct facts *f, char *buf, size_t cap);

@@ -12,7 +12,7 @@ is_alnum(char c)
 }
 
 static bool
-is_atext(char c) /* RFC 5322 3.2.3; RFC 6531 3.3 adds what is not ASCII */
+is_atext(char c) /* RFC 5322 3.2.3; RFC 6531 3.3 adds non-ASCII characters */
 {
 	return is_alnum(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c)) || (unsigned char)c > 127;
 }
@@ -56,7 +56,7 @@ addr_is_utf8(const char *text, size_t n)
 	return true;
 }
 
-/* The length of a domain (no literal) at the start of s; 0: there is none. */
+/* The length of the domain (not a literal) at the start of s; 0: none. */
 static size_t
 domain_len(const char *s, size_t n)
 {
@@ -64,7 +64,7 @@ domain_len(const char *s, size_t n)
 
 	for (;;) {
 		label = i;
-		/* the limit is the A-label's; a U-label may have more octets, but not more characters (RFC 5890 4.2) */
+		/* The limit is that of an A-label. A U-label may have more octets, but not more characters (RFC 5890 4.2). */
 		for (chars = 0; i < n && (is_alnum(s[i]) || s[i] == '-' || (unsigned char)s[i] > 127); i++)
 			chars += (s[i] & 0xc0) != 0x80;
 		if (i == label || chars > ADDR_LABEL_MAX || s[label] == '-' || s[i - 1] == '-')
@@ -81,7 +81,9 @@ addr_is_domain(const char *s, size_t n)
 	return n > 0 && n <= ADDR_DOMAIN_MAX && domain_len(s, n) == n && addr_is_utf8(s, n);
 }
 
-/* IPv4-address-literal: four numbers of one to three digits, zeros in front allowed, which inet_pton does not take. */
+/*
+ * IPv4-address-literal: four numbers of 1 to 3 digits. inet_pton would refuse their leading zeros, which are allowed.
+ */
 static bool
 is_ipv4(const char *s, size_t n)
 {
@@ -99,7 +101,7 @@ is_ipv4(const char *s, size_t n)
 	return i == n;
 }
 
-/* What stands between the brackets of an address literal, RFC 5321 4.1.3. */
+/* Returns true if s can stand between the brackets of an address literal (RFC 5321 4.1.3). */
 static bool
 is_literal(const char *s, size_t n)
 {
@@ -144,7 +146,7 @@ host_len(const char *s, size_t n, bool *literal)
 	return (size_t)(close - s) + 1;
 }
 
-/* Append c to a's text; false: no room. */
+/* Append c to a's text. Returns false if there is no room. */
 static bool
 put(struct addr *a, char c)
 {
@@ -155,7 +157,7 @@ put(struct addr *a, char c)
 	return true;
 }
 
-/* Dot-string: the length at the start of s, 0: none. */
+/* The length of the Dot-string at the start of s; 0: none. */
 static size_t
 dot_string_len(const char *s, size_t n)
 {
@@ -174,8 +176,8 @@ dot_string_len(const char *s, size_t n)
 }
 
 /*
- * Quoted-string: the octets used, 0: none. Its content goes to plain (at most ADDR_LOCAL_MAX octets, the limit of the
- * local part), without the quoting.
+ * Unquote the Quoted-string at the start of s into plain, which has room for ADDR_LOCAL_MAX octets, the limit of a
+ * local part. Returns the octets of s used; 0: none.
  */
 static size_t
 quoted_string(const char *s, size_t n, char *plain, size_t *len)
@@ -223,7 +225,7 @@ local_part(const char *s, size_t n, struct addr *a)
 	for (i = 0; i < len; i++) {
 		if (quotes && (plain[i] == '"' || plain[i] == '\\'))
 			put(a, '\\');
-		put(a, plain[i]); /* 64 octets of content at most double: there is room */
+		put(a, plain[i]); /* fits: 64 octets of content, doubled at most */
 	}
 	if (quotes)
 		put(a, '"');
@@ -231,7 +233,7 @@ local_part(const char *s, size_t n, struct addr *a)
 	return used;
 }
 
-/* "local" or "local@domain" at the start of s; the octets used, 0: none. a is empty. */
+/* Parse "local" or "local@domain" at the start of s into a, which is empty. Returns the octets used; 0: none. */
 static size_t
 mailbox(const char *s, size_t n, struct addr *a)
 {
@@ -259,7 +261,10 @@ mailbox(const char *s, size_t n, struct addr *a)
 	return addr_is_utf8(a->text, a->len) ? used : 0;
 }
 
-/* A source route "@a,@b:" at the start of s (RFC 5321 C: must be accepted, should be ignored). -1: a broken one. */
+/*
+ * Skip a source route "@a,@b:" at the start of s (RFC 5321 C: must be accepted, should be ignored). Returns 0 with
+ * *used set, 0 octets if there is none, or -1: an invalid one.
+ */
 static int
 source_route(const char *s, size_t n, size_t *used)
 {

@@ -2,7 +2,7 @@
 #ifndef MSA_SMTP_CAP_H
 #define MSA_SMTP_CAP_H
 
-/* The EHLO keywords, as bits: what we may offer, and what a next hop offers. */
+/* The EHLO keywords that we may offer or that a next hop may offer, as bits. */
 enum cap {
 	CAP_PIPELINING = 1 << 0,      /* RFC 2920 */
 	CAP_ENHANCEDSTATUSCODES = 1 << 1, /* RFC 2034 */

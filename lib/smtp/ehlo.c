@@ -7,7 +7,7 @@
 
 #include "smtp/param.h"
 
-/* Keyword, bit, and where in struct ehlo its parameters are kept (0: it has none that count). */
+/* Keyword, bit, and the member of struct ehlo with its parameters (0: no such member). */
 static const struct {
 	const char *keyword;
 	enum cap cap;
@@ -77,7 +77,7 @@ ehlo_take_list(struct ehlo *e, const char *s)
 	}
 }
 
-/* The word at the start of s, behind what separates words; its length, 0: there is none. */
+/* Move *s to the next word, over the separators before it. Returns the word's length; 0: no more words. */
 static size_t
 word(const char **s, const char *end)
 {
@@ -120,7 +120,7 @@ ehlo_is_refused(const struct ehlo *e, const char *list, size_t len)
 	return false;
 }
 
-/* One keyword with its parameters. */
+/* Append one keyword with its parameters. Returns 0, or -1 with errno ENOMEM. */
 static int
 keyword(struct buf *out, const struct ehlo *e, size_t i)
 {

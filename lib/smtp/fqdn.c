@@ -17,7 +17,7 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
-/* The list's lines, without comments and white space at the end. 0, or -1 with errno. */
+/* Take the list's lines without comments and trailing white space. Returns 0, or -1 with errno set. */
 static int
 take_list(struct buf *tlds, const char *s, size_t len)
 {
@@ -49,7 +49,7 @@ take_list(struct buf *tlds, const char *s, size_t len)
 				return -1;
 		}
 	}
-	if (tlds->len == 0) { /* nothing would be qualified */
+	if (tlds->len == 0) { /* no domain would be qualified */
 		errno = EPROTO;
 		return -1;
 	}
@@ -109,7 +109,7 @@ fqdn_close(struct fqdn *d)
 	d->open = false;
 }
 
-/* The next character of well-formed UTF-8. */
+/* Decode the next character of well-formed UTF-8, and move *s after it. */
 static uint32_t
 character(const char **s)
 {
@@ -134,7 +134,7 @@ adapt(uint32_t delta, uint32_t points, bool first)
 	return k + (BASE - TMIN + 1) * delta / (delta + SKEW);
 }
 
-/* One variable-length number, RFC 3492 6.3. */
+/* Append a variable-length number (RFC 3492 6.3). Returns 0, or -1 with errno ENOMEM. */
 static int
 number(struct buf *out, uint32_t q, uint32_t bias)
 {
@@ -152,8 +152,8 @@ number(struct buf *out, uint32_t q, uint32_t bias)
 }
 
 /*
- * The A-label of a U-label of at most ADDR_LABEL_MAX characters, as it is: RFC 5891 has the client map and normalise,
- * so a label that is not in its normal form is another one. 0, or -1 with errno ENOMEM.
+ * Append the A-label of a U-label of at most ADDR_LABEL_MAX characters. The label is not normalised: that is the
+ * client's task (RFC 5891), and a label in another form is another label. Returns 0, or -1 with errno ENOMEM.
  */
 static int
 a_label(struct buf *out, const char *label)
@@ -194,7 +194,7 @@ a_label(struct buf *out, const char *label)
 	}
 }
 
-/* The label, of the addresses' canonical form, is on the list. 1, 0, or -1 with errno ENOMEM. */
+/* Look for a label, in the canonical form of struct addr, on the list. Returns 1, or 0, or -1 with errno ENOMEM. */
 static int
 is_tld(const struct fqdn *d, const char *label)
 {

@@ -5,20 +5,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How the replies ended that a pump passed on; it looks into nothing else of them. Zero-initialised: none came. */
+/*
+ * The last reply in a stream of replies that a pump passes on: whether it is complete, and whether it ends the session.
+ * Zero-initialised: no reply has come.
+ */
 struct lastreply {
-	char head[4]; /* of the line in progress */
-	unsigned char head_len; /* 0: at the beginning of a line */
-	char last[4]; /* the beginning of the last complete line */
+	char head[4]; /* the start of the current line */
+	unsigned char head_len; /* 0: at the start of a line */
+	char last[4]; /* the start of the last complete line */
 };
 
-/* These octets were passed on. */
+/* Take note of n octets that were passed on. */
 void lastreply_note(struct lastreply *t, const char *s, size_t n);
 
-/* The last words were 221 or 421: who said them may end. */
+/* Returns true if the last reply was 221 or 421, after which the server may close. */
 bool lastreply_is_goodbye(const struct lastreply *t);
 
-/* Another reply may stand behind it. */
+/* Returns true if the last reply is complete, so that another one may follow. */
 bool lastreply_is_complete(const struct lastreply *t);
 
 #endif

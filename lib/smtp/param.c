@@ -21,7 +21,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* At least one and at most most decimal digits. */
+/* Returns true if s is 1 to most decimal digits. */
 static bool
 is_number(const char *s, size_t n, size_t most)
 {
@@ -33,7 +33,7 @@ is_number(const char *s, size_t n, size_t most)
 	return n > 0 && n <= most;
 }
 
-/* NUL, which strchr would find in any set, is in none. */
+/* strchr would find a NUL in any set; here it is in none. */
 static bool
 is_alnum_or(char c, const char *set)
 {

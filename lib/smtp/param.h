@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The parameters of MAIL and RCPT, one table: keyword, syntax of its value, keyword of EHLO that it needs. */
+/* The parameters of MAIL and RCPT: keyword, syntax of the value, and the EHLO keyword that must have been offered. */
 enum param {
 	PARAM_UNKNOWN,
 	PARAM_SIZE, PARAM_BODY, PARAM_SMTPUTF8, PARAM_AUTH, PARAM_RET, PARAM_ENVID, PARAM_BY, PARAM_MT_PRIORITY,
@@ -16,21 +16,24 @@ enum param {
 
 enum param_of { PARAM_OF_MAIL = 1, PARAM_OF_RCPT = 2 };
 
-/* Look up a keyword in any case; PARAM_UNKNOWN where it is not one of a command in of (PARAM_OF_*, or both). */
+/*
+ * Look up a keyword, in any case. Returns PARAM_UNKNOWN if it does not belong to a command in of (PARAM_OF_*, or both).
+ */
 enum param param_find(const char *keyword, size_t len, int of);
 
 const char *param_keyword(enum param p); /* in upper case */
 uint32_t param_cap(enum param p);        /* the CAP_* that offers it */
 
-/* The octets by which a MAIL or RCPT line may exceed LINE_COMMAND_MAX where caps are offered. */
+/* The octets by which a MAIL or RCPT line may exceed LINE_COMMAND_MAX if caps are offered. */
 size_t param_adds(uint32_t caps, int of);
 
-/* value (NULL: none was given) is right for p. 0 or -1. */
+/* Check the syntax of p's value (NULL: none was given). Returns 0, or -1: invalid. */
 int param_check(enum param p, const char *value, size_t len);
 
 /*
- * Split "KEY=value KEY ..." step by step: *s moves behind the parameter and the one space after it. 1: keyword and
- * value (NULL without "=") point into *s. 0: nothing left. -1: not the syntax of RFC 5321 4.1.2's esmtp-param.
+ * Split "KEY=value KEY ..." step by step: *s moves after the parameter and the space that follows. Returns 1 with
+ * keyword and value pointing into *s (value NULL: no "="), or 0: nothing left, or -1: not an esmtp-param of RFC 5321
+ * 4.1.2.
  */
 int param_next(const char **s, const char *end, const char **key, size_t *keylen, const char **value, size_t *valuelen);
 

@@ -151,7 +151,7 @@ reply_take(struct reply_foreign *r, int code, const char *text, size_t textlen)
 		errno = EINVAL;
 		return -1;
 	}
-	if (have + 1 >= REPLY_TEXT_MAX) /* full: a line more would add its LF for ever */
+	if (have + 1 >= REPLY_TEXT_MAX) /* full: each further line would still add its LF */
 		return 0;
 	skip = enhanced_len(text, textlen, code / 100);
 	if (skip > 0 && !*r->enhanced)
@@ -192,7 +192,7 @@ reply_add_foreign(struct buf *out, const struct reply_foreign *r)
 		len = lf ? (size_t)(lf - line) : strlen(line);
 		most = (size_t)LINE_REPLY_MAX - 2 - 4 - strlen(enhanced) - 1;
 		last = len <= most && !lf;
-		if (len > most) { /* a line more for what does not fit */
+		if (len > most) { /* continue on another line */
 			len = most;
 			lf = line + len - 1;
 		}
@@ -222,7 +222,7 @@ reply_copy(struct reply_foreign *to, const struct reply_foreign *from)
 	return to->text ? 0 : -1;
 }
 
-/* r with another code, its old self quoted in the text. */
+/* Give r another code, and quote the old reply in the text. Returns 0, or -1 with errno ENOMEM. */
 static int
 quote(struct reply_foreign *r, int code, const char *enhanced)
 {

@@ -10,8 +10,8 @@
 #include "smtp/verb.h"
 
 /*
- * Every reply of ours, once: symbol, code (RFC 5321 4.2), enhanced status code (RFC 3463; "" where RFC 2034 4 wants
- * none) and text. A text never names a user, a table, a path or a backend.
+ * All our replies: symbol, code (RFC 5321 4.2), enhanced status code (RFC 3463; "" where RFC 2034 4 wants none) and
+ * text. A text never names a user, a table, a path or a backend.
  */
 #define REPLY_TABLE(X) \
 	X(REPLY_OK,              250, "2.0.0", "Ok") \
@@ -96,63 +96,65 @@ enum reply { REPLY_TABLE(REPLY_SYMBOL) REPLY_COUNT };
 #undef REPLY_SYMBOL
 
 int reply_code(enum reply r);
-enum reply reply_of_errno(int error); /* why a message could not be taken: no memory, no room, or local trouble */
 const char *reply_enhanced(enum reply r);
 const char *reply_text(enum reply r);
 
-/* Append r as one line, "250 2.0.0 Ok" CRLF, or with another text. 0, or -1 with errno ENOMEM. */
+/*
+ * The reply to a message that could not be stored or read because of errno: REPLY_NO_MEMORY (ENOMEM), REPLY_STORAGE
+ * (ENOSPC, EDQUOT, EFBIG), or REPLY_LOCAL_ERROR.
+ */
+enum reply reply_of_errno(int error);
+
+/* Append r as one line, "250 2.0.0 Ok" CRLF, with its own text or another. Returns 0, or -1 with errno ENOMEM. */
 int reply_add(struct buf *out, enum reply r);
 int reply_addf(struct buf *out, enum reply r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* The same to a command v: the replies to EHLO, HELO and LHLO have no enhanced code (RFC 2034 4). */
+/* Append r as the reply to command v: replies to EHLO, HELO and LHLO have no enhanced code (RFC 2034 4). */
 int reply_add_to(struct buf *out, enum verb v, enum reply r);
 
-/*
- * A reply from somewhere else: a next hop, a script. Lines were joined with LF; octets that may not stand in a
- * reply are "?" by now.
- */
+/* A reply of a next hop or a script. Octets that are not allowed in a reply have become "?". */
 struct reply_foreign {
 	int code;      /* 200 to 599 */
-	char enhanced[12]; /* "5.1.1", same class as code; "" where there was none */
-	char *text;    /* owned; without codes; "\n" between lines; may be "" */
+	char enhanced[12]; /* "5.1.1", same class as code; "" if there was none */
+	char *text;    /* owned; without codes; "\n" between lines; may be "", or NULL after ENOMEM */
 };
 
-enum { REPLY_TEXT_MAX = 4096 }; /* octets kept of a foreign text */
+enum { REPLY_TEXT_MAX = 4096 }; /* octets kept of such a text */
 
 /*
- * Parse one line of a reply, without line end: "250-text", "250 text" or "250". *code and *last as found, *text points
- * into line. false: it is no reply line.
+ * Parse one line of a reply, without its line end: "250-text", "250 text" or "250". Returns true with *code, *last (not
+ * a "-") and *text, which points into line; false: not a line of a reply.
  */
 bool reply_line(const char *line, size_t len, int *code, bool *last, const char **text, size_t *textlen);
 
 /*
- * The octets at the front of p that are a whole reply, lines ended by LF or CRLF, and its *code. 0: not yet; -1: they
- * will never be one.
+ * Find a whole reply, its lines ended by LF or CRLF, at the start of p. Returns its length with *code set, or 0: not
+ * complete yet, or -1: not a reply.
  */
 ssize_t reply_whole(const char *p, size_t n, int *code);
 
 /*
- * Take a line's text into r (the first sets code; an enhanced code of the same class at the front of each line is
- * cut off, the first kept). 0, or -1: ENOMEM, or EINVAL where the code differs from the first line's.
+ * Add a line's text to r. The first line sets code. An enhanced code of the same class at the start of a line is cut
+ * off; the first one is kept. Returns 0, or -1 with errno set (ENOMEM; EINVAL: the code differs from the first line's).
  */
 int reply_take(struct reply_foreign *r, int code, const char *text, size_t textlen);
 
 /*
- * Make *to (what it held is not freed) one of ours, with its own text or another, or a copy of from. 0, or -1 with
- * errno ENOMEM: then it lacks its text and is a reply all the same.
+ * Set *to, which is not freed before, to one of our replies, with its own text or another; or to a copy of from.
+ * Returns 0, or -1 with errno ENOMEM: then *to is a valid reply without a text.
  */
 int reply_set(struct reply_foreign *to, enum reply r, const char *text);
 int reply_copy(struct reply_foreign *to, const struct reply_foreign *from);
 
 /*
- * Append r as SMTP, multi-line where it has lines, an enhanced code on each (class.0.0 where it had none), each line
- * at most LINE_REPLY_MAX. 0, or -1 with errno ENOMEM.
+ * Append r as SMTP: a line for each line of the text, at most LINE_REPLY_MAX octets, each with the enhanced code
+ * (class.0.0 if r has none). Returns 0, or -1 with errno ENOMEM.
  */
 int reply_add_foreign(struct buf *out, const struct reply_foreign *r);
 
 /*
- * What a reply becomes on its way to the client, chain(7) VERDICT: 421 and 3yz become 451; 521, 50z and 53z spoke of
- * a session that is not the client's and become 554 5.3.0 with the reply quoted. 0, or -1 with errno ENOMEM.
+ * Translate a next hop's reply for the client, chain(7) VERDICT: 421 and 3yz become 451; 521, 50z and 53z are about a
+ * session that is not the client's and become 554 5.3.0, with the reply quoted. Returns 0, or -1 with errno ENOMEM.
  */
 int reply_translate(struct reply_foreign *r);
 

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* The verbs of SMTP and LMTP, once for all stages. */
+/* The verbs of SMTP and LMTP, for all stages. */
 enum verb {
 	VERB_UNKNOWN,
 	VERB_EHLO, VERB_HELO, VERB_LHLO, /* RFC 5321 4.1.1.1, RFC 2033 4.1 */
@@ -20,10 +20,16 @@ enum verb {
 enum verb_arg { VERB_ARG_NONE, VERB_ARG_OPTIONAL, VERB_ARG_REQUIRED };
 
 /*
- * The verb at the start of line (any case, ended by a space or the end). *arg is what follows the spaces, trailing
- * white space cut off (in place); "" where there is none.
+ * Returns the verb at the start of line, in any case, which ends with white space or with the line. *arg is the
+ * argument after it, without the white space around it (trailing white space is cut off in place); "" if there is none.
  */
 enum verb verb_parse(char *line, size_t len, char **arg, size_t *arglen);
+
+/*
+ * The verb of a line that cannot be read as a whole (too long, or with a NUL, a bare CR or a bare LF), from the len
+ * octets that were kept of its start. As verb_parse, but a control character ends the verb too, and s stays as it is.
+ */
+enum verb verb_of_start(const char *s, size_t len);
 
 const char *verb_name(enum verb v);   /* "EHLO"; "?" for VERB_UNKNOWN */
 enum verb_arg verb_arg(enum verb v);

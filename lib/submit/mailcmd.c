@@ -10,9 +10,12 @@
 #include "mail/msgfile.h"
 #include "smtp/param.h"
 
-/* Behind "FROM:" or "TO:" and, as many clients write, spaces. NULL: it is not there. */
+/*
+ * Skip word, "FROM:" or "TO:", and the spaces that many clients write after it. Returns the rest with *len set, or
+ * NULL: arg does not begin with word.
+ */
 static const char *
-behind(const char *arg, size_t *len, const char *word)
+skip(const char *arg, size_t *len, const char *word)
 {
 	size_t n = strlen(word);
 
@@ -28,9 +31,8 @@ behind(const char *arg, size_t *len, const char *word)
 }
 
 /*
- * The next hop is told of p. SIZE, AUTH and PRDR end here, chain(7). So does SOLICIT where the next hop does not know
- * it: refusing by class is all that it asks for, and that was done (RFC 3865 2.7); the message says the same in its
- * header.
+ * Returns true if the next hop gets p. SIZE, AUTH and PRDR end here, chain(7). SOLICIT ends here if the next hop does
+ * not offer it: it asks only for refusal by class, which was done (RFC 3865 2.7), and the message's header has it too.
  */
 static bool
 is_passed_on(const struct ehlo *offered, enum param p)
@@ -39,7 +41,7 @@ is_passed_on(const struct ehlo *offered, enum param p)
 	    (p != PARAM_SOLICIT || offered->pass_solicit);
 }
 
-/* What a parameter means to us; the rest of them is for the next hop. */
+/* Take a parameter that concerns us. Returns REPLY_OK, also for those that concern the next hop only, or a refusal. */
 static enum reply
 take(struct mailcmd *t, const struct ehlo *offered, enum param p, const char *value, size_t len)
 {
@@ -73,7 +75,7 @@ take(struct mailcmd *t, const struct ehlo *offered, enum param p, const char *va
 	}
 }
 
-/* Append " KEY=VALUE" in canonical form: keyword in upper case, and the value too where its case means nothing. */
+/* Append " KEY=VALUE" in canonical form: the keyword in upper case, and the value too if its case has no meaning. */
 static int
 append(struct buf *out, enum param p, const char *value, size_t len)
 {
@@ -95,7 +97,7 @@ append(struct buf *out, enum param p, const char *value, size_t len)
 	return 0;
 }
 
-/* All parameters of a MAIL or RCPT, appended to line. good: all were taken. */
+/* Take all parameters of a MAIL or RCPT, and append them to line. Returns REPLY_OK, or a refusal. */
 static enum reply
 params(struct mailcmd *t, const struct ehlo *offered, enum param_of of, const char *s, const char *end,
     struct buf *line, const char **detail, size_t *detail_len)
@@ -126,7 +128,7 @@ params(struct mailcmd *t, const struct ehlo *offered, enum param_of of, const ch
 	return more < 0 ? REPLY_BAD_ARGUMENT : REPLY_OK;
 }
 
-/* Is the address, whose syntax is right, one that we take? */
+/* Judge an address of valid syntax. Returns REPLY_OK, or a refusal. */
 static enum reply
 judge(const struct mailcmd *t, struct fqdn *domains, const struct addr *a, bool mail)
 {
@@ -144,7 +146,10 @@ judge(const struct mailcmd *t, struct fqdn *domains, const struct addr *a, bool 
 	return r ? REPLY_OK : mail ? REPLY_SENDER_UNQUALIFIED : REPLY_RCPT_UNQUALIFIED;
 }
 
-/* An argument's path and parameters; the canonical line is appended to t's envelope. */
+/*
+ * Parse an argument's path and parameters, and append the canonical line to t's envelope. Returns REPLY_OK, or a
+ * refusal.
+ */
 static enum reply
 command(struct mailcmd *t, const struct mailcmd_rules *rules, enum param_of of, const char *arg, size_t len,
     struct addr *a, const char **detail, size_t *detail_len)
@@ -156,7 +161,7 @@ command(struct mailcmd *t, const struct mailcmd_rules *rules, enum param_of of, 
 	const char *s, *end;
 
 	*detail = NULL;
-	s = behind(arg, &len, mail ? "FROM:" : "TO:");
+	s = skip(arg, &len, mail ? "FROM:" : "TO:");
 	if (!s)
 		return REPLY_BAD_ARGUMENT;
 	if (addr_path(s, len, a, &used) < 0 || (used < len && s[used] != ' '))

@@ -13,32 +13,33 @@
 #include "smtp/reply.h"
 
 /*
- * A mail transaction (RFC 5321 3.3): what MAIL and RCPT have said, checked and in the canonical form of the envelope,
- * chain(7). Zero-initialised there is none.
+ * The commands MAIL and RCPT of a mail transaction (RFC 5321 3.3): they are checked, and collected as an envelope in
+ * the canonical form of chain(7).
  */
 enum mailcmd_body { BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME };
 
+/* Zero-initialised: no transaction. */
 struct mailcmd {
 	bool open;         /* MAIL was accepted */
 	struct addr from;
 	enum mailcmd_body body;
 	bool smtputf8;
-	bool prdr;         /* the client wants each recipient's own reply after the data: draft-hall-prdr */
-	struct buf envelope; /* MAIL line and recipient lines so far, LF ends */
-	size_t last;         /* where in it the last recipient's line begins */
+	bool prdr;         /* the client wants a reply for each recipient after the data: draft-hall-prdr */
+	struct buf envelope; /* the MAIL line and the recipient lines so far, each with LF */
+	size_t last;         /* offset in envelope of the last recipient's line */
 	size_t nrcpt;
 };
 
-/* What MAIL and RCPT are held against. */
+/* The rules for MAIL and RCPT. */
 struct mailcmd_rules {
-	struct ehlo offered;     /* what EHLO listed (no caps: after HELO, so no parameter is known) */
+	struct ehlo offered;  /* what EHLO listed; no caps after HELO, which allows no parameter */
 	struct fqdn *domains; /* borrowed */
 };
 
 /*
- * MAIL's and RCPT's argument ("FROM:<...> KEY=value"). The reply is the answer, REPLY_SENDER_OK or REPLY_RCPT_OK where
- * it was taken; out of memory is REPLY_NO_MEMORY. *detail: NULL, or the keyword the reply is about, in arg, *detail_len
- * octets.
+ * Take the argument of MAIL or RCPT ("FROM:<...> KEY=value"). Returns the reply: REPLY_SENDER_OK or REPLY_RCPT_OK, or a
+ * refusal, REPLY_NO_MEMORY among them. *detail is NULL, or points to the keyword in arg that the reply is about, of
+ * *detail_len octets.
  */
 enum reply mailcmd_mail(struct mailcmd *t, const struct mailcmd_rules *rules, const char *arg, size_t len,
     const char **detail, size_t *detail_len);
@@ -46,17 +47,21 @@ enum reply mailcmd_rcpt(struct mailcmd *t, const struct mailcmd_rules *rules, co
     const char **detail, size_t *detail_len);
 
 /*
- * The last recipient alone, as an envelope: to be asked about. Without what DSN asks for: a stage of the message chain
- * may fulfil that where the one that is asked cannot. 0, or -1 with errno ENOMEM.
+ * Append an envelope with the last recipient only, for the check at RCPT. It has no DSN parameters: if the check's next
+ * hop does not know them, a stage of the message chain may still do what they ask. Returns 0, or -1 with errno ENOMEM.
  */
 int mailcmd_last(const struct mailcmd *t, struct buf *out);
 
-/* Take the last recipient back. Not twice. */
+/* Remove the last recipient. Only once after each RCPT. */
 void mailcmd_drop(struct mailcmd *t);
 
-/* The envelope as fd 3 wants it: a sealed file, the caller's. -1 with errno. */
+/*
+ * Make the envelope a sealed file, for fd 3 of the chain. Returns its descriptor, which the caller closes, or -1 with
+ * errno.
+ */
 int mailcmd_envelope(const struct mailcmd *t);
 
+/* End the transaction and free what it owns. */
 void mailcmd_reset(struct mailcmd *t);
 
 #endif

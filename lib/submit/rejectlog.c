@@ -5,9 +5,9 @@
 
 enum { FOREIGN = 255 };
 
-_Static_assert((int)VERB_COUNT <= 256 && (int)REPLY_COUNT <= FOREIGN, "they fit in what a class is kept in");
+_Static_assert((int)VERB_COUNT <= 256 && (int)REPLY_COUNT <= FOREIGN, "verbs and replies fit in an unsigned char");
 
-/* class: the reply's place in its table, FOREIGN for the others. */
+/* class: an enum reply, or FOREIGN. */
 static void
 add(struct rejectlog *r, const struct call *call, enum verb v, int class, int code, const char *reason)
 {
@@ -49,7 +49,7 @@ rejectlog_end(struct rejectlog *r, const struct call *call)
 	if (r->suppressed == 0)
 		return;
 	snprintf(n, sizeof n, "%u", r->suppressed);
-	if (r->n > 0) /* else the whole service's line counts it */
+	if (r->n > 0) /* otherwise the service's own line counts them */
 		log_event(&call->log, "suppressed", "lines", n, (char *)NULL);
 	r->suppressed = 0;
 }

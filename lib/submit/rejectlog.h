@@ -7,25 +7,26 @@
 #include "stage/call.h"
 
 /*
- * The commands that a session's dialogue has refused, for the log (RFC 6409 5.2, 9): a line for the first of each
- * class, which is a verb and a reply, up to REJECTLOG_LOGGED of them, as far as the whole service may write any
- * (log_permit); and one line at the end that counts the others. Never a word of what the client wrote: it may be a
- * credential that came in the wrong place. Zero-initialised there is none.
+ * The log of the commands that a session refused (RFC 6409 5.2, 9). A class is a verb and a reply. The first refusal of
+ * each class gets a line, for at most REJECTLOG_LOGGED classes and as far as log_permit allows; one line at the end
+ * counts the others. No line has a word of the client's: it may be a credential in the wrong place. Zero-initialised:
+ * none.
  */
 enum { REJECTLOG_LOGGED = 10 };
 
 struct rejectlog {
 	struct { unsigned char verb, reply; } seen[REJECTLOG_LOGGED];
-	unsigned n;          /* of seen */
-	unsigned suppressed;
+	unsigned n;          /* entries in seen */
+	unsigned suppressed; /* refusals without a line */
 };
 
+/* Log or count a refusal. */
 void rejectlog_add(struct rejectlog *r, const struct call *call, enum verb v, enum reply reply);
 
-/* The same of a reply that is a next hop's: all of them are one class. */
-void rejectlog_add_foreign(struct rejectlog *r, const struct call *call, enum verb v, const struct reply_foreign *reply);
+/* The same for a reply of a next hop. All of these are one class. */
+void rejectlog_add_foreign(struct rejectlog *r, const struct call *call, enum verb v, const struct reply_foreign *no);
 
-/* The session is over. */
+/* Write the line that counts the others, at the session's end. */
 void rejectlog_end(struct rejectlog *r, const struct call *call);
 
 #endif

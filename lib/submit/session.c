@@ -1,23 +1,25 @@
 /* ISC licence, see LICENSE. */
-#include "chain/offer.h"
 #include "submit/session.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "chain/limits.h"
+#include "chain/offer.h"
+#include "smtp/chunk.h"
+#include "smtp/greet.h"
 #include "smtp/param.h"
+#include "smtp/patience.h"
 #include "smtp/verb.h"
 #include "submit/rejectlog.h"
 #include "submit/transaction.h"
 
 /*
- * Design: a verb's handler does its work and returns the reply, which the loop says (SAID: it has said it itself).
- * Which verbs are legal when is in one table. Everything that arrives in one packet is answered in one write:
- * conn flushes only when it must wait.
+ * Each verb has a handler that does the work and returns the reply, which the loop sends; SAID means that the handler
+ * has sent it. One table says in which states a verb is legal. Commands that arrive in one packet are answered in one
+ * write, because lineio flushes only before a wait.
  */
 enum state {
 	START = 1 << 0,
@@ -25,7 +27,7 @@ enum state {
 	MAIL = 1 << 2,
 	RCPT = 1 << 3,
 	CHUNKS = 1 << 4,
-	FAILED = 1 << 5, /* the client has heard that a chunk failed; what it had sent behind it may still come */
+	FAILED = 1 << 5, /* a chunk was refused; chunks that the client had already sent may still come */
 	ANY = (1 << 6) - 1,
 };
 
@@ -35,23 +37,23 @@ struct session {
 	struct call *call;
 	const struct session_conf *conf;
 	struct mailcmd_rules rules; /* rules.offered is what EHLO lists */
-	bool esmtp;          /* greeted by EHLO or LHLO: parameters are known */
-	bool auth;           /* a stage in front of us was there to offer AUTH, so MAIL may have AUTH= */
+	bool esmtp;          /* greeted by EHLO or LHLO, so parameters are allowed */
+	bool auth;           /* an earlier stage offered AUTH, so MAIL may have AUTH= */
 	enum state state;
 	struct transaction in;
 	bool over;           /* close after this reply */
-	int errors;
-	int idle;            /* commands since a message was taken that can go on for ever */
-	int mails;
+	struct patience patience;
+	int said;            /* code of a refusal that a handler has sent itself; 0: none */
+	int mails;           /* MAIL commands so far */
 	struct rejectlog refusals;
-	const char *detail;  /* NULL, or the keyword that the reply is about, in the line of the command; */
+	const char *detail;  /* the keyword that the reply is about, in the command's line; NULL: none */
 	size_t detail_len;
-	struct lineio conn;    /* last: its buffer is not zeroed, or every idle session would hold all of it */
+	struct lineio conn;  /* last: its buffer is not zeroed, or each idle session would occupy all of it */
 };
 
 typedef enum reply handler(struct session *s, char *arg, size_t len);
 
-/* Say r to verb, with the keyword that it is about, which comes from the peer and so may be anything. */
+/* Queue reply r to a verb, with the keyword that it is about; that comes from the peer and may have any octets. */
 static int
 say(struct session *s, enum verb to, enum reply r)
 {
@@ -74,7 +76,7 @@ forget(struct session *s)
 		s->state = READY;
 }
 
-/* What MAIL and RCPT may have. AUTH= is taken from whoever was offered AUTH, and ends here: RFC 4954 5. */
+/* The rules for MAIL and RCPT now. AUTH= is allowed if AUTH was offered, and is not passed on: RFC 4954 5. */
 static struct mailcmd_rules
 rules(const struct session *s)
 {
@@ -93,18 +95,13 @@ greet(struct session *s, enum verb verb, const char *arg, size_t len)
 	struct facts *f = &s->call->facts;
 	char buf[256];
 	const char *host = offer_host(f, buf, sizeof buf);
-	int r;
 
 	if (facts_set(f, "MSA_VERB", verb_name(verb)) < 0 || facts_set_text(f, "MSA_HELO", arg, len) < 0)
 		return REPLY_NO_MEMORY;
 	s->state = READY;
 	forget(s);
 	s->esmtp = verb != VERB_HELO;
-	if (s->esmtp)
-		r = ehlo_reply(&s->conn.out, &s->rules.offered, host);
-	else
-		r = buf_printf(&s->conn.out, "250 %s\r\n", host);
-	return r < 0 ? REPLY_NO_MEMORY : SAID;
+	return greet_hello(&s->conn.out, verb, &s->rules.offered, host) < 0 ? REPLY_NO_MEMORY : SAID;
 }
 
 static enum reply
@@ -132,17 +129,17 @@ do_mail(struct session *s, char *arg, size_t len)
 	struct mailcmd_rules rule = rules(s);
 	enum reply r;
 
-	if (rule.offered.mailmax > 0 && ++s->mails > rule.offered.mailmax) { /* RFC 9422 4.1: whatever became of them */
+	if (rule.offered.mailmax > 0 && ++s->mails > rule.offered.mailmax) { /* RFC 9422 4.1: refused ones count too */
 		s->over = true;
 		return REPLY_TOO_MANY_MAILS;
 	}
 	if (!facts_is_authenticated(f) && !facts_get(f, "RELAYCLIENT"))
 		return REPLY_AUTH_FIRST; /* a chain without authd is closed: RFC 6409 4.3 */
-	forget(s); /* what FAILED left */
+	forget(s); /* the state FAILED leaves a transaction */
 	r = mailcmd_mail(&s->in.mail, &rule, arg, len, &s->detail, &s->detail_len);
 	if (r != REPLY_SENDER_OK)
 		return r;
-	/* RFC 6409 3.2: neither a reverse-path nor an identity nor an address leads back to whose message it is. */
+	/* RFC 6409 3.2: without reverse-path, user and address nothing would lead back to the sender. */
 	if (s->in.mail.from.len == 0 && !facts_is_authenticated(f) && !facts_get(f, "TCPREMOTEIP")) {
 		forget(s);
 		return REPLY_NO_RETURN_PATH;
@@ -163,7 +160,7 @@ do_rcpt(struct session *s, char *arg, size_t len)
 	if (s->conf->check)
 		r = transaction_check(&s->in, &no);
 	if (r == SAID) {
-		s->errors += no.code >= 500;
+		s->said = no.code;
 		rejectlog_add_foreign(&s->refusals, s->call, VERB_RCPT, &no);
 	}
 	if (r == REPLY_RCPT_OK)
@@ -181,7 +178,7 @@ lull(void *arg)
 	run_idle(((struct session *)arg)->call->next);
 }
 
-/* What a stage behind us keeps for our next message it lets go of where none comes for a while, whatever else does. */
+/* Later stages in this process keep resources for the next message. Let them go if no message comes for a while. */
 static void
 expect_message(struct session *s)
 {
@@ -190,12 +187,12 @@ expect_message(struct session *s)
 	s->conn.lull_at_ms = idle_s > 0 ? clock_ms() + (int64_t)idle_s * 1000 : 0;
 }
 
-/* The message is answered. */
+/* End the transaction after the answer r. Returns r. */
 static enum reply
 done(struct session *s, enum reply r)
 {
 	expect_message(s);
-	s->idle = 0;
+	s->patience.idle = 0;
 	s->over |= s->in.over;
 	forget(s);
 	return r;
@@ -213,45 +210,40 @@ do_data(struct session *s, char *arg, size_t len)
 	return done(s, transaction_data(&s->in));
 }
 
-/* "n" or "n LAST". */
-static int
-chunk(const char *arg, size_t len, long long *size, bool *last)
+/*
+ * Answer a BDAT that cannot be read with r, then end the session: what follows cannot be told from commands. RFC 5321
+ * 3.8: a server that closes the connection says 421 first.
+ */
+static enum reply
+bad_chunk(struct session *s, enum reply r)
 {
-	size_t i;
-
-	*size = 0;
-	for (i = 0; i < len && arg[i] >= '0' && arg[i] <= '9' && i < 18; i++)
-		*size = *size * 10 + (arg[i] - '0');
-	if (i == 0)
-		return -1;
-	*last = len - i == 5 && strncasecmp(arg + i, " LAST", 5) == 0;
-	return *last || i == len ? 0 : -1;
+	s->over = true;
+	return say(s, VERB_BDAT, r) < 0 ? SAID : REPLY_CHUNK_LENGTH;
 }
 
 /*
- * RFC 3030 2: a chunk that fails is the transaction's end, and chunks that are in the pipeline behind it are discarded.
- * They are answered like it, the last one once for each recipient in LMTP (RFC 2033 4.3), so that replies stay in step.
+ * RFC 3030 2: a refused chunk ends the transaction, and chunks that follow it in the pipeline are discarded. Each of
+ * them gets the same reply, and in LMTP the last one gets it once for each recipient (RFC 2033 4.3), so that commands
+ * and replies stay in step.
  */
 static enum reply
 do_bdat(struct session *s, char *arg, size_t len)
 {
-	bool wanted = (s->state & (RCPT | CHUNKS | FAILED)) != 0, last;
-	long long size;
+	bool wanted = (s->state & (RCPT | CHUNKS | FAILED)) != 0;
+	struct chunk c;
 	enum reply r;
 
-	if (chunk(arg, len, &size, &last) < 0) {
-		s->over = true; /* what follows cannot be told from commands; RFC 5321 3.8: nobody closes without a 421 */
-		return say(s, VERB_BDAT, REPLY_BAD_ARGUMENT) < 0 ? SAID : REPLY_CHUNK_LENGTH;
-	}
-	if (!transaction_octets(&s->in, size, wanted)) { /* the chunk is on its way, whatever we think of it */
+	if (chunk_parse(&c, arg, len) < 0)
+		return bad_chunk(s, REPLY_BAD_ARGUMENT);
+	if (!transaction_octets(&s->in, c.size, wanted)) { /* the octets come, even if we refuse the chunk */
 		s->over = true;
 		return SAID;
 	}
 	if (!wanted)
 		return s->state == MAIL && !s->in.lmtp ? REPLY_NO_RCPTS : REPLY_ORDER;
-	if (last)
+	if (c.last)
 		return done(s, transaction_last(&s->in));
-	r = transaction_chunk(&s->in, size);
+	r = transaction_chunk(&s->in, c.size);
 	s->state = s->in.failed ? FAILED : CHUNKS;
 	return r;
 }
@@ -301,7 +293,7 @@ do_help(struct session *s, char *arg, size_t len)
 	return REPLY_HELP;
 }
 
-/* authd has done with AUTH (RFC 4954 4: no second one), or there is no authd. */
+/* After authd: no second AUTH (RFC 4954 4). Without authd AUTH was not offered. */
 static enum reply
 do_auth(struct session *s, char *arg, size_t len)
 {
@@ -310,7 +302,7 @@ do_auth(struct session *s, char *arg, size_t len)
 	return facts_is_authenticated(&s->call->facts) ? REPLY_ORDER : REPLY_NOT_OFFERED;
 }
 
-/* RFC 3207 4.2: not within TLS. */
+/* RFC 3207 4.2: not again within TLS. */
 static enum reply
 do_starttls(struct session *s, char *arg, size_t len)
 {
@@ -319,7 +311,9 @@ do_starttls(struct session *s, char *arg, size_t len)
 	return facts_is_tls(&s->call->facts) ? REPLY_ORDER : REPLY_NOT_OFFERED;
 }
 
-/* Verb, where it is legal (elsewhere 503), what it does, and whether a prober can say it for ever. Others: 502. */
+/*
+ * Each verb: the states in which it is legal (503 in others), its handler (none: 502), and whether it counts as idle.
+ */
 static const struct {
 	unsigned states;
 	handler *run;
@@ -331,7 +325,7 @@ static const struct {
 	[VERB_MAIL] = { READY | FAILED, do_mail, false },
 	[VERB_RCPT] = { MAIL | RCPT, do_rcpt, false },
 	[VERB_DATA] = { ANY, do_data, false },
-	[VERB_BDAT] = { ANY, do_bdat, false }, /* looks itself: its octets must be read in any state */
+	[VERB_BDAT] = { ANY, do_bdat, false }, /* checks the state itself: its octets must be read in any */
 	[VERB_RSET] = { ANY, do_rset, true },
 	[VERB_NOOP] = { ANY, do_noop, true },
 	[VERB_QUIT] = { ANY, do_quit, false },
@@ -353,9 +347,9 @@ command(struct session *s, char *line, size_t len, enum verb *verb)
 
 	*verb = v;
 	if (was + 2 > LINE_COMMAND_MAX + adds)
-		return REPLY_LINE_LONG;
+		return v == VERB_BDAT ? bad_chunk(s, REPLY_LINE_LONG) : REPLY_LINE_LONG;
 	if (v == VERB_UNKNOWN || (s->in.lmtp ? v == VERB_EHLO || v == VERB_HELO : v == VERB_LHLO))
-		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LHLO in place of HELO and EHLO, and nowhere else */
+		return REPLY_UNKNOWN_VERB; /* RFC 2033 4.1: LMTP has LHLO in place of HELO and EHLO */
 	if (!verbs[v].run)
 		return REPLY_NOT_OFFERED;
 	if (v != VERB_BDAT && verb_arg(v) == VERB_ARG_NONE && arglen > 0)
@@ -367,7 +361,7 @@ command(struct session *s, char *line, size_t len, enum verb *verb)
 	return verbs[v].run(s, arg, arglen);
 }
 
-/* The session ends for what the client does, or does not do. */
+/* End the session with reply r, and log the reason unless it is NULL. */
 static void
 end(struct session *s, enum reply r, const char *reason)
 {
@@ -378,21 +372,26 @@ end(struct session *s, enum reply r, const char *reason)
 	say(s, VERB_UNKNOWN, r);
 }
 
-/* One line into its reply; SAID where that was said. */
+/* Read and run one command. Returns the reply to send, or SAID; *verb is the command's. */
 static enum reply
-hear(struct session *s, enum verb *verb)
+read_command(struct session *s, enum verb *verb)
 {
-	size_t len, arglen, max = LINE_COMMAND_MAX + param_adds(UINT32_MAX, PARAM_OF_MAIL | PARAM_OF_RCPT);
-	char *line, *arg;
+	size_t len, max = LINE_COMMAND_MAX + param_adds(UINT32_MAX, PARAM_OF_MAIL | PARAM_OF_RCPT);
+	enum verb start;
+	char *line;
 
 	switch (lineio_line(&s->conn, max, s->conf->command_wait_s * 1000, &line, &len)) {
 	case LINE_OK:
 		return command(s, line, len, verb);
 	case LINE_LONG:
-		*verb = verb_parse(s->conn.head, strlen(s->conn.head), &arg, &arglen);
-		return REPLY_LINE_LONG;
+		*verb = verb_of_start(s->conn.head, strlen(s->conn.head));
+		return *verb == VERB_BDAT ? bad_chunk(s, REPLY_LINE_LONG) : REPLY_LINE_LONG;
 	case LINE_BAD:
-		return REPLY_LINE_BAD;
+		start = verb_of_start(s->conn.head, strlen(s->conn.head));
+		if (start != VERB_BDAT)
+			return REPLY_LINE_BAD;
+		*verb = start;
+		return bad_chunk(s, REPLY_LINE_BAD);
 	case LINE_TIMEOUT:
 		transaction_lost(&s->in, "commands", "timeout");
 		end(s, REPLY_TIMEOUT, NULL);
@@ -409,31 +408,27 @@ hear(struct session *s, enum verb *verb)
 	return SAID;
 }
 
-/* One line and its answer. false: the session is over. */
+/* Answer one command. Returns false if the session is over. */
 static bool
 turn(struct session *s)
 {
 	enum verb verb = VERB_UNKNOWN;
-	enum reply r;
+	enum reply r, last;
 
+	s->said = 0;
 	s->detail = NULL;
 	s->in.logged = false;
-	r = hear(s, &verb);
+	r = read_command(s, &verb);
 	if (r != SAID && reply_code(r) >= 400 && !s->in.logged)
 		rejectlog_add(&s->refusals, s->call, verb, r);
-	if (r != SAID && reply_code(r) >= 500)
-		s->errors++;
 	if (r != SAID && say(s, verb, r) < 0) {
-		if (errno == ENOMEM) /* else the client is gone */
+		if (errno == ENOMEM) /* otherwise the client is gone */
 			log_error(&s->call->log, "failed", "reply:");
 		return false;
 	}
-	if (verb < VERB_COUNT && verbs[verb].idle)
-		s->idle++;
-	if (!s->over && s->errors > s->conf->errors_max)
-		end(s, REPLY_TOO_MANY_ERRORS, "too many errors");
-	if (!s->over && s->idle >= CHAIN_IDLE_MAX)
-		end(s, REPLY_TOO_MANY_COMMANDS, "too many commands without a message");
+	last = patience_count(&s->patience, r == SAID ? s->said : reply_code(r), verbs[verb].idle);
+	if (!s->over && last != REPLY_OK)
+		end(s, last, last == REPLY_TOO_MANY_ERRORS ? "too many errors" : "too many commands without a message");
 	return !s->over;
 }
 
@@ -442,8 +437,8 @@ session_serve(struct call *call, void *conf)
 {
 	struct session s;
 	const char *verb = facts_get(&call->facts, "MSA_VERB");
-	const char *wrong;
 	char host[256];
+	int wrong;
 
 	memset(&s, 0, offsetof(struct session, conn));
 	s.call = call;
@@ -455,20 +450,19 @@ session_serve(struct call *call, void *conf)
 	s.conn.lull_arg = &s;
 	expect_message(&s);
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
-	wrong = offer_from_facts(&s.rules.offered, &call->facts);
+	s.patience = (struct patience){ .errors_max = s.conf->errors_max, .idle_max = CHAIN_IDLE_MAX };
+	wrong = offer_or_log(&s.rules.offered, &call->facts, &call->log);
 	s.rules.domains = s.conf->domains;
 	s.auth = verb || facts_is_authenticated(&call->facts);
 	s.in = (struct transaction){ .call = call, .conf = conf, .conn = &s.conn, .lmtp = facts_is_lmtp(&call->facts),
 		.size_max = s.rules.offered.size };
 	transaction_forget(&s.in);
-	if (wrong) {
-		log_error(&call->log, "misuse", "%s does not say what it must", wrong);
+	if (wrong)
 		end(&s, REPLY_TROUBLE, NULL);
-	} else if (verb) { /* authd has greeted and taken the EHLO */
+	else if (verb) { /* authd has sent the greeting and answered EHLO */
 		s.state = READY;
 		s.esmtp = strcmp(verb, "HELO") != 0;
-	} else if (buf_printf(&s.conn.out, "220 %s %s\r\n", offer_host(&call->facts, host, sizeof host),
-	               s.in.lmtp ? "LMTP" : "ESMTP") < 0) {
+	} else if (greet_banner(&s.conn.out, offer_host(&call->facts, host, sizeof host), s.in.lmtp) < 0) {
 		log_error(&call->log, "failed", "greeting:");
 		end(&s, REPLY_TROUBLE, NULL);
 	}

@@ -8,9 +8,12 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "chain/limits.h"
+#include "submit/pace.h"
 
-enum { CHECK_S = 30 }; /* for the check at RCPT; a client waits 5 minutes (RFC 5321 4.5.3.2.3), and may have many */
+enum {
+	CHECK_S = 30, /* for the check at RCPT; a client waits 5 minutes (RFC 5321 4.5.3.2.3), and may have many */
+	SHORT_ANSWER = 80, /* octets: enough for "Ok, message ID", for a refusal without text, and for REPLY_EACH */
+};
 
 int
 transaction_say(struct transaction *i, enum verb to, enum reply r)
@@ -31,8 +34,8 @@ transaction_forget(struct transaction *i)
 }
 
 /*
- * The one log line of a message: the code that the client heard, and why (NULL: nothing to say). start_ms: when the
- * chain was started, 0: it was not. What a peer chose comes last, where it cannot push the rest over the end of the
+ * Write the log line of a message: the code that the client gets, and the reason (NULL: none). start_ms: when the chain
+ * was started; 0: it was not. Texts that a peer chose come last, so that they cannot push the rest off the end of the
  * line.
  */
 static void
@@ -52,55 +55,87 @@ log_message(struct transaction *i, const char *event, int code, const char *reas
 	i->logged = true;
 }
 
-/* One reply for the message. */
+/* Append the answer to one recipient, or to the message: worst (without its text if brief), or NULL: accepted. */
 static int
-add_overall(struct buf *out, const struct reply_foreign *worst, const char *id)
+add_one(struct buf *out, const struct reply_foreign *worst, const char *id, bool brief)
 {
-	return worst ? reply_add_foreign(out, worst) : reply_addf(out, REPLY_OK, "Ok, message %s", id);
+	struct reply_foreign r;
+
+	if (!worst)
+		return reply_addf(out, REPLY_OK, "Ok, message %s", id);
+	r = *worst;
+	if (brief)
+		r.text = NULL;
+	return reply_add_foreign(out, &r);
 }
 
-/* A reply for each recipient. */
+/* Append a reply for each recipient. */
 static int
-add_each(struct buf *out, const struct verdict *v, const char *id)
+add_each(struct buf *out, const struct verdict *v, const char *id, bool brief)
 {
 	size_t k;
 
 	for (k = 0; k < v->n; k++)
-		if (add_overall(out, v->reply[k].code < 300 ? NULL : &v->reply[k], id) < 0)
+		if (add_one(out, v->reply[k].code < 300 ? NULL : &v->reply[k], id, brief) < 0)
 			return -1;
 	return 0;
 }
 
 /*
- * Each recipient its own reply (RFC 2033 4.2), with PRDR too and then one for the message: yes where somebody got it.
- * Else the one reply of chain(7). false: out of memory, nothing was said.
+ * Append the answer to the message. In LMTP (RFC 2033 4.2) and with PRDR each recipient gets a reply; with PRDR one for
+ * the message follows, which is 250 if anybody was accepted. Otherwise it is the one reply of chain(7).
  */
-static bool
-answer(struct transaction *i, const struct verdict *v, const char *id, off_t size, int64_t start_ms)
+static int
+add_answer(struct transaction *i, const struct verdict *v, const char *id, bool brief)
 {
-	bool mixed, prdr = i->mail.prdr && v->n > 1;
+	bool mixed;
 	const struct reply_foreign *worst = verdict_reduce(v, &mixed);
 	struct buf *out = &i->conn->out;
 	size_t was = out->len;
 	int r;
+
+	if (i->lmtp)
+		r = add_each(out, v, id, brief);
+	else if (i->mail.prdr && v->n > 1)
+		r = reply_add(out, REPLY_EACH) < 0 || add_each(out, v, id, brief) < 0 ? -1 :
+		    add_one(out, mixed ? NULL : worst, id, brief);
+	else
+		r = mixed ? reply_add(out, REPLY_MIXED) : add_one(out, worst, id, brief);
+	if (r < 0)
+		out->len = was;
+	return r;
+}
+
+/*
+ * Make room for the brief answer before the chain is started: a message that the chain has accepted must not be
+ * answered with 451 for lack of memory, or the client sends it again. Returns 0, or -1 with errno ENOMEM.
+ */
+static int
+reserve_answer(struct transaction *i)
+{
+	return buf_room(&i->conn->out, (i->mail.nrcpt + 2) * SHORT_ANSWER); /* PRDR has one before and one after */
+}
+
+/* Log the message and answer it. reserve_answer has made room, so this cannot fail. */
+static void
+answer(struct transaction *i, const struct verdict *v, const char *id, off_t size, int64_t start_ms)
+{
+	bool mixed, prdr = i->mail.prdr && v->n > 1;
+	const struct reply_foreign *worst = verdict_reduce(v, &mixed);
 
 	if (!worst)
 		log_message(i, "accepted", 250, NULL, size, start_ms);
 	else
 		log_message(i, mixed ? "mixed" : "refused",
 		    !mixed || i->lmtp ? worst->code : prdr ? 250 : reply_code(REPLY_MIXED), worst->text, size, start_ms);
-	if (i->lmtp)
-		r = add_each(out, v, id);
-	else if (prdr)
-		r = reply_add(out, REPLY_EACH) < 0 || add_each(out, v, id) < 0 ? -1 : add_overall(out, mixed ? NULL : worst, id);
-	else
-		r = mixed ? reply_add(out, REPLY_MIXED) : add_overall(out, worst, id);
-	if (r < 0)
-		out->len = was;
-	return r == 0;
+	if (add_answer(i, v, id, false) < 0)
+		add_answer(i, v, id, true);
 }
 
-/* One reply for the message, or in LMTP one for each recipient. */
+/*
+ * Refuse the message with r, in LMTP for each recipient, and log it. Returns r, which is the last of these replies and
+ * still to be sent.
+ */
 static enum reply
 refuse(struct transaction *i, enum reply r)
 {
@@ -109,14 +144,14 @@ refuse(struct transaction *i, enum reply r)
 	for (k = 1; i->lmtp && k < i->mail.nrcpt; k++)
 		if (transaction_say(i, VERB_UNKNOWN, r) < 0)
 			i->over = true;
-	if (!i->failed) /* there it was logged */
+	if (!i->failed) /* a refused chunk was logged */
 		log_message(i, "refused", reply_code(r), reply_text(r), 0, 0);
 	return r;
 }
 
-/* The facts of a message for n recipients, due in so many seconds. 0, or -1 with errno ENOMEM. */
+/* Set the facts of a message for n recipients, due in so many seconds. Returns 0, or -1 with errno ENOMEM. */
 static int
-state_facts(struct transaction *i, const char *id, size_t n, int seconds)
+set_facts(struct transaction *i, const char *id, size_t n, int seconds)
 {
 	struct facts *f = &i->call->facts;
 	char rcpts[24], deadline[24];
@@ -130,19 +165,12 @@ state_facts(struct transaction *i, const char *id, size_t n, int seconds)
 	return 0;
 }
 
-/* And forget them: they end with the message. */
+/* Unset them: they end with the message. */
 static void
 drop_facts(struct transaction *i)
 {
 	i->call->log.message = NULL;
 	facts_claim(&i->call->facts, FACTS_SUBMITD);
-}
-
-/* Why a message could not be stored. */
-static enum reply
-storage(int error)
-{
-	return error == ENOSPC || error == EDQUOT || error == EFBIG ? REPLY_STORAGE : REPLY_LOCAL_ERROR;
 }
 
 enum reply
@@ -156,14 +184,14 @@ transaction_check(struct transaction *i, struct reply_foreign *no)
 	char id[ID_MAX];
 	int message = -1, envelope = -1;
 
-	lineio_flush(i->conn, i->conf->command_wait_s * 1000); /* a wait: what was said before goes out */
+	lineio_flush(i->conn, i->conf->command_wait_s * 1000); /* the check may take long */
 	id_make(id);
-	if (mailcmd_last(&i->mail, &lines) < 0 || state_facts(i, id, 1, seconds) < 0)
+	if (mailcmd_last(&i->mail, &lines) < 0 || set_facts(i, id, 1, seconds) < 0)
 		goto out;
 	message = msgfile_of("", 0);
 	envelope = msgfile_of(lines.p, lines.len);
 	if (message < 0 || envelope < 0) {
-		r = storage(errno);
+		r = reply_of_errno(errno);
 		log_error(&i->call->log, "failed", "check:");
 	} else if (call_deliver(i->call, i->conf->check, message, envelope, 1, deadline_ms, &v) == 0) {
 		if (v.reply[0].code < 300)
@@ -185,7 +213,7 @@ out:
 	return r;
 }
 
-/* The message is in: have it delivered, and answer. */
+/* The whole message was received: run the message chain, and answer. Returns as transaction_data. */
 static enum reply
 deliver(struct transaction *i)
 {
@@ -202,21 +230,22 @@ deliver(struct transaction *i)
 		i->spoilt = REPLY_TEXT_LONG;
 	if (i->spoilt != REPLY_OK)
 		return refuse(i, i->spoilt);
-	lineio_flush(i->conn, i->conf->command_wait_s * 1000); /* the chain is a wait too; and the answer has room */
+	lineio_flush(i->conn, i->conf->command_wait_s * 1000); /* the chain may take long */
 	start = clock_ms();
 	id_make(id);
 	message = msgfile_finish(&i->text);
 	envelope = message < 0 ? -1 : mailcmd_envelope(&i->mail);
 	if (envelope < 0) {
-		r = storage(errno);
+		r = reply_of_errno(errno);
 		log_error(&i->call->log, "failed", "message file:");
 		refuse(i, r);
-	} else if (state_facts(i, id, i->mail.nrcpt, i->conf->answer_s) < 0 ||
-	    ((i->lmtp || i->mail.prdr) && facts_set(&i->call->facts, "MSA_PARTIAL", "") < 0) ||
+	} else if (set_facts(i, id, i->mail.nrcpt, i->conf->answer_s) < 0 ||
+	    ((i->lmtp || i->mail.prdr) && facts_set(&i->call->facts, "MSA_PARTIAL", "") < 0) || reserve_answer(i) < 0 ||
 	    call_deliver(i->call, i->call->next, message, envelope, i->mail.nrcpt,
-	        start + (int64_t)i->conf->answer_s * 1000, &v) < 0 ||
-	    !answer(i, &v, id, size, start))
+	        start + (int64_t)i->conf->answer_s * 1000, &v) < 0)
 		r = refuse(i, REPLY_NO_MEMORY);
+	else
+		answer(i, &v, id, size, start);
 	verdict_free(&v);
 	if (message >= 0)
 		close(message);
@@ -226,14 +255,17 @@ deliver(struct transaction *i)
 	return r;
 }
 
-/* What became of adding to the message. Of one that is lost the rest is dropped, and its room is given back. */
+/*
+ * After adding to the text, with this result: if the message is spoilt, free what was received, and drop the rest
+ * later.
+ */
 static void
-took(struct transaction *i, int result)
+check_text(struct transaction *i, int result)
 {
 	if (i->spoilt != REPLY_OK)
 		return;
 	if (result < 0)
-		i->spoilt = storage(errno);
+		i->spoilt = reply_of_errno(errno);
 	else if (i->size_max > 0 && i->text.size > i->size_max)
 		i->spoilt = REPLY_TOO_BIG;
 	if (i->spoilt != REPLY_OK)
@@ -247,23 +279,12 @@ transaction_lost(struct transaction *i, const char *where, const char *reason)
 		log_event(&i->call->log, "lost", "where", where, "reason", reason, (char *)NULL);
 }
 
-/*
- * More of the data, within RFC 5321 4.5.3.2.5's wait and at CHAIN_DATA_RATE over the whole, so that a client that
- * sends an octet a minute cannot stay. done: octets so far; since: when the data began.
- */
+/* Wait for more of the text or chunk that began at since, of which done octets came. false: the session is over. */
 static bool
 more_data(struct transaction *i, int64_t since, long long done)
 {
-	int64_t session = i->conn->deadline_ms;
-	int64_t rate = since + (int64_t)CHAIN_DATA_WAIT_S * 1000 + done * 1000 / CHAIN_DATA_RATE;
-	enum line_result r;
+	enum line_result r = pace_fill(i->conn, since, done, 0);
 
-	if (rate < session)
-		i->conn->deadline_ms = rate;
-	i->conn->stop = -1; /* a message that is coming in is taken to its end */
-	r = lineio_fill(i->conn, CHAIN_DATA_WAIT_S * 1000);
-	i->conn->stop = i->call->stop;
-	i->conn->deadline_ms = session;
 	if (r == LINE_OK)
 		return true;
 	transaction_lost(i, "data", r == LINE_TIMEOUT ? "timeout" : "closed");
@@ -289,18 +310,20 @@ transaction_data(struct transaction *i)
 			return TRANSACTION_SAID;
 		end = smtpdata_dots(&i->data, i->conn->in_buf + i->conn->pos, i->conn->len - i->conn->pos, &used,
 		    i->spoilt == REPLY_OK ? &i->text : NULL);
-		took(i, end);
+		check_text(i, end);
 		i->conn->pos += used;
 		done += (long long)used;
 	}
 	return deliver(i);
 }
 
-/* n octets of a chunk. */
+/* Add n octets of a chunk to the text. */
 static void
 add_octets(struct transaction *i, const char *p, size_t n, bool last)
 {
-	took(i, smtpdata_octets(&i->data, p, n, i->mail.body != BODY_BINARYMIME, last, i->spoilt == REPLY_OK ? &i->text : NULL));
+	struct msgfile *to = i->spoilt == REPLY_OK ? &i->text : NULL;
+
+	check_text(i, smtpdata_octets(&i->data, p, n, i->mail.body != BODY_BINARYMIME, last, to));
 }
 
 bool

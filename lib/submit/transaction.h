@@ -11,54 +11,60 @@
 #include "submit/session.h"
 
 /*
- * The message that a session has in hand: its text comes in by DATA or BDAT, then the message chain has it, and the
- * client hears what became of it. Who is in which state is the dialogue's to know.
+ * The message of a session: its text is read by DATA or BDAT, the message chain delivers it, and the client gets the
+ * answer. The states of the dialogue are session.c's.
  *
- * Zero-initialised, the first members set and transaction_forget called, it is empty.
+ * To start, zero it, set the members up to size_max, and call transaction_forget.
  */
 struct transaction {
 	struct call *call;
 	const struct session_conf *conf;
 	struct lineio *conn;
-	bool lmtp;          /* a reply for each recipient */
-	long long size_max; /* octets; 0: no limit */
+	bool lmtp;          /* answer each recipient */
+	long long size_max; /* octets of a message; 0: no limit */
 
 	struct mailcmd mail;
-	struct msgfile text; /* as far as it is in */
+	struct msgfile text; /* what was received so far */
 	struct smtpdata data;
-	enum reply spoilt;   /* why it will be refused at its end; REPLY_OK: it is good so far */
-	bool failed;         /* the client has heard that a chunk failed; what it had sent behind it may still come */
-	bool logged;         /* the message has had its line in the log: set here, the dialogue sets it back */
-	bool over;           /* the client is gone or too slow: close */
+	enum reply spoilt;   /* the refusal that the message will get at its end; REPLY_OK: none so far */
+	bool failed;         /* a chunk was refused; chunks that the client had already sent may still come */
+	bool logged;         /* the message has its log line; set here, cleared by the session */
+	bool over;           /* the client is gone or too slow: close the connection */
 };
 
-/* In the place of a reply: all is said. */
+/* Returned in place of a reply: it is already queued. */
 #define TRANSACTION_SAID REPLY_COUNT
 
-/* There is no transaction and no text. */
+/* End the transaction: drop the envelope and the text. */
 void transaction_forget(struct transaction *i);
 
-/* Say r. Without memory for it what was said before goes out first, and r takes its room. 0, or -1: it is not said. */
+/*
+ * Queue reply r. If there is no memory, flush the pending replies and reuse their buffer. Returns 0, or -1 with errno
+ * set: not queued.
+ */
 int transaction_say(struct transaction *i, enum verb to, enum reply r);
 
 /*
- * Ask the site's check (conf->check) about the last recipient: a message of no octets to him alone, whose verdict
- * answers his RCPT. REPLY_RCPT_OK; TRANSACTION_SAID, it said no, and the client was told: *no (owned by the caller); or a
- * reply of ours, still to be said.
+ * Ask the site's check (conf->check) about the last recipient, by an empty message to this recipient only. Returns
+ * REPLY_RCPT_OK; or TRANSACTION_SAID: the check refuses, its reply is queued, and *no is a copy that the caller frees;
+ * or another reply to send.
  */
 enum reply transaction_check(struct transaction *i, struct reply_foreign *no);
 
-/* DATA, in order: 354, the text, the message chain, the answer. The reply still to be said, or TRANSACTION_SAID. */
+/* Run DATA: send 354, read the text, run the message chain, answer. Returns the reply to send, or TRANSACTION_SAID. */
 enum reply transaction_data(struct transaction *i);
 
-/* The octets of a chunk; wanted: they are of the message. false: over. */
+/*
+ * Read a chunk of size octets. wanted: add them to the message, otherwise drop them. Returns false if the session is
+ * over.
+ */
 bool transaction_octets(struct transaction *i, long long size, bool wanted);
 
-/* What a chunk of size octets that was not the last, or the last one, is answered by. As transaction_data. */
+/* Answer a chunk of size octets, or the last chunk, after its octets were read. Returns as transaction_data. */
 enum reply transaction_chunk(struct transaction *i, long long size);
 enum reply transaction_last(struct transaction *i);
 
-/* The log line of a transaction whose client is gone. */
+/* Log a transaction whose client is gone. where: "commands" or "data". */
 void transaction_lost(struct transaction *i, const char *where, const char *reason);
 
 #endif

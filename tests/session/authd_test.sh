@@ -433,6 +433,58 @@ $code Authentication required"
 	X
 }
 
+# RFC 3030 2: the octets that BDAT announces are not commands, whatever the answer; and no other octet is taken.
+test_what_bdat_announces_is_never_a_command() {
+	store '530 5.7.0 Authentication required
+530 5.7.0 Authentication required
+250 2.0.0 Ok
+235 2.7.0 Authentication succeeded
+next bob PLAIN EHLO client.example
+read MAIL FROM:<a@b>
+EOF' <<-X
+		>> BDAT 12 LAST\\r\\nNOOP\\r\\nRSET\\r\\nBDAT 6\\r\\nQUIT\\r\\n
+		>> NOOP\\r\\n
+		<
+		<
+		<
+		>> AUTH PLAIN $(plain '' bob pencil)\\r\\nMAIL FROM:<a@b>\\r\\n
+		<
+		shut
+		<<
+	X
+	# in parts, and larger than a read
+	{
+		printf '<\n> EHLO client.example\n<\n>> BDAT 200010\\r\\n\nsleep 0.1\n>> %s\nsleep 0.1\n' "$(printf '%0200000d' 0)"
+		printf '>> 0123\nsleep 0.1\n>> 456789QUIT\\r\\n\n<<\n'
+	} >"$T/script"
+	for pipe in '' -p; do
+		# shellcheck disable=SC2086
+		talk $pipe authd -p -u "$T/users.cdb" "$T/next" <"$T/script" >"$T/out" 2>>"$T/log"
+		printf '%s\n%s\n' "$greeting" '530 5.7.0 Authentication required
+221 2.0.0 Bye
+EOF' >"$T/expected"
+		assert_same 'a large chunk' "$T/expected" "$T/out"
+	done
+}
+
+test_after_a_bdat_that_cannot_be_read_the_session_ends() {
+	while IFS='|' read -r bdat reply; do
+		store "$reply
+421 4.5.4 Cannot tell the chunk's length, closing the connection
+EOF" <<-X
+			>> $bdat\\r\\nNOOP\\r\\nRSET\\r\\n
+			<<
+		X
+	done <<-E2
+		BDAT 12 LAST$(printf '%0600d' 0 | tr 0 ' ')|500 5.5.2 Line too long
+		BDAT 12 LAST$(printf '%020000d' 0 | tr 0 ' ')|500 5.5.2 Line too long
+		bdat 12 LA\\0ST|500 5.5.2 Bare CR, bare LF or NUL in a command
+		BDAT 12\\nLAST|500 5.5.2 Bare CR, bare LF or NUL in a command
+		BDAT x|530 5.7.0 Authentication required
+		BDAT|530 5.7.0 Authentication required
+	E2
+}
+
 test_noop_rset_quit_and_their_arguments() {
 	store '250 2.0.0 Ok
 250 2.0.0 Ok
@@ -524,7 +576,7 @@ EOF' authd -a 1 -p -u "$T/users.cdb" "$T/next" <<-X
 test_errors_are_limited() {
 	replies='' script=''
 	i=0
-	while [ $i -lt 20 ]; do
+	while [ $i -lt 21 ]; do # 20 are allowed
 		replies="$replies
 530 5.7.0 Authentication required"
 		script="$script> MAIL
@@ -943,6 +995,11 @@ test_only_authd_links_sasl() {
 	assertContains "$(ldd "$(command -v authd)")" libsasl2
 	assertNotContains "$(ldd "$(command -v msa-passwd)")" libsasl2
 	assertNotContains "$(ldd "$(command -v authd)")" libtls
+}
+
+# Whoever talks to strangers has no code that replaces the password file.
+test_authd_cannot_write_the_store() {
+	assertEquals '' "$(nm "$(command -v authd)" | grep -e userdb_change -e userdb_make)"
 }
 
 # shellcheck disable=SC1090

@@ -175,9 +175,10 @@ test_iterations_are_kept_for_the_next() {
 	set_password a wonderland -i 5000
 	set_password b wonderland
 	assertContains "$(value b)" 'SCRAM-SHA-256$5000:'
-	for n in 4095 10000001 x -1 ''; do
+	for n in 4095 10000001 x -1 '' 5000x ' 5000' +5000 -18446744073709541616 18446744073709556616; do
 		set_password b wonderland -i "$n"
 		assertEquals "$n" 100 $?
+		assertEquals "msa-passwd: -i $n: not a number from 4096 to 10000000" "$(cat "$T/out")"
 	done
 }
 
@@ -258,6 +259,30 @@ test_a_full_disk_changes_nothing() {
 	assertTrue takes "takes a wonderland"
 }
 
+# After the rename the change is made, whatever becomes of flushing the directory.
+test_a_directory_that_cannot_be_flushed() {
+	cat >"$T/fsync.c" <<-'X'
+		#include <errno.h>
+		#include <stdlib.h>
+		#include <sys/stat.h>
+		int fsync(int fd) {
+			struct stat st;
+			if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+				return 0;
+			errno = atoi(getenv("FSYNC_ERRNO"));
+			return -1;
+		}
+	X
+	${CC:-cc} -shared -fPIC -o "$T/fsync.so" "$T/fsync.c"
+	FSYNC_ERRNO=22 LD_PRELOAD=$T/fsync.so msa-passwd -g -n phone "$db" a >"$T/out" 2>&1
+	assertEquals 'EINVAL: the file system knows no such thing' 0 $?
+	assertTrue 'EINVAL' "takes a '$(cat "$T/out")'"
+	FSYNC_ERRNO=5 LD_PRELOAD=$T/fsync.so msa-passwd -g -n phone "$db" a >"$T/out" 2>"$T/err"
+	assertEquals 'EIO' 111 $?
+	assertEquals "msa-passwd: $db: changed, but a crash may undo it: Input/output error" "$(cat "$T/err")"
+	assertTrue 'EIO: the password is the new one, and is printed' "takes a '$(cat "$T/out")'"
+}
+
 test_two_runs_do_not_lose_an_update() {
 	pids=
 	for user in a b c d e f g h; do
@@ -318,7 +343,7 @@ test_it_asks_twice_on_a_terminal_without_echo() {
 	assertTrue "takes a wonderland"
 	python3 "$T/ask.py" "$db" one two >"$T/out"
 	assertEquals 100 $?
-	assertContains "$(cat "$T/out")" 'msa-passwd: the two differ'
+	assertContains "$(cat "$T/out")" 'msa-passwd: the two passwords differ'
 	assertTrue "takes a wonderland"
 }
 

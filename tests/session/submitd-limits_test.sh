@@ -209,7 +209,7 @@ test_variables_that_cannot_be_understood_serve_nobody() {
 			# shellcheck disable=SC2086
 			assertEquals "$wrong $stage" '421 4.3.0 Local trouble, closing the connection|EOF|' \
 				"$(echo '<<' | env "$wrong" talk $stage 2>"$T/log" | tr '\n' '|')"
-			assertTrue "$wrong $stage: $(cat "$T/log")" "grep -q 'misuse reason=\"${wrong%%=*} does not say' $T/log"
+			assertTrue "$wrong $stage: $(cat "$T/log")" "grep -q 'misuse reason=\"${wrong%%=*} is invalid' $T/log"
 		done
 	done
 }
@@ -232,7 +232,7 @@ test_commands_without_a_message_have_an_end() {
 			"$(tail -n 3 "$T/out" | head -n 1)"
 		assertTrue "$command: log" "grep -q ' ended reason=\"too many commands without a message\"' $T/log"
 	done
-	assertEquals 'a thousand in all' 1000 "$(grep -c '^250 2.0.0 Ok\|^250 CHUNKING' "$T/out")"
+	assertEquals 'a thousand, and the one that is too many' 1001 "$(grep -c '^250 2.0.0 Ok\|^250 CHUNKING' "$T/out")"
 	printf 'pencil\n' | msa-passwd "$T/bob2.cdb" bob
 	for command in NOOP 'EHLO x'; do
 		probe "$command" authd -u "$T/bob2.cdb" true

@@ -1,0 +1,61 @@
+/* ISC licence, see LICENSE. */
+#ifndef MSA_AUTH_USERDB_EDIT_H
+#define MSA_AUTH_USERDB_EDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "auth/userdb.h"
+#include "base/buf.h"
+
+/*
+ * Changes of the user store (userdb.h). Only msa-passwd(8) links this: authd, which talks to strangers, has no code
+ * that writes the store.
+ */
+
+/*
+ * Make a credential of a password and append it to out. Returns 0, or -1 with errno set (ENOMEM; EIO: no randomness).
+ */
+int userdb_make_scram(struct buf *out, const char *password, size_t len, unsigned iterations);
+int userdb_make_random(struct buf *out, const char *password, size_t len);
+
+/* A change of the store, which is written as a new file that then replaces the old one. One process at a time. */
+struct userdb_change {
+	struct userdb old;
+	bool exists;    /* there is an old store */
+	int lock;       /* the directory, locked; -1: no change has begun */
+	char *path;     /* owned; symbolic links followed */
+};
+
+/*
+ * Lock the store's directory and open the store. A store that does not exist counts as empty. Returns 0, or -1 with
+ * errno and *why set as by userdb_open; then no change has begun.
+ */
+int userdb_change_begin(struct userdb_change *c, const char *path, const char **why);
+
+/* Append the value of name. Returns 1, or 0: no such name, or -1 with errno set. */
+int userdb_change_get(struct userdb_change *c, const char *name, struct buf *value);
+
+/*
+ * Step through the users: *pos starts at 0. Returns 1 with the next user's name (NUL-ended) and value in these bufs, or
+ * 0: no more, or -1 with errno set.
+ */
+int userdb_change_next(struct userdb_change *c, unsigned *pos, struct buf *name, struct buf *value);
+
+enum userdb_commit {
+	USERDB_COMMIT_DONE,      /* the new store is in place, and on disk */
+	USERDB_COMMIT_UNFLUSHED, /* the new store is in place, but a crash of the system may bring the old one back: errno */
+	USERDB_COMMIT_FAILED,    /* the old store is in place, unchanged: errno */
+};
+
+/*
+ * Write the store with this value for name (NULL: without that name), and with this number of iterations for the salt
+ * of unknown users (0: as before).
+ */
+enum userdb_commit userdb_change_commit(struct userdb_change *c, const char *name, const struct buf *value,
+    unsigned iterations);
+
+/* Unlock, and free what c owns. errno stays. */
+void userdb_change_end(struct userdb_change *c);
+
+#endif
