@@ -4,28 +4,51 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include <cdb.h>
 
 enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never there */
 
+/* What tells one file from another. */
+struct table_file {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime, ctime;
+};
+
 /*
- * A read-only table: a cdb file, mapped once by main (before privileges are dropped) and looked up by key. No
- * descriptor stays open. Whoever changes a table writes a new file and renames it; who has the old one keeps
- * it until he opens the new one. Link with LIBS_cdb.
+ * A read-only table: a cdb file, mapped once (before privileges are dropped) and looked up by key. No descriptor stays
+ * open. An operator changes a table by renaming a new file over it. A process keeps the file that it has mapped until
+ * it opens the new one. Link with LIBS_cdb.
  */
 struct table {
 	const char *path; /* borrowed */
 	struct cdb cdb;
-	struct stat st;   /* of the file that is mapped, or of the one that table_changed spoke of */
+
+	/* The rest is the module's own. */
+	struct table_file file;    /* the one that is mapped */
+	struct table_file refused; /* the one that could not be used in its place */
+	bool has_refused;
+	int error; /* of table_open; 0: none */
 };
 
-/* 0: t is open. -1 with errno (EPROTO: not a cdb file). */
+/* Returns 0, or -1 with errno set (EPROTO: not a cdb file). Close only a table that was opened. */
 int table_open(struct table *t, const char *path);
 
-/* The file at the path is another one than t was opened from, or is gone. Said once of each such change. */
-bool table_changed(struct table *t);
+/*
+ * Returns true if the path no longer names the file that is open, and if that is news: a file given to table_refuse is
+ * no news until something about it changes, its mode and owner included.
+ */
+bool table_changed(const struct table *t);
+
+/* Close t and make it fresh, which is open and must not be used any more. */
+void table_replace(struct table *t, const struct table *fresh);
+
+/* Keep t: table_open of fresh failed, or its records are no good. The file counts as new only once it has changed. */
+void table_refuse(struct table *t, const struct table *fresh);
 
 /* What errno says of a table. */
 const char *table_why(int error);

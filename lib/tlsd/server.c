@@ -176,7 +176,7 @@ signal_all(const struct server *s, int signo)
 static void
 reload(struct server *s)
 {
-	bool whole = !s->conf->rules || tcprules_refresh(&s->rules) >= 0;
+	bool whole = !s->conf->rules || tcprules_renew(&s->rules) == 0;
 	int i;
 
 	if (!whole)

@@ -73,7 +73,6 @@ struct worker {
 	int64_t looked_ms;   /* when files were looked at last */
 	int64_t said_ms;     /* when a refusal was logged last, and how many were not since */
 	unsigned unsaid;
-	bool stale;          /* the rules' file cannot be read any more, and that was said */
 };
 
 static void
@@ -443,7 +442,6 @@ static void
 look_at_files(struct worker *w)
 {
 	int64_t now = clock_ms();
-	int r;
 
 	if (now < w->looked_ms + LOOK_MS)
 		return;
@@ -451,10 +449,8 @@ look_at_files(struct worker *w)
 	if (write(w->conf->wake, "", 1) < 0) {
 		/* the pipe is full: the parent is awake */
 	}
-	r = w->conf->rules ? tcprules_refresh(w->conf->rules) : 0;
-	if (r < 0 && !w->stale)
+	if (w->conf->rules && tcprules_refresh(w->conf->rules) < 0)
 		log_error(&w->log, "kept", "%s: %s", w->conf->rules->table.path, table_why(errno));
-	w->stale = r < 0;
 }
 
 static void
