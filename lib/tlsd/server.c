@@ -51,6 +51,7 @@ struct server {
 	int64_t looked_ms;
 	int stop[2];     /* closed by the parent: the end; also when the parent is killed */
 	struct slot slot[TLSSERVER_WORKERS_MAX];
+	struct os_notify notify;
 	int64_t lost_ms; /* when a worker gave up last; 0: never */
 	int code;
 };
@@ -91,8 +92,9 @@ work(struct server *s, unsigned slot)
 	};
 
 	s->limits.worker = slot;
+	if (s->notify.fd >= 0)
+		close(s->notify.fd);
 	close(s->wake[0]);
-
 	close(s->stop[1]);
 	close(s->signals);
 	if (s->conf->user && stage_drop(s->conf->user) < 0) {
@@ -355,7 +357,7 @@ say_ready(struct server *s)
 
 	if (getsockname(s->listener, (struct sockaddr *)&ss, &len) == 0 && endpoint_from(&e, &ss) == 0)
 		endpoint_text(&e, text);
-	if (os_ready(s->conf->notify_fd, text) < 0)
+	if (os_ready(&s->notify, text) < 0)
 		log_error(&s->log, "failed", "readiness:");
 	log_event(&s->log, "ready", "address", text, (char *)NULL);
 }
@@ -366,6 +368,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 	struct server s = { .conf = conf, .listener = -1 };
 
 	log_open(&s.log, "tlsd", -1);
+	os_notify_take(&s.notify, conf->notify_fd); /* before the environment is copied for the programs */
 	tlsconf_start();
 	s.code = prepare(&s);
 	if (s.code == CHAIN_DONE) {

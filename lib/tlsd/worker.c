@@ -453,6 +453,15 @@ look_at_files(struct worker *w)
 		log_error(&w->log, "kept", "%s: %s", w->conf->rules->table.path, table_why(errno));
 }
 
+/* Accept nothing for a moment. The listening socket is not watched meanwhile. */
+static void
+pause_accept(struct worker *w)
+{
+	w->paused = true;
+	w->paused_ms = clock_ms() + PAUSE_MS;
+	expect(w, w->paused_ms);
+}
+
 static void
 admit(struct worker *w)
 {
@@ -466,13 +475,14 @@ admit(struct worker *w)
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			log_error(&w->log, "failed", "accept:");
 			events_remove(&w->events, &w->listener);
-			w->paused = true;
-			w->paused_ms = clock_ms() + PAUSE_MS;
-			expect(w, w->paused_ms);
+			pause_accept(w);
 		}
 		return;
 	}
-	events_listen(&w->events, &w->listener); /* others first */
+	if (events_listen(&w->events, &w->listener) < 0) { /* other workers first */
+		log_error(&w->log, "failed", "listening socket:");
+		pause_accept(w);
+	}
 	look_at_files(w);
 	c = calloc(1, sizeof *c);
 	if (!c || endpoint_from(&c->peer, &ss) < 0) {
@@ -592,7 +602,8 @@ look_at_clock(struct worker *w)
 	w->next_ms = 0;
 	if (w->paused && now >= w->paused_ms) {
 		w->paused = false;
-		events_listen(&w->events, &w->listener);
+		if (events_listen(&w->events, &w->listener) < 0)
+			pause_accept(w); /* logged when it began */
 	}
 	expect(w, w->paused ? w->paused_ms : 0);
 	for (c = w->first; c; c = next) {
