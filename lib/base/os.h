@@ -72,11 +72,24 @@ void os_signals_restore(void);
 void os_signals_default(void);
 
 /*
- * Tell the supervisor that we are ready: where, "" or what is to be known, and a newline on fd, which is then closed
- * (s6, which skips what is before the newline; -1: none), and READY=1 to the socket in NOTIFY_SOCKET (systemd), which
- * is then unset.
+ * How the supervisor learns that we are ready: s6 by a descriptor, systemd by the socket that NOTIFY_SOCKET names.
+ * Call os_notify_take before any fork and before the environment is copied: it removes NOTIFY_SOCKET, so that no program
+ * that is started later inherits it. fd is -1 where there is no descriptor.
  */
-int os_ready(int fd, const char *where);
+enum { OS_NOTIFY_MAX = 108 }; /* octets of a Unix socket's path, with a NUL */
+
+struct os_notify {
+	int fd;                   /* -1: none */
+	char path[OS_NOTIFY_MAX]; /* "": none */
+};
+
+void os_notify_take(struct os_notify *n, int fd);
+
+/*
+ * Report readiness: write where ("", or text that s6 skips), and a newline to the descriptor, which is then closed, and
+ * READY=1 to the socket. Returns 0, or -1 with errno set.
+ */
+int os_ready(struct os_notify *n, const char *where);
 
 /*
  * A worker's wait for its next call at a listener that it shares with others: one call wakes one of those who wait,

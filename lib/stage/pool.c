@@ -522,14 +522,16 @@ int
 pool_run(const struct stage *stage, void *conf, const struct pool_conf *pool)
 {
 	struct pool p = { .stage = stage, .stage_conf = conf, .conf = pool, .listener = -1, .signals = -1 };
+	struct os_notify notify;
 	int r;
 
 	log_open(&p.log, stage->name, -1);
+	os_notify_take(&notify, pool->notify_fd); /* before the first fork: workers start programs */
 	r = make(&p);
 	if (r != 0)
 		return r;
 	fill(&p);
-	if (os_ready(pool->notify_fd, "") < 0)
+	if (os_ready(&notify, "") < 0)
 		log_error(&p.log, "failed", "readiness:");
 	log_event(&p.log, "ready", "socket", pool->path, (char *)NULL);
 	while (turn(&p))
