@@ -57,4 +57,43 @@ test_space_around_the_argument_goes() {
 	END
 }
 
+test_a_line_that_cannot_be_read_has_a_verb() {
+	table verb start <<-'END'
+	BDAT 12  => BDAT
+	bdat\x0012 => BDAT
+	BDAT\r12 L => BDAT
+	BDAT\n => BDAT
+	BDAT => BDAT
+	BDATx => ?
+	\0BDAT => ?
+	BDA\x00T => ?
+	AUTH PLA => AUTH
+	 => ?
+	END
+}
+
+test_the_chunk_that_bdat_announces() {
+	table verb chunk <<-'END'
+	0 => 0 more
+	12 => 12 more
+	12 LAST => 12 last
+	0 last => 0 last
+	007 => 7 more
+	999999999999999999 => 999999999999999999 more
+	9999999999999999999 => none
+	 => none
+	LAST => none
+	-1 => none
+	+1 => none
+	12LAST => none
+	12  LAST => none
+	12 LAST LAST => none
+	12 LASTS => none
+	12 LAS => none
+	12 x => none
+	12\t => none
+	1\x00 LAST => none
+	END
+}
+
 . "$SHUNIT2"

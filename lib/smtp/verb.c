@@ -36,11 +36,22 @@ is_space(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* The verb that is s[0..n). */
+static enum verb
+find(const char *s, size_t n)
+{
+	int v;
+
+	for (v = VERB_UNKNOWN + 1; v < VERB_COUNT; v++)
+		if (strlen(table[v].name) == n && strncasecmp(table[v].name, s, n) == 0)
+			return (enum verb)v;
+	return VERB_UNKNOWN;
+}
+
 enum verb
 verb_parse(char *line, size_t len, char **arg, size_t *arglen)
 {
 	size_t n = 0, start;
-	int v;
 
 	while (len > 0 && is_space(line[len - 1]))
 		len--;
@@ -51,10 +62,17 @@ verb_parse(char *line, size_t len, char **arg, size_t *arglen)
 		;
 	*arg = line + start;
 	*arglen = len - start;
-	for (v = VERB_UNKNOWN + 1; v < VERB_COUNT; v++)
-		if (strlen(table[v].name) == n && strncasecmp(table[v].name, line, n) == 0)
-			return (enum verb)v;
-	return VERB_UNKNOWN;
+	return find(line, n);
+}
+
+enum verb
+verb_of_start(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && (unsigned char)s[n] > ' ' && s[n] != 127)
+		n++;
+	return find(s, n);
 }
 
 const char *

@@ -25,6 +25,12 @@ enum verb_arg { VERB_ARG_NONE, VERB_ARG_OPTIONAL, VERB_ARG_REQUIRED };
  */
 enum verb verb_parse(char *line, size_t len, char **arg, size_t *arglen);
 
+/*
+ * The verb of a line that cannot be read as a whole (too long, or with a NUL, a bare CR or a bare LF), from the len octets
+ * that were kept of its start. As verb_parse, but a control character ends the verb too, and s stays as it is.
+ */
+enum verb verb_of_start(const char *s, size_t len);
+
 const char *verb_name(enum verb v);   /* "EHLO"; "?" for VERB_UNKNOWN */
 enum verb_arg verb_arg(enum verb v);
 

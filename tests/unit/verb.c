@@ -3,10 +3,30 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "smtp/chunk.h"
 
 #include "unit.h"
 
-/* "input => VERB rule [argument]" for each line. */
+static void
+show_start(const char *s, size_t n)
+{
+	printf("%s", verb_name(verb_of_start(s, n)));
+}
+
+static void
+show_chunk(const char *s, size_t n)
+{
+	struct chunk c;
+
+	if (chunk_parse(&c, s, n) < 0)
+		printf("none");
+	else
+		printf("%lld %s", c.size, c.last ? "last" : "more");
+}
+
+/* "input => VERB rule [argument]" for each line; with the argument start "VERB", with chunk "octets more" or last. */
 int
 unit_verb(int argc, char **argv)
 {
@@ -14,14 +34,18 @@ unit_verb(int argc, char **argv)
 	char *s, *raw, *arg;
 	size_t n, arglen;
 
-	(void)argc;
-	(void)argv;
 	while ((s = unit_line(&n, &raw))) {
-		enum verb v = verb_parse(s, n, &arg, &arglen);
+		printf("%s => ", raw);
+		if (argc > 1) {
+			(strcmp(argv[1], "start") == 0 ? show_start : show_chunk)(s, n);
+			putchar('\n');
+		} else {
+			enum verb v = verb_parse(s, n, &arg, &arglen);
 
-		printf("%s => %s %s [", raw, verb_name(v), rule[verb_arg(v)]);
-		unit_show(arg, arglen);
-		printf("]%s\n", arg[arglen] != '\0' ? " NO NUL" : "");
+			printf("%s %s [", verb_name(v), rule[verb_arg(v)]);
+			unit_show(arg, arglen);
+			printf("]%s\n", arg[arglen] != '\0' ? " NO NUL" : "");
+		}
 		free(s);
 		free(raw);
 	}
