@@ -101,7 +101,7 @@ clear(struct tlspump *p)
 			tlsstate_enter(p, PREPARING, 0);
 			return 1;
 		case CLEARTEXT_END:
-			tlsstate_closing(p, p->clear.errors >= CLEARTEXT_ERRORS_MAX ? "errors" : NULL);
+			tlsstate_closing(p, p->clear.end);
 			return 1;
 		case CLEARTEXT_ERROR:
 			tlsstate_give_up(p, "memory");
