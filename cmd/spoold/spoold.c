@@ -249,8 +249,10 @@ lock(struct runner *r)
 static int
 run(struct runner *r, const char *directory, const char *user, int notify_fd)
 {
+	struct os_notify notify;
 	int result = CHAIN_LATER;
 
+	os_notify_take(&notify, notify_fd);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	if (os_fill_standard() < 0)
@@ -270,7 +272,7 @@ run(struct runner *r, const char *directory, const char *user, int notify_fd)
 		if (spool_each(&r->round.spool, "cur", found_old, r) < 0)
 			log_error(&r->log, "failed", "cur:");
 		else {
-			os_ready(notify_fd, "");
+			os_ready(&notify, "");
 			result = serve(r);
 		}
 	}

@@ -13,16 +13,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/os.h"
 #include "base/user.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
-
 #include "stage/instance.h"
 #include "stage/standby.h"
 #include "tlsd/conf.h"
+#include "tlsd/pump.h"
 #include "tlsd/server.h"
-#include "tlsd/tlspump.h"
 
 enum {
 	HANDSHAKE_S = 60,
@@ -36,7 +36,7 @@ struct conf {
 	struct tlsconf keys;
 	const char *user;
 	char *const *argv;
-	struct tlspump_conf pump;
+	struct pump_conf pump;
 };
 
 static void
@@ -48,9 +48,9 @@ usage(void)
 	exit(CHAIN_MISUSE);
 }
 
-/* The last words to a client that is still in the clear; one that expects TLS cannot hear any. */
-static int
-refuse(struct call *call, const struct conf *conf, int code)
+/* Send 421 to a client that is still in the clear. With implicit TLS the client could not read it. */
+static void
+refuse(struct call *call, const struct conf *conf)
 {
 	struct buf b = { 0 };
 	ssize_t r;
@@ -59,74 +59,82 @@ refuse(struct call *call, const struct conf *conf, int code)
 		r = send(call->out, b.p, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (r < 0 && errno == ENOTSOCK)
 			r = write(call->out, b.p, b.len);
-		(void)r; /* a client that does not listen is gone anyway */
+		(void)r; /* there is nobody left to tell */
 	}
 	buf_free(&b);
-	return code;
 }
 
-/* The next stages of a session: one in the clear, where TLS is optional, and the one under TLS. */
-struct stages {
-	struct standby clear, secure;
+/* A session, and the children that wait to become its next stages. */
+struct session {
+	struct call *call;
+	const struct conf *conf;
+	struct pump pump;
+	struct standby clear;  /* where TLS is optional: the stage before TLS */
+	struct standby secure; /* the stage under TLS */
 };
 
-/* Is there somebody to become the next stage? Later, with another uid, nobody suitable can be forked any more. */
+/* Fork s, which becomes the next stage later. Returns false, logged, if that failed. */
 static bool
-prepare(struct standby *s, struct call *call, const struct conf *conf, bool may_fork)
+fork_standby(struct session *session, struct standby *s)
 {
-	if (s->pid == 0 && may_fork && standby_fork(s, call, conf->argv) < 0)
-		log_error(&call->log, "failed", "next program %s:", conf->argv[0]);
+	if (s->pid == 0 && standby_fork(s, session->call, session->conf->argv) < 0)
+		log_error(&session->call->log, "failed", "next program %s:", session->conf->argv[0]);
 	return s->pid > 0;
 }
 
-static int
-start(struct stages *next, const struct tlspump *p, struct call *call)
+/* Called by the pump. After -U, a new child would have the wrong uid. */
+static bool
+prepare(void *owner)
 {
-	struct standby *s = tlspump_is_secure(p) ? &next->secure : &next->clear;
-	struct facts f = { 0 };
-	int fd = -1;
+	struct session *s = owner;
 
-	if (s->pid == 0 || tlspump_facts(p, &f) < 0 || (fd = standby_go(s, &f)) < 0)
-		log_error(&call->log, "failed", "the next stage cannot be started");
+	return s->secure.pid > 0 || (!s->conf->user && fork_standby(s, &s->secure));
+}
+
+/* Called by the pump. */
+static int
+start(void *owner, enum reply *r)
+{
+	struct session *session = owner;
+	struct standby *s = pump_is_secure(&session->pump) ? &session->secure : &session->clear;
+	struct facts f = { 0 };
+	int fd = PUMP_REFUSED;
+
+	(void)r;
+	if (s->pid == 0) /* why was logged when the fork failed */
+		log_error(&session->call->log, "failed", "the next stage cannot be started");
+	else if (pump_facts(&session->pump, &f) < 0 || (fd = standby_go(s, &f)) < 0) {
+		log_error(&session->call->log, "failed", "the next stage cannot be started:");
+		fd = PUMP_REFUSED;
+	}
 	facts_free(&f);
 	return fd;
 }
 
 static void
-wait_for(struct tlspump *p)
+wait_for(struct pump *p)
 {
-	struct pollfd fds[TLSPUMP_FDS];
-	size_t n = tlspump_poll(p, fds), i;
+	struct pollfd fds[PUMP_FDS];
+	size_t n = pump_poll(p, fds), i;
 
 	if (poll(fds, n, p->deadline_ms ? clock_left(p->deadline_ms) : -1) > 0)
 		for (i = 0; i < n; i++)
 			if (fds[i].revents)
-				tlspump_event(p, fds[i].fd, fds[i].revents);
+				pump_event(p, fds[i].fd, fds[i].revents);
 }
 
 static void
-run(struct tlspump *p, struct stages *next, struct call *call, const struct conf *conf)
+run(struct pump *p)
 {
-	for (;;)
-		switch (tlspump_step(p)) {
-		case TLSPUMP_WAIT:
+	enum pump_need need;
+
+	while ((need = pump_step(p)) != PUMP_DONE)
+		if (need == PUMP_WAIT)
 			wait_for(p);
-			break;
-		case TLSPUMP_AGAIN:
-			break;
-		case TLSPUMP_PREPARE:
-			tlspump_prepared(p, prepare(&next->secure, call, conf, !conf->user));
-			break;
-		case TLSPUMP_START:
-			tlspump_started(p, start(next, p, call));
-			break;
-		case TLSPUMP_DONE:
-			tlspump_close(p);
-			return;
-		}
+	pump_close(p);
 }
 
-/* The server context. Where TLS is optional the lack of one is no obstacle. A chain_exit code. */
+/* Make the server context. Where TLS is optional, go on without one. Returns a chain_exit code. */
 static int
 read_keys(struct call *call, struct conf *conf)
 {
@@ -144,50 +152,50 @@ read_keys(struct call *call, struct conf *conf)
 }
 
 /*
- * This process stays between the client and the next stage, so that the super-server waits for the last octet. Its
- * order is its security: the starters are forked, the key read, privileges dropped, and only then the client is spoken
- * to.
+ * This process stays between the client and the next stage, so that the super-server waits for the last octet. Security
+ * depends on the order: fork the standbys, read the key, drop privileges, and only then talk to the client.
  */
 static int
 serve(struct call *call, void *arg)
 {
 	struct conf *conf = arg;
-	struct stages next = { { .fd = -1 }, { .fd = -1 } };
-	struct tlspump pump;
+	struct session s = { .call = call, .conf = conf, .clear = { .fd = -1 }, .secure = { .fd = -1 } };
 	const int on = 1;
 	char host[256];
 	int code;
 
-	setsockopt(call->out, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* no harm where it is not TCP */
+	setsockopt(call->out, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails harmlessly on anything but TCP */
 	setsockopt(call->out, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	conf->pump.host = offer_host(&call->facts, host, sizeof host);
 	conf->pump.lmtp = facts_is_lmtp(&call->facts);
+	conf->pump.prepare = prepare;
+	conf->pump.start = start;
 	if (conf->pump.optional)
-		prepare(&next.clear, call, conf, true);
-	prepare(&next.secure, call, conf, true);
+		fork_standby(&s, &s.clear);
+	fork_standby(&s, &s.secure);
 	code = read_keys(call, conf);
 	if (code != CHAIN_DONE) {
 		/* logged */
 	} else if (conf->user && user_become(conf->user) < 0) {
 		code = errno == ENOENT ? CHAIN_MISUSE : CHAIN_LATER;
 		log_error(&call->log, "failed", "user %s:", conf->user);
-	} else if (os_undumpable() < 0 || tlspump_open(&pump, &conf->pump, call->in, call->out, &call->log,
-	                                       facts_get(&call->facts, "TCPREMOTEIP")) < 0) {
+	} else if (os_undumpable() < 0 || pump_open(&s.pump, &conf->pump, &s, call->in, call->out, &call->log,
+	                                      facts_get(&call->facts, "TCPREMOTEIP")) < 0) {
 		code = CHAIN_LATER;
 		log_error(&call->log, "failed", "start:");
 	} else
-		run(&pump, &next, call, conf);
+		run(&s.pump);
 	if (code != CHAIN_DONE)
-		refuse(call, conf, code);
+		refuse(call, conf);
 	tls_free(conf->pump.tls);
-	close(call->in); /* the client need not wait for what may still run behind us */
+	close(call->in); /* the client need not wait until the next stages have ended */
 	close(call->out);
-	standby_wait(&next.clear);
-	standby_wait(&next.secure);
+	standby_wait(&s.clear);
+	standby_wait(&s.secure);
 	return code;
 }
 
-/* The process of its own that serves many. */
+/* -l: serve many connections. */
 static int
 listen_and_serve(const struct conf *conf, struct tlsserver_conf *server)
 {
@@ -212,15 +220,14 @@ listen_and_serve(const struct conf *conf, struct tlsserver_conf *server)
 static int
 number(int letter, const char *s, int least, int most)
 {
-	char *end;
-	long n = strtol(s, &end, 10);
+	long long n;
 
-	if (end == s || *end || n < least || n > most)
+	if (number_parse(s, least, most, &n) < 0)
 		errx(CHAIN_MISUSE, "-%c: %s: not a number from %d to %d", letter, s, least, most);
 	return (int)n;
 }
 
-/* -c begins a pair, -k and -O belong to the last one begun. */
+/* -c begins a pair; -k and -O belong to the last pair. */
 static void
 add_key(struct tlsconf *keys, int letter, const char *path)
 {
@@ -255,7 +262,7 @@ main(int argc, char *argv[])
 	int c;
 
 	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:O:oP:q:R:r:s:t:U:v:x:y:")) != -1) {
-		alone |= strchr("aelmPRxy", c) != NULL; /* of use to a server only */
+		alone |= strchr("aelmPRxy", c) != NULL; /* only with -l */
 		switch (c) {
 		case 'a':
 			server.limits.address = (unsigned)number('a', optarg, 1, ADMISSION_MAX);
@@ -319,7 +326,7 @@ main(int argc, char *argv[])
 		}
 	}
 	if (conf.pump.optional && (conf.pump.implicit || conf.pump.certificate))
-		usage(); /* TLS cannot be optional where something of it is required */
+		usage(); /* each of these requires TLS */
 	if (conf.keys.n == 0 || !conf.keys.pair[conf.keys.n - 1].key || optind == argc || (alone && !server.address))
 		usage();
 	conf.argv = argv + optind;

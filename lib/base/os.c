@@ -321,30 +321,39 @@ os_signals_default(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-int
-os_ready(int fd, const char *where)
+void
+os_notify_take(struct os_notify *n, int fd)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
+
+	*n = (struct os_notify){ .fd = fd };
+	if (path && strlen(path) < sizeof n->path)
+		memcpy(n->path, path, strlen(path));
+	unsetenv("NOTIFY_SOCKET");
+}
+
+int
+os_ready(struct os_notify *n, const char *where)
+{
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	socklen_t len;
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(n->path));
 	int s, r = 0;
 
-	if (fd >= 0) {
-		r = dprintf(fd, "%s\n", where) > 0 ? 0 : -1;
-		close(fd);
+	if (n->fd >= 0) {
+		r = dprintf(n->fd, "%s\n", where) > 0 ? 0 : -1;
+		close(n->fd);
+		n->fd = -1;
 	}
-	if (!path || !*path || strlen(path) >= sizeof sun.sun_path)
+	if (!*n->path || strlen(n->path) >= sizeof sun.sun_path)
 		return r;
-	memcpy(sun.sun_path, path, strlen(path));
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	if (*path == '@')
+	memcpy(sun.sun_path, n->path, strlen(n->path));
+	if (sun.sun_path[0] == '@')
 		sun.sun_path[0] = '\0'; /* Linux's abstract namespace */
 	s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (s < 0 || sendto(s, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&sun, len) != 7)
 		r = -1;
 	if (s >= 0)
 		close(s);
-	unsetenv("NOTIFY_SOCKET");
 	return r;
 }
 

@@ -79,10 +79,24 @@ void os_signals_restore(void);
 void os_signals_default(void);
 
 /*
- * Tell the supervisor that this service is ready. s6: write where and a newline to fd and close it (-1: no fd); s6
- * ignores what stands before the newline. systemd: send READY=1 to NOTIFY_SOCKET and unset that variable.
+ * How the supervisor learns that we are ready: s6 by a descriptor, systemd by the socket that NOTIFY_SOCKET names.
+ * Call os_notify_take before any fork and before the environment is copied: it removes NOTIFY_SOCKET, so that no program
+ * that is started later inherits it. fd is -1 where there is no descriptor.
  */
-int os_ready(int fd, const char *where);
+enum { OS_NOTIFY_MAX = 108 }; /* octets of a Unix socket's path, with a NUL */
+
+struct os_notify {
+	int fd;                   /* -1: none */
+	char path[OS_NOTIFY_MAX]; /* "": none */
+};
+
+void os_notify_take(struct os_notify *n, int fd);
+
+/*
+ * Report readiness: write where ("", or text that s6 skips), and a newline to the descriptor, which is then closed, and
+ * READY=1 to the socket. Returns 0, or -1 with errno set.
+ */
+int os_ready(struct os_notify *n, const char *where);
 
 /*
  * A worker's wait for a call at a non-blocking listener that it shares with other workers. A call wakes only one of

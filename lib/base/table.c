@@ -4,37 +4,80 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* The file that path names now, or zeroes if there is none. */
+static struct table_file
+look(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		memset(&st, 0, sizeof st);
+	return (struct table_file){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
+}
+
+static bool
+is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool
+is_same(const struct table_file *a, const struct table_file *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && is_same_time(&a->mtime, &b->mtime);
+}
+
+/* The failure is the process's and not the file's: another attempt may succeed. */
+static bool
+is_passing(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
+}
 
 int
 table_open(struct table *t, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r, e;
+	struct stat st;
+	int fd, r = -1, e;
 
-	if (fd < 0)
-		return -1;
-	t->path = path;
-	r = fstat(fd, &t->st);
-	if (r == 0)
+	*t = (struct table){ .path = path, .file = look(path) };
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		t->file = (struct table_file){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
 		r = cdb_init(&t->cdb, fd);
+	}
 	e = errno;
-	close(fd); /* a look-up needs only the mapping */
+	if (fd >= 0)
+		close(fd); /* the mapping is all that a look-up needs */
 	errno = e;
+	t->error = r < 0 ? e : 0;
 	return r < 0 ? -1 : 0;
 }
 
 bool
-table_changed(struct table *t)
+table_changed(const struct table *t)
 {
-	struct stat st;
+	struct table_file now = look(t->path);
 
-	if (stat(t->path, &st) < 0)
-		memset(&st, 0, sizeof st);
-	if (st.st_ino == t->st.st_ino && st.st_dev == t->st.st_dev && st.st_size == t->st.st_size &&
-	    st.st_mtim.tv_sec == t->st.st_mtim.tv_sec && st.st_mtim.tv_nsec == t->st.st_mtim.tv_nsec)
-		return false;
-	t->st = st;
-	return true;
+	return !is_same(&now, &t->file) &&
+	    !(t->has_refused && is_same(&now, &t->refused) && is_same_time(&now.ctime, &t->refused.ctime));
+}
+
+void
+table_replace(struct table *t, const struct table *fresh)
+{
+	table_close(t);
+	*t = *fresh;
+}
+
+void
+table_refuse(struct table *t, const struct table *fresh)
+{
+	t->has_refused = !is_passing(fresh->error);
+	t->refused = fresh->file;
 }
 
 const char *

@@ -4,11 +4,20 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include <cdb.h>
 
 enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never found */
+
+/* What tells one file from another. */
+struct table_file {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime, ctime;
+};
 
 /*
  * A read-only table: a cdb file, mapped once (before privileges are dropped) and searched by key. No descriptor stays
@@ -18,14 +27,28 @@ enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never found */
 struct table {
 	const char *path; /* borrowed */
 	struct cdb cdb;
-	struct stat st;   /* of the file that is mapped, or of the one that table_changed spoke of */
+
+	/* The rest is the module's own. */
+	struct table_file file;    /* the one that is mapped */
+	struct table_file refused; /* the one that could not be used in its place */
+	bool has_refused;
+	int error; /* of table_open; 0: none */
 };
 
-/* Open the table at path. Returns 0, or -1 with errno set (EPROTO: not a cdb file). */
+/* Returns 0, or -1 with errno set (EPROTO: not a cdb file). Close only a table that was opened. */
 int table_open(struct table *t, const char *path);
 
-/* The file at the path is another one than t was opened from, or is gone. Said once of each such change. */
-bool table_changed(struct table *t);
+/*
+ * Returns true if the path no longer names the file that is open, and if that is news: a file given to table_refuse is
+ * no news until something about it changes, its mode and owner included.
+ */
+bool table_changed(const struct table *t);
+
+/* Close t and make it fresh, which is open and must not be used any more. */
+void table_replace(struct table *t, const struct table *fresh);
+
+/* Keep t: table_open of fresh failed, or its records are no good. The file counts as new only once it has changed. */
+void table_refuse(struct table *t, const struct table *fresh);
 
 /* Returns the text of an errno that table_open set. */
 const char *table_why(int error);

@@ -99,10 +99,11 @@ usertable_renew(struct usertable *u)
 {
 	struct table fresh;
 
-	if (open_table(u, &fresh, u->table.path, true) < 0)
+	if (open_table(u, &fresh, u->table.path, true) < 0) {
+		table_refuse(&u->table, &fresh);
 		return -1;
-	table_close(&u->table);
-	u->table = fresh;
+	}
+	table_replace(&u->table, &fresh);
 	return 0;
 }
 

@@ -519,15 +519,17 @@ int
 pool_run(const struct instance *instance, const struct pool_conf *pool)
 {
 	struct pool p = { .instance = instance, .conf = pool, .listener = -1, .signals = -1 };
+	struct os_notify notify;
 	int r;
 
 	p.idle_s = instance_idle_s(instance);
 	log_open(&p.log, instance->stage->name, -1);
+	os_notify_take(&notify, pool->notify_fd); /* before the first fork: workers start programs */
 	r = make(&p);
 	if (r != 0)
 		return r;
 	fill(&p);
-	if (os_ready(pool->notify_fd, "") < 0)
+	if (os_ready(&notify, "") < 0)
 		log_error(&p.log, "failed", "readiness:");
 	log_event(&p.log, "ready", "socket", pool->path, (char *)NULL);
 	while (turn(&p))

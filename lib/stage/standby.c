@@ -135,26 +135,44 @@ standby_fork(struct standby *s, const struct call *call, char *const argv[])
 	return 0;
 }
 
+/* The letter of f: its length, then the strings. Returns 0, or -1 with errno set (ENOMEM; E2BIG: too long). */
+static int
+write_letter(struct buf *b, const struct facts *f)
+{
+	uint16_t n = 0;
+	size_t i;
+
+	if (buf_add(b, &n, sizeof n) < 0)
+		return -1;
+	for (i = 0; i < f->n; i++)
+		if (buf_add(b, f->v[i], strlen(f->v[i]) + 1) < 0)
+			return -1;
+	if (b->len - sizeof n > LETTER_MAX) {
+		errno = E2BIG;
+		return -1;
+	}
+	n = (uint16_t)(b->len - sizeof n);
+	memcpy(b->p, &n, sizeof n);
+	return 0;
+}
+
 int
 standby_go(struct standby *s, const struct facts *f)
 {
 	struct buf b = { 0 };
-	uint16_t n = 0;
-	size_t i;
-	int fd = s->fd, ok;
+	ssize_t r = -1;
+	int fd = s->fd, e;
 
-	ok = fd >= 0 && buf_add(&b, &n, sizeof n) == 0;
-	for (i = 0; ok && i < f->n; i++)
-		ok = buf_add(&b, f->v[i], strlen(f->v[i]) + 1) == 0;
-	if (ok && b.len <= LETTER_MAX) {
-		n = (uint16_t)(b.len - sizeof n);
-		memcpy(b.p, &n, sizeof n);
-		ok = send(fd, b.p, b.len, MSG_NOSIGNAL) == (ssize_t)b.len; /* an empty socket takes it at once */
-	}
+	errno = EBADF;
+	if (fd >= 0 && write_letter(&b, f) == 0)
+		r = send(fd, b.p, b.len, MSG_NOSIGNAL); /* an empty socket takes all of it at once */
+	e = r >= 0 ? EIO : errno;
+	if (r < 0 || (size_t)r != b.len)
+		fd = -1;
+	else
+		s->fd = -1;
 	buf_free(&b);
-	if (!ok)
-		return -1;
-	s->fd = -1;
+	errno = e;
 	return fd;
 }
 

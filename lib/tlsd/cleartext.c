@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "net/lineio.h"
+#include "smtp/chunk.h"
 #include "smtp/ehlo.h"
 #include "smtp/reply.h"
 #include "smtp/verb.h"
@@ -15,13 +15,21 @@ cleartext_greet(const struct cleartext *c, struct buf *out)
 }
 
 static enum cleartext_result
+end(struct cleartext *c, struct buf *out, enum reply r, const char *why)
+{
+	c->end = why;
+	return reply_add(out, r) < 0 ? CLEARTEXT_ERROR : CLEARTEXT_END;
+}
+
+/* Answer the command v. */
+static enum cleartext_result
 say_to(struct cleartext *c, struct buf *out, enum verb v, enum reply r)
 {
-	bool enough = reply_code(r) >= 500 && ++c->errors >= CLEARTEXT_ERRORS_MAX;
-
-	if ((enough ? reply_add(out, REPLY_TOO_MANY_ERRORS) : reply_add_to(out, v, r)) < 0)
-		return CLEARTEXT_ERROR;
-	return enough || r == REPLY_BYE ? CLEARTEXT_END : CLEARTEXT_LINE;
+	if (reply_code(r) >= 500 && ++c->errors >= CLEARTEXT_ERRORS_MAX)
+		return end(c, out, REPLY_TOO_MANY_ERRORS, "errors");
+	if (r == REPLY_BYE)
+		return end(c, out, r, NULL);
+	return reply_add_to(out, v, r) < 0 ? CLEARTEXT_ERROR : CLEARTEXT_LINE;
 }
 
 static enum cleartext_result
@@ -40,6 +48,50 @@ hello(struct cleartext *c, struct buf *out, bool argument)
 	return ehlo_reply(out, &offer, c->host) < 0 ? CLEARTEXT_ERROR : CLEARTEXT_LINE;
 }
 
+/* A BDAT whose length is unknown is answered r. What follows cannot be told from commands, so the connection ends. */
+static enum cleartext_result
+lose_chunk(struct cleartext *c, struct buf *out, enum reply r)
+{
+	if (reply_add(out, r) < 0)
+		return CLEARTEXT_ERROR;
+	return end(c, out, REPLY_CHUNK_LENGTH, "chunk");
+}
+
+static enum cleartext_result
+refuse(struct cleartext *c, struct buf *out)
+{
+	return say(c, out, c->refused ? REPLY_CERTIFICATE : REPLY_TLS_FIRST);
+}
+
+/* Skip what has come of the chunk. The BDAT is answered once all of it was skipped. */
+static enum cleartext_result
+skip_chunk(struct cleartext *c, struct buf *in, struct buf *out)
+{
+	size_t n = (long long)in->len < c->chunk ? in->len : (size_t)c->chunk;
+
+	buf_consume(in, n);
+	c->chunk -= (long long)n;
+	return c->chunk > 0 ? CLEARTEXT_MORE : refuse(c, out);
+}
+
+static enum cleartext_result
+bdat(struct cleartext *c, const char *arg, size_t len, struct buf *out)
+{
+	struct chunk chunk;
+
+	if (chunk_parse(&chunk, arg, len) < 0)
+		return lose_chunk(c, out, REPLY_BAD_ARGUMENT);
+	c->chunk = chunk.size;
+	return c->chunk > 0 ? CLEARTEXT_LINE : refuse(c, out);
+}
+
+/* Answer a line that cannot be read as a command; head is its start. */
+static enum cleartext_result
+bad_line(struct cleartext *c, const char *head, size_t n, struct buf *out, enum reply r)
+{
+	return verb_of_start(head, n) == VERB_BDAT ? lose_chunk(c, out, r) : say(c, out, r);
+}
+
 static enum cleartext_result
 command(struct cleartext *c, char *line, size_t len, struct buf *out)
 {
@@ -47,8 +99,10 @@ command(struct cleartext *c, char *line, size_t len, struct buf *out)
 	size_t arglen;
 	enum verb v = verb_parse(line, len, &arg, &arglen);
 
+	if (v == VERB_BDAT)
+		return bdat(c, arg, arglen, out);
 	if (c->refused && v != VERB_QUIT)
-		return say(c, out, REPLY_CERTIFICATE);
+		return refuse(c, out);
 	switch (v) {
 	case VERB_EHLO:
 	case VERB_HELO:
@@ -64,13 +118,13 @@ command(struct cleartext *c, char *line, size_t len, struct buf *out)
 	case VERB_QUIT:
 		return say(c, out, arglen > 0 ? REPLY_SOME_ARGUMENT : REPLY_BYE);
 	default:
-		return say(c, out, REPLY_TLS_FIRST);
+		return refuse(c, out);
 	}
 }
 
-/* Behind the first CRLF of in; in->len where none has come. */
+/* The offset after the first CRLF in in, or in->len if there is none. */
 static size_t
-behind_crlf(const struct buf *in)
+after_crlf(const struct buf *in)
 {
 	size_t i;
 
@@ -80,28 +134,42 @@ behind_crlf(const struct buf *in)
 	return in->len;
 }
 
+/* There is no line end in in yet. Drop the line once it is too long, but keep its start. */
+static void
+wait_for_end(struct cleartext *c, struct buf *in)
+{
+	if (in->len < LINE_COMMAND_MAX)
+		return;
+	if (!c->dropping)
+		memcpy(c->head, in->p, sizeof c->head);
+	c->dropping = true;
+	buf_consume(in, in->len - (in->p[in->len - 1] == '\r')); /* a CR at the end may be half of the CRLF */
+}
+
 enum cleartext_result
 cleartext_take(struct cleartext *c, struct buf *in, struct buf *out)
 {
-	char *lf = in->len ? memchr(in->p, '\n', in->len) : NULL;
 	enum cleartext_result r;
-	size_t n;
+	const char *head, *lf;
+	size_t n, head_len;
 
+	if (c->chunk > 0)
+		return skip_chunk(c, in, out);
+	lf = in->len ? memchr(in->p, '\n', in->len) : NULL;
 	if (!lf) {
-		if (in->len >= LINE_COMMAND_MAX) { /* a CR at the end may be half of the CRLF */
-			c->dropping = true;
-			buf_consume(in, in->len - (in->p[in->len - 1] == '\r'));
-		}
+		wait_for_end(c, in);
 		return CLEARTEXT_MORE;
 	}
 	n = (size_t)(lf - in->p) + 1;
+	head = c->dropping ? c->head : in->p;
+	head_len = c->dropping || n > sizeof c->head ? sizeof c->head : n;
 	if (n < 2 || lf[-1] != '\r') {
-		n = behind_crlf(in);
-		r = say(c, out, REPLY_LINE_BAD);
+		n = after_crlf(in);
+		r = bad_line(c, head, head_len, out, REPLY_LINE_BAD);
 	} else if (c->dropping || n > LINE_COMMAND_MAX)
-		r = say(c, out, REPLY_LINE_LONG);
+		r = bad_line(c, head, head_len, out, REPLY_LINE_LONG);
 	else if (memchr(in->p, '\r', n - 2) || memchr(in->p, '\0', n - 2))
-		r = say(c, out, REPLY_LINE_BAD);
+		r = bad_line(c, head, head_len, out, REPLY_LINE_BAD);
 	else
 		r = command(c, in->p, n - 2, out);
 	c->dropping = false;

@@ -5,35 +5,47 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "net/lineio.h"
 
 /*
- * The dialogue before TLS where TLS is required (RFC 3207 4): EHLO, NOOP, STARTTLS and QUIT are served, all else is
- * 530 5.7.0. Or the one within TLS where the client lacks the certificate that is required (RFC 3207 4.1): 554 5.7.0 to
- * all but QUIT. Octets in, replies out: it reads and writes nothing itself.
+ * The SMTP dialogue before TLS, where TLS is required (RFC 3207 4): EHLO, NOOP, STARTTLS and QUIT are served, every
+ * other command is answered 530 5.7.0. The same code serves the dialogue within TLS of a client that lacks the required
+ * certificate (RFC 3207 4.1): every command but QUIT is answered 554 5.7.0.
+ *
+ * The chunk that a BDAT command announces (RFC 3030 2) is skipped and never read as commands. If its length is unknown,
+ * because the line is malformed or too long, the connection ends with 421 4.5.4.
+ *
+ * The module reads and writes buffers, no descriptors. The caller ends a client that is too slow.
  */
-enum { CLEARTEXT_ERRORS_MAX = 20 }; /* the command that is the 20th error is answered 421 4.7.0 */
+enum { CLEARTEXT_ERRORS_MAX = 20 }; /* refused commands; the last one is answered 421 4.7.0 */
 
+/* Zero-initialise, then set the first three members. */
 struct cleartext {
 	const char *host; /* our name; borrowed */
 	bool lmtp;        /* LHLO in EHLO's place (RFC 2033 4.1) */
-	bool refused;     /* for want of a certificate */
-	bool dropping;    /* in the middle of a line that is too long */
+	bool refused;     /* the client lacks the required certificate */
+
+	/* The rest is the module's own. */
+	const char *end;             /* why the dialogue ended, for the log; NULL: the client said QUIT */
+	bool dropping;               /* in the middle of a line that is too long; head is its start */
+	char head[LINEIO_HEAD];
+	long long chunk;             /* octets of a chunk still to skip; then its BDAT is answered */
 	unsigned char errors;
 };
 
 enum cleartext_result {
-	CLEARTEXT_MORE,     /* no complete line in in */
-	CLEARTEXT_LINE,     /* one line was answered, there may be more */
-	CLEARTEXT_STARTTLS, /* not answered: the caller says REPLY_START_TLS or REPLY_NO_TLS_NOW. What is left in in was
-	                     * pipelined behind it and must not be taken for anything */
-	CLEARTEXT_END,      /* 221 or 421 was said: close */
-	CLEARTEXT_ERROR,    /* errno ENOMEM */
+	CLEARTEXT_MORE,     /* in holds no complete line */
+	CLEARTEXT_LINE,     /* one command was taken; in may hold another */
+	CLEARTEXT_STARTTLS, /* not answered yet: the caller adds REPLY_START_TLS or REPLY_NO_TLS_NOW. What is left in in was
+	                     * sent too early (pipelined) and must be discarded */
+	CLEARTEXT_END,      /* the last reply, 221 or 421, is in out: close */
+	CLEARTEXT_ERROR,    /* errno is ENOMEM */
 };
 
-/* The greeting. 0, or -1 with errno ENOMEM. */
+/* Append the greeting. Returns 0, or -1 with errno set (ENOMEM). */
 int cleartext_greet(const struct cleartext *c, struct buf *out);
 
-/* Take one line off in and append its answer to out. The line's limits are those of lineio_line. */
+/* Remove one command from in and append the reply to out. Limits a line as lineio_line does. */
 enum cleartext_result cleartext_take(struct cleartext *c, struct buf *in, struct buf *out);
 
 #endif

@@ -52,6 +52,7 @@ struct server {
 	int64_t looked_ms;
 	int stop[2];     /* closed by the parent: the end; also when the parent is killed */
 	struct slot slot[TLSSERVER_WORKERS_MAX];
+	struct os_notify notify;
 	int64_t lost_ms; /* when a worker gave up last; 0: never */
 	int code;
 };
@@ -92,8 +93,9 @@ work(struct server *s, unsigned slot)
 	};
 
 	s->limits.worker = slot;
+	if (s->notify.fd >= 0)
+		close(s->notify.fd);
 	close(s->wake[0]);
-
 	close(s->stop[1]);
 	close(s->signals);
 	if (s->conf->user && user_become(s->conf->user) < 0) {
@@ -177,7 +179,7 @@ signal_all(const struct server *s, int signo)
 static void
 reload(struct server *s)
 {
-	bool whole = !s->conf->rules || tcprules_refresh(&s->rules) >= 0;
+	bool whole = !s->conf->rules || tcprules_renew(&s->rules) == 0;
 	int i;
 
 	if (!whole)
@@ -356,7 +358,7 @@ say_ready(struct server *s)
 
 	if (getsockname(s->listener, (struct sockaddr *)&ss, &len) == 0 && endpoint_from(&e, &ss) == 0)
 		endpoint_text(&e, text);
-	if (os_ready(s->conf->notify_fd, text) < 0)
+	if (os_ready(&s->notify, text) < 0)
 		log_error(&s->log, "failed", "readiness:");
 	log_event(&s->log, "ready", "address", text, (char *)NULL);
 }
@@ -367,6 +369,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 	struct server s = { .conf = conf, .listener = -1 };
 
 	log_open(&s.log, "tlsd", -1);
+	os_notify_take(&s.notify, conf->notify_fd); /* before the environment is copied for the programs */
 	tlsconf_start();
 	s.code = prepare(&s);
 	if (s.code == CHAIN_DONE) {

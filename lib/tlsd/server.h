@@ -5,7 +5,7 @@
 #include "net/proxyhdr.h"
 #include "tlsd/admission.h"
 #include "tlsd/conf.h"
-#include "tlsd/tlspump.h"
+#include "tlsd/pump.h"
 
 /*
  * tlsd as a server: a parent that listens, and workers, each of which serves as many connections as come to it in one
@@ -17,7 +17,7 @@
  * nobody waits any more. SIGHUP: keys and rules are read again.
  */
 struct tlsserver_conf {
-	struct tlspump_conf pump; /* tls is the server's to fill in */
+	struct pump_conf pump; /* tls is the server's to fill in */
 	struct tlsconf keys;
 	const char *address;      /* to listen at, as listener_open has it; "0": listener_given */
 	char *const *argv;        /* the next stage */

@@ -11,17 +11,22 @@ tcprules_open(struct tcprules *r, const char *path)
 }
 
 int
+tcprules_renew(struct tcprules *r)
+{
+	struct table fresh;
+
+	if (table_open(&fresh, r->table.path) < 0) {
+		table_refuse(&r->table, &fresh);
+		return -1;
+	}
+	table_replace(&r->table, &fresh);
+	return 0;
+}
+
+int
 tcprules_refresh(struct tcprules *r)
 {
-	struct table now;
-
-	if (!table_changed(&r->table))
-		return 0;
-	if (table_open(&now, r->table.path) < 0)
-		return -1;
-	table_close(&r->table);
-	r->table = now;
-	return 1;
+	return table_changed(&r->table) ? tcprules_renew(r) : 0;
 }
 
 /* What rules may not say: tlsd knows it itself. */

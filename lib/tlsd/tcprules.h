@@ -14,10 +14,13 @@ struct tcprules {
 	struct table table;
 };
 
-/* 0, or -1 with errno. */
+/* Returns 0, or -1 with errno set (EPROTO: not a cdb file). */
 int tcprules_open(struct tcprules *r, const char *path);
 
-/* Open the file anew if it is another one by now. 1: done; 0: no need, or told before; -1, errno: the old is kept. */
+/* Open the file anew. Returns 0, or -1 with errno set; then the rules that were open stay. */
+int tcprules_renew(struct tcprules *r);
+
+/* Renew the rules if the file has changed. As tcprules_renew; a file that cannot be used is reported once. */
 int tcprules_refresh(struct tcprules *r);
 
 enum tcprules_result {

@@ -8,21 +8,21 @@
 #include "tlsd/server.h"
 #include "tlsd/tcprules.h"
 
-/* One worker of tlsserver: the loop over its connections. */
+/* One worker of the server: the event loop, the listening socket and the timers. All pointers are borrowed. */
 struct tlsworker_conf {
 	const struct tlsserver_conf *server;
 	const struct facts *facts; /* of every connection */
 	const struct log *log;
 	struct admission *limits;
-	struct tcprules *rules;       /* NULL: none */
+	struct tcprules *rules;    /* NULL: none */
 	int listener;              /* non-blocking */
-	int wake;                  /* an octet is written there when the keys should be looked at: at most one a second */
-	int stop;                  /* readable: the service ends, or the parent is gone */
+	int wake;                  /* an octet is written there when the keys should be looked at, at most once a second */
+	int stop;                  /* readable once the service ends or the parent is gone */
 };
 
 /*
- * Serve until told to end (SIGTERM, stop) and the last connection is over. SIGHUP: take no more, serve those that are
- * there. The signals are blocked when it is called. The result is a chain_exit code.
+ * Serve until told to end (SIGTERM, or stop) and the last connection is over. After SIGHUP, accept no more connections
+ * and serve those that are there. The caller has blocked the signals. Returns a chain_exit code.
  */
 int tlsworker_run(const struct tlsworker_conf *conf);
 

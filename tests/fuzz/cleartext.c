@@ -28,6 +28,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		r = cleartext_take(&c, &in, &out);
 		MUST(r != CLEARTEXT_ERROR);
 		MUST(r != CLEARTEXT_LINE || in.len < was);
+		MUST(c.chunk >= 0 && (r != CLEARTEXT_STARTTLS || c.chunk == 0));
 	}
 	MUST(out.len >= 2 && memcmp(out.p + out.len - 2, "\r\n", 2) == 0);
 	for (i = 0; i < out.len; i++)

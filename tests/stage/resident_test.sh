@@ -43,6 +43,16 @@ fds_of() {
 	find "/proc/$1/fd" -type l 2>/dev/null | wc -l
 }
 
+test_the_supervisors_socket_is_not_handed_on() {
+	program notify <<-'X'
+		#!/bin/sh
+		echo "250 2.0.0 ${NOTIFY_SOCKET-none}"
+	X
+	NOTIFY_SOCKET=$T/nobody resident notified stamp "$T/notify"
+	give call "$T/notified"
+	assertEquals 'by a worker of the first generation' '250 2.0.0 none' "$(head -n 1 "$T/verdict")"
+}
+
 test_a_message_call_is_answered_by_its_verdict() {
 	resident stamp stamp "$T/take"
 	give call "$T/stamp"

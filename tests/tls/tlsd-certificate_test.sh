@@ -34,8 +34,9 @@ serve_told() {
 test_without_the_required_certificate_all_but_QUIT_is_554() {
 	serve_told -r house.pem
 	for version in 1.2 1.3; do
-		shows "$port" $version - 'EHLO x' NOOP STARTTLS 'AUTH PLAIN AGEAYg==' 'MAIL FROM:<>' FOO '' QUIT >got
-		yes "$DEMAND" | head -n 7 >want
+		shows "$port" $version - 'EHLO x' NOOP STARTTLS 'AUTH PLAIN AGEAYg==' 'MAIL FROM:<>' FOO '' \
+			"$(printf 'BDAT 6\r\nVRFY')" QUIT >got
+		yes "$DEMAND" | head -n 8 >want
 		printf '%s\n' '221 2.0.0 Bye' end >>want
 		assert_same "TLS $version" want got
 	done

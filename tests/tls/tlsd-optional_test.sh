@@ -210,7 +210,8 @@ test_commands_before_the_first_blind_one_are_answered_in_order() {
 # Each of these is no command line of SMTP, or none that is looked at; what comes behind it is the stage's.
 test_behind_anything_else_starttls_is_the_stages() {
 	long=$(printf '%0600d' 0)
-	for first in 'MAIL FROM:<>' 'NOOP\rx' 'NOOP\0x' 'NOOP\nNOOP' "NOOP $long" 'AUTH PLAIN' 'XCLIENT x' ' NOOP' '' 'ETRN x'; do
+	for first in 'MAIL FROM:<>' 'NOOP\rx' 'NOOP\0x' 'NOOP\nNOOP' "NOOP $long" 'AUTH PLAIN' 'XCLIENT x' ' NOOP' '' 'ETRN x' \
+		'BDAT 10' 'BDAT x' 'BDAT 10\0' "BDAT $long"; do
 		talk_to ./cat <<-END
 			<
 			>> $first\\r\\n

@@ -98,7 +98,7 @@ test_every_verb_before_tls_has_its_reply() {
 		EOF
 		exit 0
 	END
-	for verb in 'EXPN x' HELP 'BDAT 3 LAST' 'AUTH PLAIN' 'AUTH PLAIN AGEAYg==' 'ETRN x' ATRN TURN 'BURL x' FOO '' STARTTLSX; do
+	for verb in 'EXPN x' HELP 'BDAT 0 LAST' 'AUTH PLAIN' 'AUTH PLAIN AGEAYg==' 'ETRN x' ATRN TURN 'BURL x' FOO '' STARTTLSX; do
 		printf '> %s\n<\n' "$verb"
 	done >script
 	talk_to ./echo <<-END
@@ -114,6 +114,96 @@ test_every_verb_before_tls_has_its_reply() {
 		EOF
 		exit 0
 	END
+}
+
+# RFC 3030 2: the octets come at once, before any reply. None of them is a command.
+test_the_chunk_of_a_bdat_is_skipped() {
+	talk_to ./echo <<-'END'
+		<
+		>> BDAT 20 LAST\r\nSTARTTLS\r\nEHLO a\r\nx\nNOOP\r\n
+		<
+		<
+		>> bdat 8\r\nVRF
+		sleep 0.1
+		>> Y x\r\n
+		>> HELP\r\n
+		<
+		<
+		>> BDAT 0\r\nNOOP\r\n
+		<
+		<
+		> STARTTLS
+		<
+		tls
+		> QUIT
+		<<
+	END
+	assert_got 'chunks' <<-END
+		220 mail.example.net ESMTP
+		$TLS_FIRST
+		250 2.0.0 Ok
+		$TLS_FIRST
+		$TLS_FIRST
+		$TLS_FIRST
+		250 2.0.0 Ok
+		220 2.0.0 Ready to start TLS
+		TLS
+		221 bye
+		EOF
+		exit 0
+	END
+	{
+		printf '<\n>> BDAT 1000000\\r\\n'
+		head -c 1000000 /dev/zero | tr '\0' x
+		printf 'NOOP\\r\\n\n<\n<\n> QUIT\n<<\n'
+	} >script
+	talk_to ./echo <script
+	assert_got 'a megabyte' <<-END
+		220 mail.example.net ESMTP
+		$TLS_FIRST
+		250 2.0.0 Ok
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	END
+}
+
+test_a_bdat_whose_length_is_unknown_ends_the_connection() {
+	long=$(printf '%0600d' 0)
+	spaces=$(printf '%600s' '')
+	for line in 'BDAT' 'BDAT x' 'BDAT -1' 'BDAT 1 LASTS' 'BDAT 9999999999999999999'; do
+		talk_to ./echo <<-END
+			<
+			>> $line\\r\\nSTARTTLS\\r\\n
+			<
+			<<
+		END
+		assert_got "$line" <<-'END'
+			220 mail.example.net ESMTP
+			501 5.5.4 Syntax error in argument
+			421 4.5.4 Cannot tell the chunk's length, closing the connection
+			EOF
+			exit 0
+		END
+		assert_logged 'done .* end=chunk$'
+	done
+	for line in 'BDAT 8\0LAST' 'BDAT 8\r LAST' 'BDAT 8\n' "BDAT $long" "BDAT 8$spaces"; do
+		talk_to ./echo <<-END
+			<
+			>> $line\\r\\nSTARTTLS\\r\\n
+			<
+			<<
+		END
+		sed 's/^500 5.5.2 .*/500 5.5.2 why/' got >plain
+		mv plain got
+		assert_got "$line" <<-'END'
+			220 mail.example.net ESMTP
+			500 5.5.2 why
+			421 4.5.4 Cannot tell the chunk's length, closing the connection
+			EOF
+			exit 0
+		END
+	done
 }
 
 test_a_wrong_argument_is_501_and_starttls_still_works() {

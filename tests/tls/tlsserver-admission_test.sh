@@ -107,6 +107,56 @@ test_rules_deny_and_set_what_an_operator_may_set() {
 	stop
 }
 
+test_rules_that_cannot_be_used_are_kept_at_the_second_sighup_too() {
+	printf ':deny\n' | tcprules rules.cdb rules.tmp
+	serve -P 1 -x rules.cdb ./who
+	echo broken >rules.new
+	mv rules.new rules.cdb
+	for n in 1 2 3; do
+		kill -HUP "$tlsd"
+		await "[ \"\$(grep -c '^tlsd: - kept reason=\"the rules that are new cannot be used\"' log)\" -eq $n ]"
+		assertEquals "SIGHUP number $n: $(cat log)" 0 $?
+	done
+	assertFalse "never reloaded: $(cat log)" 'grep -q " reloaded" log'
+	clients "$port" <<-'END'
+		print(repr(line(connect())))
+	END
+	assert_got 'the old rules stay' <<-'END'
+		''
+	END
+	stop
+}
+
+# A file becomes usable by its mode alone: nothing else of it changes.
+test_rules_that_become_readable_are_taken() {
+	printf ':deny\n' | tcprules rules.cdb rules.tmp
+	user=
+	[ "$(id -u)" -ne 0 ] || user='-U nobody'
+	# shellcheck disable=SC2086
+	serve -P 1 $user -x rules.cdb ./who
+	clients "$port" <<-'END'
+		print(repr(line(connect())))
+		time.sleep(1.1)
+	END
+	printf ':allow\n' | tcprules rules.new rules.tmp
+	chmod 0 rules.new
+	mv rules.new rules.cdb
+	clients "$port" <<-'END'
+		for i in range(2):
+		    print(repr(line(connect())))
+		    time.sleep(1.1)
+		os.chmod('rules.cdb', 0o644)
+		print(ask(tls(connect()), 'X'))
+	END
+	assert_got 'taken once the worker may read them' <<-'END'
+		''
+		''
+		250 TCP 127.0.0.1 local relay=no x=no foo=no
+	END
+	assertEquals "said once: $(cat log)" 1 "$(grep -c 'kept reason="rules.cdb: Permission denied"' log)"
+	stop
+}
+
 test_the_proxy_protocol_from_trusted_addresses() {
 	printf '%s\n' '127.0.0.1:allow,RELAYCLIENT="",MSA_X_A="proxy"' '192.0.2.1:allow,MSA_X_A="client"' '192.0.2.9:deny' \
 		'2001:db8::allow,MSA_X_A="six"' '=:allow' ':allow' | sed 's/^2001:db8::allow/2001:db8::deny/' >rules.txt

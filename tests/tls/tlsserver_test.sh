@@ -80,6 +80,71 @@ test_implicit_tls() {
 	stop
 }
 
+# systemd's socket is the parent's business: a program that wrote to it would speak in the service's name.
+test_the_supervisors_socket_is_not_handed_on() {
+	stage notify "printf '220 x\r\n'" 'read -r l' 'printf "250 %s\r\n" "${NOTIFY_SOCKET-none}"'
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1])
+open(sys.argv[2], "wb").write(s.recv(100))
+' "$T/notify.sock" "$T/notified" &
+	servers="$servers $!"
+	await '[ -S notify.sock ]'
+	NOTIFY_SOCKET=$T/notify.sock serve -P 1 ./notify
+	clients "$port" <<-'END'
+		print(ask(tls(connect()), 'X'))
+	END
+	assert_got 'not handed on' <<-'END'
+		250 none
+	END
+	await '[ -s notified ]'
+	assertEquals 'systemd is told' READY=1 "$(cat notified)"
+	stop
+}
+
+# The kernel has no room for the listening socket's watch (ENOSPC, ENOMEM), then has again.
+test_a_worker_that_cannot_watch_its_socket_tries_again() {
+	if nm "$(command -v tlsd)" 2>/dev/null | grep -q __asan_init; then
+		skip 'not with the sanitizers'
+		return
+	fi
+	cat >full.c <<-'END'
+		#define _GNU_SOURCE
+		#include <errno.h>
+		#include <stdlib.h>
+		#include <sys/epoll.h>
+		#include <sys/syscall.h>
+		#include <unistd.h>
+		int
+		epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+		{
+			if (op == EPOLL_CTL_ADD && event->events & EPOLLEXCLUSIVE && access(getenv("EPOLL_FULL"), F_OK) == 0) {
+				errno = ENOSPC;
+				return -1;
+			}
+			return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
+		}
+	END
+	${CC:-cc} -shared -fPIC -o full.so full.c || fail 'full.c'
+	EPOLL_FULL=$T/full LD_PRELOAD=$T/full.so serve -P 1 ./cat
+	clients "$port" <<-'END'
+		open('full', 'w').close()
+		first = connect(); print(line(first))
+		time.sleep(0.5)
+		second = connect()
+		os.unlink('full')
+		print(line(second))
+		print(line(connect()))
+	END
+	assert_got 'nobody is lost' <<-'END'
+		220 mail.example.net ESMTP
+		220 mail.example.net ESMTP
+		220 mail.example.net ESMTP
+	END
+	assertEquals "logged once: $(cat log)" 1 "$(grep -c 'failed reason="listening socket: No space left on device"' log)"
+	stop
+}
+
 test_a_resident_that_is_not_there_is_421() {
 	serve call "$T/nobody"
 	talk_to <<-'END'

@@ -1,11 +1,11 @@
 /* ISC licence, see LICENSE. */
 /*
- * Many connections of tlspump in one process, on edges of epoll, with waits of the caller's choice.
+ * Many connections of pump in one process, on edges of epoll, with waits of the caller's choice.
  *
  * usage: pumps [-i | -o] [-c command_ms] [-h handshake_ms] [-g greeting_ms] [-s stall_ms] cert key prog [arg ...]
  *
  * Prints the port it listens on (127.0.0.1) and serves until its standard input ends; then it prints how many
- * connections there were, and how many octets a struct tlspump has. prog "-": an echo inside the process, without
+ * connections there were, and how many octets a struct pump has. prog "-": an echo inside the process, without
  * any child.
  */
 #include <errno.h>
@@ -23,18 +23,19 @@
 
 #include "base/clock.h"
 #include "tlsd/conf.h"
-#include "tlsd/tlspump.h"
+#include "tlsd/pump.h"
 
 enum { MAX = 4096 };
 
 struct one {
-	struct tlspump pump;
+	struct pump pump;
+	struct all *all;
 	int net, echo; /* -1: none */
 };
 
 struct all {
 	struct one *of[MAX]; /* by descriptor: of its client, its app and its echo */
-	struct tlspump_conf conf;
+	struct pump_conf conf;
 	struct log log;
 	char **argv;
 	int epoll, listen;
@@ -52,12 +53,15 @@ watch(struct all *a, int fd, struct one *o)
 }
 
 static int
-start(struct all *a, struct one *o)
+start(void *owner, enum reply *r)
 {
+	struct one *o = owner;
+	struct all *a = o->all;
 	int fd[2];
 
+	(void)r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
-		return -1;
+		return PUMP_REFUSED;
 	if (strcmp(a->argv[0], "-") == 0) {
 		o->echo = fd[1];
 		watch(a, fd[1], o);
@@ -104,19 +108,13 @@ step(struct all *a, struct one *o)
 	int i;
 
 	for (;;)
-		switch (tlspump_step(&o->pump)) {
-		case TLSPUMP_WAIT:
+		switch (pump_step(&o->pump)) {
+		case PUMP_WAIT:
 			return;
-		case TLSPUMP_AGAIN:
+		case PUMP_AGAIN:
 			break;
-		case TLSPUMP_PREPARE:
-			tlspump_prepared(&o->pump, true);
-			break;
-		case TLSPUMP_START:
-			tlspump_started(&o->pump, start(a, o));
-			break;
-		case TLSPUMP_DONE:
-			tlspump_close(&o->pump);
+		case PUMP_DONE:
+			pump_close(&o->pump);
 			close(o->net);
 			end_echo(o);
 			for (i = 0; i < MAX; i++)
@@ -138,8 +136,9 @@ admit(struct all *a)
 		return;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	o = calloc(1, sizeof *o);
-	if (!o || tlspump_open(&o->pump, &a->conf, fd, fd, &a->log, "client") < 0)
+	if (!o || pump_open(&o->pump, &a->conf, o, fd, fd, &a->log, "client") < 0)
 		exit(111);
+	o->all = a;
 	o->net = fd;
 	o->echo = -1;
 	watch(a, fd, o);
@@ -181,6 +180,7 @@ main(int argc, char *argv[])
 	if (argc - optind < 3)
 		return 100;
 	a.argv = argv + optind + 2;
+	a.conf.start = start;
 	log_open(&a.log, "pumps", -1);
 	keys.pair[0].cert = argv[optind];
 	keys.pair[0].key = argv[optind + 1];
@@ -205,7 +205,7 @@ main(int argc, char *argv[])
 			struct one *o = a.of[fd];
 
 			if (fd == 0) {
-				printf("served %lu size %zu\n", a.served, sizeof(struct tlspump));
+				printf("served %lu size %zu\n", a.served, sizeof(struct pump));
 				tls_free(a.conf.tls);
 				return 0;
 			}
@@ -214,7 +214,7 @@ main(int argc, char *argv[])
 			else if (o && fd == o->echo)
 				echo(o);
 			else if (o) {
-				tlspump_event(&o->pump, fd, (short)e[i].events);
+				pump_event(&o->pump, fd, (short)e[i].events);
 				step(&a, o);
 			}
 		}

@@ -27,6 +27,7 @@ static const struct {
 	{ "peer", unit_peer },
 	{ "reply", unit_reply },
 	{ "stage", unit_stage },
+	{ "standby", unit_standby },
 	{ "verb", unit_verb },
 	{ "verdict", unit_verdict },
 };

@@ -278,4 +278,16 @@ test_privileges_are_dropped_for_good() {
 	assertEquals 100 $?
 }
 
+# The child must not wait for ever for facts that never come.
+test_a_standby_gets_all_its_facts_or_is_told_of_none() {
+	assertEquals 'as they are' 'cipher' "$(timeout 20 test-unit standby 1 sh -c 'echo "$SSL_CIPHER"')"
+	# 4096 octets of strings: 17 of SSL_CIPHER=cipher, 11 of MSA_X_LONG=, each with a NUL
+	n=$((4096 - 18 - 12))
+	assertEquals 'as many as there may be' 'cipher' "$(timeout 20 test-unit standby $n sh -c 'echo "$SSL_CIPHER"')"
+	for more in 1 2 3 100000; do
+		assertEquals "$more too many" 'not sent: Argument list too long' \
+			"$(timeout 20 test-unit standby $((n + more)) sh -c 'echo "$SSL_CIPHER"' 2>&1)"
+	done
+}
+
 . "$SHUNIT2"

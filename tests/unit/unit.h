@@ -39,6 +39,7 @@ int unit_param(int argc, char **argv);
 int unit_peer(int argc, char **argv);
 int unit_reply(int argc, char **argv);
 int unit_stage(int argc, char **argv);
+int unit_standby(int argc, char **argv);
 int unit_verb(int argc, char **argv);
 int unit_verdict(int argc, char **argv);
 
