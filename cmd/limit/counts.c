@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,10 +13,11 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/number.h"
 
 enum {
-	COUNTS_MAX = 16, /* lines */
-	FILE_MAX = 1024, /* octets, and more than those have */
+	COUNTS_MAX = 16, /* lines of a file */
+	FILE_MAX = 1024, /* octets; more than COUNTS_MAX lines can have */
 	NAME_LEN_MAX = 255,
 	THOUSAND = 1000,
 	LOCK_LOOK_MS = 5,
@@ -26,21 +26,19 @@ enum {
 int
 rates_add(struct rates *r, const char *s, size_t len)
 {
-	char text[24], *end;
-	long n, seconds;
+	char text[24], *slash;
+	long long n, seconds;
 	size_t i;
 
 	if (len >= sizeof text || r->n == RATES_MAX)
 		return -1;
 	memcpy(text, s, len);
 	text[len] = '\0';
-	if (text[0] < '0' || text[0] > '9')
+	slash = strchr(text, '/');
+	if (!slash || strlen(text) != len)
 		return -1;
-	n = strtol(text, &end, 10);
-	if (*end != '/' || end[1] < '0' || end[1] > '9')
-		return -1;
-	seconds = strtol(end + 1, &end, 10);
-	if (end != text + len || n < 0 || n > RATE_N_MAX || seconds < 1 || seconds > RATE_SECONDS_MAX)
+	*slash = '\0';
+	if (number_parse(text, 0, RATE_N_MAX, &n) < 0 || number_parse(slash + 1, 1, RATE_SECONDS_MAX, &seconds) < 0)
 		return -1;
 	for (i = 0; i < r->n; i++)
 		if (r->rate[i].seconds == seconds)
@@ -49,9 +47,9 @@ rates_add(struct rates *r, const char *s, size_t len)
 	return 0;
 }
 
-/* All of who in a number, FNV-1a: for names that end alike where they are cut. */
+/* A hash of the whole name, FNV-1a: it tells names apart that are equal up to where they are cut. */
 static uint64_t
-sum(const char *s)
+hash(const char *s)
 {
 	uint64_t h = 14695981039346656037u;
 
@@ -78,10 +76,10 @@ counts_name(struct buf *b, const char *who, bool is_peer)
 	if (r < 0 || b->len <= NAME_LEN_MAX)
 		return r;
 	b->len = NAME_LEN_MAX - 17; /* "%" and 16 digits */
-	return buf_printf(b, "%%%016" PRIx64, sum(b->p));
+	return buf_printf(b, "%%%016" PRIx64, hash(b->p));
 }
 
-/* The file of who, locked, and still there; nobody but us reads it. -1 with errno. */
+/* Open and lock the file of who. Returns its descriptor, or -1 with errno set (ETIMEDOUT: the lock). */
 static int
 open_locked(int directory, const char *who, bool is_peer)
 {
@@ -100,7 +98,7 @@ open_locked(int directory, const char *who, bool is_peer)
 		}
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
 			if (fstat(fd, &st) == 0 && st.st_nlink > 0)
-				break; /* it is ours; else somebody has removed it while we waited */
+				break; /* it is ours; without a name it was removed while we waited */
 		} else if (errno != EWOULDBLOCK && errno != EINTR)
 			e = errno;
 		if (!e && clock_left(end_ms) == 0)
@@ -117,10 +115,10 @@ open_locked(int directory, const char *who, bool is_peer)
 
 /* A line of the file. */
 struct count {
-	int64_t seconds, had, since_ms; /* had: thousandths */
+	int64_t seconds, had, since_ms; /* had: thousandths of a recipient at since_ms */
 };
 
-/* Of the lines of text those that still say something, n of them. One that is none is passed over. */
+/* Parse the lines of text whose count has not decreased to 0. Invalid lines are skipped. Returns their number. */
 static size_t
 read_counts(struct count c[COUNTS_MAX], const char *text, int64_t now_ms)
 {
@@ -133,28 +131,28 @@ read_counts(struct count c[COUNTS_MAX], const char *text, int64_t now_ms)
 		if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64, &one->seconds, &one->had, &one->since_ms) != 3 ||
 		    one->seconds < 1 || one->seconds > RATE_SECONDS_MAX || one->had < 1 || one->since_ms < 0)
 			continue;
-		if (one->since_ms > now_ms) /* a clock that was set back: it fades from now on */
+		if (one->since_ms > now_ms) /* the clock was set back: the count decreases from now on */
 			one->since_ms = now_ms;
 		n += now_ms - one->since_ms < one->seconds * THOUSAND;
 	}
 	return n;
 }
 
-/* What of them still counts for a rate, and take that line out. */
+/* Remove the line of rate r from c. Returns what is left of its count at now_ms; 0 without such a line. */
 static int64_t
 take_count(struct count c[COUNTS_MAX], size_t *n, const struct rate *r, int64_t now_ms)
 {
-	int64_t had, faded;
+	int64_t had, gone;
 	size_t i;
 
 	for (i = 0; i < *n && c[i].seconds != r->seconds; i++)
 		;
 	if (i == *n)
 		return 0;
-	had = c[i].had < r->n * THOUSAND ? c[i].had : r->n * THOUSAND; /* the rate may be lower now */
-	faded = (now_ms - c[i].since_ms) * r->n / r->seconds;
+	had = c[i].had < r->n * THOUSAND ? c[i].had : r->n * THOUSAND; /* the rate may have been higher */
+	gone = (now_ms - c[i].since_ms) * r->n / r->seconds;
 	c[i] = c[--*n];
-	return had > faded ? had - faded : 0;
+	return had > gone ? had - gone : 0;
 }
 
 static int
@@ -169,7 +167,7 @@ write_counts(int fd, const struct count c[COUNTS_MAX], size_t n)
 	return file_write_at(fd, text, len, 0) < 0 ? -1 : ftruncate(fd, (off_t)len);
 }
 
-/* Judge k recipients by what the file says, and let it say them too, or only what it says now. */
+/* Compare k more recipients with the rates, then write the counts back: with k if no rate is exceeded. */
 static enum counts_result
 count(int fd, const struct rates *r, int64_t k, int64_t now_ms, const struct rate **which, int64_t *wait_s)
 {
@@ -184,7 +182,7 @@ count(int fd, const struct rates *r, int64_t k, int64_t now_ms, const struct rat
 		return COUNTS_ERROR;
 	text[octets] = '\0';
 	n = read_counts(c, text, now_ms);
-	for (i = 0; i < r->n; i++) { /* what is left of c is of other rates */
+	for (i = 0; i < r->n; i++) { /* afterwards c has only the lines of other rates */
 		int64_t had = take_count(c, &n, &r->rate[i], now_ms);
 
 		mine[i] = (struct count){ r->rate[i].seconds, had, now_ms };
@@ -222,7 +220,7 @@ counts_add(int directory, const char *who, bool is_peer, const struct rates *r, 
 		return COUNTS_ERROR;
 	result = count(fd, r, k, now_ms, which, wait_s);
 	e = errno;
-	close(fd); /* and the lock is gone */
+	close(fd); /* this releases the lock */
 	errno = e;
 	return result;
 }

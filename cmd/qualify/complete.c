@@ -11,12 +11,11 @@
 #include "smtp/addr.h"
 #include "chain/offer.h"
 
-
 /*
- * Fields are added at the end of the header: RFC 5322 3.6 wants trace and Resent- blocks first, so a Date on top could
- * stand before a Received field, and nothing that stands there already moves or changes its meaning. A Resent- block is
- * completed only where it is the client's own: the first one, and above all trace fields. What lies
- * below was sent before and is history.
+ * Fields are added at the end of the header. RFC 5322 3.6 wants trace fields and Resent- blocks first, and a Date on
+ * top could stand before a Received field; at the end an added field neither moves another one nor changes its
+ * meaning. A Resent- block is completed only if it is the client's own: the first block, and above all trace fields.
+ * The blocks below belong to earlier transmissions and stay.
  */
 struct work {
 	struct completion *c;
@@ -25,9 +24,9 @@ struct work {
 	const char *text;
 	size_t n;
 	const char *eol;
-	uint32_t seen;       /* fields that stand, or were added */
-	bool open_line;      /* the last field stands and has no line end */
-	bool trace;          /* a trace field was seen */
+	uint32_t seen;       /* fields that are kept or were added */
+	bool open_line;      /* the last field is kept and has no line end */
+	bool trace;          /* there was a trace field */
 	enum { BLOCK_NONE, BLOCK_OPEN, BLOCK_CLOSED } block; /* the client's Resent- block */
 	uint32_t block_seen;
 };
@@ -47,7 +46,7 @@ refuse(struct completion *c, const char *name, size_t number, const char *what)
 	return r < 0 ? COMPLETE_ERROR : COMPLETE_REFUSED;
 }
 
-/* Put "name: before middle after" in at off. */
+/* Insert "name: before middle after" at off. */
 static int
 add_field(struct work *w, size_t off, enum field_id id, const char *before, const char *middle, const char *after)
 {
@@ -74,7 +73,10 @@ add_date(struct work *w, size_t off, enum field_id id)
 	return add_field(w, off, id, date, "", "");
 }
 
-/* The message's id is unique and leads from the header to the log; "r" tells the resending's from the message's. */
+/*
+ * The id of the message is unique and leads from the header to the log. A Resent-Message-ID has ".r" after it, so that
+ * it differs from the Message-ID.
+ */
 static int
 add_message_id(struct work *w, size_t off, enum field_id id)
 {
@@ -92,7 +94,7 @@ add_message_id(struct work *w, size_t off, enum field_id id)
 	return add_field(w, off, id, "<", message, right);
 }
 
-/* From is who submits, where that is a mailbox (RFC 6409 8.1 on Sender: the address must be valid). */
+/* Add From with the user who submits, if the user's name is a mailbox (RFC 6409 8.1: the address must be valid). */
 static enum complete_result
 add_from(struct work *w, size_t off, enum field_id id)
 {
@@ -104,7 +106,7 @@ add_from(struct work *w, size_t off, enum field_id id)
 	return add_field(w, off, id, "<", a.text, ">") < 0 ? COMPLETE_ERROR : COMPLETE_OK;
 }
 
-/* RFC 5322 3.6.6: what every Resent- block has. */
+/* Add the fields that every Resent- block must have, RFC 5322 3.6.6. */
 static enum complete_result
 close_block(struct work *w, size_t off)
 {
@@ -121,7 +123,7 @@ close_block(struct work *w, size_t off)
 	return r;
 }
 
-/* The local part is one of the domain's own: 1, 0, or -1. RFC 6409 8 wants it verified. */
+/* Does the local part exist in our domain? RFC 6409 8 wants that verified. Returns 1, 0, or -1 with errno set. */
 static int
 is_known(const struct rules *rules, const char *text, const struct addrlist_item *m)
 {
@@ -132,7 +134,7 @@ is_known(const struct rules *rules, const char *text, const struct addrlist_item
 		return 0;
 	if (addr_is_postmaster(&a))
 		return 1;
-	if (rules->any_local) /* but no piece of an encoded word that RFC 2047 5 (3) does not allow in a phrase */
+	if (rules->any_local) /* except a piece of an encoded word that RFC 2047 5 (3) does not allow in a phrase */
 		return strncmp(a.text, "=?", 2) != 0;
 	if (!rules->locals)
 		return 0;
@@ -140,7 +142,7 @@ is_known(const struct rules *rules, const char *text, const struct addrlist_item
 	return r != 0 ? r : table_get_lower(rules->locals, a.text, a.len, NULL, NULL);
 }
 
-/* Put a dot or an at sign and a domain in at off; not where the field goes anyway. */
+/* Insert a mark (a dot or an at sign) and a domain at off, unless the field will be removed. */
 static int
 add_domain(struct work *w, const struct field *f, size_t off, const char *mark, const char *domain)
 {
@@ -151,7 +153,10 @@ add_domain(struct work *w, const struct field *f, size_t off, const char *mark, 
 	    edits_add(&w->c->edits, off, 0, domain, strlen(domain));
 }
 
-/* *what stays NULL, or says what is wrong with the address; -1 with errno. */
+/*
+ * Complete the domain of an address. Returns 0, or -1 with errno set. *what is set if the address is wrong and cannot
+ * be completed.
+ */
 static int
 qualify(struct work *w, const struct field *f, const struct addrlist_item *m, const char **what)
 {
@@ -172,12 +177,12 @@ qualify(struct work *w, const struct field *f, const struct addrlist_item *m, co
 		return -1;
 	if (m->labels == 1 && known)
 		return add_domain(w, f, m->domain_end, ".", rules->suffix);
-	if (m->labels == 1 || known) /* RFC 6409 4.2: a@squeaky.sales is incomplete, and nobody knows how */
+	if (m->labels == 1 || known) /* RFC 6409 4.2: a@squeaky.sales is incomplete, and it is unclear how to complete it */
 		*what = "has no fully qualified domain";
 	return 0;
 }
 
-/* Every address of a field is legal, and qualified if need be. RFC 6409 5.1. */
+/* Check every address of a field and complete its domain if necessary, RFC 6409 5.1. */
 static enum complete_result
 check_addresses(struct work *w, const struct field *f)
 {
@@ -219,7 +224,7 @@ take(struct work *w, const struct field *f)
 		w->block = BLOCK_OPEN;
 	w->trace |= f->id == FIELD_RECEIVED || f->id == FIELD_RETURN_PATH;
 	w->open_line = false;
-	/* Bcc is checked and goes; an address field with nothing in it says nothing and is no legal field. */
+	/* Bcc is checked and removed. An address field without content is invalid and has no meaning: removed as well. */
 	if (syntax != FIELD_OPAQUE && !addrlist_is_blank(w->text, f->value, f->end))
 		r = check_addresses(w, f);
 	else if (syntax != FIELD_OPAQUE)

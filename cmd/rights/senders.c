@@ -27,7 +27,10 @@ senders_find(struct senders *s, struct usertable *t, const char *user)
 	return 0;
 }
 
-/* The same mailbox, or an extension of it: local+anything@domain. Case is the delivering server's; here it is none. */
+/*
+ * Is a the mailbox, or an extension of it, local+anything@domain? Upper and lower case are equal here; only the
+ * delivering server knows whether they differ.
+ */
 static bool
 is_box(const struct addr *box, const struct addr *a)
 {
@@ -38,8 +41,8 @@ is_box(const struct addr *box, const struct addr *a)
 }
 
 /*
- * a's domain is the n octets at s, or below them where they begin with a dot. Not with quotes in front: a careless
- * reader finds another address in them.
+ * Is the domain of a the n octets at s, or below them if they begin with a dot? An address with a quoted local part
+ * never matches: a careless reader may see another address in the quotes.
  */
 static bool
 is_domain(const char *s, size_t n, const struct addr *a)
@@ -54,7 +57,7 @@ is_domain(const char *s, size_t n, const struct addr *a)
 	return len == n && strncasecmp(domain, s, n) == 0;
 }
 
-/* 1, 0, or -1: it is no item. */
+/* Does the item allow a? Returns 1, 0, or -1: the item is invalid. */
 static int
 item_has(const char *item, size_t len, const struct addr *a)
 {

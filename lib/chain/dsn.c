@@ -44,7 +44,7 @@ dsn_wants_full(const struct envelope_line *mail)
 	return envelope_param(mail, PARAM_RET, &value, &len) && value && is_word(value, len, "FULL");
 }
 
-/* The value of an upper-case hexadecimal digit (RFC 3461 4 has no other); -1: it is none. */
+/* Returns the value of an upper-case hexadecimal digit (RFC 3461 4 allows no other), or -1. */
 static int
 hex(char c)
 {
@@ -62,7 +62,7 @@ dsn_decode(struct buf *out, const char *xtext, size_t len)
 		if (c == '+' && len - i > 2 && hex(xtext[i + 1]) >= 0 && hex(xtext[i + 2]) >= 0) {
 			c = (char)(hex(xtext[i + 1]) * 16 + hex(xtext[i + 2]));
 			i += 2;
-			if ((unsigned char)c > '~') /* xtext is of ASCII; utf-8 addresses are written in another way */
+			if ((unsigned char)c > '~') /* xtext stands for ASCII; UTF-8 addresses have another encoding */
 				c = '?';
 		}
 		if ((unsigned char)c < ' ' || c == 127)
@@ -73,7 +73,10 @@ dsn_decode(struct buf *out, const char *xtext, size_t len)
 	return 0;
 }
 
-/* Append a line, where out is not NULL, without the parameters of DSN. 1: it had some. -1 with errno ENOMEM. */
+/*
+ * Append a line without its DSN parameters; out may be NULL. Returns 1 if the line had some, 0 if not, or -1 with errno
+ * set (ENOMEM).
+ */
 static int
 strip(struct buf *out, const struct envelope_line *line)
 {

@@ -10,7 +10,7 @@
 #include "smtp/addr.h"
 #include "smtp/reply.h"
 
-/* "PREFIX<path> KEY=value ...", NUL-ended, into l. The path must be canonical: it is what it parses to. */
+/* Parse "PREFIX<path> KEY=value ..." into l. The path must be canonical. Returns 0, or -1: invalid. */
 static int
 path_line(struct envelope_line *l, const char *text, const char *prefix)
 {
@@ -26,7 +26,7 @@ path_line(struct envelope_line *l, const char *text, const char *prefix)
 	p = text + skip + used;
 	if (p < end && *p++ != ' ')
 		return -1;
-	if (text[len - 1] == ' ' || strstr(p, "  ")) /* canonical: single spaces; no value holds one */
+	if (text[len - 1] == ' ' || strstr(p, "  ")) /* canonical: single spaces; a value has none */
 		return -1;
 	*l = (struct envelope_line){ .text = text, .path = text + skip + 1, .path_len = a.len, .params = p };
 	while ((r = param_next(&p, end, &key, &keylen, &value, &valuelen)) > 0)

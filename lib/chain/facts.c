@@ -9,7 +9,7 @@
 
 extern char **environ;
 
-/* The variables of chain(7) ENVIRONMENT and who sets them: the page's table, in code. */
+/* The variables of chain(7) ENVIRONMENT and their owners: the table of that page. */
 #define ROW(name, owner) { name, sizeof name - 1, owner }
 static const struct {
 	const char *name;
@@ -49,7 +49,7 @@ static const struct {
 };
 #undef ROW
 
-static const char site[] = "MSA_X_"; /* how the names begin that are the operator's own */
+static const char site[] = "MSA_X_"; /* prefix of the names that the operator may choose */
 
 static int
 room(struct facts *f)
@@ -69,7 +69,7 @@ room(struct facts *f)
 	return 0;
 }
 
-/* Takes over entry. */
+/* Append entry, a string from malloc or NULL, and take it over. */
 static int
 append(struct facts *f, char *entry)
 {
@@ -83,7 +83,10 @@ append(struct facts *f, char *entry)
 	return 0;
 }
 
-/* The entry of that name from first on; f->n: none. A stage asks often, and most names differ early: no call each. */
+/*
+ * Returns the index of the entry with that name from first on, or f->n. Stages look up often and most names differ in
+ * their first octets, so the comparison is a loop and not a call of strncmp.
+ */
 static size_t
 find(const struct facts *f, size_t first, const char *name, size_t len)
 {
@@ -98,7 +101,7 @@ find(const struct facts *f, size_t first, const char *name, size_t len)
 	return i;
 }
 
-/* Forget a string that v held. */
+/* Free a string of v, unless it belongs to the block. */
 static void
 drop(const struct facts *f, char *entry)
 {
@@ -136,7 +139,7 @@ facts_from_environ(struct facts *f)
 	return 0;
 }
 
-/* The n octets at s, of the block. 0, or -1 with errno. */
+/* Take the facts from the n octets at s, which belong to the block. Returns 0, or -1 with errno set. */
 static int
 call_facts(struct facts *f, char *s, size_t n, size_t max)
 {
@@ -234,7 +237,7 @@ facts_set(struct facts *f, const char *name, const char *value)
 	memcpy(entry, name, len);
 	entry[len] = '=';
 	memcpy(entry + len + 1, value, value_len + 1);
-	facts_unset(f, name); /* all of that name: an environment may hold it twice, and who reads it may take the last */
+	facts_unset(f, name); /* every entry: an environment may have a name twice, and a program may read the last */
 	return append(f, entry);
 }
 

@@ -3,16 +3,16 @@
 #define MSA_CHAIN_LIMITS_H
 
 /*
- * What chain(7) fixes for every stage: exit codes, descriptors, limits. The page is the contract;
- * this is its one place in code.
+ * What chain(7) fixes for every stage: exit codes, descriptors, limits. The page is the contract; the code has these
+ * values only here.
  */
 
-/* The alphabet of exit codes, chain(7) EXIT STATUS. */
+/* Exit codes, chain(7) EXIT STATUS. */
 enum chain_exit {
 	CHAIN_DONE = 0,
-	CHAIN_REFUSED = 100, /* message stage: a decision about this message, for good */
+	CHAIN_REFUSED = 100, /* message stage: this message is refused permanently */
 	CHAIN_MISUSE = 100,  /* session stage or tool: usage, configuration */
-	CHAIN_LATER = 111,   /* a system call failed, or anything else that may pass; in a message stage our mistakes too */
+	CHAIN_LATER = 111,   /* a temporary failure, as of a system call; in a message stage also a configuration error */
 };
 
 /* Descriptors, chain(7). */
@@ -25,18 +25,18 @@ enum {
 
 /* Limits. Those of an RFC carry its section. */
 enum {
-	CHAIN_ANSWER_S = 100,            /* from the end of the data to the answer; RFC 6409 5.3 wants under two minutes */
+	CHAIN_ANSWER_S = 100,            /* from the end of the data to the reply; RFC 6409 5.3 wants under two minutes */
 	CHAIN_COMMAND_WAIT_S = 300,      /* RFC 5321 4.5.3.2.7: the server waits at least 5 minutes for a command */
 	CHAIN_DATA_WAIT_S = 180,         /* RFC 5321 4.5.3.2.5: between blocks of data */
-	CHAIN_DATA_RATE = 500,           /* octets a second that a client must reach over the whole of its data */
-	CHAIN_SESSION_S = 7200,          /* a session, all told */
-	CHAIN_MEMORY_MESSAGE = 262144,   /* octets: larger messages go to a file in TMPDIR */
+	CHAIN_DATA_RATE = 500,           /* octets per second that a client must reach on average over its data */
+	CHAIN_SESSION_S = 7200,          /* a whole session */
+	CHAIN_MEMORY_MESSAGE = 262144,   /* octets; a larger message goes to a file in TMPDIR */
 	CHAIN_VERDICT_MAX = 1048576,     /* octets of a verdict */
 	CHAIN_ENVELOPE_MAX = 8388608,    /* octets of an envelope */
 	CHAIN_RCPT_MAX = 1000,           /* recipients of a message; RFC 5321 4.5.3.1.8 wants at least 100 */
-	CHAIN_ERRORS_MAX = 20,           /* refused commands until a session is ended */
-	CHAIN_IDLE_MAX = 1000,           /* NOOP, RSET, EHLO ... without a message until a session is ended */
-	CHAIN_TEXT_MAX = 255,            /* octets of a text that a peer chose, as it enters the environment */
+	CHAIN_ERRORS_MAX = 20,           /* refused commands before the session is ended */
+	CHAIN_IDLE_MAX = 1000,           /* NOOP, RSET, EHLO ... without a message before the session is ended */
+	CHAIN_TEXT_MAX = 255,            /* octets of a text that a peer chose, in the environment */
 };
 
 #endif

@@ -7,14 +7,14 @@
 
 #include "chain/limits.h"
 
-/* What submitd does by itself, whatever the next hop offers. */
+/* The extensions that submitd implements by itself, whatever the next hop offers. */
 static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_PRDR | CAP_LIMITS | CAP_CHUNKING;
 
-/* What a chain may offer only because its next hop does: MSA_EHLO's part. */
+/* The extensions that a chain may offer only if its next hop does, listed in MSA_EHLO. */
 static const uint32_t needs_next_hop = CAP_8BITMIME | CAP_BINARYMIME | CAP_DSN | CAP_SMTPUTF8 | CAP_DELIVERBY |
     CAP_MT_PRIORITY | CAP_REQUIRETLS | CAP_FUTURERELEASE | CAP_MTRK | CAP_NO_SOLICITING;
 
-/* What the next hop says of itself. */
+/* Take the keywords of the next hop from MSA_EHLO. */
 static void
 next_hop(struct ehlo *e, const char *s)
 {
@@ -24,7 +24,7 @@ next_hop(struct ehlo *e, const char *s)
 	e->pass_solicit = e->caps & CAP_NO_SOLICITING;
 	memcpy(theirs, e->no_soliciting, sizeof theirs);
 	e->no_soliciting[0] = '\0';
-	if (ehlo_refuse(e, theirs, strlen(theirs)) < 0) /* its words are its own business then: it refuses them itself */
+	if (ehlo_refuse(e, theirs, strlen(theirs)) < 0) /* then only the next hop itself applies its words */
 		e->no_soliciting[0] = '\0';
 }
 
@@ -41,7 +41,7 @@ offer_from_facts(struct ehlo *e, const struct facts *f)
 {
 	const char *s = facts_get(f, "MSA_EHLO"), *wrong = NULL;
 	long long limit = facts_number(f, "DATABYTES", 0), mails = facts_number(f, "MSA_MAILMAX", 0);
-	const bool whole = s && *s == '='; /* the dialogue is somebody else's, so our part of the list is too */
+	const bool whole = s && *s == '='; /* another server has the dialogue, so the whole list is its own */
 
 	*e = (struct ehlo){ 0 };
 	if (whole)

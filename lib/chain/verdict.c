@@ -8,9 +8,9 @@
 #include "base/file.h"
 #include "chain/limits.h"
 
-enum { TEXT_SHORT = 400 }; /* octets kept of a reply's text where all that was said would be too much */
+enum { TEXT_SHORT = 400 }; /* octets kept of a reply's text when replies are shortened */
 
-/* What an exit code makes of the replies: chain(7) VERDICT. */
+/* The effect of an exit code on the replies, chain(7) Verdict. */
 enum weight { WEIGHT_TAKE, WEIGHT_REFUSE, WEIGHT_LATER, WEIGHT_FAULT };
 
 static const struct {
@@ -37,12 +37,12 @@ weigh(int status)
 	return WEIGHT_FAULT;
 }
 
-/* Replies as they stand in the text: at most max + 1 are kept, so that too many can be told. */
+/* The replies in the text. At most max + 1 are kept, which is enough to see that there are too many. */
 struct parsed {
 	struct reply_foreign *reply;
 	size_t cap;
 	size_t n;
-	bool bad; /* a line that is no reply, or an unfinished one */
+	bool bad; /* a line is not a reply, or the last reply is unfinished */
 };
 
 static void
@@ -50,7 +50,7 @@ parsed_free(struct parsed *p)
 {
 	size_t i;
 
-	for (i = 0; p->reply && i < p->cap; i++) /* behind n may be one that did not come to its end */
+	for (i = 0; p->reply && i < p->cap; i++) /* reply[n] may be an unfinished one */
 		reply_foreign_free(&p->reply[i]);
 	free(p->reply);
 }
@@ -93,7 +93,7 @@ parse(struct parsed *p, const char *text, size_t len, size_t max)
 	return 0;
 }
 
-/* All n get the same. */
+/* Give all n recipients the same reply. */
 static int
 fill(struct verdict *v, enum reply r)
 {
@@ -105,7 +105,7 @@ fill(struct verdict *v, enum reply r)
 	return 0;
 }
 
-/* The replies as they are: one for all, or one each. */
+/* Take the replies as they are: one for all recipients, or one for each. */
 static int
 take(struct verdict *v, const struct parsed *p)
 {
@@ -117,7 +117,7 @@ take(struct verdict *v, const struct parsed *p)
 	return 0;
 }
 
-/* The exit code says no: 2yz becomes 451, and where the replies are neither one nor n, the first stands for all. */
+/* The exit code refuses: a 2yz becomes 451. If there are neither one nor n replies, the first is for all recipients. */
 static int
 refuse(struct verdict *v, struct parsed *p, enum reply otherwise)
 {
@@ -247,7 +247,7 @@ verdict_free(struct verdict *v)
 	*v = (struct verdict){ 0 };
 }
 
-/* Of a server that has much to say, the beginning: RFC 5321 4.5.3.1.5 gives a reply line 512 octets. */
+/* Keep the beginning of a long reply: RFC 5321 4.5.3.1.5 limits a reply line to 512 octets. */
 static void
 shorten(struct reply_foreign *r)
 {

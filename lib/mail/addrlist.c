@@ -10,21 +10,21 @@ is_atext(char c) /* RFC 5322 3.2.3, RFC 6532 3.2 */
 	    (c && strchr("!#$%&'*+-/=?^_`{|}~", c)) || (unsigned char)c > 127;
 }
 
-/* White space at i: a field's value holds CR LF only where it is folded, the rest would be another field. */
+/* White space at i. CR LF in a field's value is always folding; without it the next line would be another field. */
 static bool
 is_space(const char *s, size_t i, size_t end)
 {
 	return s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || (s[i] == '\r' && i + 1 < end && s[i + 1] == '\n');
 }
 
-/* What may not even stand in a comment or between quotes, unless behind a backslash. */
+/* An octet that even a comment or a quoted string may have only after a backslash. */
 static bool
-is_never(const char *s, size_t i, size_t end)
+is_forbidden(const char *s, size_t i, size_t end)
 {
 	return s[i] == '\0' || (s[i] == '\r' && !is_space(s, i, end));
 }
 
-/* Behind white space and comments, which nest. false: a comment has no end. */
+/* Move *pos after white space and comments, which nest. Returns false if a comment has no end. */
 static bool
 skip_cfws(const char *s, size_t *pos, size_t end)
 {
@@ -37,14 +37,14 @@ skip_cfws(const char *s, size_t *pos, size_t end)
 			depth++;
 		else if (depth > 0 && s[i] == ')')
 			depth--;
-		else if (depth > 0 ? is_never(s, i, end) : !is_space(s, i, end))
+		else if (depth > 0 ? is_forbidden(s, i, end) : !is_space(s, i, end))
 			break;
 	}
 	*pos = i < end ? i : end;
 	return depth == 0;
 }
 
-/* Behind a quoted string, or a domain literal, that begins at *pos. false: it has no end. */
+/* Move *pos after the quoted string or domain literal that begins there. Returns false if it has no end. */
 static bool
 skip_quoted(const char *s, size_t *pos, size_t end, char close)
 {
@@ -53,7 +53,7 @@ skip_quoted(const char *s, size_t *pos, size_t end, char close)
 	for (i = *pos + 1; i < end && s[i] != close; i++) {
 		if (s[i] == '\\')
 			i++;
-		else if (is_never(s, i, end) || (close == ']' && s[i] == '['))
+		else if (is_forbidden(s, i, end) || (close == ']' && s[i] == '['))
 			break;
 	}
 	*pos = i < end ? i : end;
@@ -75,10 +75,10 @@ skip(struct addrlist *l)
 	return skip_cfws(l->text, &l->pos, l->end);
 }
 
-/* Words and dots: what a display name and a local part have in common; which of them it is shows what comes behind. */
+/* Words and dots: a display name or a local part. Only what follows shows which of the two it is. */
 struct words {
-	size_t begin, end; /* from the first word to behind the last word or dot */
-	bool is_phrase, is_local;
+	size_t begin, end; /* from the first word or dot to the end of the last */
+	bool is_phrase, is_local; /* valid as a display name; as a local part */
 };
 
 static bool
@@ -114,7 +114,7 @@ read_words(struct addrlist *l, struct words *w)
 	return true;
 }
 
-/* A domain, behind its '@'; white space and comments behind it are skipped. */
+/* Read a domain, after its '@', and skip white space and comments after it. */
 static bool
 read_domain(struct addrlist *l, struct addrlist_item *m)
 {
@@ -149,19 +149,19 @@ read_domain(struct addrlist *l, struct addrlist_item *m)
 	return addr_is_utf8(l->text + m->domain, m->domain_end - m->domain) && skip(l);
 }
 
-/* RFC 5322 4.4: obs-route, "@a,,@b:". */
+/* Skip an obs-route (RFC 5322 4.4), "@a,,@b:". *found: there was one. Returns false if it is invalid. */
 static bool
-read_route(struct addrlist *l, bool *was)
+read_route(struct addrlist *l, bool *found)
 {
 	struct addrlist_item ignored;
 	size_t begin = l->pos;
 
-	*was = false;
+	*found = false;
 	for (;;) {
 		char c = peek(l);
 
 		if (c == '@') {
-			*was = true;
+			*found = true;
 			l->pos++;
 			if (!read_domain(l, &ignored))
 				return false;
@@ -174,7 +174,7 @@ read_route(struct addrlist *l, bool *was)
 		} else
 			break;
 	}
-	if (!*was)
+	if (!*found)
 		return l->pos == begin;
 	if (peek(l) != ':')
 		return false;
@@ -182,7 +182,7 @@ read_route(struct addrlist *l, bool *was)
 	return skip(l);
 }
 
-/* "@domain" where there is one, behind the local part w. */
+/* Take w as the local part, and read the "@domain" after it if there is one. */
 static bool
 read_address(struct addrlist *l, const struct words *w, struct addrlist_item *m)
 {
@@ -196,7 +196,7 @@ read_address(struct addrlist *l, const struct words *w, struct addrlist_item *m)
 	return read_domain(l, m);
 }
 
-/* Behind '<'. */
+/* Read what follows '<', up to and including '>'. */
 static bool
 read_angle(struct addrlist *l, struct addrlist_item *m)
 {
@@ -216,7 +216,7 @@ addrlist_begin(struct addrlist *list, const char *text, size_t begin, size_t end
 	*list = (struct addrlist){ .text = text, .pos = begin, .end = end };
 }
 
-/* What may follow an address: a comma, the end of the group, the end. */
+/* An address may end here: at a comma, at the end of the group, at the end of the text. */
 static bool
 at_separator(const struct addrlist *l)
 {
@@ -268,7 +268,7 @@ addrlist_next(struct addrlist *l, struct addrlist_item *m)
 	}
 }
 
-/* What addrlist_addr builds: a path with the local part in quotes. addr_path makes it canonical. */
+/* addrlist_addr builds a path with the local part in quotes; addr_path then makes it canonical. */
 struct path {
 	char text[2 * ADDR_LOCAL_MAX + ADDR_DOMAIN_MAX + 8];
 	size_t len;
@@ -284,7 +284,7 @@ put(struct path *p, char c)
 		p->full = true;
 }
 
-/* text[i..end), a local part or domain, without comments, white space outside of quotes, folding, and quotes. */
+/* Append s[i..end), a local part or domain, without comments, quotes, folding, and white space outside quotes. */
 static void
 put_plain(struct path *p, const char *s, size_t i, size_t end, bool quote)
 {
@@ -302,7 +302,7 @@ put_plain(struct path *p, const char *s, size_t i, size_t end, bool quote)
 		}
 		if (s[i] == '\\' && i + 1 < end)
 			i++;
-		else if (s[i] == '\n' || s[i] == '\r') { /* folding inside of quotes */
+		else if (s[i] == '\n' || s[i] == '\r') { /* folding inside quotes */
 			i++;
 			continue;
 		}

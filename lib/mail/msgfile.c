@@ -8,7 +8,7 @@
 #include "base/os.h"
 #include "chain/limits.h"
 
-enum { PART = 65536 }; /* octets written to the file at once, at least */
+enum { PART = 65536 }; /* octets to collect before a write to the file */
 
 static int
 spill(struct msgfile *m)
@@ -60,7 +60,7 @@ msgfile_finish(struct msgfile *m)
 	if (m->spilled) {
 		if (m->mem.len > 0 && spill(m) < 0)
 			return -1;
-		if (close(m->wr) < 0) { /* where the file system tells late that it is full */
+		if (close(m->wr) < 0) { /* some file systems report only here that they are full */
 			e = errno;
 			close(m->rd);
 			m->spilled = 0;

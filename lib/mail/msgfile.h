@@ -9,8 +9,8 @@
 
 /*
  * A message that is being written and becomes fd 0 of the message chain. Up to CHAIN_MEMORY_MESSAGE octets stay in
- * memory; a larger message goes to an unlinked file. Zero-initialised it is empty. Call msgfile_free in the end; it does
- * nothing after msgfile_finish has succeeded.
+ * memory; a larger message goes to an unlinked file. Zero-initialised it is empty. Call msgfile_free in the end; it
+ * does nothing after msgfile_finish has succeeded.
  */
 struct msgfile {
 	struct buf mem; /* octets that are not in the file yet */

@@ -23,7 +23,7 @@ enum {
 	LITERAL_MAX = 64,       /* "[IPv6:" address "]" */
 };
 
-/* IANA's TLS Cipher Suites registry, by OpenSSL's names. Only suites that TLS 1.2 and 1.3 servers still agree to. */
+/* IANA's TLS Cipher Suites registry, by OpenSSL's names: the suites that TLS 1.2 and 1.3 servers still accept. */
 static const struct {
 	const char *openssl, *iana;
 } ciphers[] = {
@@ -87,7 +87,7 @@ is_utf8_mail(const struct envelope *e)
 const char *
 received_keyword(const struct facts *f, const struct envelope *e)
 {
-	/* Spelt out, so that nothing unregistered can be composed. By bits: 4 UTF8, 2 S, 1 A. */
+	/* Spelt out, so that no unregistered keyword can be composed. The index is 4 for UTF8, 2 for S, 1 for A. */
 	static const char *const esmtp[] = { "ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA", "UTF8SMTP", "UTF8SMTPA",
 		"UTF8SMTPS", "UTF8SMTPSA" };
 	static const char *const lmtp[] = { "LMTP", "LMTPA", "LMTPS", "LMTPSA", "UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS",
@@ -131,14 +131,14 @@ line(struct fold *f)
 	f->fresh = true;
 }
 
-/* n columns more, with the space in front and ");" behind, stay on the line. */
+/* n more columns fit on the line, with a space before and ");" after them. */
 static bool
 fits(const struct fold *f, size_t n)
 {
 	return f->column + n + 3 <= RECEIVED_COLUMNS;
 }
 
-/* White space, or a new line for a word of n octets. */
+/* Separate a word of n octets from the text before it: by a space, or by a new line if it does not fit. */
 static void
 gap(struct fold *f, size_t n)
 {
@@ -155,7 +155,7 @@ word(struct fold *f, const char *s)
 	put(f, s, strlen(s));
 }
 
-/* A name and its value, on one line where they have room on any. */
+/* Write a name and its value, on one line if that is possible. */
 static void
 clause(struct fold *f, const char *name, const char *value)
 {
@@ -169,8 +169,8 @@ clause(struct fold *f, const char *name, const char *value)
 }
 
 /*
- * A comment of what a peer chose, at most max octets of it with their escapes: RFC 5322 3.2.2's ctext, the rest quoted
- * or "?". Runs of spaces become one, so that a fold never leaves a line of nothing.
+ * Write text that a peer chose as a comment, at most max octets of it with their escapes. Octets that are not ctext
+ * (RFC 5322 3.2.2) are quoted or become "?". Several spaces become one, so that folding never leaves an empty line.
  */
 static void
 comment(struct fold *f, const char *label, const char *s, size_t max)
@@ -216,7 +216,7 @@ is_ascii(const char *s)
 	return true;
 }
 
-/* A domain as a header may hold it: ASCII even with SMTPUTF8, RFC 6531 3.7.1. */
+/* A domain that a trace field may contain: ASCII even with SMTPUTF8, RFC 6531 3.7.1. */
 static bool
 is_domain(const char *s)
 {
@@ -234,7 +234,10 @@ is_literal(const char *s)
 	return addr_mailbox(box, strlen(box), &a) == 0;
 }
 
-/* An address as RFC 5321 4.1.3's literal; false: it is none. An IPv4-mapped one is IPv4, a zone is our own affair. */
+/*
+ * Write ip as an address literal, RFC 5321 4.1.3: an IPv4-mapped address as IPv4, and without a zone, which has no
+ * meaning for others. Returns false if ip is not an address.
+ */
 static bool
 literal(char out[LITERAL_MAX], const char *ip)
 {
@@ -262,8 +265,8 @@ literal(char out[LITERAL_MAX], const char *ip)
 }
 
 /*
- * RFC 5321 4.4's From-domain. Its Extended-Domain takes a domain, or an address literal that TCP-info follows; where
- * the client gave neither it is "unknown", and what it gave stands in a comment.
+ * The From-domain of RFC 5321 4.4. Its Extended-Domain is a domain, or an address literal with TCP-info after it. If
+ * the client sent neither, it is "unknown", and a comment has what the client sent.
  */
 static void
 from(struct fold *f, const struct facts *facts)
@@ -271,9 +274,9 @@ from(struct fold *f, const struct facts *facts)
 	const char *helo = facts_get(facts, "MSA_HELO"), *name = facts_get(facts, "TCPREMOTEHOST");
 	char ip[LITERAL_MAX], info[LITERAL_MAX + ADDR_DOMAIN_MAX + 4];
 	bool has_ip = literal(ip, facts_get(facts, "TCPREMOTEIP"));
-	bool said = is_domain(helo) || (is_literal(helo) && has_ip);
+	bool valid = is_domain(helo) || (is_literal(helo) && has_ip);
 
-	clause(f, "from", said ? helo : "unknown");
+	clause(f, "from", valid ? helo : "unknown");
 	if (has_ip && is_domain(name)) {
 		snprintf(info, sizeof info, "(%s", name);
 		word(f, info);
@@ -285,7 +288,7 @@ from(struct fold *f, const struct facts *facts)
 	}
 	if (has_ip && name && *name && !is_domain(name))
 		comment(f, "name", name, CHAIN_TEXT_MAX);
-	if (helo && *helo && !said)
+	if (helo && *helo && !valid)
 		comment(f, "HELO", helo, CHAIN_TEXT_MAX);
 }
 
@@ -319,8 +322,8 @@ is_atom(const char *s)
 }
 
 /*
- * The For clause, only for a single recipient: it would tell each of several about another. Its Path needs a domain,
- * and ASCII unless the message is internationalized (RFC 6531 3.7.3).
+ * The For clause, only for a single recipient: with several it would show one of them to the others. Its Path needs a
+ * domain, and must be ASCII unless the message is internationalized (RFC 6531 3.7.3).
  */
 static void
 recipient(struct fold *f, const struct envelope *e)
@@ -350,7 +353,7 @@ received_add(struct buf *out, const struct facts *facts, const struct envelope *
 	if (cipher)
 		cipher = received_cipher(cipher);
 	put(&f, "Received: ", strlen("Received: "));
-	f.fresh = true; /* no line break here: a first line with nothing on it is legal, and not every reader takes it */
+	f.fresh = true; /* no line break here: an empty first line is legal, but not every reader accepts it */
 	if (options & RECEIVED_PRIVATE)
 		clause(&f, "from", "unknown");
 	else
@@ -362,7 +365,7 @@ received_add(struct buf *out, const struct facts *facts, const struct envelope *
 		clause(&f, "id", id);
 	recipient(&f, e);
 	if (cipher)
-		clause(&f, "tls", cipher); /* RFC 8314 7.4: an Additional-Registered-Clause, behind For */
+		clause(&f, "tls", cipher); /* RFC 8314 7.4: an Additional-Registered-Clause, after For */
 	if (options & RECEIVED_SUBJECT && subject && *subject)
 		comment(&f, "certificate", subject, RECEIVED_SUBJECT_MAX);
 	put(&f, ";", 1);

@@ -29,7 +29,7 @@ enum { PART_TEXT, PART_STATUS, PART_QUOTE, PARTS };
 struct work {
 	const struct report *r;
 	struct part part[PARTS];
-	bool utf8; /* in the forms of RFC 6533 */
+	bool utf8; /* use the forms of RFC 6533 */
 	char boundary[BOUNDARY_MAX + 1];
 };
 
@@ -44,7 +44,7 @@ is_eight_bit(const char *s, size_t n)
 	return false;
 }
 
-/* What can be done with a text: it is of 7 bits; of 8; or no text at all: a long line, a bare CR or LF, a NUL. */
+/* Can a part be sent without encoding? Not if it is no text: a long line, a bare CR or LF, a NUL. */
 enum fitness { FIT, FIT_EIGHT_BIT, UNFIT };
 
 static enum fitness
@@ -56,7 +56,7 @@ judge(const struct buf *b)
 		char c = b->p[i];
 
 		line = c == '\n' ? 0 : line + 1;
-		if (c == '\0' || line > LINE_MAX_TEXT + 1) /* with its CR */
+		if (c == '\0' || line > LINE_MAX_TEXT + 1) /* line counts the CR */
 			return UNFIT;
 		if (c == '\r' ? i + 1 == b->len || b->p[i + 1] != '\n' : c == '\n' && (i == 0 || b->p[i - 1] != '\r'))
 			return UNFIT;
@@ -64,7 +64,7 @@ judge(const struct buf *b)
 	return b->len > 0 && is_eight_bit(b->p, b->len) ? FIT_EIGHT_BIT : FIT;
 }
 
-/* Quoted-printable, RFC 2045 6.7. */
+/* Append b in quoted-printable, RFC 2045 6.7. */
 static int
 add_encoded(struct buf *out, const struct buf *b)
 {
@@ -95,7 +95,7 @@ add_encoded(struct buf *out, const struct buf *b)
 	return 0;
 }
 
-/* A reply as its server said it, each line behind a prefix of its own; as much as REPORT_REPLY_MAX lets stand. */
+/* Append a reply, with the prefix first or next before each line, up to REPORT_REPLY_MAX octets of its text. */
 static int
 add_reply(struct buf *out, const struct reply_foreign *r, const char *first, const char *next)
 {
@@ -121,15 +121,15 @@ add_reply(struct buf *out, const struct reply_foreign *r, const char *first, con
 	return 0;
 }
 
-/* The words for persons. */
-static const char *const told[] = {
+/* What the part for people says of each group of recipients. */
+static const char *const explanation[] = {
 	[REPORT_FAILED] = "could not be delivered to these recipients, and nobody will try again:",
 	[REPORT_DELAYED] = "has not been delivered yet to these recipients, and will be tried again:",
 	[REPORT_RELAYED] = "has been handed on for these recipients to a server that sends no such reports:",
 	[REPORT_DELIVERED] = "has been delivered to these recipients:",
 };
 
-/* A reply says why. */
+/* For these actions the report quotes the reply as the reason. */
 static bool
 has_reason(enum report_action a)
 {
@@ -155,7 +155,7 @@ write_text(struct work *w)
 
 			if (to->action != a)
 				continue;
-			if (!begun && buf_printf(b, "\r\nYour message %s\r\n\r\n", told[a]) < 0)
+			if (!begun && buf_printf(b, "\r\nYour message %s\r\n\r\n", explanation[a]) < 0)
 				return -1;
 			begun = true;
 			if (buf_printf(b, "  <%.*s>\r\n", (int)to->line->path_len, to->line->path) < 0 ||
@@ -166,7 +166,7 @@ write_text(struct work *w)
 	    "A report for programs follows, and then the message or its header.\r\n", date, r->id);
 }
 
-/* "name: type; value", from ORCPT. */
+/* Append "Original-Recipient: type; address" if the recipient has an ORCPT. */
 static int
 add_original(struct buf *b, const struct envelope_line *line)
 {
@@ -182,7 +182,7 @@ add_original(struct buf *b, const struct envelope_line *line)
 	return buf_puts(b, "\r\n");
 }
 
-/* RFC 3464 2.1: the fields of the message, then those of each recipient. */
+/* RFC 3464 2.1: the fields of the message, then the fields of each recipient. */
 static int
 write_status(struct work *w)
 {
@@ -221,7 +221,7 @@ write_status(struct work *w)
 	return 0;
 }
 
-/* The first n octets of a file. */
+/* Read the first n octets of a file. Returns 0, or -1 with errno set. */
 static int
 read_start(struct buf *b, int fd, size_t n)
 {
@@ -232,7 +232,7 @@ read_start(struct buf *b, int fd, size_t n)
 	return 0;
 }
 
-/* Of the beginning of a message keep the header; where its end is not there, whole lines. */
+/* Cut the beginning of a message after its header; if the header is incomplete, after the last whole line. */
 static void
 keep_header(struct buf *b)
 {
@@ -249,7 +249,7 @@ keep_header(struct buf *b)
 	b->len = lines;
 }
 
-/* MAIL's BODY is that. */
+/* The envelope has BODY=word. */
 static bool
 is_body(const struct envelope *e, const char *word)
 {
@@ -261,8 +261,8 @@ is_body(const struct envelope *e, const char *word)
 }
 
 /*
- * What goes back of the message: all of it where the sender asked for that (RFC 3461 4.3: it counts only where somebody
- * was not reached), and it is small enough and can stand in a message; else its header.
+ * Quote the message: all of it if the sender asked for that (RFC 3461 4.3: only for failures), if it is small enough,
+ * and if another message can contain it; otherwise its header.
  */
 static int
 write_quote(struct work *w)
@@ -307,7 +307,10 @@ contains(const struct buf *b, const char *s)
 	return false;
 }
 
-/* A line that separates the parts and is in none of them: RFC 2046 5.1.1. The sender may know the message's id. */
+/*
+ * Choose a boundary that occurs in no part: RFC 2046 5.1.1. The id alone is not enough, since the sender may know it
+ * and have put it into the message.
+ */
 static void
 choose_boundary(struct work *w)
 {
@@ -373,7 +376,7 @@ write_parts(const struct work *w, struct buf *out)
 	return buf_printf(out, "\r\n--%s--\r\n", w->boundary);
 }
 
-/* The three parts, and how each of them is written. */
+/* Write the three parts and decide the encoding of each. */
 static int
 compose(struct work *w)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Put what was passed over since *run, up to end, into m. */
+/* Append the octets from *run to end to m, if there is an m, and set *run to end. */
 static int
 put(struct msgfile *m, const char **run, const char *end)
 {
@@ -13,7 +13,7 @@ put(struct msgfile *m, const char **run, const char *end)
 	return r;
 }
 
-/* n octets more of a line. */
+/* Count n more octets of the current line. */
 static void
 count(struct smtpdata *d, size_t n)
 {
@@ -21,7 +21,10 @@ count(struct smtpdata *d, size_t n)
 	d->is_long |= d->line_max > 0 && d->line > d->line_max;
 }
 
-/* From p, in the middle of a line: the octet behind its LF, or end; the state there. *lone: that LF is a bare one. */
+/*
+ * Read on from p, inside a line, to the end of the line or of the input, and set the state there. *lone is set if the
+ * LF of the line is bare. Returns the position after the LF, or end.
+ */
 static const char *
 line(struct smtpdata *d, const char *p, const char *end, bool *lone)
 {
@@ -42,7 +45,7 @@ line(struct smtpdata *d, const char *p, const char *end, bool *lone)
 	return lf + 1;
 }
 
-/* Behind a CR that ended the last input, or that a dot precedes. */
+/* Handle the octet at p after a CR that was the last octet of the previous input. */
 static const char *
 after_cr(struct smtpdata *d, const char *p)
 {
@@ -71,7 +74,7 @@ smtpdata_dots(struct smtpdata *d, const char *in, size_t n, size_t *used, struct
 				break;
 			}
 			if (put(m, &run, p) < 0) {
-				*used = (size_t)(p - in); /* the dot is taken again */
+				*used = (size_t)(p - in); /* without the dot: the next call reads it again */
 				return -1;
 			}
 			run = ++p;
@@ -90,10 +93,10 @@ smtpdata_dots(struct smtpdata *d, const char *in, size_t n, size_t *used, struct
 				*used = (size_t)(p + 1 - in);
 				return 1;
 			}
-			/* "." CR and something else: the dot was a stuffed one, the CR is bare and stays */
+			/* "." CR and another octet: the dot was stuffed; the CR is bare and belongs to the text */
 			d->bare = true;
 			d->state = SMTPDATA_LINE;
-			if (run == p && m && msgfile_add(m, "\r", 1) < 0) { /* it came with the last input */
+			if (run == p && m && msgfile_add(m, "\r", 1) < 0) { /* the CR was in the previous input */
 				*used = (size_t)(p - in);
 				return -1;
 			}
@@ -115,7 +118,7 @@ smtpdata_dots(struct smtpdata *d, const char *in, size_t n, size_t *used, struct
 		}
 	}
 	*used = n;
-	if (d->state == SMTPDATA_DOT_CR && end > run) /* the CR of "." CR is not yet the message's */
+	if (d->state == SMTPDATA_DOT_CR && end > run) /* the CR after "." may belong to the end of the message */
 		end--;
 	return put(m, &run, end);
 }

@@ -26,9 +26,8 @@ struct textscan {
 int textscan_look(struct textscan *t, struct buf *b, int fd, off_t size);
 
 /*
- * Append n octets of text and double each dot at the start of a line (RFC 5321 4.5.2). *before is the octet before them,
- * LF at first; it becomes the last of them.
- * Returns 0, or -1 with errno set (ENOMEM).
+ * Append n octets of text and double each dot at the start of a line (RFC 5321 4.5.2). *before is the octet before
+ * them, LF at first; it becomes the last of them. Returns 0, or -1 with errno set (ENOMEM).
  */
 int textscan_stuff(struct buf *out, const char *p, size_t n, char *before);
 

@@ -1,9 +1,9 @@
 /* ISC licence, see LICENSE. */
 /*
- * Holds smtpdata_dots and smtpdata_octets against a plain reading of RFC 5321 4.1.1.4 and 4.5.2 that sees the whole text at
- * once, for every text of up to LENGTH octets out of the alphabet that matters, cut at every place, octet by octet,
- * with bare LFs mended and not, and with a message that fails at each of its additions. Prints the number of texts;
- * exits 1 at the first difference.
+ * Compare smtpdata_dots and smtpdata_octets with a plain implementation of RFC 5321 4.1.1.4 and 4.5.2 that sees the
+ * whole text at once: for every text of up to LENGTH octets of the alphabet that matters, cut at every place, octet by
+ * octet, with bare LFs mended and not, and with a message that fails at each addition. Prints the number of texts; exits
+ * 1 at the first difference.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ enum { LENGTH = 7, ROOM = 64, LINE = 4 };
 
 static const char alphabet[] = { '\r', '\n', '.', 'a', '\0' };
 
-/* What lib/message.c would hold; its addition number fail_at fails (0: none). */
+/* In place of mail/msgfile: the text so far. Addition number fail_at fails (0: none). */
 struct sink {
 	char text[ROOM];
 	size_t len;
@@ -70,7 +70,7 @@ has_bare(const char *s, size_t n)
 	return false;
 }
 
-/* A line of a text without bare octets has more than LINE octets. */
+/* A line has more than LINE octets, in a text without bare octets. */
 static bool
 has_long(const char *s, size_t n)
 {
@@ -86,8 +86,8 @@ has_long(const char *s, size_t n)
 }
 
 /*
- * The end is the first CR LF "." CR LF, where a CR LF stands before the text; each other line loses a dot in front.
- * mend: what is left then gets a CR in front of each LF that has none.
+ * The plain implementation. The end is the first CR LF "." CR LF, with a CR LF before the text; each other line loses
+ * its leading dot. mend: after that each LF without a CR gets one.
  */
 static void
 expected(const char *in, size_t n, bool mend, struct result *r)
@@ -116,7 +116,7 @@ expected(const char *in, size_t n, bool mend, struct result *r)
 	r->is_long = !r->bare && has_long(r->text, r->len);
 }
 
-/* As submitd does it: parts [0, cut) and [cut, n), or octet by octet where cut is 0. */
+/* Read as submitd does: in the parts [0, cut) and [cut, n), or octet by octet if cut is 0. */
 static void
 dots(const char *in, size_t n, size_t cut, bool mend, int fail_at, struct result *r)
 {
@@ -168,7 +168,7 @@ same(const struct result *a, const struct result *b)
 	    a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
-/* One text by DATA, cut everywhere. 0 or -1. */
+/* Check one text by DATA, cut everywhere. Returns 0 or -1. */
 static int
 check_dots(const char *in, size_t n, bool mend)
 {
@@ -196,7 +196,7 @@ check_dots(const char *in, size_t n, bool mend)
 	return 0;
 }
 
-/* By BDAT: as it stands, and a last line without an end gets one. */
+/* Check one text by BDAT: it stays as it is, and a last line without CRLF gets one. */
 static int
 check_octets(const char *in, size_t n)
 {
@@ -220,7 +220,7 @@ check_octets(const char *in, size_t n)
 	return 0;
 }
 
-/* One text, every way. 0 or -1. */
+/* Check one text in every way. Returns 0 or -1. */
 static int
 check(const char *in, size_t n)
 {

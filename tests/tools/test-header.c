@@ -1,7 +1,7 @@
 /* ISC licence, see LICENSE. */
 /*
- * What header.h and mailaddr.h make of a message on fd 0, a regular file: a line for each field, and for each
- * address in an address field.
+ * Show what mail/header.h and mail/addrlist.h find in the message on fd 0, a regular file: a line for each field and
+ * for each address of an address field.
  */
 #include <stdio.h>
 #include <string.h>

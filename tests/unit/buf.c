@@ -11,8 +11,8 @@
 #include "unit.h"
 
 /*
- * "add text", "printf text", "consume n", "clear", "fill n c", "huge", "wipe": each shows the buf behind it.
- * "nomem": print what there is no memory for, and tell what of it stays in the room there was.
+ * Commands on standard input: "add text", "printf text", "consume n", "clear", "fill n", "huge", "wipe". Each shows the
+ * buf after it. "nomem" prints a text for which there is no memory, and shows how much of it stays in the storage.
  */
 int
 unit_buf(int argc, char **argv)

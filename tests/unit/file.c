@@ -18,7 +18,7 @@ nothing(int signal_number)
 	(void)signal_number;
 }
 
-/* From now on a signal comes each millisecond and interrupts what waits. */
+/* Let a signal interrupt this process every millisecond. */
 static void
 interrupt_always(void)
 {
@@ -29,7 +29,7 @@ interrupt_always(void)
 	setitimer(ITIMER_REAL, &each, NULL);
 }
 
-/* n octets that tell their place: lines of 16. */
+/* n octets that show their offset: lines of 16. */
 static char *
 numbered(size_t n)
 {
@@ -50,9 +50,9 @@ done(int r)
 
 /*
  * On fd 0 and fd 1:
- * write N: N octets to fd 1, with a signal each millisecond; what came of it goes to fd 2.
- * writeat FILE OFF TEXT: into a file, and tell its offset. read OFF N: of fd 0. size: of fd 0.
- * slurp MAX [TEXT]: fd 0 behind TEXT, and how many octets there are then.
+ * write N: write N octets to fd 1 while signals come; the result goes to fd 2.
+ * writeat FILE OFF TEXT: write into a file and show its offset. read OFF N: read from fd 0. size: the size of fd 0.
+ * slurp MAX [TEXT]: append fd 0 to TEXT, and show the length then.
  */
 int
 unit_file(int argc, char **argv)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# header.h and mailaddr.h: fields and addresses are found where they are, by tests/tools/test-header.c.
+# mail/header and mail/addrlist, by bin/test-header: fields and addresses and where they are.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"

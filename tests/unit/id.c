@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-/* As many ids as the argument says. */
+/* Print N ids. */
 int
 unit_id(int argc, char **argv)
 {

@@ -42,9 +42,9 @@ descriptors(void)
 }
 
 /*
- * Build a message, each argument in turn: add:N (N octets that tell their place), piece:N (N octets in one call),
+ * Build a message, each argument in turn: add:N (N octets that show their offset), piece:N (N octets in one call),
  * file:N (the first N octets of fd 0), size, finish, change (try to change the finished file), dump.
- * A failure is shown and ends it; leaks are told.
+ * A failure is shown and ends the run; a leaked descriptor is shown.
  */
 int
 unit_message(int argc, char **argv)

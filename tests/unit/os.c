@@ -46,7 +46,7 @@ inherited(void)
 	printf("ours %s\n", fcntl(b, F_GETFD) < 0 ? "closed" : "open");
 }
 
-/* disk | fds (those that are open) | copy OFF N (of fd 0 to fd 1) | random | undumpable | inherited | peer */
+/* disk | fds (show the open ones) | copy OFF N (of fd 0 to fd 1) | random | undumpable | inherited | peer */
 int
 unit_os(int argc, char **argv)
 {

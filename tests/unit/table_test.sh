@@ -1,5 +1,5 @@
 #!/bin/sh
-# table.h: keys are looked up in a cdb file, by tests/tools/test-table.c.
+# base/table, by bin/test-table: keys are looked up in a cdb file.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# usertable.h: who has which record of a table of users, by tests/tools/test-table.c. What is wrong with a whole table:
-# rights_test and limit_test of tests/stage. ISC licence, see LICENSE.
+# base/usertable, by bin/test-unit: the record of each user. Errors in a whole table: rights_test and limit_test.
+# ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
