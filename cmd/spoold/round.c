@@ -226,8 +226,8 @@ is_wanted(const struct work *w, size_t i, enum report_action *action)
 }
 
 /*
- * Mark news that the sender does not want as told; log the failures among them, which nobody else learns of. Returns the
- * number of recipients that are left to report.
+ * Mark news that the sender does not want as told; log the failures among them, which nobody else learns of.
+ * Returns the number of recipients that are left to report.
  */
 static size_t
 settle(struct work *w)

@@ -42,7 +42,8 @@ refused(struct client *s, const char *at, const struct reply_foreign *r)
 }
 
 /*
- * Start TLS now: tlsc takes the connection, and from then on w leads to tlsc. Input that arrived in the clear is dropped.
+ * Start TLS now: tlsc takes the connection, and from then on w leads to tlsc. Input that arrived in the clear is
+ * dropped.
  * Returns 0, or -1: the session is closed, and *r is 451 4.7.5. Nothing of ours was sent to the server.
  */
 static int
@@ -90,7 +91,10 @@ start_tls(struct client *s, const struct nexthop *n, int64_t deadline_ms, struct
 	return -1;
 }
 
-/* Send what is in conn.out, if anything, and read a reply that must be 2yz. Returns 0, or -1: *r is the reply for all. */
+/*
+ * Send what is in conn.out, if anything, and read a reply that must be 2yz.
+ * Returns 0, or -1: *r is the reply for all.
+ */
 static int
 hear_welcome(struct client *s, const char *at, struct reply_foreign *r)
 {

@@ -56,8 +56,8 @@ struct client {
 /*
  * Open a session with the server n: connect, read the greeting, send EHLO with host, start TLS and authenticate as conf
  * says. s must be closed. n must outlive the session.
- * Returns 0, or -1: s is closed, the reason was logged, and *refusal (the caller's, not translated; must start empty) is
- * the reply for every recipient. If TLS fails, that is 451 4.7.5.
+ * Returns 0, or -1: s is closed, the reason was logged, and *refusal (the caller's, not translated; must start empty)
+ * is the reply for every recipient. If TLS fails, that is 451 4.7.5.
  */
 int client_open(struct client *s, const struct client_conf *conf, const struct nexthop *n, const char *host,
     int64_t deadline_ms, const struct log *log, struct reply_foreign *refusal);

@@ -6,11 +6,11 @@
 #include "smtp/ehlo.h"
 
 /*
- * AUTH (RFC 4954) as the client of a server. saslc(8) holds the password and computes the responses; this module carries
- * them. service is the SASL service name, host the server's name, offer what the server offers, credentials the
+ * AUTH (RFC 4954) as the client of a server. saslc(8) holds the password and computes the responses; this module
+ * carries them. service is the SASL service name, host the server's name, offer what the server offers, credentials the
  * descriptor of the file for saslc.
- * Returns 0, or -1: the session is closed, the reason was logged, and *refusal is the reply for every recipient. A failed
- * AUTH is a fault of ours and not of the message, so that reply is always 451.
+ * Returns 0, or -1: the session is closed, the reason was logged, and *refusal is the reply for every recipient. A
+ * failed AUTH is a fault of ours and not of the message, so that reply is always 451.
  */
 int clientauth_run(struct wire *w, const char *service, const char *host, const struct ehlo *offer, int credentials,
     struct reply_foreign *refusal);

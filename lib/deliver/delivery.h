@@ -33,8 +33,8 @@ struct delivery {
 /*
  * Start the delivery of a call. envelope: NULL in a chain; by hand, what delivery_envelope made. wait_s: the most that
  * the delivery may take; an earlier MSA_DEADLINE, less the time to answer, shortens it.
- * Returns 0, or -1: nothing can be delivered. Then the call was answered, the reason was logged, *result is the exit code
- * and d is empty.
+ * Returns 0, or -1: nothing can be delivered. Then the call was answered, the reason was logged, *result is the exit
+ * code and d is empty.
  */
 int delivery_open(struct delivery *d, struct call *call, const struct buf *envelope, int wait_s, int *result);
 
@@ -55,9 +55,9 @@ void delivery_answer_all(struct delivery *d, const struct reply_foreign *r);
 void delivery_reply_all(struct delivery *d, enum reply r, const char *text);
 
 /*
- * Decide, before anything was delivered, whether to go on. Returns true if nothing is to be sent: every line has a reply.
- * That is so if no recipient is pending, or if one was refused and !partial: then all others get its reply (of several
- * refusals the first 4yz, else the first 5yz).
+ * Decide, before anything was delivered, whether to go on.
+ * Returns true if nothing is to be sent: every line has a reply. That is so if no recipient is pending, or if one was
+ * refused and !partial: then all others get its reply (of several refusals the first 4yz, else the first 5yz).
  */
 bool delivery_is_over(struct delivery *d);
 

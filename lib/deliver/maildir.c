@@ -232,8 +232,9 @@ refuse_joined(struct delivery *d)
 }
 
 /*
- * Write every file, then move every file. A line stays pending until all is done, so delivery_is_over decides after each
- * step whether to go on. Returns 0: the lines that are pending are delivered; or -1: every file must be removed.
+ * Write every file, then move every file. A line stays pending until all is done, so delivery_is_over decides after
+ * each step whether to go on.
+ * Returns 0: the lines that are pending are delivered; or -1: every file must be removed.
  */
 static int
 write_and_move(int dir, struct delivery *d, struct file *file)

@@ -20,8 +20,8 @@ int maildir_name(char name[MAILDIR_NAME_MAX + 1], const char *path, size_t len);
 
 /*
  * Deliver d, below the directory dir, to each of its pending lines, and answer each line. Every file is complete and on
- * the disk in tmp before the first one moves to new. If !d->partial, all lines are delivered or none: when one fails, the
- * files of the others are removed again. No file stays in tmp.
+ * the disk in tmp before the first one moves to new. If !d->partial, all lines are delivered or none: when one fails,
+ * the files of the others are removed again. No file stays in tmp.
  */
 void maildir_deliver(struct delivery *d, int dir);
 

@@ -29,8 +29,8 @@ is_binary(const struct envelope_line *mail)
 }
 
 /*
- * Append AUTH= (RFC 4954 5): the submitter's mailbox if the configuration vouches for it, else <>. Returns 0, or -1 with
- * errno set (ENOMEM).
+ * Append AUTH= (RFC 4954 5): the submitter's mailbox if the configuration vouches for it, else <>.
+ * Returns 0, or -1 with errno set (ENOMEM).
  */
 static int
 add_submitter(struct buf *out, const struct client_conf *conf, const struct facts *f)
@@ -213,8 +213,8 @@ hear_some(struct client *s, struct delivery *d, struct turns *t, struct reply_fo
 }
 
 /*
- * Send MAIL and all RCPTs and read the replies. With PIPELINING a whole window is sent at first, then half a window at a
- * time, so that replies are read before they fill the server's socket. ahead: DATA is sent with the only RCPT.
+ * Send MAIL and all RCPTs and read the replies. With PIPELINING a whole window is sent at first, then half a window at
+ * a time, so that replies are read before they fill the server's socket. ahead: DATA is sent with the only RCPT.
  */
 static void
 say_envelope(struct client *s, struct delivery *d, const struct textscan *text, bool ahead)
@@ -282,8 +282,8 @@ say_file(struct client *s, const struct delivery *d, off_t *off, off_t n, struct
 }
 
 /*
- * Send the message except for its last block, which stays in conn.out. dots: double leading dots, as DATA needs and BDAT
- * does not. As say_block.
+ * Send the message except for its last block, which stays in conn.out. dots: double leading dots, as DATA needs and
+ * BDAT does not. As say_block.
  */
 static int
 say_text(struct client *s, const struct delivery *d, const struct textscan *t, bool dots, struct reply_foreign *r)
@@ -341,9 +341,9 @@ check_before_end(struct client *s, const struct delivery *d, struct reply_foreig
 }
 
 /*
- * Returns true if DATA may be sent before the replies to the envelope are read (RFC 2920 3.1), which saves a round trip.
- * Only for a single recipient: if the server refuses it, it refuses DATA too (RFC 2033 4.2, RFC 5321 3.3). With several,
- * their replies decide whether DATA is sent at all.
+ * Returns true if DATA may be sent before the replies to the envelope are read (RFC 2920 3.1), which saves a round
+ * trip. Only for a single recipient: if the server refuses it, it refuses DATA too (RFC 2033 4.2, RFC 5321 3.3). With
+ * several, their replies decide whether DATA is sent at all.
  */
 static bool
 may_say_data_ahead(const struct client *s, const struct delivery *d)

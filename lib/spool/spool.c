@@ -164,7 +164,7 @@ spool_commit(const struct spool *s, const char *id)
 		return -1;
 	if (os_sync_dir(s->dir, "new") < 0) {
 		e = errno;
-		renameat(s->dir, to, s->dir, from); /* if the runner has taken it, it is delivered although the client sends it again */
+		renameat(s->dir, to, s->dir, from); /* fails if the runner has taken it: then it is delivered twice */
 		errno = e;
 		return -1;
 	}
@@ -339,7 +339,8 @@ spool_lock(const struct spool *s, bool wait)
 int
 spool_listen(const struct spool *s)
 {
-	return openat(s->dir, "trigger", O_RDWR | O_NONBLOCK | O_CLOEXEC); /* O_RDWR: with a writer of our own there is never an end of file */
+	/* O_RDWR: with a writer of our own there is never an end of file. */
+	return openat(s->dir, "trigger", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 }
 
 int

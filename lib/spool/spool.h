@@ -18,9 +18,9 @@
  *	lock      locked by the runner
  *	trigger   a fifo: an octet wakes the runner
  *
- * A message is a directory, so one rename adds or removes it. Its file "message" holds the octets and never changes. Its
- * file "envelope" holds the record of the message (spoolrec.h) and is replaced by rename. ID comes from id_make and never
- * from outside.
+ * A message is a directory, so one rename adds or removes it. Its file "message" holds the octets and never changes.
+ * Its file "envelope" holds the record of the message (spoolrec.h) and is replaced by rename. ID comes from id_make and
+ * never from outside.
  *
  * Every function returns 0, or -1 with errno set, unless its comment says otherwise.
  */
@@ -77,8 +77,9 @@ enum { SPOOL_STALE_S = 3600 };
 void spool_sweep(const struct spool *s);
 
 /*
- * Take the runner's lock, waiting for it if wait; else fail with EWOULDBLOCK. Returns the descriptor that holds the lock,
- * or -1 with errno set. Children inherit the descriptor and so hold the lock too.
+ * Take the runner's lock, waiting for it if wait; else fail with EWOULDBLOCK.
+ * Returns the descriptor that holds the lock, or -1 with errno set. Children inherit the descriptor and so hold the
+ * lock too.
  */
 int spool_lock(const struct spool *s, bool wait);
 

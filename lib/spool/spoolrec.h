@@ -52,15 +52,19 @@ enum {
 };
 
 /*
- * Parse a text, which is taken over, into s, which must be empty. Returns 0, or -1 with errno set (ENOMEM; EINVAL: not a
- * record): then s is empty, and *why, a constant, says what is wrong.
+ * Parse a text, which is taken over, into s, which must be empty.
+ * Returns 0, or -1 with errno set (ENOMEM; EINVAL: not a record): then s is empty, and *why, a constant, says what is
+ * wrong.
  */
 int spoolrec_parse(struct spoolrec *s, struct buf *text, const char **why);
 
 /* Parse only next, from the first n octets of a text; SPOOLREC_HEAD_MAX are enough. Returns 0, or -1: not a record. */
 int spoolrec_next(const char *text, size_t n, time_t *next);
 
-/* Append the text to out. Returns 0, or -1 with errno set (ENOMEM; E2BIG: more facts than a call may have, handover.h). */
+/*
+ * Append the text to out.
+ * Returns 0, or -1 with errno set (ENOMEM; E2BIG: more facts than a call may have, handover.h).
+ */
 int spoolrec_write(const struct spoolrec *s, struct buf *out);
 
 void spoolrec_free(struct spoolrec *s);
