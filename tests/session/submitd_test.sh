@@ -901,7 +901,7 @@ oom_built() {
 		skip 'needs glibc'
 		return 1
 	}
-	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/unit/oom.c"
+	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/preload/oom.c"
 	assertEquals 'built' 0 $?
 	LD_PRELOAD=$T/oom.so submitd >/dev/null 2>&1
 	[ $? -eq 100 ] || {
