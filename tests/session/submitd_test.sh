@@ -895,7 +895,7 @@ test_lmtp_greets_by_lhlo_alone() {
 	E2
 }
 
-# Build tests/unit/oom.c. The status is not 0 where that is not possible, which counts as a skip.
+# Build tests/preload/oom.c. The status is not 0 where that is not possible, which counts as a skip.
 oom_built() {
 	printf '#include <stdlib.h>\n#ifndef __GLIBC__\n#error\n#endif\n' | ${CC:-cc} -E -o /dev/null - 2>/dev/null || {
 		skip 'needs glibc'
