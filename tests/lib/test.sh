@@ -5,25 +5,27 @@
 # ISC licence, see LICENSE.
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-# The system's programs before those that somebody's PATH has first: a python3 there that looks for the right one first
-# takes longer than the test.
-PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:/usr/bin:/bin:$PATH
 SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
-# The file runs as a child, because shunit2 sets an EXIT trap of its own in place of ours.
+# The file runs once more as a child of itself: shunit2 sets an EXIT trap of its own in place of ours, and the child's
+# environment is ours. Nothing of the caller's may be a fact of a chain, or a setting of a library or a client. The
+# system's programs stand in PATH before those that the caller's PATH has first: some python3 looks for the right one
+# each time, which takes longer than the test.
 if [ -z "${MSA_TEST_DIR:-}" ]; then
 	T=$(mktemp -d "${TMPDIR:-/tmp}/msa-test.XXXXXX") || exit 1
 	trap 'rm -rf "$T"' EXIT
 	trap 'exit 1' INT TERM
-	MSA_TEST_DIR=$T sh "$0" "$@"
+	PATH=${MSA_BIN:-$ROOT/bin}:$ROOT/tests/tools:/usr/bin:/bin:$PATH
+	set -- sh "$0" "$@"
+	for name in MSA_BIN TMPDIR CC LD_LIBRARY_PATH ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS; do
+		eval "value=\${$name-}"
+		[ -z "$value" ] || set -- "$name=$value" "$@"
+	done
+	env -i PATH="$PATH" HOME="$T" SHUNIT2="$SHUNIT2" MSA_TEST_DIR="$T" "$@"
 	exit
 fi
 T=$MSA_TEST_DIR
 unset MSA_TEST_DIR
 export ROOT PATH T SHUNIT2
-# Nothing of the caller's environment may be a fact.
-unset MSA_JOBS RELAYCLIENT SMTPAUTHUSER SMTPAUTHMETHOD MSA_SESSION MSA_VERB MSA_HELO MSA_MESSAGE MSA_RCPTS MSA_DEADLINE \
-	MSA_PARTIAL MSA_HOST MSA_LMTP MSA_EHLO MSA_MAILMAX MSA_SOLICIT DATABYTES SSL_PROTOCOL SSL_CIPHER TCPREMOTEIP \
-	TCPREMOTEPORT TCPREMOTEHOST TCPLOCALIP TCPLOCALPORT PROTO
 
 # Compare a file (or "-": standard input) to the expected text, with a diff on failure.
 # usage: assert_same message expected-file actual-file

@@ -895,13 +895,13 @@ test_lmtp_greets_by_lhlo_alone() {
 	E2
 }
 
-# Build tests/unit/oom.c. The status is not 0 where that is not possible, which counts as a skip.
+# Build tests/preload/oom.c. The status is not 0 where that is not possible, which counts as a skip.
 oom_built() {
 	printf '#include <stdlib.h>\n#ifndef __GLIBC__\n#error\n#endif\n' | ${CC:-cc} -E -o /dev/null - 2>/dev/null || {
 		skip 'needs glibc'
 		return 1
 	}
-	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/unit/oom.c"
+	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/preload/oom.c"
 	assertEquals 'built' 0 $?
 	LD_PRELOAD=$T/oom.so submitd >/dev/null 2>&1
 	[ $? -eq 100 ] || {

@@ -190,7 +190,7 @@ test_without_descriptors_it_is_451_and_nothing_is_left() {
 }
 
 test_out_of_memory_is_451_and_leaves_nothing() {
-	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/unit/oom.c"
+	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/preload/oom.c"
 	LD_PRELOAD=$T/oom.so spool -p "$T/spool" >/dev/null 2>&1 || { skip 'no preloading here'; return; }
 	n=1
 	while [ "$n" -lt 500 ]; do

@@ -136,7 +136,7 @@ test_without_descriptors_it_tries_again() {
 }
 
 test_without_memory_at_the_start_it_says_so() {
-	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/unit/oom.c"
+	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/preload/oom.c"
 	LD_PRELOAD=$T/oom.so spool -p "$T/spool" >/dev/null 2>&1 || { skip 'no preloading here'; return; }
 	for n in 1 2 3 4 5 6; do
 		OOM_IN=spoold OOM_AT=$n LD_PRELOAD=$T/oom.so spoold "$T/none" "$T/next" 2>>"$T/spoold.log" </dev/null

@@ -6,7 +6,7 @@
 . "$ROOT/tests/lib/dialogue.sh"
 
 test_every_cut_of_every_text_gives_the_same() {
-	assertEquals '97656 texts' "$(test-data)"
+	assertEquals '97656 texts' "$(test-unit data)"
 }
 
 # One text by BDAT in a packet with the next commands. $T/answer is what follows RCPT's reply. usage: by_bdat text [parameters]

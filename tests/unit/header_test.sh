@@ -1,5 +1,5 @@
 #!/bin/sh
-# mail/header and mail/addrlist, by bin/test-header: fields and addresses and where they are.
+# mail/header and mail/addrlist: fields and addresses are found where they are.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -7,7 +7,7 @@
 # The message on stdin gives what is in $T/expected. usage: parses message <<EOF
 parses() {
 	cat >"$T/expected"
-	test-header <"$T/in" >"$T/got"
+	test-unit header <"$T/in" >"$T/got"
 	assertEquals "$1: exit" 0 $?
 	assert_same "$1" "$T/expected" "$T/got"
 }
@@ -16,7 +16,7 @@ parses() {
 addresses() {
 	sed 's/^/  /' >"$T/expected"
 	printf 'To:%b\n' "$1" >"$T/in"
-	test-header <"$T/in" | sed 1,2d >"$T/got"
+	test-unit header <"$T/in" | sed 1,2d >"$T/got"
 	assert_same "$1" "$T/expected" "$T/got"
 }
 
@@ -161,7 +161,7 @@ test_a_header_may_cross_any_read() {
 }
 
 test_a_pipe_is_an_error() {
-	out=$(printf 'A: b\n\n' | test-header 2>&1)
+	out=$(printf 'A: b\n\n' | test-unit header 2>&1)
 	assertEquals 111 $?
 	assertEquals 'header: Illegal seek' "$out"
 }
@@ -243,10 +243,10 @@ test_a_mailbox_that_no_envelope_can_have_has_no_path() {
 	long=$(head -c 65 /dev/zero | tr '\0' a)
 	for local in "$long" '"\a"' '"\\\t"'; do
 		printf 'To: %b@b\n' "$local" >"$T/in"
-		assertContains "$local" "$(test-header <"$T/in")" 'no path'
+		assertContains "$local" "$(test-unit header <"$T/in")" 'no path'
 	done
 	printf 'To: a@b_c, a@-d, a@%s.e\n' "$long" >"$T/in"
-	assertEquals 3 "$(test-header <"$T/in" | grep -c 'no path')"
+	assertEquals 3 "$(test-unit header <"$T/in" | grep -c 'no path')"
 }
 
 test_utf8_must_be_well_formed_in_addresses_only() {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# base/table, by bin/test-table: keys are looked up in a cdb file.
+# base/table: keys are looked up in a cdb file.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -13,7 +13,7 @@ oneTimeSetUp() {
 finds() {
 	finds_text=$1
 	shift
-	assertEquals "$*" "$finds_text" "$(test-table "$@")"
+	assertEquals "$*" "$finds_text" "$(test-unit table "$@")"
 }
 
 test_the_first_value_of_a_key_is_found() {
@@ -41,7 +41,7 @@ test_what_is_no_table_cannot_be_opened() {
 	: >"$T/empty"
 	finds 'cannot open: Protocol error' "$T/empty"
 	mkdir "$T/dir"
-	assertContains "$(test-table "$T/dir")" 'cannot open: '
+	assertContains "$(test-unit table "$T/dir")" 'cannot open: '
 }
 
 test_a_damaged_table_is_an_error_or_a_miss_never_more() {
@@ -51,7 +51,7 @@ test_a_damaged_table_is_an_error_or_a_miss_never_more() {
 	n=2048
 	while [ $n -lt "$size" ]; do
 		head -c $n "$T/table" >"$T/cut"
-		test-table "$T/cut" bob empty >"$T/got"
+		test-unit table "$T/cut" bob empty >"$T/got"
 		assertEquals "cut to $n" 0 $?
 		n=$((n + 7))
 	done

@@ -1,6 +1,6 @@
 #!/bin/sh
-# base/usertable, by bin/test-unit: the record of each user. Errors in a whole table: rights_test and limit_test.
-# ISC licence, see LICENSE.
+# base/usertable: which record of a table of users is a user's. What is wrong with a whole table is in rights_test and
+# limit_test of tests/stage. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
@@ -12,7 +12,7 @@ oneTimeSetUp() {
 finds() {
 	finds_text=$1
 	shift
-	assertEquals "$*" "$finds_text" "$(test-table "$@")"
+	assertEquals "$*" "$finds_text" "$(test-unit table "$@")"
 }
 
 test_a_user_has_his_own_record_or_that_of_the_star_and_a_peer_that_of_the_minus() {

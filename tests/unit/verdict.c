@@ -20,7 +20,7 @@ end_of(const char *s)
 
 /*
  * Lines "N END TEXT", END one of dot, exitCODE, signal, cut, late, TEXT with escapes:
- * "input => reply|reply (why) client hears CODE". write: TEXT of the one line as a verdict on fd 1.
+ * "input => reply|reply (why) client hears CODE". write: the one line is TEXT, written to fd 1 as the verdict of one recipient.
  */
 int
 unit_verdict(int argc, char **argv)
@@ -29,13 +29,13 @@ unit_verdict(int argc, char **argv)
 	size_t n, i;
 
 	if (argc > 1 && strcmp(argv[1], "write") == 0) {
-		struct buf b = { 0 };
+		struct verdict v;
 		int r;
 
 		s = unit_line(&n, NULL);
-		r = buf_add(&b, s, n);
-		r = r < 0 ? r : verdict_write(1, &b);
-		buf_free(&b);
+		r = verdict_judge(&v, s, n, VERDICT_DOT, 0, 1);
+		r = r < 0 ? r : verdict_write(1, &v);
+		verdict_free(&v);
 		free(s);
 		return r < 0;
 	}

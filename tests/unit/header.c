@@ -1,13 +1,10 @@
 /* ISC licence, see LICENSE. */
-/*
- * Show what mail/header.h and mail/addrlist.h find in the message on fd 0, a regular file: a line for each field and
- * for each address of an address field.
- */
+#include "mail/header.h"
+
 #include <stdio.h>
-#include <string.h>
 
 #include "mail/addrlist.h"
-#include "mail/header.h"
+#include "unit.h"
 
 static void
 show(const char *text, size_t begin, size_t end)
@@ -51,14 +48,17 @@ show_addresses(const char *text, const struct field *f)
 	printf(r == ADDRLIST_BAD ? "  bad\n" : "  end %zu\n", list.addresses);
 }
 
+/* Reads the message on fd 0, a regular file. Prints a line for each field, and for each address in an address field. */
 int
-main(void)
+unit_header(int argc, char **argv)
 {
 	struct header h = { 0 };
 	struct field f;
 	size_t pos = 0;
 	int r;
 
+	(void)argc;
+	(void)argv;
 	switch (header_read(&h, 0, HEADER_MAX)) {
 	case HEADER_LONG:
 		puts("long");

@@ -1,34 +1,33 @@
 /* ISC licence, see LICENSE. */
-/*
- * Compare smtpdata_dots and smtpdata_octets with a plain implementation of RFC 5321 4.1.1.4 and 4.5.2 that sees the
- * whole text at once: for every text of up to LENGTH octets of the alphabet that matters, cut at every place, octet by
- * octet, with bare LFs mended and not, and with a message that fails at each addition. Prints the number of texts; exits
- * 1 at the first difference.
- */
+#include "mail/smtpdata.h"
+
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "mail/smtpdata.h"
+#include "unit.h"
 
 enum { LENGTH = 7, ROOM = 64, LINE = 4 };
 
 static const char alphabet[] = { '\r', '\n', '.', 'a', '\0' };
 
-/* In place of mail/msgfile: the text so far. Addition number fail_at fails (0: none). */
-struct sink {
+/* The text that a message file would hold. Addition number fail_at fails (0: no addition fails). */
+static struct sink {
+	bool used;
 	char text[ROOM];
 	size_t len;
 	int fail_at, adds;
-};
+} sink;
 
-static struct sink sink;
+/* The linker puts these in the place of msgfile_add (-Wl,--wrap): the drivers of other modules use the real one. */
+int __real_msgfile_add(struct msgfile *m, const void *data, size_t n);
+int __wrap_msgfile_add(struct msgfile *m, const void *data, size_t n);
 
 int
-msgfile_add(struct msgfile *m, const void *data, size_t n)
+__wrap_msgfile_add(struct msgfile *m, const void *data, size_t n)
 {
-	(void)m;
+	if (!sink.used)
+		return __real_msgfile_add(m, data, n);
 	if (++sink.adds == sink.fail_at) {
 		errno = ENOSPC;
 		return -1;
@@ -124,7 +123,7 @@ dots(const char *in, size_t n, size_t cut, bool mend, int fail_at, struct result
 	struct smtpdata d = { .mend = mend, .line_max = LINE };
 	size_t at = 0, used;
 
-	sink = (struct sink){ .fail_at = fail_at };
+	sink = (struct sink){ .used = true, .fail_at = fail_at };
 	*r = (struct result){ 0 };
 	while (at < n && !r->ended) {
 		size_t part = cut == 0 ? 1 : at < cut ? cut - at : n - at;
@@ -149,7 +148,7 @@ octets(const char *in, size_t n, size_t cut, struct result *r)
 	struct smtpdata d = { .line_max = LINE };
 	size_t at = 0;
 
-	sink = (struct sink){ 0 };
+	sink = (struct sink){ .used = true };
 	while (at < n) {
 		size_t part = cut == 0 ? 1 : at < cut ? cut - at : n - at;
 
@@ -227,14 +226,22 @@ check(const char *in, size_t n)
 	return check_dots(in, n, false) < 0 || check_dots(in, n, true) < 0 || check_octets(in, n) < 0 ? -1 : 0;
 }
 
+/*
+ * Compares smtpdata_dots and smtpdata_octets with a plain reading of RFC 5321 4.1.1.4 and 4.5.2 that sees the whole text
+ * at once: for every text of up to LENGTH octets from the alphabet that matters, cut at every place, octet by octet,
+ * with bare LFs mended and not, and with a message file that fails at each of its additions. Prints the number of texts;
+ * returns 1 at the first difference.
+ */
 int
-main(void)
+unit_data(int argc, char **argv)
 {
 	static const char tail[] = "\r\n.\r\nQUIT";
 	char in[ROOM];
 	size_t n, i;
 	long texts = 0;
 
+	(void)argc;
+	(void)argv;
 	for (n = 0; n <= LENGTH; n++) {
 		size_t digit[LENGTH] = { 0 };
 
@@ -242,7 +249,7 @@ main(void)
 			for (i = 0; i < n; i++)
 				in[i] = alphabet[digit[i]];
 			memcpy(in + n, tail, sizeof tail);
-			/* alone, and with a true end and a command behind it */
+			/* alone, and with the true end and a command after it */
 			if (check(in, n) < 0 || check(in, n + sizeof tail - 1) < 0)
 				return 1;
 			texts++;

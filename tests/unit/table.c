@@ -1,16 +1,16 @@
 /* ISC licence, see LICENSE. */
-/*
- * usage: test-table [-l | -u] file key ...
- * Look up keys with table.h and print what is found. -l: in lower case; -u: users, "" is none.
- */
+#include "base/table.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/usertable.h"
+#include "unit.h"
 
+/* [-l | -u] file key ...: prints the value of each key. -l: keys in lower case; -u: a table of users, "" is nobody. */
 int
-main(int argc, char **argv)
+unit_table(int argc, char **argv)
 {
 	const char *how = argc > 1 && *argv[1] == '-' ? argv[1] : "";
 	int i = *how ? 2 : 1, r;

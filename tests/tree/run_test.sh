@@ -1,0 +1,129 @@
+#!/bin/sh
+# tests/run: what it counts, what it prints, and when it fails. ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+setUp() {
+	mkdir -p "$T/tree/tests/a" "$T/tree/bin"
+	cp "$ROOT/tests/run" "$T/tree/tests"
+	mkdir "$T/tree/tests/lib"
+	cp "$ROOT/tests/lib/test.sh" "$T/tree/tests/lib"
+}
+
+tearDown() {
+	rm -rf "$T/tree"
+}
+
+# A test file with this body in its only test. usage: file name <body
+file() {
+	{
+		# shellcheck disable=SC2016
+		printf '. "$(dirname "$0")/../lib/test.sh"\ntest_it() {\n'
+		cat
+		# shellcheck disable=SC2016
+		printf '}\n. "$SHUNIT2"\n'
+	} >"$T/tree/tests/a/$1_test.sh"
+}
+
+# $T/out is what the runner prints, without times; $code its end. usage: run_suite [file ...]
+run_suite() {
+	MAKE=true sh "$T/tree/tests/run" "$@" >"$T/printed" 2>&1
+	code=$?
+	sed 's/\x1b\[[0-9;]*m//g' "$T/printed" | grep -v -e '^ASSERT:' -e '^$' -e '^Ran ' -e '^test_' -e ^FAILED -e ^OK -e ^shunit2: |
+		sed -E 's/ +[0-9]+s$/ Ns/; s/^[0-9]+ s of/N s of/; s/_test.sh  +/_test.sh /' >"$T/out"
+}
+
+expect() {
+	cat >"$T/want"
+	assert_same "$1" "$T/want" "$T/out"
+}
+
+test_progress_and_the_counts() {
+	echo 'assertTrue yes 0' | file good
+	printf '%s\n' 'skip "no peer"' 'sleep 1' | file skipping
+	run_suite tests/a/skipping_test.sh tests/a/good_test.sh
+	assertEquals "$(cat "$T/printed")" 0 "$code"
+	expect 'what is printed' <<-'END'
+		[1/2] tests/a/good_test.sh 1 tests 0 failures 0 skips Ns
+		[2/2] tests/a/skipping_test.sh 1 tests 0 failures 1 skips Ns
+		SKIP: no peer
+		N s of processor time
+		2 passed, 0 failed, 1 skipped
+	END
+}
+
+test_a_failure_fails() {
+	echo 'assertTrue no 1' | file bad
+	run_suite
+	assertEquals "$(cat "$T/printed")" 1 "$code"
+	expect 'what is printed' <<-'END'
+		[1/1] tests/a/bad_test.sh 1 tests 1 failures 0 skips Ns
+		failed: tests/a/bad_test.sh; once more, alone:
+		[1/1] tests/a/bad_test.sh 1 tests 1 failures 0 skips Ns
+		failed: tests/a/bad_test.sh
+		N s of processor time
+		0 passed, 1 failed, 0 skipped
+	END
+}
+
+# What passes only alone, or only now and then, has failed.
+test_an_unsteady_file_fails() {
+	echo 'assertTrue "first time" "[ -e $ROOT/seen ]"; : >"$ROOT/seen"' | file unsteady
+	run_suite
+	assertEquals "$(cat "$T/printed")" 1 "$code"
+	expect 'what is printed' <<-'END'
+		[1/1] tests/a/unsteady_test.sh 1 tests 1 failures 0 skips Ns
+		failed: tests/a/unsteady_test.sh; once more, alone:
+		[1/1] tests/a/unsteady_test.sh 1 tests 0 failures 0 skips Ns
+		unsteady: tests/a/unsteady_test.sh
+		N s of processor time
+		0 passed, 1 failed, 0 skipped
+	END
+}
+
+# shunit2 ends with 0 in both cases.
+test_a_file_without_tests_fails() {
+	printf '. "$(dirname "$0")/../lib/test.sh"\n. "$SHUNIT2"\n' >"$T/tree/tests/a/empty_test.sh"
+	run_suite tests/a/empty_test.sh
+	assertEquals 'no test' 1 "$code"
+	run_suite tests/a/missing_test.sh
+	assertEquals 'no file' 1 "$code"
+	assertContains "$(cat "$T/printed")" '0 passed, 1 failed, 0 skipped'
+}
+
+# usage: assert_order file ... ; these begin in this order
+assert_order() {
+	MSA_JOBS=1 run_suite
+	assertEquals "order; $(cat "$T/printed")" "$*" "$(cat "$T/tree/order" | tr '\n' ' ' | sed 's/ $//')"
+	rm "$T/tree/order"
+}
+
+test_the_slowest_of_the_last_run_begins() {
+	echo 'echo small >>"$ROOT/order"; sleep 2' | file small
+	{
+		echo 'echo large >>"$ROOT/order"; assertTrue yes 0'
+		printf '#%0200d\n' 0
+	} | file large
+	assert_order large small # by size: the first time nothing else is known
+	assert_order small large
+}
+
+# The tests of a resident's environment and of its limits must not depend on the caller's.
+test_nothing_of_the_callers_environment_reaches_a_test() {
+	echo 'env | sed "s/=.*//" | sort >"$ROOT/names"; assertTrue yes 0' | file env
+	(
+		i=0
+		while [ "$i" -lt 100 ]; do
+			i=$((i + 1))
+			export "FOREIGN_$i=x"
+		done
+		export RELAYCLIENT='' SSL_CERT_FILE=/nonexistent LANG=tlh CDPATH=/
+		run_suite
+		exit "$code"
+	)
+	assertEquals "$(cat "$T/printed")" 0 $?
+	assertEquals 'foreign variables' '' "$(grep -e FOREIGN -e RELAY -e SSL -e LANG -e CDPATH "$T/tree/names")"
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"
