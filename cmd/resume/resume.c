@@ -1,8 +1,8 @@
 /* ISC licence, see LICENSE. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "chain/limits.h"
 #include "session.h"
 #include "stage/stage.h"
@@ -27,16 +27,14 @@ main(int argc, char *argv[])
 	};
 	struct resume conf = { .wait_ms = WAIT_S * 1000 };
 	struct stage_options options;
-	char *end;
-	long n;
+	long long n;
 	int c;
 
 	stage_options(&options);
 	while ((c = getopt(argc, argv, "+t:" STAGE_OPTIONS)) != -1)
 		switch (c) {
 		case 't':
-			n = strtol(optarg, &end, 10);
-			if (end == optarg || *end || n < 1 || n > WAIT_MAX_S)
+			if (number_parse(optarg, 1, WAIT_MAX_S, &n) < 0)
 				return usage();
 			conf.wait_ms = (int)n * 1000;
 			break;

@@ -19,6 +19,7 @@
 #include "base/os.h"
 #include "chain/facts.h"
 #include "chain/limits.h"
+#include "net/ipaddr.h"
 #include "net/listen.h"
 #include "stage/pool.h"
 #include "stage/stage.h"
