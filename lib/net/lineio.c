@@ -79,11 +79,11 @@ wait_for(int fd, short events, int64_t end)
 	return r != 0;
 }
 
-/* The same for input, which the stop descriptor ends too. */
+/* The same for input; the descriptor stop ends it too (-1: nothing does). */
 static enum line_result
-wait_in(struct lineio *c, int64_t end)
+wait_in(struct lineio *c, int64_t end, int stop)
 {
-	struct pollfd p[2] = { { .fd = c->in, .events = POLLIN }, { .fd = c->stop, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = c->in, .events = POLLIN }, { .fd = stop, .events = POLLIN } };
 	int r;
 
 	for (;;) {
@@ -94,7 +94,7 @@ wait_in(struct lineio *c, int64_t end)
 			c->lull(c->lull_arg);
 			continue;
 		}
-		r = poll(p, c->stop < 0 ? 1 : 2, lull < left ? lull : left);
+		r = poll(p, stop < 0 ? 1 : 2, lull < left ? lull : left);
 		if (r > 0)
 			return p[0].revents ? LINE_OK : LINE_STOP;
 		if (r == 0 && left <= lull)
@@ -224,9 +224,9 @@ used(struct lineio *c, size_t n)
 		c->most = n;
 }
 
-/* One read behind what is buffered. */
+/* One read behind what is buffered: of a line (most is 0), or of at most that many octets, whatever they are. */
 static enum line_result
-take(struct lineio *c, int64_t end)
+take(struct lineio *c, int64_t end, int stop, size_t most)
 {
 	char *p;
 	size_t room;
@@ -239,19 +239,21 @@ take(struct lineio *c, int64_t end)
 	}
 	p = c->in_buf + c->len;
 	room = sizeof c->in_buf - c->len;
+	if (most > 0 && most < room)
+		room = most;
 	do {
-		enum line_result w = c->slice_ms && clock_left(end) > c->slice_ms ? LINE_OK : wait_in(c, end);
+		enum line_result w = c->slice_ms && clock_left(end) > c->slice_ms ? LINE_OK : wait_in(c, end, stop);
 
 		if (w != LINE_OK)
 			return w;
-		if (c->exact && c->in_socket) {
+		if (c->exact && most == 0 && c->in_socket) {
 			r = recv(c->in, p, room, MSG_PEEK);
 			if (r > 0) {
 				used(c, c->len + (size_t)r);
 				r = recv(c->in, p, exact_part(c, p, (size_t)r), 0);
 			}
 		} else
-			r = read(c->in, p, c->exact ? 1 : room);
+			r = read(c->in, p, c->exact && most == 0 ? 1 : room);
 	} while (r < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK));
 	if (r < 0)
 		return errno == ECONNRESET ? LINE_EOF : LINE_ERROR;
@@ -264,16 +266,16 @@ take(struct lineio *c, int64_t end)
 
 /* The same where it may have to wait: flushes what is to be said first, the peer may be waiting for it. */
 static enum line_result
-more(struct lineio *c, int64_t end)
+more(struct lineio *c, int64_t end, int64_t deadline, int stop, size_t most)
 {
 	enum line_result w = say(c, end);
 
 	if (w != LINE_OK)
 		return w;
 	/* a peer that always has more to read never makes us wait: its session must end all the same */
-	if (c->deadline_ms && clock_left(c->deadline_ms) == 0)
+	if (deadline && clock_left(deadline) == 0)
 		return LINE_TIMEOUT;
-	return take(c, end);
+	return take(c, end, stop, most);
 }
 
 enum line_result
@@ -281,7 +283,18 @@ lineio_fill(struct lineio *c, int wait_ms)
 {
 	if (c->pos < c->len)
 		return LINE_OK;
-	return more(c, end_of_wait(c, wait_ms));
+	return more(c, end_of_wait(c, wait_ms), c->deadline_ms, c->stop, 0);
+}
+
+enum line_result
+lineio_fill_until(struct lineio *c, int wait_ms, int64_t until_ms, size_t most)
+{
+	int64_t deadline = c->deadline_ms && c->deadline_ms < until_ms ? c->deadline_ms : until_ms;
+	int64_t end = end_of_wait(c, wait_ms);
+
+	if (c->pos < c->len)
+		return LINE_OK;
+	return more(c, deadline < end ? deadline : end, deadline, -1, most);
 }
 
 static void
@@ -321,7 +334,7 @@ drop_bad(struct lineio *c, int64_t end)
 			return;
 		}
 		c->pos = c->len - (have > 0 && s[have - 1] == '\r'); /* its LF may be next */
-		if (clock_left(end) == 0 || !wait_for(c->in, POLLIN, 0) || take(c, end) != LINE_OK) {
+		if (clock_left(end) == 0 || !wait_for(c->in, POLLIN, 0) || take(c, end, c->stop, 0) != LINE_OK) {
 			c->pos = c->len;
 			return;
 		}
@@ -344,6 +357,8 @@ lineio_line(struct lineio *c, size_t max, int wait_ms, char **line, size_t *len)
 
 		if (lf) {
 			if (lf == s || lf[-1] != '\r') {
+				if (!too_long)
+					keep_head(c, s, (size_t)(lf - s));
 				drop_bad(c, end);
 				return LINE_BAD;
 			}
@@ -354,8 +369,10 @@ lineio_line(struct lineio *c, size_t max, int wait_ms, char **line, size_t *len)
 			if (too_long || n > max)
 				return LINE_LONG;
 			n -= 2;
-			if (memchr(s, '\r', n) || memchr(s, '\0', n))
+			if (memchr(s, '\r', n) || memchr(s, '\0', n)) {
+				keep_head(c, s, n);
 				return LINE_BAD;
+			}
 			s[n] = '\0';
 			*line = s;
 			*len = n;
@@ -367,7 +384,7 @@ lineio_line(struct lineio *c, size_t max, int wait_ms, char **line, size_t *len)
 			too_long = true;
 			c->pos = c->len - (s[have - 1] == '\r');
 		}
-		r = more(c, end);
+		r = more(c, end, c->deadline_ms, c->stop, 0);
 		if (r != LINE_OK)
 			return r;
 		if (clock_left(end) == 0 && !memchr(c->in_buf + c->pos, '\n', c->len - c->pos))

@@ -26,7 +26,8 @@ enum line_result {
 	LINE_EOF,     /* the peer is gone; what it left of a line is dropped */
 	LINE_LONG,    /* over the limit; the whole line was read and dropped, its start is in head, the next one can be read */
 	LINE_BAD,     /* a bare CR, a bare LF or a NUL; dropped up to its CRLF, or, where none has come yet, to the end
-	               * of what has: nothing that arrived together with such a line is ever taken for a command */
+	               * of what has: nothing that arrived together with such a line is ever taken for a command;
+	               * its start is in head */
 	LINE_TIMEOUT,
 	LINE_STOP,    /* stop is readable, and no line is waiting */
 	LINE_ERROR,   /* errno says what */
@@ -47,7 +48,7 @@ struct lineio {
 	struct buf out;       /* replies not yet written */
 	size_t pos, len;      /* in_buf[pos..len) was read and not used */
 	size_t most;          /* octets of in_buf that ever held anything */
-	char head[LINEIO_HEAD + 1]; /* how the last line that was LINE_LONG began, NUL-ended */
+	char head[LINEIO_HEAD + 1]; /* how the last line that was LINE_LONG or LINE_BAD began, NUL-ended */
 	char in_buf[LINEIO_IN_MAX];
 };
 
@@ -73,6 +74,13 @@ enum line_result lineio_peek(struct lineio *c, char *p, size_t n, int wait_ms, s
  * The caller advances pos. Not with exact.
  */
 enum line_result lineio_fill(struct lineio *c, int wait_ms);
+
+/*
+ * As lineio_fill, for octets that are no lines: a message's text, or a chunk. The wait ends at until_ms (clock_ms) too,
+ * even if input has come, and stop does not end it. Reads at most `most` octets (0: no limit). With exact, most is the
+ * number that belongs to this stage.
+ */
+enum line_result lineio_fill_until(struct lineio *c, int wait_ms, int64_t until_ms, size_t most);
 
 /* Write all of out within wait_ms. 0, or -1 with errno (ETIMEDOUT at the deadline). */
 int lineio_flush(struct lineio *c, int wait_ms);
