@@ -3,13 +3,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <tls.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "chain/limits.h"
 #include "pump.h"
 
@@ -21,7 +21,7 @@ enum {
 
 struct conf {
 	const char *cafile, *fingerprint, *name;
-	long seconds;
+	long long seconds;
 };
 
 static int
@@ -112,7 +112,6 @@ main(int argc, char *argv[])
 	struct conf conf = { .seconds = HANDSHAKE_S };
 	const char *why;
 	struct tls *tls;
-	char *end = NULL;
 	int c, fd, result = CHAIN_LATER;
 
 	while ((c = getopt(argc, argv, "+c:F:t:")) != -1)
@@ -124,8 +123,7 @@ main(int argc, char *argv[])
 			conf.fingerprint = optarg;
 			break;
 		case 't':
-			conf.seconds = strtol(optarg, &end, 10);
-			if (*optarg < '0' || *optarg > '9' || *end || conf.seconds < 1 || conf.seconds > 86400)
+			if (number_parse(optarg, 1, 86400, &conf.seconds) < 0)
 				return usage();
 			break;
 		default:

@@ -32,12 +32,12 @@ enum verdict_end {
 int verdict_judge(struct verdict *v, const char *text, size_t len, enum verdict_end end, int status, size_t n);
 
 /*
-/*
  * The same for a verdict that is not text: given is what a stage in this process has answered; empty if the stage gave no
  * verdict, so that only its exit code, status, counts. Takes over what given holds. Returns as verdict_judge does.
  */
 int verdict_take(struct verdict *v, struct verdict *given, int status, size_t n);
 
+/*
  * Reduce the verdict to the single reply of SMTP. Returns NULL if every reply is 2yz (accepted); otherwise the reply to
  * give, borrowed. *mixed is set if some replies are 2yz and others are not.
  */

@@ -3,71 +3,33 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
+#include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "chain/facts.h"
-#include "chain/limits.h"
+#include "base/number.h"
 
-static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+enum { SYSTEMD_FIRST_FD = 3 };
 
-int
-endpoint_from(struct endpoint *e, const struct sockaddr_storage *ss)
-{
-	const struct sockaddr_in *in4 = (const struct sockaddr_in *)ss;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
-
-	if (ss->ss_family == AF_INET) {
-		memcpy(e->addr, mapped, sizeof mapped);
-		memcpy(e->addr + sizeof mapped, &in4->sin_addr, 4);
-		e->port = ntohs(in4->sin_port);
-	} else if (ss->ss_family == AF_INET6) {
-		memcpy(e->addr, &in6->sin6_addr, 16);
-		e->port = ntohs(in6->sin6_port);
-	} else
-		return -1;
-	return 0;
-}
-
-void
-endpoint_ip(const struct endpoint *e, char *text)
-{
-	if (memcmp(e->addr, mapped, sizeof mapped) == 0)
-		inet_ntop(AF_INET, e->addr + sizeof mapped, text, ENDPOINT_TEXT);
-	else
-		inet_ntop(AF_INET6, e->addr, text, ENDPOINT_TEXT);
-}
-
-void
-endpoint_text(const struct endpoint *e, char *text)
-{
-	char ip[ENDPOINT_TEXT];
-
-	endpoint_ip(e, ip);
-	snprintf(text, ENDPOINT_TEXT, strchr(ip, ':') ? "[%.45s]:%u" : "%.45s:%u", ip, (unsigned)e->port);
-}
-
-/* "address:port" into ss. 0, or -1. */
+/* Parse "address:port" into ss. Returns 0, or -1: not of this form. */
 static int
 parse(const char *address, struct sockaddr_storage *ss, socklen_t *len)
 {
 	struct sockaddr_in *in4 = (struct sockaddr_in *)ss;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
 	const char *colon = strrchr(address, ':');
-	char ip[INET6_ADDRSTRLEN], *end;
-	unsigned long port;
+	char ip[INET6_ADDRSTRLEN];
+	long long port;
 	size_t n;
 
 	memset(ss, 0, sizeof *ss);
-	if (!colon || colon[1] < '0' || colon[1] > '9')
+	if (!colon || number_parse(colon + 1, 0, 65535, &port) < 0)
 		return -1;
-	port = strtoul(colon + 1, &end, 10);
 	n = (size_t)(colon - address);
-	if (*end || port > 65535 || n == 0 || n >= sizeof ip)
+	if (n == 0 || n >= sizeof ip)
 		return -1;
 	memcpy(ip, address, n);
 	ip[n] = '\0';
@@ -113,13 +75,12 @@ listener_open(const char *address)
 int
 listener_given(void)
 {
-	struct facts f = { 0 };
-	int fd = CHAIN_FD_IN;
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	long long n;
+	int fd = STDIN_FILENO;
 
-	if (facts_from_environ(&f) == 0 && facts_number(&f, "LISTEN_FDS", 0) > 0 &&
-	    facts_number(&f, "LISTEN_PID", 0) == getpid())
-		fd = CHAIN_FD_ENVELOPE; /* systemd's first is 3 */
-	facts_free(&f);
+	if (fds && pid && number_parse(fds, 1, INT_MAX, &n) == 0 && number_parse(pid, getpid(), getpid(), &n) == 0)
+		fd = SYSTEMD_FIRST_FD;
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDNAMES");

@@ -17,20 +17,21 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/os.h"
+#include "net/ipaddr.h"
 
 enum {
 	BACKLOG_NAP_MS = 5, /* until a Unix socket whose backlog is full is tried again */
 	LOOKUP_GRACE_S = 2, /* after which a child that nobody waits for any more ends itself */
 };
 
-/* A port of decimal digits. */
 static bool
 is_port(const char *s)
 {
-	size_t n = strspn(s, "0123456789");
+	long long n;
 
-	return n > 0 && n <= 5 && s[n] == '\0' && atoi(s) >= 1 && atoi(s) <= 65535;
+	return strlen(s) < sizeof((struct nexthop *)0)->port && number_parse(s, 1, 65535, &n) == 0;
 }
 
 int
@@ -218,20 +219,10 @@ look_up(const struct nexthop *n, int64_t deadline_ms, struct found *f)
 	return r;
 }
 
-static bool
-is_loopback(const struct sockaddr_storage *sa)
-{
-	const struct in6_addr *six = &((const struct sockaddr_in6 *)sa)->sin6_addr;
-
-	if (sa->ss_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr) >> 24 == 127;
-	return sa->ss_family == AF_INET6 &&
-	    (IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127));
-}
-
 static int
 connect_inet(const struct nexthop *n, bool loopback, int64_t deadline_ms, const char **why)
 {
+	struct endpoint e;
 	struct found f;
 	int i, fd = -1;
 
@@ -245,7 +236,7 @@ connect_inet(const struct nexthop *n, bool loopback, int64_t deadline_ms, const 
 	}
 	*why = "the connection would be in the clear, and is none to this machine";
 	for (i = 0; i < f.n && fd < 0; i++) {
-		if (loopback && !is_loopback(&f.address[i].sa))
+		if (loopback && (endpoint_from(&e, &f.address[i].sa) < 0 || !ipaddr_is_loopback(&e.ip)))
 			continue;
 		fd = connect_to(f.address[i].sa.ss_family, (struct sockaddr *)&f.address[i].sa, f.address[i].len,
 		    clock_ms() + clock_left(deadline_ms) / (f.n - i));

@@ -1,61 +1,42 @@
 /* ISC licence, see LICENSE. */
 #include "net/proxyhdr.h"
 
-#include <arpa/inet.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+#include "base/number.h"
+
 static const char signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 
 enum { V2_HEAD = 16, V2_IN4 = 12, V2_IN6 = 36 };
 
-/* family AF_INET: 4 octets at p, else 16. */
-static void
-set_addr(unsigned char addr[16], int family, const void *p)
-{
-	if (family == AF_INET) {
-		memcpy(addr, mapped, sizeof mapped);
-		memcpy(addr + sizeof mapped, p, 4);
-	} else
-		memcpy(addr, p, 16);
-}
-
 static int
-parse_ip(unsigned char addr[16], int family, const char *text)
+parse_ip(struct ipaddr *a, bool is_v6, const char *text)
 {
-	unsigned char raw[16];
-
-	if (inet_pton(family, text, raw) != 1)
-		return -1;
-	set_addr(addr, family, raw);
-	return 0;
+	return (strchr(text, ':') != NULL) == is_v6 ? ipaddr_parse(a, text) : -1;
 }
 
+/* The protocol allows no leading zeros. */
 static int
 parse_port(uint16_t *port, const char *text)
 {
-	char *end;
-	unsigned long n;
+	long long n;
 
-	if (*text < '0' || *text > '9' || (text[0] == '0' && text[1]))
-		return -1;
-	n = strtoul(text, &end, 10);
-	if (*end || n > 65535)
+	if ((text[0] == '0' && text[1]) || number_parse(text, 0, 65535, &n) < 0)
 		return -1;
 	*port = (uint16_t)n;
 	return 0;
 }
 
-/* "PROXY TCP4 192.0.2.1 192.0.2.2 4711 587" CRLF: single spaces, nothing else. */
+/* "PROXY TCP4 192.0.2.1 192.0.2.2 4711 587" and CRLF, with single spaces. */
 static enum proxyhdr_result
 parse_v1(const char *p, size_t n, size_t *used, struct endpoint *client, struct endpoint *local)
 {
 	size_t most = n < PROXYHDR_V1_MAX ? n : PROXYHDR_V1_MAX;
 	const char *lf = memchr(p, '\n', most);
 	char line[PROXYHDR_V1_MAX + 1], *word[6], *s = line;
-	int words = 0, family;
+	int words = 0;
+	bool is_v6;
 
 	if (!lf)
 		return n < PROXYHDR_V1_MAX ? PROXYHDR_MORE : PROXYHDR_BAD;
@@ -75,9 +56,9 @@ parse_v1(const char *p, size_t n, size_t *used, struct endpoint *client, struct 
 	}
 	if (words != 6 || s)
 		return PROXYHDR_BAD;
-	family = strcmp(word[1], "TCP4") == 0 ? AF_INET : strcmp(word[1], "TCP6") == 0 ? AF_INET6 : -1;
-	if (family < 0 || parse_ip(client->addr, family, word[2]) < 0 || parse_ip(local->addr, family, word[3]) < 0 ||
-	    parse_port(&client->port, word[4]) < 0 || parse_port(&local->port, word[5]) < 0)
+	is_v6 = strcmp(word[1], "TCP6") == 0;
+	if ((!is_v6 && strcmp(word[1], "TCP4") != 0) || parse_ip(&client->ip, is_v6, word[2]) < 0 ||
+	    parse_ip(&local->ip, is_v6, word[3]) < 0 || parse_port(&client->port, word[4]) < 0 || parse_port(&local->port, word[5]) < 0)
 		return PROXYHDR_BAD;
 	return PROXYHDR_PEER;
 }
@@ -96,7 +77,7 @@ parse_v2(const unsigned char *p, size_t n, size_t *used, struct endpoint *client
 		return PROXYHDR_BAD;
 	if (n < *used)
 		return PROXYHDR_MORE;
-	if ((p[12] & 15) == 0) /* LOCAL: the proxy itself, to see whether we are there */
+	if ((p[12] & 15) == 0) /* LOCAL: the proxy connects for itself, as a health check */
 		return PROXYHDR_UNKNOWN;
 	family = p[13] >> 4 == 1 ? AF_INET : p[13] >> 4 == 2 ? AF_INET6 : -1;
 	if (family < 0)
@@ -105,8 +86,8 @@ parse_v2(const unsigned char *p, size_t n, size_t *used, struct endpoint *client
 		return PROXYHDR_BAD;
 	one = family == AF_INET ? 4 : 16;
 	p += V2_HEAD;
-	set_addr(client->addr, family, p);
-	set_addr(local->addr, family, p + one);
+	client->ip = ipaddr_from_octets(family, p);
+	local->ip = ipaddr_from_octets(family, p + one);
 	client->port = (uint16_t)(p[2 * one] << 8 | p[2 * one + 1]);
 	local->port = (uint16_t)(p[2 * one + 2] << 8 | p[2 * one + 3]);
 	return PROXYHDR_PEER;
@@ -125,35 +106,44 @@ proxyhdr_parse(const void *p, size_t n, size_t *used, struct endpoint *client, s
 	return PROXYHDR_BAD;
 }
 
+/* Add "address[/bits]". */
+static int
+add_net(struct proxyhdr_trust *t, const char *item, size_t n)
+{
+	char text[IPADDR_TEXT + 4], *slash;
+	struct proxyhdr_net *net = &t->net[t->n];
+	long long bits = 128;
+
+	if (n >= sizeof text || t->n == PROXYHDR_TRUST_MAX)
+		return -1;
+	memcpy(text, item, n);
+	text[n] = '\0';
+	slash = strchr(text, '/');
+	if (slash)
+		*slash++ = '\0';
+	if (ipaddr_parse(&net->ip, text) < 0)
+		return -1;
+	if (slash) {
+		int before = strchr(text, ':') ? 0 : IPADDR_V4_BITS; /* the prefix of the IPv4-mapped form */
+
+		if (number_parse(slash, 0, 128 - before, &bits) < 0)
+			return -1;
+		bits += before;
+	}
+	net->bits = (unsigned)bits;
+	t->n++;
+	return 0;
+}
+
 int
 proxyhdr_trust_add(struct proxyhdr_trust *t, const char *list)
 {
-	char text[INET6_ADDRSTRLEN + 8], *slash, *end;
 	size_t n;
 
 	for (;; list += n + 1) {
-		unsigned long bits = 128;
-		int family, most;
-
 		n = strcspn(list, ",");
-		if (n >= sizeof text || t->n == PROXYHDR_TRUST_MAX)
+		if (add_net(t, list, n) < 0)
 			return -1;
-		memcpy(text, list, n);
-		text[n] = '\0';
-		slash = strchr(text, '/');
-		if (slash)
-			*slash++ = '\0';
-		family = strchr(text, ':') ? AF_INET6 : AF_INET;
-		most = family == AF_INET ? 32 : 128;
-		if (parse_ip(t->net[t->n].addr, family, text) < 0)
-			return -1;
-		if (slash) {
-			bits = strtoul(slash, &end, 10);
-			if (*slash < '0' || *slash > '9' || *end || bits > (unsigned long)most)
-				return -1;
-			bits += 128 - (unsigned long)most;
-		}
-		t->net[t->n++].bits = (unsigned)bits;
 		if (!list[n])
 			return 0;
 	}
@@ -164,13 +154,8 @@ proxyhdr_trusted(const struct proxyhdr_trust *t, const struct endpoint *e)
 {
 	size_t i;
 
-	for (i = 0; i < t->n; i++) {
-		unsigned whole = t->net[i].bits / 8, rest = t->net[i].bits % 8;
-		unsigned mask = 0xffu << (8 - rest) & 0xff;
-
-		if (memcmp(t->net[i].addr, e->addr, whole) == 0 &&
-		    (rest == 0 || ((t->net[i].addr[whole] ^ e->addr[whole]) & mask) == 0))
+	for (i = 0; i < t->n; i++)
+		if (ipaddr_is_in(&e->ip, &t->net[i].ip, t->net[i].bits))
 			return true;
-	}
 	return false;
 }

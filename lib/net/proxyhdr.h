@@ -5,37 +5,42 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "net/listen.h"
+#include "net/ipaddr.h"
 
 /*
- * The header of HAProxy's PROXY protocol, versions 1 and 2, that a proxy sends before everything else, and the list of
+ * The header of HAProxy's PROXY protocol, versions 1 and 2, which a proxy sends before everything else, and the list of
  * proxies that are believed.
  */
 enum {
 	PROXYHDR_V1_MAX = 107, /* octets, with CRLF: section 2.1 of the protocol */
-	PROXYHDR_MAX = 2048,   /* of version 2, extensions included; they are passed over */
+	PROXYHDR_MAX = 2048,   /* of version 2, with extensions, which are skipped */
 	PROXYHDR_TRUST_MAX = 64,
 };
 
 enum proxyhdr_result {
-	PROXYHDR_MORE,    /* what has come is the beginning of one */
-	PROXYHDR_PEER,    /* *client and *local are what it says */
-	PROXYHDR_UNKNOWN, /* it is one and says nothing of the client: LOCAL, UNKNOWN, or no IP addresses */
-	PROXYHDR_BAD,
+	PROXYHDR_MORE,    /* the octets are the beginning of a header */
+	PROXYHDR_PEER,    /* *client and *local are the addresses in the header */
+	PROXYHDR_UNKNOWN, /* a valid header without the client's address: LOCAL, UNKNOWN, or no IP address */
+	PROXYHDR_BAD,     /* not a header */
 };
 
-/* Parse the n octets at p. *used: how many were the header's, where it is complete. */
+/* Parse the n octets at p. *used is the length of a complete header. */
 enum proxyhdr_result proxyhdr_parse(const void *p, size_t n, size_t *used, struct endpoint *client,
     struct endpoint *local);
 
+/* Zero-initialised, nobody is trusted. */
 struct proxyhdr_trust {
-	struct { unsigned char addr[16]; unsigned bits; } net[PROXYHDR_TRUST_MAX];
+	struct proxyhdr_net {
+		struct ipaddr ip;
+		unsigned bits; /* of the 128 */
+	} net[PROXYHDR_TRUST_MAX];
 	size_t n;
 };
 
-/* Add "address[/bits][,...]". 0, or -1: it is none, or there are too many. */
+/* Add "address[/bits][,...]". Returns 0, or -1: malformed, or more than PROXYHDR_TRUST_MAX. */
 int proxyhdr_trust_add(struct proxyhdr_trust *t, const char *list);
 
+/* Returns true if a proxy at e is believed. */
 bool proxyhdr_trusted(const struct proxyhdr_trust *t, const struct endpoint *e);
 
 #endif

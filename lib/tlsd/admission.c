@@ -88,7 +88,7 @@ bucket(const struct admission *l, const struct endpoint *e)
 {
 	uint64_t half[2];
 
-	memcpy(half, e->addr, sizeof half);
+	memcpy(half, e->ip.octet, sizeof half);
 	if (half[0] != 0)
 		half[1] = 0;
 	return (unsigned)mix(mix(half[0] ^ l->secret[0]) ^ half[1] ^ l->secret[1]) & BUCKET;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/listen.h"
+#include "net/ipaddr.h"
 
 /*
  * How many connections there are, counted in memory that the parent shares with all workers. An address is an IPv4

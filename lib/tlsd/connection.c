@@ -26,7 +26,7 @@ struct connection {
 	struct watch net, app;
 	struct log log;
 	char session[ID_MAX];
-	char ip[ENDPOINT_TEXT]; /* the client's address; "": unknown */
+	char ip[IPADDR_TEXT]; /* the client's address; "": unknown */
 	struct endpoint peer, local;
 	bool has_local;      /* local is from the PROXY header */
 	bool header;         /* the PROXY header is not complete */
@@ -105,9 +105,9 @@ add_facts(struct facts *f, const struct facts *more)
 static int
 add_endpoint(struct facts *f, const char *ip_name, const char *port_name, const struct endpoint *e)
 {
-	char text[ENDPOINT_TEXT];
+	char text[IPADDR_TEXT];
 
-	endpoint_ip(e, text);
+	ipaddr_text(&e->ip, text);
 	if (facts_set(f, ip_name, text) < 0)
 		return -1;
 	snprintf(text, sizeof text, "%u", (unsigned)e->port);
@@ -374,7 +374,7 @@ let_in(struct connection *c)
 static void
 take_header(struct connection *c)
 {
-	char data[PROXYHDR_MAX], proxy[ENDPOINT_TEXT];
+	char data[PROXYHDR_MAX], proxy[IPADDR_TEXT];
 	struct endpoint client;
 	size_t used;
 	ssize_t n = recv(c->net.fd, data, sizeof data, MSG_PEEK | MSG_DONTWAIT);
@@ -398,7 +398,7 @@ take_header(struct connection *c)
 	if (r == PROXYHDR_PEER) {
 		c->peer = client;
 		c->has_local = true;
-		endpoint_ip(&c->peer, c->ip);
+		ipaddr_text(&c->peer.ip, c->ip);
 	}
 	let_in(c);
 	if (!c->closed) { /* the edge that reported the header reported the octets after it, too */
@@ -437,7 +437,7 @@ connection_accept(struct connections *all, int fd, const struct sockaddr_storage
 		free(c);
 		return;
 	}
-	endpoint_ip(&c->peer, c->ip);
+	ipaddr_text(&c->peer.ip, c->ip);
 	r = admission_enter(all->limits, &c->place);
 	if (r != ADMISSION_OK) {
 		turn_away(all, fd, c->ip, r == ADMISSION_OVER_EARLY ? "too many connections before TLS" : "too many connections");

@@ -20,6 +20,7 @@
 #include "base/user.h"
 #include "chain/facts.h"
 #include "chain/limits.h"
+#include "net/ipaddr.h"
 #include "net/listen.h"
 #include "stage/pool.h"
 #include "msa/stage.h"

@@ -30,7 +30,7 @@ enum tcprules_result {
 };
 
 /*
- * ip as endpoint_ip writes it, or NULL: not known, and only the empty key is looked for. Variables of the operator
+ * ip as ipaddr_text writes it, or NULL: not known, and only the empty key is looked for. Variables of the operator
  * (FACTS_OPERATOR: RELAYCLIENT, DATABYTES, MSA_X_* ...) are added to f, others passed over, as are those that say
  * who the peer is.
  */

@@ -330,6 +330,10 @@ test_misuse_is_100() {
 		*) assertTrue 'usage' "grep -q '^usage: resume ' '$T/log'" ;;
 		esac
 	done
+	for seconds in ' +5' ' 5' +5 5x ''; do
+		timeout 20 resume -t "$seconds" true </dev/null >"$T/out" 2>"$T/log"
+		assertEquals "-t '$seconds'" 100 $?
+	done
 }
 
 . "$SHUNIT2"

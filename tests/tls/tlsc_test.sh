@@ -49,6 +49,10 @@ test_usage_is_one_line() {
 		assertEquals "exit code of $args" 100 $?
 		assertEquals "$args" 'usage: tlsc [-c cafile] [-F fingerprint] [-t seconds] name' "$(cat "$T/out")"
 	done
+	for seconds in ' +5' +5 5x '' 99999999999999999999; do
+		tlsc -t "$seconds" a >"$T/out" 2>&1
+		assertEquals "-t '$seconds'" 100 $?
+	done
 }
 
 test_a_certificate_that_is_verified_opens_the_way() {

@@ -349,6 +349,16 @@ test_misuse_is_100() {
 	done
 }
 
+test_a_number_is_digits_and_nothing_else() {
+	for number in ' +2' ' 2' +2 2x 0x2 '' 2.0; do
+		for option in -a -e -m -P -t; do
+			timeout 20 tlsd -l 127.0.0.1:0 "$option" "$number" -c one.pem -k one.key ./cat </dev/null 2>log
+			assertEquals "$option '$number': $(cat log)" 100 $?
+			assertTrue "says why: $(cat log)" "grep -q 'tlsd: $option: ' log"
+		done
+	done
+}
+
 test_U_drops_the_workers_and_the_parent_reloads_the_key() {
 	if [ "$(id -u)" -ne 0 ]; then
 		skip 'not root'
