@@ -9,13 +9,14 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/number.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
-#include "mail/msgfile.h"
+#include "msa/buf.h"
+#include "msa/msgfile.h"
 #include "net/lineio.h"
 #include "smtp/addr.h"
+#include "smtp/param.h"
 #include "stage/instance.h"
 
 static const char usage[] = "usage: envelope [-n] [-f file] from | to | param key [number] | refuse number reply prog "

@@ -9,13 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
-#include "mail/msgfile.h"
+#include "msa/buf.h"
+#include "msa/msgfile.h"
 #include "stage/instance.h"
 #include "stage/spawn.h"
 
@@ -318,7 +318,7 @@ is_binary(const struct envelope *e)
 	const char *value;
 	size_t len;
 
-	return envelope_param(&e->mail, PARAM_BODY, &value, &len) && value && len == strlen("BINARYMIME") &&
+	return envelope_param(&e->mail, "BODY", &value, &len) && value && len == strlen("BINARYMIME") &&
 	    strncmp(value, "BINARYMIME", len) == 0;
 }
 

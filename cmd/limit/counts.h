@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 
 /*
  * How many recipients a user or a peer has sent to recently. A rate is "n recipients in so many seconds". Its count

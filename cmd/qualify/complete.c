@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "chain/offer.h"
 #include "mail/addrlist.h"
 #include "smtp/addr.h"
-#include "chain/offer.h"
 
 /*
  * Fields are added at the end of the header. RFC 5322 3.6 wants trace fields and Resent- blocks first, and a Date on

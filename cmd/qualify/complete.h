@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/table.h"
 #include "chain/facts.h"
 #include "mail/edits.h"
 #include "mail/header.h"
+#include "msa/buf.h"
 
 /*
  * Complete a header so that it conforms to RFC 5322, as RFC 6409 8 allows: only specific problems with a clear solution

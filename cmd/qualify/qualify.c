@@ -9,7 +9,7 @@
 #include "base/os.h"
 #include "chain/limits.h"
 #include "complete.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 #include "smtp/addr.h"
 #include "stage/instance.h"
 

@@ -20,9 +20,9 @@
 
 #include "base/clock.h"
 #include "chain/limits.h"
+#include "chain/offer.h"
 #include "net/fdpair.h"
 #include "net/lineio.h"
-#include "chain/offer.h"
 #include "smtp/ehlo.h"
 #include "smtp/lastreply.h"
 

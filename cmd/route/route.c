@@ -10,7 +10,7 @@
 #include "base/os.h"
 #include "base/table.h"
 #include "chain/limits.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 #include "smtp/addr.h"
 #include "stage/instance.h"
 #include "stage/run.h"

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/base64.h"
-#include "base/buf.h"
 #include "base/os.h"
 #include "chain/limits.h"
+#include "msa/buf.h"
 #include "net/lineio.h"
 
 enum {

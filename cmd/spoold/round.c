@@ -14,9 +14,10 @@
 #include "base/os.h"
 #include "chain/dsn.h"
 #include "chain/offer.h"
-#include "mail/msgfile.h"
 #include "mail/report.h"
+#include "msa/msgfile.h"
 #include "smtp/addr.h"
+#include "smtp/param.h"
 #include "stage/run.h"
 
 enum {
@@ -54,7 +55,7 @@ read_by(struct work *w)
 	const char *value, *semi;
 	size_t len;
 
-	if (!envelope_param(&w->m.envelope.mail, PARAM_BY, &value, &len) || !value ||
+	if (!envelope_param(&w->m.envelope.mail, "BY", &value, &len) || !value ||
 	    !(semi = memchr(value, ';', len)) || semi + 1 == value + len)
 		return;
 	w->has_by = true;

@@ -4,15 +4,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/os.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "mail/header.h"
-#include "mail/msgfile.h"
 #include "mail/received.h"
+#include "msa/buf.h"
+#include "msa/msgfile.h"
 #include "stage/instance.h"
 
 struct conf {

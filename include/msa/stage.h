@@ -2,6 +2,7 @@
 #ifndef MSA_STAGE_H
 #define MSA_STAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

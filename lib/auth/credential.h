@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 
 /*
  * What is stored of a user's password, as text. A credential is one of

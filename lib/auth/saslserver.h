@@ -7,9 +7,9 @@
 
 #include "auth/sasl.h"
 #include "auth/userdb.h"
-#include "base/buf.h"
 #include "base/log.h"
 #include "chain/facts.h"
+#include "msa/buf.h"
 
 /* How a step of an exchange ended. */
 enum saslserver_result {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 
 /*
  * The user store: a cdb of users and their credentials, never a password in clear. msa-passwd(8) writes it

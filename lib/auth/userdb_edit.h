@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "auth/userdb.h"
-#include "base/buf.h"
+#include "msa/buf.h"
 
 /*
  * Changes of the user store (userdb.h). Only msa-passwd(8) links this: authd, which talks to strangers, has no code

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 
 /* Base64, RFC 4648 4. Padding is required, unused bits must be zero, white space and line ends are invalid. */
 

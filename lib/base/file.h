@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 
 /*
  * Whole reads and writes. Each function goes on after a signal and after a short read or write.

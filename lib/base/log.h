@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "msa/log.h"
+
 /*
  * Log lines, chain(7) LOG: "stage: SESSION[/MESSAGE] event key=value ...", at most LOG_LINE_MAX octets.
  * They go to fd 2. They go to syslog instead if fd 2 is the peer (the same socket as fd 0, or any network socket) or
@@ -28,15 +30,6 @@ struct log {
 
 /* Initialise l for stage, a string constant, and decide by fd 2 where lines go. peer_fd is -1 if there is no peer. */
 void log_open(struct log *l, const char *stage, int peer_fd);
-
-/*
- * Write one line. After event come pairs of key and value, both const char *, and a NULL key as the end. A pair with a
- * NULL value is left out. Never pass a credential: the log cannot recognise one.
- */
-void log_event(const struct log *l, const char *event, ...) __attribute__((sentinel));
-
-/* Write one line with the pair reason=, formatted. If fmt ends with a colon, strerror(errno) follows. */
-void log_error(const struct log *l, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*
  * Returns a budget that this process and its children share as long as they live, or NULL with errno set. It is never

@@ -1,5 +1,6 @@
 /* ISC licence, see LICENSE. */
 #include "chain/dsn.h"
+#include "smtp/param.h"
 
 #include <string.h>
 #include <strings.h>
@@ -19,7 +20,7 @@ dsn_notify(const struct envelope_line *rcpt)
 	unsigned wanted = 0;
 	size_t len, part;
 
-	if (!envelope_param(rcpt, PARAM_NOTIFY, &value, &len) || !value)
+	if (!envelope_param(rcpt, "NOTIFY", &value, &len) || !value)
 		return DSN_FAILURE | DSN_DELAY;
 	for (;;) {
 		for (part = 0; part < len && value[part] != ','; part++)
@@ -41,7 +42,7 @@ dsn_wants_full(const struct envelope_line *mail)
 	const char *value;
 	size_t len;
 
-	return envelope_param(mail, PARAM_RET, &value, &len) && value && is_word(value, len, "FULL");
+	return envelope_param(mail, "RET", &value, &len) && value && is_word(value, len, "FULL");
 }
 
 /* Returns the value of an upper-case hexadecimal digit (RFC 3461 4 allows no other), or -1. */

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buf.h"
 #include "chain/envelope.h"
+#include "msa/buf.h"
 
 /* RFC 3461's parameters in an envelope: NOTIFY and ORCPT of a recipient, RET and ENVID of the message. */
 enum dsn_notify {

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "chain/limits.h"
 #include "smtp/addr.h"
+#include "smtp/param.h"
 #include "smtp/reply.h"
 
 /* Parse "PREFIX<path> KEY=value ..." into l. The path must be canonical. Returns 0, or -1: invalid. */
@@ -126,7 +128,7 @@ envelope_free(struct envelope *e)
 }
 
 int
-envelope_param(const struct envelope_line *line, enum param p, const char **value, size_t *len)
+envelope_param(const struct envelope_line *line, const char *keyword, const char **value, size_t *len)
 {
 	const char *s = line->params, *end, *key;
 	size_t keylen;
@@ -135,7 +137,7 @@ envelope_param(const struct envelope_line *line, enum param p, const char **valu
 		return 0;
 	end = s + strlen(s);
 	while (param_next(&s, end, &key, &keylen, value, len) > 0)
-		if (param_find(key, keylen, PARAM_OF_MAIL | PARAM_OF_RCPT) == p)
+		if (strlen(keyword) == keylen && strncasecmp(keyword, key, keylen) == 0)
 			return 1;
 	return 0;
 }

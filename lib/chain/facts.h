@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "msa/chain.h"
+
 /*
  * The facts of a call, chain(7) ENVIRONMENT: the variables that earlier stages set, as NAME=value.
  * The shape is that of environ: v[0..n) are owned strings, v[n] is NULL. In a stage that was exec'd they are the whole
@@ -18,19 +20,6 @@ struct facts {
 	char *block; /* owned: strings that came together and are freed together; every other string is freed by itself */
 	size_t block_len;
 	bool of_call; /* made by facts_from_call */
-};
-
-/*
- * The owner of a variable is the stage that sets it. A stage first removes the variables that it or a later stage owns
- * (facts_claim), so that it never passes on a forged value. It trusts the variables of earlier stages, because the
- * operator put those stages before it.
- */
-enum facts_owner {
-	FACTS_NOBODY,   /* not in chain(7) */
-	FACTS_OPERATOR, /* set by the operator, the super-server and its rules, or the first stage */
-	FACTS_TLSD,
-	FACTS_AUTHD,
-	FACTS_SUBMITD,
 };
 
 /* Copy the environment; f must be empty. A string without "=" is left out. Returns 0, or -1 with errno set (ENOMEM). */

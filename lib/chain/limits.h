@@ -2,28 +2,9 @@
 #ifndef MSA_CHAIN_LIMITS_H
 #define MSA_CHAIN_LIMITS_H
 
-/*
- * What chain(7) fixes for every stage: exit codes, descriptors, limits. The page is the contract; the code has these
- * values only here.
- */
+#include "msa/chain.h"
 
-/* Exit codes, chain(7) EXIT STATUS. */
-enum chain_exit {
-	CHAIN_DONE = 0,
-	CHAIN_REFUSED = 100, /* message stage: this message is refused permanently */
-	CHAIN_MISUSE = 100,  /* session stage or tool: usage, configuration */
-	CHAIN_LATER = 111,   /* a temporary failure, as of a system call; in a message stage also a configuration error */
-};
-
-/* Descriptors, chain(7). */
-enum {
-	CHAIN_FD_IN = 0,       /* session: from the peer; message: the message, a regular file */
-	CHAIN_FD_OUT = 1,      /* session: to the peer; message: the verdict */
-	CHAIN_FD_LOG = 2,
-	CHAIN_FD_ENVELOPE = 3, /* message only: the envelope, a regular file */
-};
-
-/* Limits. Those of an RFC carry its section. */
+/* The limits that chain(7) fixes. Those of an RFC carry its section. */
 enum {
 	CHAIN_ANSWER_S = 100,            /* from the end of the data to the reply; RFC 6409 5.3 wants under two minutes */
 	CHAIN_COMMAND_WAIT_S = 300,      /* RFC 5321 4.5.3.2.7: the server waits at least 5 minutes for a command */

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 #include "smtp/reply.h"
 
 /* The verdict of a message chain, chain(7) Verdict. */

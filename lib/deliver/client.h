@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "deliver/delivery.h"
 #include "deliver/wire.h"
+#include "msa/buf.h"
 #include "net/nexthop.h"
 #include "smtp/ehlo.h"
 #include "smtp/reply.h"

@@ -1,5 +1,6 @@
 /* ISC licence, see LICENSE. */
 #include "deliver/delivery.h"
+#include "smtp/param.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +15,7 @@
 #include "base/os.h"
 #include "chain/limits.h"
 #include "chain/verdict.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 #include "smtp/addr.h"
 #include "smtp/cap.h"
 

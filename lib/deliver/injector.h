@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buf.h"
 #include "deliver/client.h"
+#include "msa/buf.h"
 #include "net/nexthop.h"
 #include "stage/instance.h"
 

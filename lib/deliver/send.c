@@ -1,6 +1,7 @@
 /* ISC licence, see LICENSE. */
 /* client_deliver: one message over an open session. */
 #include "deliver/client.h"
+#include "smtp/param.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -25,7 +26,7 @@ is_binary(const struct envelope_line *mail)
 	const char *value;
 	size_t len;
 
-	return envelope_param(mail, PARAM_BODY, &value, &len) && len == 10; /* BINARYMIME is the only value of that length */
+	return envelope_param(mail, "BODY", &value, &len) && len == 10; /* BINARYMIME is the only value of that length */
 }
 
 /*
@@ -74,7 +75,7 @@ say_mail(struct client *s, const struct delivery *d, const struct textscan *t)
 			return -1;
 	} else if (s->offer.caps & CAP_8BITMIME) {
 		if (t->is_8bit ? buf_puts(out, " BODY=8BITMIME") < 0
-		               : envelope_param(mail, PARAM_BODY, &value, &valuelen) &&
+		               : envelope_param(mail, "BODY", &value, &valuelen) &&
 		                buf_printf(out, " BODY=%.*s", (int)valuelen, value) < 0)
 			return -1;
 	}

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/log.h"
+#include "msa/buf.h"
 #include "net/helper.h"
 #include "net/lineio.h"
 #include "smtp/reply.h"

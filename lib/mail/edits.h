@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-#include "base/buf.h"
-#include "mail/msgfile.h"
+#include "msa/buf.h"
+#include "msa/msgfile.h"
 
 /*
  * Changes to a text, collected while the text is examined and applied when it is written. What no edit covers stays

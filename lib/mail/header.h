@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 
 /*
  * The header of a message (RFC 5322 2.2 and 3.6), read into memory once and then examined in place. A field is a set

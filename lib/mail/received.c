@@ -12,8 +12,8 @@
 
 #include "base/clock.h"
 #include "chain/limits.h"
-#include "smtp/addr.h"
 #include "chain/offer.h"
+#include "smtp/addr.h"
 
 #include "smtp/param.h"
 
@@ -81,7 +81,7 @@ is_utf8_mail(const struct envelope *e)
 	const char *value;
 	size_t len;
 
-	return e && envelope_param(&e->mail, PARAM_SMTPUTF8, &value, &len);
+	return e && envelope_param(&e->mail, "SMTPUTF8", &value, &len);
 }
 
 const char *

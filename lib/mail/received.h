@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "base/buf.h"
 #include "chain/envelope.h"
 #include "chain/facts.h"
 #include "mail/header.h"
+#include "msa/buf.h"
 
 /*
  * The trace field that records how this message was submitted: RFC 5321 4.4, RFC 3848, RFC 6531 4.3, RFC 8314 4.3.

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "chain/dsn.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 
 enum {
 	LINE_MAX_TEXT = 998, /* RFC 5322 2.1.1 */
@@ -173,7 +173,7 @@ add_original(struct buf *b, const struct envelope_line *line)
 	const char *value, *semi;
 	size_t len, type;
 
-	if (!envelope_param(line, PARAM_ORCPT, &value, &len) || !value || !(semi = memchr(value, ';', len)))
+	if (!envelope_param(line, "ORCPT", &value, &len) || !value || !(semi = memchr(value, ';', len)))
 		return 0;
 	type = (size_t)(semi - value);
 	if (buf_printf(b, "Original-Recipient: %.*s; ", (int)type, value) < 0 ||
@@ -194,7 +194,7 @@ write_status(struct work *w)
 	size_t i, len;
 
 	clock_date(date, sizeof date, r->arrival);
-	if (envelope_param(&r->envelope->mail, PARAM_ENVID, &value, &len) && value &&
+	if (envelope_param(&r->envelope->mail, "ENVID", &value, &len) && value &&
 	    (buf_puts(b, "Original-Envelope-Id: ") < 0 || dsn_decode(b, value, len) < 0 || buf_puts(b, "\r\n") < 0))
 		return -1;
 	if (buf_printf(b, "Reporting-MTA: dns; %s\r\nArrival-Date: %s\r\n", r->host, date) < 0)
@@ -256,7 +256,7 @@ is_body(const struct envelope *e, const char *word)
 	const char *value;
 	size_t len;
 
-	return envelope_param(&e->mail, PARAM_BODY, &value, &len) && value && len == strlen(word) &&
+	return envelope_param(&e->mail, "BODY", &value, &len) && value && len == strlen(word) &&
 	    memcmp(value, word, len) == 0;
 }
 
@@ -384,7 +384,7 @@ compose(struct work *w)
 	const char *value;
 	size_t len, i;
 
-	w->utf8 = envelope_param(mail, PARAM_SMTPUTF8, &value, &len) || is_eight_bit(mail->path, mail->path_len);
+	w->utf8 = envelope_param(mail, "SMTPUTF8", &value, &len) || is_eight_bit(mail->path, mail->path_len);
 	if (write_text(w) < 0 || write_status(w) < 0)
 		return -1;
 	w->utf8 |= is_eight_bit(w->part[PART_STATUS].content.p, w->part[PART_STATUS].content.len);

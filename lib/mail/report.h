@@ -6,9 +6,9 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "base/buf.h"
 #include "chain/envelope.h"
 #include "chain/facts.h"
+#include "msa/buf.h"
 #include "smtp/reply.h"
 
 /*

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 
 /*
  * The text of a message as it arrives: by DATA, ended only by CR LF "." CR LF (RFC 5321 4.1.1.4), or by BDAT, counted

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 
 enum { TEXTSCAN_BLOCK = 65536 }; /* octets of the message that are read at once */
 

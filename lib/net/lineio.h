@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 
 /*
  * A conversation of lines and replies, from either side, over one socket or two pipes, blocking or not.

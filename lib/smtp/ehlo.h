@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 #include "smtp/cap.h"
 
 enum {

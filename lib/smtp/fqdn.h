@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "base/buf.h"
 #include "base/table.h"
+#include "msa/buf.h"
 #include "smtp/addr.h"
 
 /*

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 #include "smtp/ehlo.h"
 #include "smtp/verb.h"
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 #include "smtp/verb.h"
 
 /*

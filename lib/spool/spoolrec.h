@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "base/buf.h"
 #include "chain/envelope.h"
 #include "chain/facts.h"
+#include "msa/buf.h"
 #include "smtp/reply.h"
 
 /*

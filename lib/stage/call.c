@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "chain/limits.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 #include "stage/peer.h"
 
 enum { MARGIN_MS = 2000 }; /* to give a verdict in */

@@ -13,10 +13,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/os.h"
+#include "msa/buf.h"
 
 struct header {
 	uint32_t length;

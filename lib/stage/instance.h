@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
+#include "stage/call.h"
 #include "stage/next.h"
 #include "stage/options.h"
-#include "stage/call.h"
 
 /*
  * A stage whose words were read: its configuration, its own options of a resident, and its next program. main.c makes

@@ -17,11 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/os.h"
 #include "base/user.h"
 #include "chain/limits.h"
+#include "msa/buf.h"
 
 /*
  * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a

@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/os.h"
 #include "chain/limits.h"
+#include "msa/buf.h"
 #include "stage/run.h"
 
 enum { LETTER_MAX = 4096 }; /* octets of facts: six of them, at most CHAIN_TEXT_MAX each */

@@ -7,7 +7,7 @@
 #include "chain/dsn.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 #include "smtp/param.h"
 
 /*

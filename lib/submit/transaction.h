@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "mail/msgfile.h"
 #include "mail/smtpdata.h"
+#include "msa/msgfile.h"
 #include "net/lineio.h"
 #include "submit/mailcmd.h"
 #include "submit/session.h"

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 #include "net/lineio.h"
 
 /*

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 
 struct tls;
 

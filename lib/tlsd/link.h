@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
 #include "chain/facts.h"
+#include "msa/buf.h"
 #include "net/fdpair.h"
 
 struct tls;

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "chain/facts.h"
+#include "msa/buf.h"
 #include "net/fdpair.h"
 #include "smtp/lastreply.h"
 #include "smtp/reply.h"

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buf.h"
+#include "msa/buf.h"
 #include "smtp/verb.h"
 
 /*

@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "chain/limits.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 #include "stage/run.h"
 
 enum { POOLS_MAX = 8, ANSWER_MS = 10000 };

@@ -28,10 +28,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST((l->kind == ENVELOPE_REPLY) == (l->path == NULL));
 		if (l->path)
 			MUST(l->path[l->path_len] == '>' && l->path >= l->text && l->params <= l->text + strlen(l->text));
-		envelope_param(l, PARAM_NOTIFY, &value, &len);
-		envelope_param(l, PARAM_ORCPT, &value, &len);
+		envelope_param(l, "NOTIFY", &value, &len);
+		envelope_param(l, "ORCPT", &value, &len);
 	}
-	envelope_param(&e.mail, PARAM_ENVID, &value, &len);
+	envelope_param(&e.mail, "ENVID", &value, &len);
 	envelope_free(&e);
 	return 0;
 }

@@ -8,7 +8,7 @@
 #include "base/os.h"
 #include "chain/envelope.h"
 #include "fuzz.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 
 /*
  * The input's first octet chooses the kind of call and how many descriptors ride on it, the rest is what a caller says.

@@ -9,7 +9,7 @@
 #include "fuzz.h"
 #include "mail/addrlist.h"
 #include "mail/header.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 
 /* Every address of every field, and what offsets promise. */
 static void

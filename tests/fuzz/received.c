@@ -6,7 +6,7 @@
 
 #include "fuzz.h"
 #include "mail/header.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 
 /*
  * The input: NAME=value lines, the facts as a foreign stage may have set them. Whatever they hold, the field is one

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "chain/dsn.h"
 #include "fuzz.h"
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 #include "smtp/addr.h"
 
 enum { RCPTS = 4, TEXT_MAX = 4194304 };

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "chain/offer.h"
 #include "deliver/client.h"
 #include "deliver/delivery.h"
-#include "chain/offer.h"
 #include "stage/instance.h"
 
 struct conf {

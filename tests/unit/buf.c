@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "base/buf.h"
+#include "msa/buf.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -25,13 +25,13 @@ show_line(const struct envelope_line *l)
 }
 
 static void
-show_param(const struct envelope_line *l, enum param p)
+show_param(const struct envelope_line *l, const char *keyword)
 {
 	const char *value;
 	size_t len;
 
-	printf("%s ", param_keyword(p));
-	if (!envelope_param(l, p, &value, &len))
+	printf("%s ", keyword);
+	if (!envelope_param(l, keyword, &value, &len))
 		printf("not there\n");
 	else if (!value)
 		printf("without value\n");
@@ -59,14 +59,14 @@ unit_envelope(int argc, char **argv)
 	unit_show(e.mail.params, strlen(e.mail.params));
 	putchar('\n');
 	if (*e.mail.params) {
-		show_param(&e.mail, PARAM_ENVID);
-		show_param(&e.mail, PARAM_RET);
-		show_param(&e.mail, PARAM_SMTPUTF8);
+		show_param(&e.mail, "ENVID");
+		show_param(&e.mail, "RET");
+		show_param(&e.mail, "SMTPUTF8");
 	}
 	for (i = 0; i < e.nrcpt + e.ncopy; i++) {
 		show_line(&e.rcpt[i]);
 		if (e.rcpt[i].params && *e.rcpt[i].params)
-			show_param(&e.rcpt[i], PARAM_NOTIFY);
+			show_param(&e.rcpt[i], "NOTIFY");
 	}
 	envelope_free(&e);
 	return 0;

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "mail/msgfile.h"
+#include "msa/msgfile.h"
 
 #include <errno.h>
 #include <fcntl.h>

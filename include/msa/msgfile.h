@@ -1,11 +1,11 @@
 /* ISC licence, see LICENSE. */
-#ifndef MSA_MAIL_MSGFILE_H
-#define MSA_MAIL_MSGFILE_H
+#ifndef MSA_MSGFILE_H
+#define MSA_MSGFILE_H
 
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
+#include <msa/buf.h>
 
 /*
  * A message that is being written and becomes fd 0 of the message chain. Up to CHAIN_MEMORY_MESSAGE octets stay in

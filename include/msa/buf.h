@@ -1,6 +1,6 @@
 /* ISC licence, see LICENSE. */
-#ifndef MSA_BASE_BUF_H
-#define MSA_BASE_BUF_H
+#ifndef MSA_BUF_H
+#define MSA_BUF_H
 
 #include <stdarg.h>
 #include <stddef.h>
