@@ -2,8 +2,8 @@
 /*
  * Compare smtpdata_dots and smtpdata_octets with a plain implementation of RFC 5321 4.1.1.4 and 4.5.2 that sees the
  * whole text at once: for every text of up to LENGTH octets of the alphabet that matters, cut at every place, octet by
- * octet, with bare LFs mended and not, and with a message that fails at each addition. Prints the number of texts; exits
- * 1 at the first difference.
+ * octet, with bare LFs mended and not, and with a message that fails at each addition. Prints the number of texts;
+ * exits 1 at the first difference.
  */
 #include <errno.h>
 #include <stdio.h>

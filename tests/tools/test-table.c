@@ -1,7 +1,7 @@
 /* ISC licence, see LICENSE. */
 /*
  * usage: test-table [-l | -u] file key ...
- * Look up keys with table.h and print what is found. -l: in lower case; -u: users, "" is none.
+ * Look up keys by base/table and print the results. -l: in lower case. -u: by base/usertable; "" is a peer.
  */
 #include <errno.h>
 #include <stdio.h>
