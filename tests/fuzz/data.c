@@ -33,7 +33,7 @@ dots(struct smtpdata *d, struct msgfile *m, const char *s, size_t n, size_t step
 	return end;
 }
 
-/* The first octet selects the mode, the rest is a text, cut in two ways. Without bare octets it has only whole lines. */
+/* The first octet selects the mode; the rest is a text, cut in two ways. Without bare octets it has only lines. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
