@@ -17,7 +17,7 @@ is_lines(const char *p, size_t n)
 	return n == 0 || p[n - 1] == '\n';
 }
 
-/* By DATA in parts of step octets (0: at once). What was taken up to the end, or to the input's. */
+/* Read the input as DATA in parts of step octets (0: at once), up to the end of the message or of the input. */
 static int
 dots(struct smtpdata *d, struct msgfile *m, const char *s, size_t n, size_t step, size_t *used)
 {
@@ -33,7 +33,7 @@ dots(struct smtpdata *d, struct msgfile *m, const char *s, size_t n, size_t step
 	return end;
 }
 
-/* The first octet chooses; the rest is a text, cut in two ways. What is taken without complaint consists of lines. */
+/* The first octet selects the mode; the rest is a text, cut in two ways. Without bare octets it has only lines. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -11,7 +11,7 @@
 #include "mail/header.h"
 #include "msa/msgfile.h"
 
-/* Every address of every field, and what offsets promise. */
+/* Check the offsets of every field and of every address in it. */
 static void
 walk(const struct header *h)
 {
@@ -44,7 +44,7 @@ walk(const struct header *h)
 	}
 }
 
-/* The message completed, as a file. -1: refused. */
+/* Complete the message in fd. Returns a new file, or -1 if it is refused. */
 static int
 complete_file(int fd)
 {
@@ -75,7 +75,7 @@ complete_file(int fd)
 	return out;
 }
 
-/* What was completed has nothing left to complete but what every look removes or reads the same. */
+/* A completed message is complete: completing it again does not change its size. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

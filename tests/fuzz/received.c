@@ -9,8 +9,8 @@
 #include "msa/msgfile.h"
 
 /*
- * The input: NAME=value lines, the facts as a foreign stage may have set them. Whatever they hold, the field is one
- * field, of lines that are short where they can be, of printable ASCII.
+ * The input: NAME=value lines, facts as a foreign stage may set them. Whatever they contain, the result is one field of
+ * printable ASCII.
  */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

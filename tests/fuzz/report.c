@@ -12,7 +12,7 @@
 
 enum { RCPTS = 4, TEXT_MAX = 4194304 };
 
-/* What must hold of a report whatever it is about: CRLF line ends, lines of RFC 5322's length, seven bits. */
+/* Check what every report must have: CRLF line ends, lines within RFC 5322's length, 7-bit text. */
 static void
 look(const struct buf *b, bool may_be_eight, bool header_may_be_utf8)
 {
