@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "smtp/chunk.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -11,7 +12,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *line = malloc(size + 1), *arg;
 	size_t arglen;
 	enum verb v;
+	struct chunk c;
 
+	MUST(verb_of_start((const char *)data, size) < VERB_COUNT);
+	MUST(chunk_parse(&c, (const char *)data, size) < 0 || (c.size >= 0 && size <= 23));
 	memcpy(line, data, size);
 	line[size] = '\0';
 	v = verb_parse(line, size, &arg, &arglen);
