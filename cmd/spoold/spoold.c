@@ -240,7 +240,7 @@ lock(struct runner *r)
 {
 	r->lock = spool_lock(&r->round.spool, false);
 	if (r->lock < 0 && errno == EWOULDBLOCK) {
-		log_event(&r->log, "locked", "reason", "another runner is there, or what it has begun", (char *)NULL);
+		log_event(&r->log, "locked", "reason", "another runner, or a round of it, is still running", (char *)NULL);
 		r->lock = spool_lock(&r->round.spool, true);
 	}
 	return r->lock < 0 ? -1 : 0;

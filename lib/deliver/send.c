@@ -152,7 +152,7 @@ struct turns {
 	size_t said;    /* the next line to name in an RCPT */
 	size_t heard;   /* the line that the next reply to an RCPT is for */
 	enum { MAIL_SAID, MAIL_ACCEPTED, MAIL_REFUSED } mail;
-	bool complete;  /* name no more recipients: nothing will be sent */
+	bool stop;      /* name no more recipients: nothing will be sent */
 	bool ahead;     /* DATA follows the RCPT in the same write; its reply is read elsewhere */
 };
 
@@ -160,7 +160,7 @@ struct turns {
 static int
 say_some_rcpts(struct client *s, const struct delivery *d, struct turns *t)
 {
-	while (!t->complete && t->waiting < t->window && t->said < d->lines) {
+	while (!t->stop && t->waiting < t->window && t->said < d->lines) {
 		const struct envelope_line *l = &d->envelope.rcpt[t->said];
 
 		if (buf_printf(&s->wire.conn.out, "RCPT TO:<%.*s>%s%s\r\n%s", (int)l->path_len, l->path, *l->params ? " " : "",
@@ -181,7 +181,7 @@ take_mail_reply(struct client *s, struct delivery *d, struct turns *t, const str
 		s->wire.state = WIRE_IN_MAIL;
 	} else {
 		t->mail = MAIL_REFUSED; /* the replies to the RCPTs that follow mean only that there is no transaction */
-		t->complete = true;
+		t->stop = true;
 		delivery_answer_all(d, r);
 	}
 }
@@ -193,7 +193,7 @@ take_rcpt_reply(const struct client *s, struct delivery *d, struct turns *t, str
 
 	t->heard = next_pending(d, i + 1);
 	if (r->code >= 300 && !d->partial && i < d->envelope.nrcpt)
-		t->complete = true;
+		t->stop = true;
 	if (r->code >= 300 || s->conf->check)
 		delivery_answer(d, i, r);
 }
@@ -230,7 +230,7 @@ say_envelope(struct client *s, struct delivery *d, const struct textscan *text, 
 	struct reply_foreign r = { 0 };
 	int failed = say_mail(s, d, text);
 
-	while (wire_is_open(&s->wire) && (t.waiting > 0 || (!t.complete && t.said < d->lines))) {
+	while (wire_is_open(&s->wire) && (t.waiting > 0 || (!t.stop && t.said < d->lines))) {
 		if (failed < 0 || say_some_rcpts(s, d, &t) < 0) {
 			wire_fail_memory(&s->wire, "RCPT", &r);
 			break;
@@ -328,7 +328,7 @@ check_before_end(struct client *s, const struct delivery *d, struct reply_foreig
 	if (wire_has_input(w)) {
 		if (wire_hear(w, "text", r) == 0) {
 			if (r->code < 300)
-				wire_fail_garbage(w, "text", "yes to a message that was not complete", r);
+				wire_fail_garbage(w, "text", "accepted a message that was not complete", r);
 			wire_close(w, 0);
 		}
 		return -1;

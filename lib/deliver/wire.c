@@ -185,7 +185,7 @@ wire_hear(struct wire *w, const char *at, struct reply_foreign *r)
 		return -1;
 	}
 	log_event(w->log, "failed", "to", w->to, "at", at, "reason",
-	    r->code == 421 ? "server closes the session" : "server wants more than it was told", "text", r->text,
+	    r->code == 421 ? "server closes the session" : "server wants more input", "text", r->text,
 	    (char *)NULL);
 	return -1;
 }
@@ -210,6 +210,6 @@ wire_is_out_of_step(struct wire *w, const char *at, struct reply_foreign *r)
 	if (!wire_has_input(w))
 		return false;
 	if (wire_hear(w, at, r) == 0) /* an end of the connection and 421 have failed in wire_hear, with the right reason */
-		wire_fail_garbage(w, at, "server speaks unasked", r);
+		wire_fail_garbage(w, at, "server sent a reply unasked", r);
 	return true;
 }

@@ -32,7 +32,7 @@ test_one_runner_a_directory() {
 	spoold -R 3 "$T/spool" "$T/next" 3>"$T/ready2" 2>>"$T/spoold.log" </dev/null &
 	second=$!
 	residents="$residents $second"
-	assert_logs '^spoold: - locked reason="another runner is there, or what it has begun"'
+	assert_logs '^spoold: - locked reason="another runner, or a round of it, is still running"'
 	assertEquals 'not ready' '' "$(cat "$T/ready2")"
 	kill "$first"
 	wait "$first"
