@@ -234,7 +234,7 @@ connect_inet(const struct nexthop *n, bool loopback, int64_t deadline_ms, const 
 		*why = gai_strerror(f.error);
 		return -1;
 	}
-	*why = "the connection would be in the clear, and is none to this machine";
+	*why = "the connection would leave this machine in the clear";
 	for (i = 0; i < f.n && fd < 0; i++) {
 		if (loopback && (endpoint_from(&e, &f.address[i].sa) < 0 || !ipaddr_is_loopback(&e.ip)))
 			continue;
