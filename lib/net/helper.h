@@ -6,8 +6,8 @@
 #include <sys/types.h>
 
 /*
- * A program that does a part of a conversation for us (tlsc(8), saslc(8)), so that its libraries and secrets stay out of
- * our process. We talk to it over a socket, which is its fds 0 and 1. The connection that it works on is its fd 3.
+ * A program that does a part of a conversation for us (tlsc(8), saslc(8)), so that its libraries and secrets stay out
+ * of our process. We talk to it over a socket, which is its fds 0 and 1. The connection that it works on is its fd 3.
  */
 struct helper {
 	pid_t pid; /* 0: none is running */

@@ -87,8 +87,8 @@ enum line_result lineio_line(struct lineio *c, size_t max, int wait_ms, char **l
 enum line_result lineio_peek(struct lineio *c, char *p, size_t n, int wait_ms, size_t *got);
 
 /*
- * Read at least one octet of raw input within wait_ms. After LINE_OK, in_buf[pos..len) is not empty; the caller advances
- * pos. Not with exact.
+ * Read at least one octet of raw input within wait_ms. After LINE_OK, in_buf[pos..len) is not empty; the caller
+ * advances pos. Not with exact.
  */
 enum line_result lineio_fill(struct lineio *c, int wait_ms);
 

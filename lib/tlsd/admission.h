@@ -8,8 +8,8 @@
 #include "net/ipaddr.h"
 
 /*
- * Counts and limits connections, in memory that the parent shares with all workers. An address is an IPv4 address or the
- * /64 of an IPv6 address. Addresses are counted in ADMISSION_BUCKETS buckets by a secret hash, so two addresses are
+ * Counts and limits connections, in memory that the parent shares with all workers. An address is an IPv4 address or
+ * the /64 of an IPv6 address. Addresses are counted in ADMISSION_BUCKETS buckets by a secret hash, so two addresses are
  * sometimes counted as one. admission_lost gives back the places of a worker that was killed.
  */
 enum {

@@ -87,8 +87,8 @@ add_pair(struct tls_config *conf, const struct tlsconf *all, const struct tlscon
 }
 
 /*
- * Set the authority that signs the clients' certificates. An invalid certificate fails the handshake. A missing one does
- * not, because then the client could not read why it is refused.
+ * Set the authority that signs the clients' certificates. An invalid certificate fails the handshake. A missing one
+ * does not, because then the client could not read why it is refused.
  */
 static int
 add_authority(struct tls_config *conf, const char *path, struct buf *why)

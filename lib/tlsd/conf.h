@@ -11,8 +11,8 @@
 struct tls;
 
 /*
- * The files and settings of a server context; all borrowed. Clients that name no server, or an unknown one, get the first
- * pair.
+ * The files and settings of a server context; all borrowed. Clients that name no server, or an unknown one, get the
+ * first pair.
  */
 enum { TLSCONF_PAIRS = 64 };
 struct tlsconf {

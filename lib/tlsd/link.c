@@ -25,8 +25,8 @@ tlslink_close(struct tlslink *l)
 
 /*
  * libtls reads a record in two calls, and this callback reads everything that has come in one. It never reports the end
- * of the input. libtls would take an end without close_notify for a fatal error (or, in some versions, for a clean end),
- * and the next stage's last output could not be sent. Callers of libtls look at eof when it wants more input.
+ * of the input. libtls would take an end without close_notify for a fatal error (or, in some versions, for a clean
+ * end), and the next stage's last output could not be sent. Callers of libtls look at eof when it wants more input.
  */
 static ssize_t
 read_cb(struct tls *ctx, void *data, size_t n, void *arg)

@@ -9,9 +9,9 @@
 #include "smtp/verb.h"
 
 /*
- * Finds STARTTLS where TLS is optional. One command and its reply at a time pass between the client and the first stage,
- * but only commands after which the client's next line is a command again. From the first other line on, nothing is
- * looked at. So no text of a message, no chunk and no line of an AUTH exchange can be taken for STARTTLS. The module
+ * Finds STARTTLS where TLS is optional. One command and its reply at a time pass between the client and the first
+ * stage, but only commands after which the client's next line is a command again. From the first other line on, nothing
+ * is looked at. So no text of a message, no chunk and no line of an AUTH exchange can be taken for STARTTLS. The module
  * reads and writes buffers, no descriptors.
  */
 enum { STARTTLS_REPLY_MAX = 16384 }; /* octets of the first stage's reply */
