@@ -1,8 +1,8 @@
 /*
  * ISC licence, see LICENSE.
  *
- * A foreign server reads its commands from its own fd 0 and knows nothing of MSA_VERB, so somebody has to say the
- * client's greeting to it and keep the answers from the client: that is why resume stays, and cannot just become it.
+ * A foreign server reads its commands from fd 0 and does not know MSA_VERB. resume sends it the client's greeting and
+ * keeps the replies from the client. So resume must stay between them and cannot simply become the server.
  */
 #include "session.h"
 #include "stage/spawn.h"
@@ -27,21 +27,21 @@
 #include "smtp/lastreply.h"
 
 enum {
-	LINES_MAX = 100,    /* of a reply to the greeting */
-	STALL_MS = 300000,  /* for a client that takes no output, and a server that does not end after its input did */
-	SAY_MS = 5000,      /* for our own last words */
+	LINES_MAX = 100,    /* of one reply */
+	STALL_MS = 300000,  /* for a client that reads no output, and for a server that does not end after its input did */
+	SAY_MS = 5000,      /* for our own last reply */
 	TERM_GRACE_MS = 1000,
 	TEXT_MAX = 200,     /* octets of a reply in the log */
 	ARGUMENT_MAX = 300,
 };
 
-/* Octets on their way from one side to the other. */
+/* One direction. */
 struct flow {
 	struct fdpair *from, *to;
-	char data[LINEIO_IN_MAX]; /* what the conversation leaves unread must fit */
+	char data[LINEIO_IN_MAX]; /* the unread input of struct lineio must fit */
 	size_t pos, len;
-	bool eof;  /* no more will come */
-	bool deaf; /* no more is taken */
+	bool eof;  /* its input has ended */
+	bool deaf; /* the other side reads no more */
 };
 
 struct session {
@@ -49,8 +49,8 @@ struct session {
 	const struct resume *conf;
 	pid_t pid;
 	int fd;          /* to the server; -1: closed */
-	struct lineio c;   /* the same, until the pump */
-	struct ehlo has; /* what the server offers */
+	struct lineio c; /* of fd, until the pump begins */
+	struct ehlo has; /* the server's EHLO keywords */
 	char said[TEXT_MAX]; /* the last line of its last reply */
 	struct fdpair client, server;
 	struct flow up, down;
@@ -75,7 +75,7 @@ start(struct session *s)
 	return 0;
 }
 
-/* It has ended, until end. A mail server is given time: what it has taken it may still be bringing into safety. */
+/* Wait until end for pid to end. Returns true if it has. A mail server may need time to store what it has accepted. */
 static bool
 has_ended(pid_t pid, int64_t end)
 {
@@ -100,7 +100,7 @@ finish(struct session *s)
 	s->fd = -1;
 	if (s->pid <= 0 || has_ended(s->pid, clock_ms() + STALL_MS))
 		return;
-	kill(s->pid, SIGTERM); /* it alone: what it started is its business */
+	kill(s->pid, SIGTERM); /* the server only, not the processes that it started */
 	if (has_ended(s->pid, clock_ms() + TERM_GRACE_MS))
 		return;
 	kill(s->pid, SIGKILL);
@@ -108,7 +108,7 @@ finish(struct session *s)
 		;
 }
 
-/* Read one reply. Its code; 0: none came, *result says why. */
+/* Read one reply. Returns its code, or 0 and the reason in *result. */
 static int
 take_reply(struct session *s, enum line_result *result)
 {
@@ -136,7 +136,7 @@ take_reply(struct session *s, enum line_result *result)
 	return code;
 }
 
-/* Why there is no session to go on with: one line. What it is to the client. */
+/* Log why the server cannot be used. Returns the reply for the client. */
 static enum reply
 no_server(const struct session *s, enum line_result r, int code)
 {
@@ -147,17 +147,17 @@ no_server(const struct session *s, enum line_result r, int code)
 	case LINE_STOP:
 		return REPLY_SHUTDOWN;
 	case LINE_OK:
-		reason = "it refuses";
+		reason = "the server refuses";
 		break;
 	case LINE_EOF:
-		reason = "it ended";
+		reason = "the server ended";
 		break;
 	case LINE_TIMEOUT:
 		reason = "no reply in time";
 		break;
 	case LINE_BAD:
 	case LINE_LONG:
-		reason = "no reply that can be read";
+		reason = "no valid reply";
 		break;
 	default:
 		break;
@@ -168,7 +168,7 @@ no_server(const struct session *s, enum line_result r, int code)
 	return REPLY_TROUBLE;
 }
 
-/* Authentication has promised this and that to the client; the server should keep it. */
+/* Log the extensions that the stage before us offered to the client and the server lacks. */
 static void
 compare(const struct session *s)
 {
@@ -189,8 +189,8 @@ compare(const struct session *s)
 }
 
 /*
- * Say the client's greeting again. Its argument is anything that a client says, and some servers take only names; the
- * client's address is one that all take (RFC 5321 4.1.3).
+ * Repeat the client's greeting to the server. If the server refuses its argument, which can be any text, use the
+ * client's address, which every server accepts (RFC 5321 4.1.3). Returns as take_reply.
  */
 static int
 greet_again(struct session *s, const char *verb, enum line_result *result)
@@ -209,7 +209,9 @@ greet_again(struct session *s, const char *verb, enum line_result *result)
 	return take_reply(s, result);
 }
 
-/* 220, and 250 for the client's greeting: 0. Else -1, and *r is for the client. */
+/*
+ * Returns 0 if the server greeted with 220 and answered the client's greeting with 250; else -1 and *r for the client.
+ */
 static int
 resume(struct session *s, const char *verb, enum reply *r)
 {
@@ -228,7 +230,7 @@ resume(struct session *s, const char *verb, enum reply *r)
 	return -1;
 }
 
-/* Move what can be moved. false: nothing. */
+/* Move octets. Returns false if none could be moved. */
 static bool
 move(struct flow *f, struct lastreply *tail)
 {
@@ -255,7 +257,7 @@ move(struct flow *f, struct lastreply *tail)
 	return true;
 }
 
-/* Wait for what either flow can use. false: the deadline has passed. */
+/* Wait until one of the flows can move. Returns false if the deadline has passed. */
 static bool
 wait_for(struct session *s, int64_t deadline_ms)
 {
@@ -278,7 +280,10 @@ wait_for(struct session *s, int64_t deadline_ms)
 	return r != 0;
 }
 
-/* Blind, both ways, until the server has said all or the client is gone. What is left to say is *r: true. */
+/*
+ * Move octets both ways, unread, until the server's output ends or the client is gone. Returns true if *r must still be
+ * sent to the client.
+ */
 static bool
 pump(struct session *s, enum reply *r)
 {
@@ -310,7 +315,7 @@ pump(struct session *s, enum reply *r)
 	return lastreply_is_complete(&s->tail);
 }
 
-/* What came with the replies that were swallowed is the client's. */
+/* Octets that came after the replies we kept belong to the client. */
 static void
 open_pump(struct session *s)
 {
@@ -342,7 +347,7 @@ resume_serve(struct call *call, void *conf)
 	enum reply r = REPLY_TROUBLE;
 	bool last_words = true, resumed = false;
 
-	if (!verb) /* the client has not greeted: the server hears it itself */
+	if (!verb) /* the client has not greeted yet: nothing to repeat */
 		return call_next(call);
 	if (start(&s) < 0)
 		log_error(&call->log, "failed", "server %s:", call->next->argv[0]);
@@ -357,7 +362,7 @@ resume_serve(struct call *call, void *conf)
 	}
 	if (last_words)
 		say(&s, r);
-	shutdown(call->out, SHUT_WR); /* the client need not wait for what the server still does */
+	shutdown(call->out, SHUT_WR); /* the client need not wait until the server has ended */
 	if (call->may_exec)
 		close(call->out);
 	finish(&s);

@@ -4,9 +4,9 @@
 
 #include "stage/run.h"
 
-/* The session of resume: a foreign server that has not heard the client's greeting, and the pump between the two. */
+/* A session of resume: repeat the client's greeting to a foreign server, then move octets between the two. */
 struct resume {
-	int wait_ms; /* for its greeting, and for its reply to the client's */
+	int wait_ms; /* for the server's greeting, and for its reply to the client's */
 };
 
 /* The stage's serve; conf is a struct resume. */

@@ -12,13 +12,13 @@
 
 enum { PART = 16384 }; /* octets: a TLS record */
 
-/* One way. */
+/* One direction. */
 struct way {
 	char p[PART];
 	size_t pos, len;
-	bool ended;  /* nothing more comes in */
-	bool deaf;   /* nothing more is taken at the other end: what comes is dropped */
-	short wants; /* what the TLS call waits for at net; 0: nothing */
+	bool ended;  /* its input has ended */
+	bool deaf;   /* the other end reads no more: drop what comes */
+	short wants; /* the event on net that the TLS call waits for; 0: none */
 };
 
 static bool
@@ -27,7 +27,7 @@ is_later(int e)
 	return e == EAGAIN || e == EWOULDBLOCK || e == EINTR;
 }
 
-/* A TLS call said r: true if that was progress. What it waits for goes to *wants. */
+/* A TLS call returned r. Returns true if it is done; else *wants is the event that it waits for. */
 static bool
 has_moved(ssize_t r, short *wants)
 {
@@ -54,7 +54,7 @@ pump_handshake(struct tls *tls, int net, int64_t deadline_ms, const char **why)
 	return r < 0 ? -1 : 0;
 }
 
-/* From in to TLS, as far as it goes. */
+/* Move octets from in to TLS. Returns true if anything moved. */
 static bool
 move_up(struct way *w, struct tls *tls, int in)
 {
@@ -74,14 +74,14 @@ move_up(struct way *w, struct tls *tls, int in)
 		r = tls_write(tls, w->p + w->pos, w->len - w->pos);
 		if (has_moved(r, &w->wants)) {
 			moved = true;
-			w->deaf = r <= 0; /* what it has said may still be read */
+			w->deaf = r <= 0; /* the output of the server may still be read */
 			w->pos += r > 0 ? (size_t)r : 0;
 		}
 	}
 	return moved;
 }
 
-/* From TLS to out. */
+/* Move octets from TLS to out. Returns true if anything moved. */
 static bool
 move_down(struct way *w, struct tls *tls, int out)
 {
@@ -128,17 +128,17 @@ pump_run(struct tls *tls, int in, int out, int net, int linger_ms)
 		p[0].events = (short)((up.pos < up.len ? up.wants : 0) | (down.pos == down.len ? down.wants : 0));
 		p[1].events = up.pos == up.len ? POLLIN : 0;
 		p[2].events = POLLOUT;
-		/* poll tells of an end unasked: in is watched for that until it has come, the others not */
+		/* poll always reports an end. We want that only of in, and only until it has ended */
 		if (p[0].events)
 			p[0].fd = net;
 		if (end == 0)
 			p[1].fd = in;
 		if (down.pos < down.len)
 			p[2].fd = out;
-		/* without an end: the deadline is that of who speaks with us, who closes in at it, or is gone and has closed it */
+		/* no deadline until in ends: the caller has one, and closes in at it or by its death */
 		poll(p, 3, end ? clock_left(end) : -1);
 		if (p[1].revents & (POLLHUP | POLLERR) && up.pos < up.len)
-			end = clock_ms() + linger_ms; /* nobody is there any more, and the server takes nothing */
+			end = clock_ms() + linger_ms; /* the caller is gone, and the server reads nothing */
 	}
-	tls_close(tls); /* close_notify, if there is room for it: nobody waits for the answer */
+	tls_close(tls); /* send close_notify if there is room; do not wait for the answer */
 }

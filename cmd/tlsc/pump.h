@@ -7,15 +7,15 @@
 struct tls;
 
 /*
- * Shake hands as a client over the non-blocking descriptor net, until deadline_ms. 0; or -1 with *why, borrowed from
- * tls or constant.
+ * Do the handshake as a client over the non-blocking descriptor net, until deadline_ms (of clock_ms). Returns 0, or -1
+ * and *why, which is constant or borrowed from tls.
  */
 int pump_handshake(struct tls *tls, int net, int64_t deadline_ms, const char **why);
 
 /*
- * Move octets between in and out, in the clear and non-blocking, and net, under TLS, until either side ends. When in
- * ends what it said still goes out, and close_notify, for linger_ms at most. When net ends what it said still goes to
- * out; an end without close_notify is an end like any other, since SMTP has its own.
+ * Move octets between in and out, which are in the clear and non-blocking, and net, which is under TLS, until either side
+ * ends. After the end of in, what it wrote and close_notify still go out, for at most linger_ms. After the end of net,
+ * what it wrote still goes to out. An end without close_notify is not an error, because SMTP has an end of its own.
  */
 void pump_run(struct tls *tls, int in, int out, int net, int linger_ms);
 

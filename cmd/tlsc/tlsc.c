@@ -16,7 +16,7 @@
 enum {
 	FD_NET = 3,
 	HANDSHAKE_S = 60,
-	LINGER_MS = 10000, /* for the last words, where the server takes them slowly and nobody ends us earlier */
+	LINGER_MS = 10000, /* for the last octets to a slow server */
 };
 
 struct conf {
@@ -31,7 +31,10 @@ usage(void)
 	return CHAIN_MISUSE;
 }
 
-/* How it went, to whoever speaks with us: one line. It is short, and the first that fd 1 gets. */
+/*
+ * Report the handshake's result to the caller: one line, the first that we write to fd 1, so a short write cannot
+ * happen.
+ */
 static int
 tell(char sign, const char *text)
 {
@@ -39,12 +42,12 @@ tell(char sign, const char *text)
 	size_t len;
 
 	snprintf(line, sizeof line - 2, "%c%s", sign, text);
-	len = strcspn(line, "\r\n"); /* an error of libtls may have several lines */
+	len = strcspn(line, "\r\n"); /* a text of libtls may have several lines */
 	memcpy(line + len, "\r\n", 2);
 	return write(1, line, len + 2) == (ssize_t)(len + 2) ? 0 : -1;
 }
 
-/* Where the system keeps the certificates of authorities: libtls has a name for it that not every system has. */
+/* Find the system's file of authorities. The path that libtls knows does not exist on every system. */
 static const char *
 find_cafile(void)
 {
@@ -65,7 +68,7 @@ make(const struct conf *conf, const char **why)
 
 	*why = "out of memory";
 	if (config && tls) {
-		if (conf->fingerprint) { /* which vouches for all that the certificate could */
+		if (conf->fingerprint) { /* the fingerprint proves more than name, time and signature */
 			tls_config_insecure_noverifycert(config);
 			tls_config_insecure_noverifyname(config);
 			tls_config_insecure_noverifytime(config);
@@ -85,7 +88,7 @@ make(const struct conf *conf, const char **why)
 	return tls;
 }
 
-/* 0: the handshake is done, with the one that was meant, and fd 1 was told. */
+/* Do the handshake and report it. Returns 0 if the server is the right one, or -1. */
 static int
 begin(struct tls *tls, const struct conf *conf)
 {
@@ -133,7 +136,7 @@ main(int argc, char *argv[])
 		return usage();
 	conf.name = argv[optind];
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGTERM, SIG_IGN); /* a supervisor may send them to all: the message in hand must come to its end */
+	signal(SIGTERM, SIG_IGN); /* a supervisor may signal the whole service; finish the message in hand */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	for (fd = 0; fd <= FD_NET; fd++)

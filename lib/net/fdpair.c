@@ -10,10 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIPE_PART = 512 }; /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
-
-static bool
-is_socket(int fd)
+bool
+fdpair_is_socket(int fd)
 {
 	struct stat st;
 
@@ -24,12 +22,12 @@ void
 fdpair_open(struct fdpair *s, int in, int out)
 {
 	*s = (struct fdpair){ .in = in, .out = out };
-	s->in_socket = is_socket(in);
-	s->out_socket = in == out ? s->in_socket : is_socket(out);
+	s->in_socket = fdpair_is_socket(in);
+	s->out_socket = in == out ? s->in_socket : fdpair_is_socket(out);
 	s->writable = s->out_socket;
 }
 
-/* A short read is the last one until poll says more: the call that would only say EAGAIN is saved. */
+/* After a short read, wait for poll: another read would only return EAGAIN. */
 ssize_t
 fdpair_read(struct fdpair *s, void *p, size_t n)
 {
@@ -58,7 +56,7 @@ fdpair_write(struct fdpair *s, const void *p, size_t n)
 		return FDPAIR_WAIT;
 	do
 		r = s->out_socket ? send(s->out, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) :
-		                    write(s->out, p, n < PIPE_PART ? n : PIPE_PART);
+		                    write(s->out, p, n < FDPAIR_PIPE_PART ? n : FDPAIR_PIPE_PART);
 	while (r < 0 && errno == EINTR);
 	if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 		s->writable = false;

@@ -14,11 +14,11 @@
 
 enum { FD_WORK = 3 };
 
-/* The child: nothing but its own three descriptors and the log goes with it, least of all the verdict's. */
+/* In the child. It gets its three descriptors and the log, and no other: a verdict ends when its descriptor closes. */
 static void
 become(char *const argv[], int end, int work)
 {
-	/* out of the way of the numbers that they get */
+	/* above the numbers that they get below */
 	int from = fcntl(end, F_DUPFD, FD_WORK + 1), given = fcntl(work, F_DUPFD, FD_WORK + 1);
 
 	if (from < 0 || given < 0 || dup2(from, 0) < 0 || dup2(from, 1) < 0 || dup2(given, FD_WORK) < 0)
@@ -40,7 +40,7 @@ helper_start(struct helper *h, char *const argv[], int work)
 	h->pid = fork();
 	if (h->pid == 0) {
 		become(argv, fd[1], work);
-		_exit(111); /* our end is closed: that is how the caller learns of it */
+		_exit(111); /* the caller sees the end of the socket */
 	}
 	if (h->pid < 0)
 		goto fail;
@@ -66,7 +66,7 @@ helper_stop(struct helper *h, int grace_ms)
 	if (h->pid == 0)
 		return;
 	shutdown(h->fd, SHUT_WR);
-	while (clock_left(end) > 0) { /* the end of what it says is its own end */
+	while (clock_left(end) > 0) { /* the helper ends when its output ends */
 		int r = poll(&p, 1, clock_left(end));
 
 		if (r > 0 && recv(h->fd, part, sizeof part, MSG_DONTWAIT) <= 0)
@@ -75,7 +75,7 @@ helper_stop(struct helper *h, int grace_ms)
 			break;
 	}
 	close(h->fd);
-	kill(h->pid, SIGKILL); /* it stays a zombie until now, so the pid is its own */
+	kill(h->pid, SIGKILL); /* the helper was not reaped yet, so the pid is still its own */
 	while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	*h = (struct helper){ 0 };

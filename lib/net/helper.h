@@ -6,20 +6,20 @@
 #include <sys/types.h>
 
 /*
- * A program that does a part of the conversation for us, so that what it links and what it knows stays with it:
- * tlsc(8), saslc(8). We talk with it over a socket, which is its fd 0 and 1; what it works on is its fd 3.
+ * A program that does a part of a conversation for us (tlsc(8), saslc(8)), so that its libraries and secrets stay out
+ * of our process. We talk to it over a socket, which is its fds 0 and 1. The connection that it works on is its fd 3.
  */
 struct helper {
-	pid_t pid; /* 0: there is none */
-	int fd;    /* ours of the two ends; blocking, close-on-exec */
+	pid_t pid; /* 0: none is running */
+	int fd;    /* our end of the socket; blocking, close-on-exec */
 };
 
-/* Start argv (looked for in PATH) with work as its fd 3, which stays the caller's. 0, or -1 with errno. */
+/* Start argv (searched in PATH) with work, which stays the caller's, as its fd 3. Returns 0, or -1 with errno set. */
 int helper_start(struct helper *h, char *const argv[], int work);
 
 /*
- * Close our end and wait until it has ended, grace_ms at most; then it is killed. It is gone afterwards, and h is
- * empty. h may be empty before.
+ * Close our end and wait at most grace_ms for the helper to end; then kill it. Afterwards the helper is gone and h is
+ * empty. Does nothing if h is empty.
  */
 void helper_stop(struct helper *h, int grace_ms);
 

@@ -8,31 +8,20 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/fdpair.h"
 
-enum {
-	PIPE_PART = 512,   /* POSIX: a pipe that poll calls writable takes at least this much without blocking */
-	PEEK_PAUSE_MS = 20, /* before the next look at a line that has only begun */
-};
-
-static bool
-is_socket(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
-}
+enum { PEEK_PAUSE_MS = 20 }; /* before the next look at a line that is not complete */
 
 void
 lineio_open(struct lineio *c, int in, int out)
 {
 	c->in = in;
 	c->out_fd = out;
-	c->in_socket = is_socket(in);
-	c->out_socket = out == in ? c->in_socket : is_socket(out);
+	c->in_socket = fdpair_is_socket(in);
+	c->out_socket = out == in ? c->in_socket : fdpair_is_socket(out);
 	c->stop = -1;
 	c->exact = false;
 	c->deadline_ms = 0;
@@ -66,7 +55,7 @@ end_of_wait(const struct lineio *c, int wait_ms)
 	return c->deadline_ms && c->deadline_ms < end ? c->deadline_ms : end;
 }
 
-/* 1: events, or an error that the next call will tell; 0: the deadline has passed. */
+/* Returns 1 after an event, or an error that the next call will report; 0: the deadline has passed. */
 static int
 wait_for(int fd, short events, int64_t end)
 {
@@ -79,7 +68,7 @@ wait_for(int fd, short events, int64_t end)
 	return r != 0;
 }
 
-/* The same for input; the descriptor stop ends it too (-1: nothing does). */
+/* Wait for input, until end or until the descriptor stop (-1: none) is readable. */
 static enum line_result
 wait_in(struct lineio *c, int64_t end, int stop)
 {
@@ -111,7 +100,7 @@ write_all(const struct lineio *c, const char *data, size_t n, int64_t end)
 		if (c->out_socket)
 			r = send(c->out_fd, data, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 		else if (wait_for(c->out_fd, POLLOUT, end))
-			r = write(c->out_fd, data, n < PIPE_PART ? n : PIPE_PART);
+			r = write(c->out_fd, data, n < FDPAIR_PIPE_PART ? n : FDPAIR_PIPE_PART);
 		else {
 			errno = ETIMEDOUT;
 			return -1;
@@ -150,7 +139,7 @@ lineio_write(struct lineio *c, const void *data, size_t n, int wait_ms)
 	return write_all(c, data, n, end_of_wait(c, wait_ms));
 }
 
-/* How many octets of the n that wait in the socket may be taken: up to the end of the current line. */
+/* How many of the n octets at p, which are still in the socket, belong to the current line. */
 static size_t
 exact_part(const struct lineio *c, const char *p, size_t n)
 {
@@ -161,10 +150,10 @@ exact_part(const struct lineio *c, const char *p, size_t n)
 		crlf = memchr(crlf + 1, '\n', n - (size_t)(crlf + 1 - p));
 	if (crlf)
 		return (size_t)(crlf - p) + 1;
-	return n; /* no end yet, or a bare LF: then all that is there goes with it */
+	return n; /* the line goes on, or has a bare LF and is dropped with everything that has come */
 }
 
-/* Write out, before a wait for the answer. */
+/* Write the replies before waiting: the peer may be waiting for them. */
 static enum line_result
 say(struct lineio *c, int64_t end)
 {
@@ -208,7 +197,7 @@ lineio_peek(struct lineio *c, char *p, size_t n, int wait_ms, size_t *got)
 			*got = (size_t)r;
 			return LINE_OK;
 		}
-		/* What has come keeps poll from waiting for more. Lines come whole, but for one in a million. */
+		/* The octets that have come would make poll return at once. Lines that come in parts are rare. */
 		poll(NULL, 0, clock_left(end) < PEEK_PAUSE_MS ? clock_left(end) : PEEK_PAUSE_MS);
 		if (clock_left(end) == 0)
 			return LINE_TIMEOUT;
@@ -216,7 +205,7 @@ lineio_peek(struct lineio *c, char *p, size_t n, int wait_ms, size_t *got)
 	return w;
 }
 
-/* in_buf holds, or held, something up to there. */
+/* in_buf was used up to n. */
 static void
 used(struct lineio *c, size_t n)
 {
@@ -224,7 +213,7 @@ used(struct lineio *c, size_t n)
 		c->most = n;
 }
 
-/* One read behind what is buffered: of a line (most is 0), or of at most that many octets, whatever they are. */
+/* Read once, after what is buffered: a line (most is 0), or at most that many octets of any kind. */
 static enum line_result
 take(struct lineio *c, int64_t end, int stop, size_t most)
 {
@@ -264,7 +253,7 @@ take(struct lineio *c, int64_t end, int stop, size_t most)
 	return LINE_OK;
 }
 
-/* The same where it may have to wait: flushes what is to be said first, the peer may be waiting for it. */
+/* Write the replies, then take. */
 static enum line_result
 more(struct lineio *c, int64_t end, int64_t deadline, int stop, size_t most)
 {
@@ -272,7 +261,7 @@ more(struct lineio *c, int64_t end, int64_t deadline, int stop, size_t most)
 
 	if (w != LINE_OK)
 		return w;
-	/* a peer that always has more to read never makes us wait: its session must end all the same */
+	/* If input never stops coming, no wait ends at the deadline: look at the clock. */
 	if (deadline && clock_left(deadline) == 0)
 		return LINE_TIMEOUT;
 	return take(c, end, stop, most);
@@ -320,7 +309,7 @@ find_crlf(char *s, size_t n)
 	return NULL;
 }
 
-/* Drop a line with a bare LF: up to the CRLF that has come, or all that has come, however many reads that takes. */
+/* Drop a line with a bare LF up to its CRLF, or, if none has come, everything that has come. */
 static void
 drop_bad(struct lineio *c, int64_t end)
 {
@@ -333,7 +322,7 @@ drop_bad(struct lineio *c, int64_t end)
 			c->pos = (size_t)(lf - c->in_buf) + 1;
 			return;
 		}
-		c->pos = c->len - (have > 0 && s[have - 1] == '\r'); /* its LF may be next */
+		c->pos = c->len - (have > 0 && s[have - 1] == '\r'); /* the LF of this CR may be next */
 		if (clock_left(end) == 0 || !wait_for(c->in, POLLIN, 0) || take(c, end, c->stop, 0) != LINE_OK) {
 			c->pos = c->len;
 			return;
@@ -378,7 +367,7 @@ lineio_line(struct lineio *c, size_t max, int wait_ms, char **line, size_t *len)
 			*len = n;
 			return LINE_OK;
 		}
-		if (have >= max) { /* drop, but not a CR at the end: its LF may be next */
+		if (have >= max) { /* drop it, but keep a CR at the end: its LF may be next */
 			if (!too_long)
 				keep_head(c, s, have);
 			too_long = true;
@@ -388,6 +377,6 @@ lineio_line(struct lineio *c, size_t max, int wait_ms, char **line, size_t *len)
 		if (r != LINE_OK)
 			return r;
 		if (clock_left(end) == 0 && !memchr(c->in_buf + c->pos, '\n', c->len - c->pos))
-			return LINE_TIMEOUT; /* there always was something to read, so no wait told */
+			return LINE_TIMEOUT; /* input kept coming, so no wait ended */
 	}
 }

@@ -22,8 +22,8 @@
 #include "net/ipaddr.h"
 
 enum {
-	BACKLOG_NAP_MS = 5, /* until a Unix socket whose backlog is full is tried again */
-	LOOKUP_GRACE_S = 2, /* after which a child that nobody waits for any more ends itself */
+	BACKLOG_NAP_MS = 5, /* before the next attempt at a Unix socket whose backlog is full */
+	LOOKUP_GRACE_S = 2, /* after the deadline; then the child ends by itself if its parent was killed */
 };
 
 static bool
@@ -66,7 +66,7 @@ nexthop_parse(struct nexthop *n, const char *text, const char *port)
 	return 0;
 }
 
-/* A connected, non-blocking socket, or -1 with errno. */
+/* Returns a connected, non-blocking socket, or -1 with errno set. */
 static int
 connect_to(int family, const struct sockaddr *sa, socklen_t len, int64_t deadline_ms)
 {
@@ -79,9 +79,9 @@ connect_to(int family, const struct sockaddr *sa, socklen_t len, int64_t deadlin
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		goto fail;
 	if (family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* the end of a message waits for nothing */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* do not delay the end of a message */
 	while (connect(fd, sa, len) < 0) {
-		if (errno == EAGAIN) { /* only a Unix socket says so: its backlog is full, and there is no event for that */
+		if (errno == EAGAIN) { /* a Unix socket whose backlog is full: no event reports room */
 			if (clock_left(deadline_ms) == 0) {
 				errno = ETIMEDOUT;
 				goto fail;
@@ -119,7 +119,7 @@ connect_unix(const char *path, int64_t deadline_ms)
 	return connect_to(AF_UNIX, (struct sockaddr *)&sun, sizeof sun, deadline_ms);
 }
 
-/* What the resolver found: small enough for a pipe to carry it in one piece. */
+/* The resolver's result, small enough (PIPE_BUF) for one write to a pipe. */
 struct found {
 	int error; /* of getaddrinfo */
 	int n;
@@ -146,7 +146,7 @@ find(const struct nexthop *n, int flags, struct found *f)
 	freeaddrinfo(list);
 }
 
-/* The child that looks up. It must not hold on to what is the caller's: a verdict has an end. */
+/* In the child. It keeps none of the caller's descriptors open: a verdict ends when its descriptor closes. */
 static void
 find_and_tell(const struct nexthop *n, int fd, int64_t deadline_ms)
 {
@@ -157,13 +157,13 @@ find_and_tell(const struct nexthop *n, int fd, int64_t deadline_ms)
 	close(0);
 	close(1);
 	os_close_from(4);
-	alarm((unsigned)(clock_left(deadline_ms) / 1000 + LOOKUP_GRACE_S)); /* where the caller was killed */
+	alarm((unsigned)(clock_left(deadline_ms) / 1000 + LOOKUP_GRACE_S)); /* if the caller was killed */
 	find(n, 0, &f);
 	while (write(3, &f, sizeof f) < 0 && errno == EINTR)
 		;
 }
 
-/* All of f, which comes in one piece. 0, or -1 with errno. */
+/* Read f, which comes in one piece. Returns 0, or -1 with errno set. */
 static int
 hear_found(int fd, int64_t deadline_ms, struct found *f)
 {
@@ -188,7 +188,7 @@ hear_found(int fd, int64_t deadline_ms, struct found *f)
 	return -1;
 }
 
-/* 0, or -1 with errno; f->error tells what the resolver has to say. */
+/* Returns 0 with the resolver's error in f->error, or -1 with errno set. */
 static int
 look_up(const struct nexthop *n, int64_t deadline_ms, struct found *f)
 {
@@ -234,7 +234,7 @@ connect_inet(const struct nexthop *n, bool loopback, int64_t deadline_ms, const 
 		*why = gai_strerror(f.error);
 		return -1;
 	}
-	*why = "the connection would be in the clear, and is none to this machine";
+	*why = "the connection would leave this machine in the clear";
 	for (i = 0; i < f.n && fd < 0; i++) {
 		if (loopback && (endpoint_from(&e, &f.address[i].sa) < 0 || !ipaddr_is_loopback(&e.ip)))
 			continue;

@@ -58,7 +58,8 @@ parse_v1(const char *p, size_t n, size_t *used, struct endpoint *client, struct 
 		return PROXYHDR_BAD;
 	is_v6 = strcmp(word[1], "TCP6") == 0;
 	if ((!is_v6 && strcmp(word[1], "TCP4") != 0) || parse_ip(&client->ip, is_v6, word[2]) < 0 ||
-	    parse_ip(&local->ip, is_v6, word[3]) < 0 || parse_port(&client->port, word[4]) < 0 || parse_port(&local->port, word[5]) < 0)
+	    parse_ip(&local->ip, is_v6, word[3]) < 0 || parse_port(&client->port, word[4]) < 0 ||
+	    parse_port(&local->port, word[5]) < 0)
 		return PROXYHDR_BAD;
 	return PROXYHDR_PEER;
 }

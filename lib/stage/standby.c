@@ -16,7 +16,7 @@
 #include "msa/buf.h"
 #include "stage/run.h"
 
-enum { LETTER_MAX = 4096 }; /* octets of facts: six of them, at most CHAIN_TEXT_MAX each */
+enum { LETTER_MAX = 4096 }; /* octets of facts, enough for the six of FACTS_TLSD with CHAIN_TEXT_MAX each */
 
 static int
 can_start(const char *path)
@@ -31,11 +31,11 @@ can_start(const char *path)
 	return -1;
 }
 
-/* As execvp will look for it. */
+/* Returns 0 if execvp will find prog, or -1 with errno set. */
 static int
 look_up(const struct facts *f, const char *prog)
 {
-	const char *dir = facts_get(f, "PATH"); /* an empty part is the current directory */
+	const char *dir = facts_get(f, "PATH"); /* an empty element is the current directory */
 	char path[4096];
 	size_t n;
 	int e = ENOENT;
@@ -57,7 +57,7 @@ look_up(const struct facts *f, const char *prog)
 	return -1;
 }
 
-/* All n octets, or -1. */
+/* Receive all n octets. Returns 0, or -1. */
 static int
 receive(int fd, void *data, size_t n)
 {
@@ -69,7 +69,7 @@ receive(int fd, void *data, size_t n)
 	return r == (ssize_t)n ? 0 : -1;
 }
 
-/* The letter's NAME=value NUL strings into f. 0, or -1. */
+/* Take the letter's strings, NAME=value NUL, into f. Returns 0, or -1. */
 static int
 take(struct facts *f, char *letter, size_t n)
 {
@@ -87,7 +87,7 @@ take(struct facts *f, char *letter, size_t n)
 	return 0;
 }
 
-/* The child: 0 and 1 are its socket. */
+/* In the child, whose fds 0 and 1 are the socket. */
 static int
 become(const struct call *call, char *const argv[])
 {
@@ -120,7 +120,7 @@ standby_fork(struct standby *s, const struct call *call, char *const argv[])
 	if (s->pid == 0) {
 		if (dup2(fd[1], 0) < 0 || dup2(fd[1], 1) < 0)
 			_exit(CHAIN_LATER);
-		os_close_from(CHAIN_FD_ENVELOPE); /* while it waits it is nobody's end but its own */
+		os_close_from(CHAIN_FD_ENVELOPE); /* a waiting child must not hold anybody's connection open */
 		_exit(become(call, argv));
 	}
 	e = errno;

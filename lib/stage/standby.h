@@ -8,25 +8,28 @@
 #include "stage/call.h"
 
 /*
- * A child that waits to become the next stage. It is forked before its parent reads a key, drops privileges or talks to
- * the network, so it has all that the next stage should have and nothing that it should not. It learns only what
- * tlsd may set (FACTS_TLSD): a parent that the network has taken over cannot give it another environment.
+ * A child that waits to become the next stage. It is forked before the parent reads a key, drops privileges or talks to
+ * the network, so it has the privileges that the next stage needs and none of the parent's secrets. It accepts only the
+ * facts that tlsd may set (FACTS_TLSD), so a parent that was taken over from the network cannot forge the others.
  */
 struct standby {
-	pid_t pid; /* 0: there is none */
-	int fd;    /* our end of the stream socket that the next stage gets as 0 and 1; -1: none */
+	pid_t pid; /* 0: no child */
+	int fd;    /* our end of the stream socket that is the child's fds 0 and 1; -1: none */
 };
 
 /*
- * Fork it, for call's facts and argv. The child keeps nothing of call->in and call->out. 0, or -1 with errno and *s
- * empty; also where argv[0] is no program that can be started (looked up in the facts' PATH).
+ * Fork a child that will become argv, with call's facts. The child closes call->in and call->out. Returns 0, or -1 with
+ * errno set and *s empty. It fails too if argv[0], searched in the facts' PATH, is not an executable file.
  */
 int standby_fork(struct standby *s, const struct call *call, char *const argv[]);
 
-/* It becomes the next stage, with f besides its facts. s->fd is the caller's from now on; -1 with errno. */
+/*
+ * Let the child become the next stage, with the facts f besides its own. Returns s->fd, which is the caller's from now
+ * on, or -1 with errno set (E2BIG: more than 4,096 octets of facts).
+ */
 int standby_go(struct standby *s, const struct facts *f);
 
-/* End it where it has not gone, and wait for its end or the next stage's. s is empty afterwards. */
+/* End a child that still waits, and wait for the end of the child or of the stage that it became. s is empty then. */
 void standby_wait(struct standby *s);
 
 #endif

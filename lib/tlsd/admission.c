@@ -9,8 +9,8 @@
 #include "base/os.h"
 
 /*
- * What a place holds. A worker that is killed in the few instructions between counting and writing it down leaves one
- * counted that is not there, until the service is started again.
+ * The content of a place. A worker that is killed in the few instructions between counting a connection and writing its
+ * place leaves one connection too many in the count until the service is restarted.
  */
 enum { USED = 1 << 16, EARLY = 1 << 17, ADDRESS = 1 << 18, BUCKET = 0xffff };
 
@@ -54,7 +54,7 @@ at(const struct admission *l, unsigned worker, unsigned place)
 	return &l->shared->place[(size_t)worker * l->conf.total + place];
 }
 
-/* One more, unless that is too many. */
+/* Count one more. Returns 0, or -1: that would be over the limit. */
 static int
 take(atomic_int *counter, unsigned most)
 {
@@ -64,7 +64,7 @@ take(atomic_int *counter, unsigned most)
 	return -1;
 }
 
-/* One less; never below nothing, whatever a killed worker has left. */
+/* Count one less, but never below 0, whatever a killed worker left. */
 static void
 give(atomic_int *counter)
 {
@@ -82,7 +82,7 @@ mix(uint64_t x)
 	return x ^ x >> 32;
 }
 
-/* An IPv4 address, mapped, has zeroes in its first 64 bits: there the rest counts. */
+/* The first 64 bits of an IPv4-mapped address are 0; then the other 64 count. */
 static unsigned
 bucket(const struct admission *l, const struct endpoint *e)
 {

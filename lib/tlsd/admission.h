@@ -8,15 +8,15 @@
 #include "net/ipaddr.h"
 
 /*
- * How many connections there are, counted in memory that the parent shares with all workers. An address is an IPv4
- * address or the /64 of an IPv6 one. Addresses are counted in ADMISSION_BUCKETS buckets by a secret hash, so two may now
- * and then be counted as one. What a worker that was killed held is given back by admission_lost.
+ * Counts and limits connections, in memory that the parent shares with all workers. An address is an IPv4 address or
+ * the /64 of an IPv6 address. Addresses are counted in ADMISSION_BUCKETS buckets by a secret hash, so two addresses are
+ * sometimes counted as one. admission_lost gives back the places of a worker that was killed.
  */
 enum {
 	ADMISSION_ADDRESS = 50,   /* connections from one address, by default */
-	ADMISSION_EARLY = 250,    /* connections that are not yet with the next stage */
+	ADMISSION_EARLY = 250,    /* connections whose next stage has not greeted yet */
 	ADMISSION_TOTAL = 1000,
-	ADMISSION_MAX = 100000,   /* for each of them */
+	ADMISSION_MAX = 100000,   /* of each limit */
 	ADMISSION_BUCKETS = 65536,
 };
 
@@ -33,22 +33,22 @@ struct admission {
 	struct admission_shared *shared;
 	uint64_t secret[2];
 	unsigned workers;
-	unsigned worker, next; /* in a worker: which one it is, where it looks for a free place */
+	unsigned worker, next; /* in a worker: its number, and where it looks for a free place */
 };
 
-/* 0, or -1 with errno. */
+/* Returns 0, or -1 with errno set. workers is the most that can exist at once. */
 int admission_open(struct admission *l, const struct admission_conf *conf, unsigned workers);
 void admission_close(struct admission *l);
 
-/* In a worker: one connection more, that is an early one. ADMISSION_OK: *place is its place, for the calls below. */
+/* In a worker: count a new connection, which is an early one. After ADMISSION_OK, *place identifies it below. */
 enum admission_result admission_enter(struct admission *l, unsigned *place);
-/* Its address is known. ADMISSION_OVER_ADDRESS: it must go. */
+/* Count the connection's address. After ADMISSION_OVER_ADDRESS, close the connection. */
 enum admission_result admission_address(struct admission *l, unsigned place, const struct endpoint *e);
-/* It is no longer early. */
+/* The connection is no longer early. */
 void admission_settle(struct admission *l, unsigned place);
 void admission_leave(struct admission *l, unsigned place);
 
-/* In the parent: worker is gone with all it had. */
+/* In the parent: a worker has ended with all its connections. */
 void admission_lost(struct admission *l, unsigned worker);
 
 #endif

@@ -15,7 +15,7 @@ struct file {
 	size_t n;
 };
 
-/* libtls does not say which file it speaks of. */
+/* Write why, with the file that libtls's text is about: the text does not name it. */
 static void
 blame(struct buf *why, const struct tlsconf *c, const struct tlsconf_pair *pair, const char *text)
 {
@@ -24,7 +24,7 @@ blame(struct buf *why, const struct tlsconf *c, const struct tlsconf_pair *pair,
 
 	if (!text)
 		text = "cannot be used";
-	/* It ends with what errno said, which need not be about this: tls_config_error of a file that is no PEM. */
+	/* Cut off the text of errno at the end, which may be unrelated: so after a file that is not PEM. */
 	last = strrchr(text, ':');
 	if (last && strstr(text, "error:") && last > strstr(text, "error:")) {
 		snprintf(own, sizeof own, "%.*s", (int)(last - text), text);
@@ -87,8 +87,8 @@ add_pair(struct tls_config *conf, const struct tlsconf *all, const struct tlscon
 }
 
 /*
- * Who signs the clients' certificates. One that is shown must be good, or the handshake fails. That there must be one
- * is not for libtls to demand: the client could not be told why it was refused.
+ * Set the authority that signs the clients' certificates. An invalid certificate fails the handshake. A missing one
+ * does not, because then the client could not read why it is refused.
  */
 static int
 add_authority(struct tls_config *conf, const char *path, struct buf *why)
@@ -107,9 +107,9 @@ add_authority(struct tls_config *conf, const char *path, struct buf *why)
 }
 
 /*
- * No session tickets: none would be accepted (tlsd(8) CAVEATS), yet OpenSSL makes two for each TLS 1.3 handshake.
- * libtls has no word for it; OpenSSL takes one from its configuration, which libtls does not load, so this is all that
- * is in it. Where it is not understood (LibreSSL) there is nothing to turn off: no result matters.
+ * OpenSSL makes two session tickets for each TLS 1.3 handshake, and we would accept none of them (tlsd(8) CAVEATS).
+ * libtls cannot switch them off. OpenSSL's configuration can, and libtls does not load any, so ours is all there is.
+ * LibreSSL does not know the setting and makes no tickets. That is why no result is checked.
  */
 void
 tlsconf_start(void)
@@ -126,7 +126,7 @@ tlsconf_start(void)
 	BIO_free(in);
 }
 
-/* Each pair is first tried alone: libtls would say of several only that one of them is bad. */
+/* Make a context of n pairs. */
 static struct tls *
 make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
 {
@@ -151,7 +151,7 @@ make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
 		else
 			ok = i == n;
 	}
-	if (conf) { /* tls has a copy of its own: of the certificate, and the key as OpenSSL holds it */
+	if (conf) { /* tls has copies of the certificate and the key */
 		tls_config_clear_keys(conf);
 		tls_config_free(conf);
 	}
@@ -162,6 +162,7 @@ make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
 	return NULL;
 }
 
+/* Try each pair alone first: of several, libtls reports only that one is bad. */
 struct tls *
 tlsconf_server(const struct tlsconf *c, struct buf *why)
 {

@@ -10,30 +10,33 @@
 
 struct tls;
 
-/* What a server context is made of; all borrowed. The first pair is for clients that name no server of another. */
+/*
+ * The files and settings of a server context; all borrowed. Clients that name no server, or an unknown one, get the
+ * first pair.
+ */
 enum { TLSCONF_PAIRS = 64 };
 struct tlsconf {
 	struct tlsconf_pair {
-		const char *cert;   /* file: the certificate, its chain behind it, PEM */
+		const char *cert;   /* file: the certificate, then its chain, PEM */
 		const char *key;    /* file, PEM */
 		const char *staple; /* file: the OCSP response, DER; NULL: none */
 	} pair[TLSCONF_PAIRS];
 	size_t n;
 	bool only_13;           /* TLS 1.2 is refused */
-	const char *ciphers;    /* as tls_config_set_ciphers has it; NULL: libtls's secure ones */
-	const char *ca;         /* file: clients are asked for a certificate signed by one of these, PEM; NULL: they are not */
+	const char *ciphers;    /* in the notation of tls_config_set_ciphers; NULL: libtls's secure ones */
+	const char *ca;         /* file, PEM: ask clients for a certificate signed by one of these; NULL: do not ask */
 };
 
-/* Once in a process, before the first context: session tickets are not issued. */
+/* Switch off session tickets. Call once in a process, before the first context. */
 void tlsconf_start(void);
 
 /*
- * A server context: TLS 1.2 and 1.3. The caller frees it with tls_free. NULL: why is a
- * text that names the file; errno is ENOMEM where that was the reason, else EINVAL.
+ * Returns a server context for TLS 1.2 and 1.3, which the caller frees with tls_free; or NULL with errno set (ENOMEM,
+ * else EINVAL) and a text in why that names the file.
  */
 struct tls *tlsconf_server(const struct tlsconf *c, struct buf *why);
 
-/* Something that changes when one of the files does, or the one that its name leads to. */
+/* Returns a number that changes when one of the files changes, or a symbolic link leads to another file. */
 unsigned long long tlsconf_stamp(const struct tlsconf *c);
 
 #endif

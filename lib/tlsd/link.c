@@ -24,9 +24,9 @@ tlslink_close(struct tlslink *l)
 }
 
 /*
- * libtls reads a record in two calls; one of ours fetches all that is there. It is never told of the end: it would
- * take an end without close_notify for a fatal error (or for a clean one, depending on whose libtls it is), and what
- * the next stage still says could not be sent. Whoever calls libtls looks at eof where it wants more.
+ * libtls reads a record in two calls, and this callback reads everything that has come in one. It never reports the end
+ * of the input. libtls would take an end without close_notify for a fatal error (or, in some versions, for a clean
+ * end), and the next stage's last output could not be sent. Callers of libtls look at eof when it wants more input.
  */
 static ssize_t
 read_cb(struct tls *ctx, void *data, size_t n, void *arg)
@@ -71,7 +71,7 @@ write_cb(struct tls *ctx, const void *data, size_t n, void *arg)
 	return r == FDPAIR_WAIT ? TLS_WANT_POLLOUT : r;
 }
 
-/* What a tls_* call wants to wait for; 0: nothing, it has come to a result. */
+/* The event that a tls_* call must wait for; 0: none, it is done. */
 static short
 wants(ssize_t r)
 {

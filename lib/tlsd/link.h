@@ -13,56 +13,55 @@
 struct tls;
 
 /*
- * The way to the client: in the clear, and through TLS once there was a handshake. Never waits. Any tls_* call may want
- * either direction; octets that libtls has decrypted do not wake poll, so after making room tlslink_read comes before
- * waiting.
+ * The connection to the client: in the clear, and through TLS after the handshake. Never waits. Each call may have to
+ * wait for either direction. Octets that libtls has decrypted do not wake poll, so call tlslink_read before waiting.
  */
-enum { TLSLINK_CHUNK = 65535 }; /* octets moved at once: about four TLS records; with buf's NUL a power of two */
+enum { TLSLINK_CHUNK = 65535 }; /* octets moved at once: about four TLS records; a power of two with buf's NUL */
 
 struct tlslink {
 	struct fdpair side;
-	struct tls *tls;               /* owned; NULL: none yet */
-	bool secure;                   /* the handshake is done: all goes through tls */
+	struct tls *tls;               /* owned; NULL: before the handshake */
+	bool secure;                   /* the handshake is done; everything goes through tls */
 	struct buf raw;                /* from the client, encrypted */
 	size_t raw_pos;
-	short read_wants, write_wants; /* what reading and writing wait for: POLLIN, POLLOUT; 0: nothing */
-	bool eof;                      /* the transport ended */
-	int error;                     /* with this errno; 0: as it should */
+	short read_wants, write_wants; /* the event that reading and writing wait for: POLLIN, POLLOUT; 0: none */
+	bool eof;                      /* the transport's input ended */
+	int error;                     /* the errno of the transport; 0: none */
 };
 
-/* in and out stay the caller's. */
+/* in and out stay the caller's. l must not move after tlslink_accept. */
 void tlslink_open(struct tlslink *l, int in, int out);
 void tlslink_close(struct tlslink *l);
 
-/* Be the server of a connection of this context. l must not move from now on. 0, or -1: tls_error(server). */
+/* Prepare the handshake with the server context. Returns 0, or -1: see tls_error(server). */
 int tlslink_accept(struct tlslink *l, struct tls *server);
 
-/* 1: it is secure; 0: not now; -1: it failed. */
+/* Returns 1 if the handshake is done, 0 if not yet, -1 if it failed. */
 int tlslink_handshake(struct tlslink *l);
 
-/* tlslink_read would do something. */
+/* Returns true unless tlslink_read would return FDPAIR_WAIT at once. */
 bool tlslink_may_read(const struct tlslink *l);
 
 /*
- * As fdpair_read and fdpair_write. 0 of a read is the end as it should be; -1 is none: the connection ended without
- * close_notify (is_cut), or tlslink_reason says why.
+ * As fdpair_read and fdpair_write. A read returns 0 at a proper end (close_notify), and -1 at any other:
+ * tlslink_is_cut, or an error that tlslink_reason describes.
  */
 ssize_t tlslink_read(struct tlslink *l, void *p, size_t n);
 ssize_t tlslink_write(struct tlslink *l, const void *p, size_t n);
 
-/* Under TLS: say close_notify. FDPAIR_WAIT: not now; else it is said, or cannot be. */
+/* Under TLS: send close_notify. Returns FDPAIR_WAIT, or 0 if it was sent or cannot be sent. */
 int tlslink_finish(struct tlslink *l);
 
-/* It ended as TCP does, and not as TLS should. */
+/* Returns true if TCP ended without close_notify and without an error. */
 bool tlslink_is_cut(const struct tlslink *l);
 
-/* Why the connection is no good any more. */
+/* Returns the text of the error that ended the connection. */
 const char *tlslink_reason(const struct tlslink *l);
 
-/* The client has shown a certificate, which was verified. */
+/* Returns true if the client has a certificate, which was verified. */
 bool tlslink_has_certificate(const struct tlslink *l);
 
-/* Add what TLS proved: SSL_PROTOCOL and so on; in the clear that is nothing. 0, or -1 with errno ENOMEM. */
+/* Add what TLS proved to f (SSL_PROTOCOL and so on); nothing in the clear. Returns 0, or -1 with errno set (ENOMEM). */
 int tlslink_facts(const struct tlslink *l, struct facts *f);
 
 #endif

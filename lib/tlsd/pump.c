@@ -330,8 +330,8 @@ pump_down(struct pump *p)
 }
 
 /*
- * There is a deadline only while a side owes us something: a client that takes no output, a stage that does not end after
- * its input did. Other waits are the next stage's, which has its own deadlines.
+ * There is a deadline only while a side owes us something: a client that takes no output, a stage that does not end
+ * after its input did. Other waits are the next stage's, which has its own deadlines.
  */
 static int
 pump_both(struct pump *p)

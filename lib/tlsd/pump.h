@@ -39,14 +39,15 @@
  *
  * TLS is optional: a first stage is started in the clear, and a fresh one after STARTTLS.
  *   FIRST      the first stage's greeting is not complete
- *   COMMAND    replies go out; the client's next command is looked at. STARTTLS ends the first stage and leads to OFFERED,
- *              a few commands lead to PASS, and anything else to PUMP
+ *   COMMAND    replies go out; the client's next command is looked at. STARTTLS ends the first stage and leads to
+ *              OFFERED, a few commands lead to PASS, and anything else to PUMP
  *   PASS       the command is being written to the first stage
  *   REPLY      its reply is not complete
  *
  * A client that ends the connection without close_notify is logged, and the next stage's output still goes out.
  *
- * All state is in the struct, since a process may hold thousands of them. A connection that waits holds no empty buffer.
+ * All state is in the struct, since a process may hold thousands of them. A connection that waits holds no empty
+ * buffer.
  */
 struct pump;
 

@@ -93,8 +93,8 @@ pump_offer(struct pump *p)
 }
 
 /*
- * The 220 is going out. A client that did not wait for it sent something other than a ClientHello, or somebody else sent
- * it on the client's behalf. End as if those octets had come a moment later, when they would fail the handshake.
+ * The 220 is going out. A client that did not wait for it sent something other than a ClientHello, or somebody else
+ * sent it on the client's behalf. End as if those octets had come a moment later, when they would fail the handshake.
  */
 int
 pump_offered(struct pump *p)

@@ -30,15 +30,15 @@
 #include "tlsd/worker.h"
 
 enum {
-	COOL_MS = 1000, /* a worker that cannot start is not replaced as fast as we can fork */
-	LOOK_MS = 500,  /* the keys are looked at no more often */
+	COOL_MS = 1000, /* before a worker that failed is replaced */
+	LOOK_MS = 500,  /* the least time between two looks at the keys */
 	FD_EACH = 3,    /* descriptors of a connection, at most */
-	FD_MORE = 64,
+	FD_MORE = 64,   /* other descriptors of a worker */
 };
 
 struct slot {
 	pid_t pid;  /* 0: free */
-	bool old;   /* it takes no more connections */
+	bool old;   /* the worker accepts no more connections */
 };
 
 struct server {
@@ -48,24 +48,24 @@ struct server {
 	int listener, signals;
 	struct admission limits;
 	struct tcprules rules;
-	int wake[2];     /* workers to parent: look at the keys */
-	unsigned long long stamp; /* of the keys that were read last */
+	int wake[2];     /* workers write to the parent: look at the keys */
+	unsigned long long stamp; /* of the keys that were read last, good or not */
 	int64_t looked_ms;
-	int stop[2];     /* closed by the parent: the end; also when the parent is killed */
+	int stop[2];     /* [1] is closed when the service ends or the parent is killed */
 	struct slot slot[TLSSERVER_WORKERS_MAX];
 	struct os_notify notify;
-	int64_t lost_ms; /* when a worker gave up last; 0: never */
+	int64_t lost_ms; /* when a worker failed last; 0: never */
 	int code;
 };
 
-/* The keys, read anew. 0, or -1 (logged): what there was is kept. Where TLS is optional that may be nothing. */
+/* Read the keys. Returns 0, or -1, logged: the old context is kept. There is none at first where TLS is optional. */
 static int
 load(struct server *s)
 {
 	struct buf why = { 0 };
 	struct tls *tls;
 
-	s->stamp = tlsconf_stamp(&s->conf->keys); /* before: what changes meanwhile is seen next time */
+	s->stamp = tlsconf_stamp(&s->conf->keys); /* first, so that a change while we read is seen next time */
 	tls = tlsconf_server(&s->conf->keys, &why);
 	if (!tls)
 		log_error(&s->log, "misuse", "%s%s", why.p ? why.p : "", s->conf->pump.optional && !s->conf->pump.tls ?
@@ -78,7 +78,7 @@ load(struct server *s)
 	return tls ? 0 : -1;
 }
 
-/* A worker */
+/* In a worker. Returns an exit code. */
 static int
 work(struct server *s, unsigned slot)
 {
@@ -161,7 +161,7 @@ reap(struct server *s)
 			if (!WIFSIGNALED(status))
 				s->lost_ms = clock_ms();
 			if (WIFEXITED(status) && WEXITSTATUS(status) == CHAIN_MISUSE)
-				s->code = CHAIN_MISUSE; /* no other would do better */
+				s->code = CHAIN_MISUSE; /* another worker would fail too */
 		}
 	}
 }
@@ -176,7 +176,7 @@ signal_all(const struct server *s, int signo)
 			kill(s->slot[i].pid, signo);
 }
 
-/* Keys and rules anew, and workers that have them. */
+/* Read keys and rules again, and replace the workers. */
 static void
 reload(struct server *s)
 {
@@ -196,11 +196,11 @@ reload(struct server *s)
 	signal_all(s, SIGHUP);
 	for (i = 0; i < TLSSERVER_WORKERS_MAX; i++)
 		s->slot[i].old = true;
-	log_event(&s->log, whole ? "reloaded" : "kept", "reason", whole ? NULL : "the rules that are new cannot be used",
+	log_event(&s->log, whole ? "reloaded" : "kept", "reason", whole ? NULL : "the new rules cannot be used",
 	    (char *)NULL);
 }
 
-/* A worker says that somebody came: were the keys replaced? */
+/* A client came to a worker. Reload if the keys have changed. */
 static void
 look(struct server *s)
 {
@@ -214,7 +214,7 @@ look(struct server *s)
 		reload(s);
 }
 
-/* false: the end. */
+/* Returns false if the service must end. */
 static bool
 turn(struct server *s)
 {
@@ -254,7 +254,7 @@ finish(struct server *s)
 	signal_all(s, SIGKILL);
 }
 
-/* What every connection's next stage is told. Of tlsd's own environment it takes what only an operator sets. */
+/* Collect the facts of every connection: our environment without what describes a peer. */
 static int
 learn(struct server *s)
 {
@@ -270,7 +270,7 @@ learn(struct server *s)
 	facts_claim(&s->facts, FACTS_TLSD);
 	for (i = 0; i < sizeof peer / sizeof *peer; i++)
 		facts_unset(&s->facts, peer[i]);
-	for (i = s->facts.n; call && i > 0; i--) { /* others do not go to a resident anyway */
+	for (i = s->facts.n; call && i > 0; i--) { /* a resident gets only the names of chain(7) */
 		n = strcspn(s->facts.v[i - 1], "=");
 		snprintf(name, sizeof name, "%.*s", n < sizeof name ? (int)n : 0, s->facts.v[i - 1]);
 		if (*name && facts_owner(name) == FACTS_NOBODY)
@@ -287,14 +287,14 @@ listen_there(struct server *s)
 	s->listener = strcmp(s->conf->address, "0") == 0 ? listener_given() : listener_open(s->conf->address);
 	if (s->listener < 0)
 		return -1;
-	/* Connections inherit these, so they cost nothing. */
+	/* Accepted connections inherit these options. */
 	setsockopt(s->listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(s->listener, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	fcntl(s->listener, F_SETFD, FD_CLOEXEC);
 	return fcntl(s->listener, F_SETFL, O_NONBLOCK);
 }
 
-/* Room for all the descriptors. Where programs are started it is left alone: they get the limits that were found. */
+/* Raise the limit of open files. Not where programs are started, which would inherit it: chain(7) HANDOVER. */
 static void
 make_room(struct server *s)
 {
@@ -311,7 +311,7 @@ make_room(struct server *s)
 		log_event(&s->log, "limit", "reason", "too few open files are allowed for so many connections", (char *)NULL);
 }
 
-/* All that must be there before the first connection. A chain_exit code. */
+/* Open everything that is needed before the first connection. Returns a chain_exit code. */
 static int
 prepare(struct server *s)
 {
@@ -321,10 +321,10 @@ prepare(struct server *s)
 		return CHAIN_MISUSE;
 	if (conf->rules && tcprules_open(&s->rules, conf->rules) < 0) {
 		log_error(&s->log, "misuse", "%s: %s", conf->rules, table_why(errno));
-		conf->rules = NULL; /* so there is nothing to close */
+		conf->rules = NULL; /* nothing to close */
 		return CHAIN_MISUSE;
 	}
-	if (conf->user && user_exists(conf->user) < 0) { /* or every worker would fail */
+	if (conf->user && user_exists(conf->user) < 0) { /* otherwise every worker would fail */
 		log_error(&s->log, "misuse", "user %s:", conf->user);
 		return CHAIN_MISUSE;
 	}

@@ -8,30 +8,31 @@
 #include "tlsd/pump.h"
 
 /*
- * tlsd as a server: a parent that listens, and workers, each of which serves as many connections as come to it in one
- * event loop. The parent alone reads keys: it replaces a worker that died, and all of them when keys have changed (a
- * worker has it look when somebody comes, once a second at most); those that are replaced serve the connections they
- * have to their end. The rules are read again by each worker itself.
+ * tlsd -l (Linux only): a parent that listens, and workers, each of which serves many connections in one event loop.
  *
- * SIGTERM: no new connections; clients in the clear get 421 4.3.2, the stages end the others, and after POOL_STOP_S
- * nobody waits any more. SIGHUP: keys and rules are read again.
+ * Only the parent reads keys. It replaces a worker that died, and all workers when the keys have changed; it looks when
+ * a client comes, at most once a second. A worker that was replaced serves its connections to their end. Each worker
+ * reads changed rules itself.
+ *
+ * SIGTERM: accept no new connections. Clients in the clear get 421 4.3.2, the stages end the other sessions, and after
+ * POOL_STOP_S all is closed. SIGHUP: read keys and rules again.
  */
 struct tlsserver_conf {
-	struct pump_conf pump; /* tls is the server's to fill in */
+	struct pump_conf pump; /* tls is set by the server */
 	struct tlsconf keys;
-	const char *address;      /* to listen at, as listener_open has it; "0": listener_given */
+	const char *address;      /* to listen at, in the form of listener_open; "0": listener_given */
 	char *const *argv;        /* the next stage */
-	const char *user;         /* NULL, or whose uid the workers take */
+	const char *user;         /* the workers take this user's uid; NULL: they keep ours */
 	struct admission_conf limits;
-	const char *rules;        /* tcprules' file; NULL: none */
+	const char *rules;        /* file of tcprules(1); NULL: none */
 	struct proxyhdr_trust proxies;
 	int workers;
-	int notify_fd;            /* -1, or: the address and a newline are written there when connections are taken */
+	int notify_fd;            /* the address and a newline are written there once connections are accepted; -1: none */
 };
 
-enum { TLSSERVER_WORKERS_MAX = 256 }; /* those that are being replaced included */
+enum { TLSSERVER_WORKERS_MAX = 256 }; /* with those that are being replaced */
 
-/* Serve until SIGTERM. The result is a chain_exit code. */
+/* Serve until SIGTERM. Returns a chain_exit code. */
 int tlsserver_run(struct tlsserver_conf *conf);
 
 #endif

@@ -49,7 +49,7 @@ starttls_goes_on(int code)
 	return code != 221 && code != 421 && code / 100 != 3;
 }
 
-/* Its keyword (RFC 5321 4.1.1.1: letters, digits and hyphens) is STARTTLS, whatever may stand behind that. */
+/* The line's keyword (RFC 5321 4.1.1.1: letters, digits and hyphens) is STARTTLS. */
 static bool
 is_starttls(const char *text, size_t len)
 {
@@ -77,7 +77,7 @@ starttls_offer(struct buf *reply, bool offer)
 		if (len > 0 && s[len - 1] == '\r')
 			len--;
 		if (!reply_line(s, len, &code, &last, &text, &textlen))
-			continue; /* it was complete */
+			continue; /* cannot happen: the reply is complete */
 		if (out.len > 0 && is_starttls(text, textlen))
 			continue;
 		line = out.len;

@@ -9,28 +9,28 @@
 #include "smtp/verb.h"
 
 /*
- * TLS offered and not required: one command and its reply at a time pass between the client and a stage in the clear,
- * but only commands behind which another command must follow. What comes from the first other one on is not looked
- * into, so no text of a message and no line of an AUTH exchange can be taken for STARTTLS. Octets only: it reads and
- * writes nothing itself.
+ * Finds STARTTLS where TLS is optional. One command and its reply at a time pass between the client and the first
+ * stage, but only commands after which the client's next line is a command again. From the first other line on, nothing
+ * is looked at. So no text of a message, no chunk and no line of an AUTH exchange can be taken for STARTTLS. The module
+ * reads and writes buffers, no descriptors.
  */
-enum { STARTTLS_REPLY_MAX = 16384 }; /* octets of the stage's reply to such a command */
+enum { STARTTLS_REPLY_MAX = 16384 }; /* octets of the first stage's reply */
 
 enum starttls_result {
-	STARTTLS_MORE,     /* no complete line in in */
-	STARTTLS_PASS,     /* the first *n octets are one command, *verb: pass them, and its reply */
-	STARTTLS_SAID, /* they are STARTTLS, for us; *argument: with one, which is an error */
-	STARTTLS_BLIND,    /* anything else, a line that is too long or not ended by CRLF too: look no more */
+	STARTTLS_MORE,  /* in holds no complete line */
+	STARTTLS_PASS,  /* the first *n octets are a command with this *verb: pass it and its reply */
+	STARTTLS_SAID,  /* the first *n octets are STARTTLS; *argument: with an argument, which is an error */
+	STARTTLS_BLIND, /* anything else, also a line that is too long or malformed: look at nothing more */
 };
 
 enum starttls_result starttls_look(const struct buf *in, size_t *n, enum verb *verb, bool *argument);
 
-/* May a command be looked at behind this reply? Not if it asks for something else, or is the end. */
+/* Returns true if the client's next line after this reply is a command: not after 3yz, 221 or 421. */
 bool starttls_goes_on(int code);
 
 /*
- * Of the complete 250 reply to EHLO or LHLO that reply is: take out the line STARTTLS, and add (offer) one of ours. 0,
- * or -1 with errno ENOMEM.
+ * Remove the line STARTTLS from reply, a complete 250 reply to EHLO or LHLO, and with offer add ours. Returns 0, or -1
+ * with errno set (ENOMEM).
  */
 int starttls_offer(struct buf *reply, bool offer);
 

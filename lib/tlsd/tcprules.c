@@ -29,14 +29,14 @@ tcprules_refresh(struct tcprules *r)
 	return table_changed(&r->table) ? tcprules_renew(r) : 0;
 }
 
-/* What rules may not say: tlsd knows it itself. */
-static int
+/* Variables that tlsd sets itself. */
+static bool
 is_ours(const char *name)
 {
 	return strcmp(name, "PROTO") == 0 || strcmp(name, "MSA_SESSION") == 0 || strncmp(name, "TCP", 3) == 0;
 }
 
-/* Data of tcprules: "D", or "+NAME=value" NUL, as often as there are. */
+/* Apply a record of tcprules: "D", or any number of "+NAME=value" NUL. */
 static enum tcprules_result
 apply(const char *p, size_t n, struct facts *f)
 {

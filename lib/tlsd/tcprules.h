@@ -6,9 +6,9 @@
 #include "chain/facts.h"
 
 /*
- * What tcprules(1) has made: who may connect, and variables for those who may. Of the keys that tcpserver knows, these
- * are looked for, the first that is there counts: the address; its beginnings that end with a dot (IPv4) or a colon
- * (IPv6), the longest first; the empty one. Names are never looked up, so rules for those never match.
+ * The table of tcprules(1): who may connect, and variables for those who may. The first of these keys that exists
+ * decides: the address; its prefixes that end with a dot (IPv4) or a colon (IPv6), the longest first; the empty key.
+ * tcpserver's keys with names never match, because no name is looked up.
  */
 struct tcprules {
 	struct table table;
@@ -26,13 +26,13 @@ int tcprules_refresh(struct tcprules *r);
 enum tcprules_result {
 	TCPRULES_ALLOW,
 	TCPRULES_DENY,
-	TCPRULES_ERROR, /* the table is damaged, or no memory: errno */
+	TCPRULES_ERROR, /* errno is set (EPROTO: the table is damaged; ENOMEM) */
 };
 
 /*
- * ip as ipaddr_text writes it, or NULL: not known, and only the empty key is looked for. Variables of the operator
- * (FACTS_OPERATOR: RELAYCLIENT, DATABYTES, MSA_X_* ...) are added to f, others passed over, as are those that say
- * who the peer is.
+ * Look up ip, in the form of ipaddr_text; NULL (unknown): only the empty key is looked for. The operator's variables
+ * (FACTS_OPERATOR: RELAYCLIENT, DATABYTES, MSA_X_* ...) are added to f. Other variables are ignored, and so are those
+ * that describe the peer.
  */
 enum tcprules_result tcprules_look(struct tcprules *r, const char *ip, struct facts *f);
 

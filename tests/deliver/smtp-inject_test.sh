@@ -140,7 +140,7 @@ test_in_the_clear_to_this_machine_alone() {
 	served
 	call smtp-inject -p -t 5 192.0.2.1:25
 	assert_verdict 'another machine' "$unreachable"
-	assert_logged 'at=connect reason="the connection would be in the clear, and is none to this machine"'
+	assert_logged 'at=connect reason="the connection would leave this machine in the clear"'
 }
 
 test_without_ehlo_there_is_helo() {

@@ -148,38 +148,38 @@ failing() {
 }
 
 test_no_server_is_421() {
-	failing '"it ended"' <<-'END'
+	failing '"the server ended"' <<-'END'
 		#!/bin/sh
 	END
-	failing '"it refuses" code=554 text="554 no"' <<-'END'
+	failing '"the server refuses" code=554 text="554 no"' <<-'END'
 		#!/bin/sh
 		printf '554-no\r\n554 no\r\n'; cat >/dev/null
 	END
-	failing '"it refuses" code=550' <<-'END'
+	failing '"the server refuses" code=550' <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; while read -r l; do printf '550 go away\r\n'; done
 	END
-	failing '"it refuses" code=451' <<-'END'
+	failing '"the server refuses" code=451' <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; while read -r l; do printf '451 later\r\n'; done
 	END
-	failing '"it ended"' <<-'END'
+	failing '"the server ended"' <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l
 	END
-	failing '"no reply that can be read"' <<-'END'
+	failing '"no valid reply"' <<-'END'
 		#!/bin/sh
 		printf 'hello\r\n'; cat >/dev/null
 	END
-	failing '"no reply that can be read"' <<-'END'
+	failing '"no valid reply"' <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250-a\r\n251 b\r\n'; cat >/dev/null
 	END
-	failing '"no reply that can be read"' <<-'END'
+	failing '"no valid reply"' <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; yes "$(printf '250-a\r')" 2>/dev/null
 	END
-	failing '"no reply that can be read"' <<-'END'
+	failing '"no valid reply"' <<-'END'
 		#!/bin/sh
 		printf '220 %0600d\r\n' 0; cat >/dev/null
 	END

@@ -114,7 +114,7 @@ test_rules_that_cannot_be_used_are_kept_at_the_second_sighup_too() {
 	mv rules.new rules.cdb
 	for n in 1 2 3; do
 		kill -HUP "$tlsd"
-		await "[ \"\$(grep -c '^tlsd: - kept reason=\"the rules that are new cannot be used\"' log)\" -eq $n ]"
+		await "[ \"\$(grep -c '^tlsd: - kept reason=\"the new rules cannot be used\"' log)\" -eq $n ]"
 		assertEquals "SIGHUP number $n: $(cat log)" 0 $?
 	done
 	assertFalse "never reloaded: $(cat log)" 'grep -q " reloaded" log'
