@@ -257,11 +257,13 @@ judge(struct call *call, const struct conf *conf, struct output *o, int status, 
 
 	if (!o->m.spilled && o->m.size < CHAIN_VERDICT_MAX)
 		buf_add(&text, o->m.mem.p, o->m.mem.len);
-	r = verdict_judge(&v, text.p ? text.p : "", text.len, WIFEXITED(status) ? VERDICT_EXIT : VERDICT_SIGNAL,
-	    WIFEXITED(status) ? WEXITSTATUS(status) : 0, n);
-	buf_free(&text);
-	if (r < 0)
+	if (verdict_open(&v, n) < 0) {
+		buf_free(&text);
 		return call_failed(call, "verdict");
+	}
+	verdict_judge(&v, text.p ? text.p : "", text.len, WIFEXITED(status) ? VERDICT_EXIT : VERDICT_SIGNAL,
+	    WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	buf_free(&text);
 	worst = verdict_reduce(&v, &mixed);
 	r = worst && worst->code >= 500 ? CHAIN_REFUSED : CHAIN_LATER;
 	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);

@@ -237,10 +237,11 @@ start(struct work *w, struct way *way)
 	way->run = (struct run){ .next = next_of(w, way), .pid = -1, .fd = -1, .why = "no files" };
 	way->message = own_message(w->call->in);
 	way->envelope = write_envelope(w, way);
-	if (way->message < 0 || way->envelope < 0 || facts_set(&w->call->facts, "MSA_RCPTS", rcpts) < 0)
+	if (way->message < 0 || way->envelope < 0 || facts_set(&w->call->facts, "MSA_RCPTS", rcpts) < 0) {
 		log_error(&w->call->log, "failed", "message:");
-	else
-		run_start(&way->run, w->call, next_of(w, way), way->message, way->envelope, w->deadline_ms);
+		verdict_open(&way->run.verdict, way->n);
+	} else
+		run_start(&way->run, w->call, next_of(w, way), way->message, way->envelope, way->n, w->deadline_ms);
 	if (way->message >= 0)
 		close(way->message);
 	if (way->envelope >= 0)
@@ -265,7 +266,7 @@ finish(struct work *w, struct way *way)
 	struct verdict v = { 0 };
 	size_t i;
 
-	if (run_finish(&way->run, w->call, way->n, &v) < 0)
+	if (run_finish(&way->run, w->call, &v) < 0)
 		return -1;
 	for (i = 0; i < way->n; i++)
 		if (way->only_copies)

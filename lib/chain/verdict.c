@@ -37,89 +37,88 @@ weigh(int status)
 	return WEIGHT_FAULT;
 }
 
-/* The replies in the text. At most max + 1 are kept, which is enough to see that there are too many. */
+int
+verdict_open(struct verdict *v, size_t n)
+{
+	*v = (struct verdict){ .reply = calloc(n + 1, sizeof *v->reply), .n = n };
+	return v->reply ? 0 : -1;
+}
+
+/* What the text holds: the replies are in v, of which there is one more than recipients, so that too many are seen. */
 struct parsed {
-	struct reply_foreign *reply;
-	size_t cap;
 	size_t n;
-	bool bad; /* a line is not a reply, or the last reply is unfinished */
+	bool bad; /* a line that is no reply, or an unfinished one */
 };
 
 static void
-parsed_free(struct parsed *p)
-{
-	size_t i;
-
-	for (i = 0; p->reply && i < p->cap; i++) /* reply[n] may be an unfinished one */
-		reply_foreign_free(&p->reply[i]);
-	free(p->reply);
-}
-
-static int
-parse(struct parsed *p, const char *text, size_t len, size_t max)
+parse(struct verdict *v, struct parsed *p, const char *text, size_t len)
 {
 	bool open = false; /* in a multi-line reply */
 
-	p->cap = max + 1;
-	p->reply = calloc(p->cap, sizeof *p->reply);
-	if (!p->reply)
-		return -1;
-	while (len > 0) {
+	while (len > 0 && p->n <= v->n) {
 		const char *lf = memchr(text, '\n', len), *rest;
 		size_t line = lf ? (size_t)(lf - text) : len, skip = lf ? line + 1 : line, restlen;
+		struct reply_foreign *r = &v->reply[p->n];
 		int code;
 		bool last;
 
 		if (line > 0 && text[line - 1] == '\r')
 			line--;
-		if (!reply_line(text, line, &code, &last, &rest, &restlen)) {
-			p->bad = true;
-			return 0;
+		p->bad = !reply_line(text, line, &code, &last, &rest, &restlen);
+		if (!p->bad && reply_take(r, code, rest, restlen) < 0) {
+			p->bad = errno != ENOMEM;
+			r->code = code; /* out of memory: a reply without its text is a reply all the same */
 		}
-		if (p->n > max)
-			return 0;
-		if (reply_take(&p->reply[p->n], code, rest, restlen) < 0) {
-			if (errno == ENOMEM)
-				return -1;
-			p->bad = true;
-			return 0;
-		}
+		if (p->bad)
+			return;
 		open = !last;
 		p->n += last;
 		text += skip;
 		len -= skip;
 	}
 	p->bad = open;
-	return 0;
 }
 
-/* Give all n recipients the same reply. */
-static int
+/* Free all replies from the given one on. */
+static void
+drop(struct verdict *v, size_t from)
+{
+	size_t i;
+
+	for (i = from; i <= v->n; i++)
+		reply_foreign_free(&v->reply[i]);
+}
+
+/* Give all recipients the same reply. */
+static void
 fill(struct verdict *v, enum reply r)
 {
 	size_t i;
 
+	drop(v, 0);
 	for (i = 0; i < v->n; i++)
-		if (reply_set(&v->reply[i], r, NULL) < 0)
-			return -1;
-	return 0;
+		reply_set(&v->reply[i], r, NULL);
 }
 
 /* Take the replies as they are: one for all recipients, or one for each. */
-static int
-take(struct verdict *v, const struct parsed *p)
+static void
+take(struct verdict *v, size_t n)
 {
 	size_t i;
 
+	drop(v, n);
+	for (i = n; i < v->n; i++)
+		reply_copy(&v->reply[i], &v->reply[0]);
 	for (i = 0; i < v->n; i++)
-		if (reply_copy(&v->reply[i], &p->reply[p->n == 1 ? 0 : i]) < 0 || reply_translate(&v->reply[i]) < 0)
-			return -1;
-	return 0;
+		if (reply_translate(&v->reply[i]) < 0) {
+			reply_foreign_free(&v->reply[i]);
+			reply_set(&v->reply[i], REPLY_NO_MEMORY, NULL);
+		}
 }
 
 /* The exit code refuses: a 2yz becomes 451. If there are neither one nor n replies, the first is for all recipients. */
-static int
-refuse(struct verdict *v, struct parsed *p, enum reply otherwise)
+static void
+refuse(struct verdict *v, const struct parsed *p, enum reply otherwise)
 {
 	size_t i;
 
@@ -128,93 +127,67 @@ refuse(struct verdict *v, struct parsed *p, enum reply otherwise)
 			v->why = "exit code refuses, with text that is no reply";
 		else if (otherwise == REPLY_LOCAL_ERROR)
 			v->why = "exit code says later, without a reply";
-		return fill(v, otherwise);
+		fill(v, otherwise);
+		return;
 	}
 	for (i = 0; i < p->n; i++)
-		if (p->reply[i].code < 300) {
+		if (v->reply[i].code < 300) {
 			v->why = "exit code refuses what a reply accepts";
-			reply_foreign_free(&p->reply[i]);
-			if (reply_set(&p->reply[i], REPLY_LOCAL_ERROR, NULL) < 0)
-				return -1;
+			reply_foreign_free(&v->reply[i]);
+			reply_set(&v->reply[i], REPLY_LOCAL_ERROR, NULL);
 		}
-	if (p->n != 1 && p->n != v->n) {
+	if (p->n != 1 && p->n != v->n)
 		v->why = "exit code refuses, with a wrong number of replies";
-		while (p->n > 1)
-			reply_foreign_free(&p->reply[--p->n]);
-	}
-	return take(v, p);
+	take(v, p->n == v->n ? v->n : 1);
 }
 
-static int
-judge(struct verdict *v, struct parsed *p, enum verdict_end end, int status)
+static void
+judge(struct verdict *v, const struct parsed *p, enum verdict_end end, int status)
 {
 	enum weight w = end == VERDICT_EXIT ? weigh(status) : WEIGHT_TAKE;
+	enum reply r = REPLY_LOCAL_ERROR;
 
-	switch (end) {
-	case VERDICT_LATE:
+	if (end == VERDICT_LATE) {
 		v->why = "deadline passed";
-		return fill(v, REPLY_LATE);
-	case VERDICT_SIGNAL:
+		r = REPLY_LATE;
+	} else if (end == VERDICT_SIGNAL)
 		v->why = "ended by a signal";
-		return fill(v, REPLY_LOCAL_ERROR);
-	case VERDICT_CUT:
+	else if (end == VERDICT_CUT)
 		v->why = "output ended without a closing dot";
-		return fill(v, REPLY_LOCAL_ERROR);
-	case VERDICT_DOT:
-	case VERDICT_EXIT:
-		break;
-	}
-	switch (w) {
-	case WEIGHT_REFUSE:
-		return refuse(v, p, REPLY_REFUSED);
-	case WEIGHT_LATER:
-		return refuse(v, p, REPLY_LOCAL_ERROR);
-	case WEIGHT_FAULT:
+	else if (w == WEIGHT_FAULT)
 		v->why = status == 126 || status == 127 ? "program could not be run" : "unexpected exit code";
-		return fill(v, REPLY_LOCAL_ERROR);
-	case WEIGHT_TAKE:
-		break;
-	}
-	v->why = p->bad ? "a line that is no reply" : p->n == 0 ? "no reply" : "wrong number of replies";
-	if (p->bad || (p->n != 1 && p->n != v->n))
-		return fill(v, REPLY_LOCAL_ERROR);
-	v->why = NULL;
-	return take(v, p);
+	else if (w == WEIGHT_REFUSE || w == WEIGHT_LATER) {
+		refuse(v, p, w == WEIGHT_REFUSE ? REPLY_REFUSED : REPLY_LOCAL_ERROR);
+		return;
+	} else if (!p->bad && (p->n == 1 || p->n == v->n)) {
+		take(v, p->n);
+		return;
+	} else
+		v->why = p->bad ? "a line that is no reply" : p->n == 0 ? "no reply" : "wrong number of replies";
+	fill(v, r);
 }
 
-int
-verdict_judge(struct verdict *v, const char *text, size_t len, enum verdict_end end, int status, size_t n)
+void
+verdict_judge(struct verdict *v, const char *text, size_t len, enum verdict_end end, int status)
 {
 	struct parsed p = { 0 };
-	int r;
 
-	*v = (struct verdict){ .reply = calloc(n ? n : 1, sizeof *v->reply), .n = n };
-	r = v->reply && parse(&p, text, len, n) == 0 ? judge(v, &p, end, status) : -1;
-	parsed_free(&p);
-	if (r < 0) {
-		verdict_free(v);
-		errno = ENOMEM;
-	}
-	return r;
+	parse(v, &p, text, len);
+	judge(v, &p, end, status);
 }
 
-int
-verdict_take(struct verdict *v, struct verdict *given, int status, size_t n)
+void
+verdict_take(struct verdict *v, struct verdict *given, int status)
 {
-	struct parsed p = { .reply = given->reply, .cap = given->n, .n = given->n };
-	int r;
+	struct parsed p = { .n = given->n };
+	size_t i;
 
-	*given = (struct verdict){ 0 };
-	if (!p.reply)
-		return verdict_judge(v, "", 0, VERDICT_EXIT, status, n);
-	*v = (struct verdict){ .reply = calloc(n ? n : 1, sizeof *v->reply), .n = n };
-	r = v->reply ? judge(v, &p, VERDICT_DOT, 0) : -1;
-	parsed_free(&p);
-	if (r < 0) {
-		verdict_free(v);
-		errno = ENOMEM;
+	for (i = 0; given->reply && i < given->n && i <= v->n; i++) {
+		v->reply[i] = given->reply[i];
+		given->reply[i] = (struct reply_foreign){ 0 };
 	}
-	return r;
+	judge(v, &p, given->reply ? VERDICT_DOT : VERDICT_EXIT, status);
+	verdict_free(given);
 }
 
 const struct reply_foreign *

@@ -25,17 +25,22 @@ enum verdict_end {
 };
 
 /*
- * Judge text (without the closing ".") for n recipients by the table of chain(7). v gets exactly n replies, each
- * translated by reply_translate.
- * Returns 0, or -1 with errno set (ENOMEM) and v empty.
+ * Make room for the replies of n recipients: before the chain is started, so that its verdict is never lost for want of
+ * memory. Returns 0, or -1 with errno set (ENOMEM).
  */
-int verdict_judge(struct verdict *v, const char *text, size_t len, enum verdict_end end, int status, size_t n);
+int verdict_open(struct verdict *v, size_t n);
+
+/*
+ * Judge text (without the closing ".") by the table of chain(7). v, which verdict_open has made, gets a reply for each
+ * recipient, translated by reply_translate. Out of memory, replies lack their text.
+ */
+void verdict_judge(struct verdict *v, const char *text, size_t len, enum verdict_end end, int status);
 
 /*
  * The same for a verdict that is not text: given is what a stage in this process has answered; empty if the stage gave no
- * verdict, so that only its exit code, status, counts. Takes over what given holds. Returns as verdict_judge does.
+ * verdict, so that only its exit code, status, counts. Takes over what given holds.
  */
-int verdict_take(struct verdict *v, struct verdict *given, int status, size_t n);
+void verdict_take(struct verdict *v, struct verdict *given, int status);
 
 /*
  * Reduce the verdict to the single reply of SMTP. Returns NULL if every reply is 2yz (accepted); otherwise the reply to

@@ -23,6 +23,8 @@ enum {
 	EXIT_LOOK_MS = 100,   /* how often to ask whether the program ended while another process holds its output */
 	TERM_GRACE_MS = 1000, /* between SIGTERM and SIGKILL at the deadline */
 	TEXT_SHOWN = 300,     /* octets in the log of a verdict that could not be taken */
+	TEXT_PART = 4096,     /* octets read at once */
+	TEXT_REPLY = 64,      /* octets of a usual reply: so many for each recipient have room before the start */
 };
 
 /* Where in text the closing line "." begins; -1: not there (yet). from: how far it was looked through. */
@@ -71,9 +73,9 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 			ended = process_has_ended(pid, 0);
 			continue;
 		}
-		if (text->len >= CHAIN_VERDICT_MAX || buf_room(text, 4096) < 0)
+		if (text->len >= CHAIN_VERDICT_MAX || buf_room(text, TEXT_PART) < 0)
 			return VERDICT_CUT;
-		r = read(fd, text->p + text->len, 4096);
+		r = read(fd, text->p + text->len, TEXT_PART);
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0) {
@@ -114,12 +116,17 @@ log_verdict(const struct call *call, const char *program, struct buf *text, enum
 
 void
 run_start(struct run *r, const struct call *call, const struct next *next, int message, int envelope,
-    int64_t deadline_ms)
+    size_t n, int64_t deadline_ms)
 {
 	struct call given = { .in = message, .envelope = envelope, .facts = call->facts };
 	int fd[2], to;
 
 	*r = (struct run){ .next = next, .pid = -1, .fd = -1, .deadline_ms = deadline_ms, .why = "not started" };
+	if (verdict_open(&r->verdict, n) < 0 || buf_room(&r->text, TEXT_PART + n * TEXT_REPLY) < 0) {
+		verdict_free(&r->verdict);
+		buf_free(&r->text);
+		return;
+	}
 	if (next->how == NEXT_NONE) {
 		r->why = "no program to deliver with";
 		log_error(&call->log, "misuse", "%s", r->why);
@@ -151,14 +158,13 @@ run_start(struct run *r, const struct call *call, const struct next *next, int m
 }
 
 int
-run_finish(struct run *r, const struct call *call, size_t n, struct verdict *v)
+run_finish(struct run *r, const struct call *call, struct verdict *v)
 {
-	struct buf text = { 0 };
 	enum verdict_end end = VERDICT_CUT;
-	int status = 0, result;
+	int status = 0;
 
 	if (r->pid >= 0)
-		end = collect(r->fd, r->pid, r->deadline_ms, &text);
+		end = collect(r->fd, r->pid, r->deadline_ms, &r->text);
 	if (r->fd >= 0)
 		close(r->fd);
 	if (r->pid > 0 && (end == VERDICT_LATE || end == VERDICT_CUT))
@@ -168,13 +174,18 @@ run_finish(struct run *r, const struct call *call, size_t n, struct verdict *v)
 	if (end == VERDICT_EXIT && !WIFEXITED(status))
 		end = VERDICT_SIGNAL;
 	status = WEXITSTATUS(status);
-	result = verdict_judge(v, text.p ? text.p : "", text.len, end, status, n);
-	if (result == 0 && r->pid < 0)
+	*v = r->verdict;
+	if (!v->reply) {
+		errno = ENOMEM;
+		return -1;
+	}
+	verdict_judge(v, r->text.p ? r->text.p : "", r->text.len, end, status);
+	if (r->pid < 0)
 		v->why = r->why; /* which was logged at the start */
-	else if (result == 0)
-		log_verdict(call, r->next->argv[0], &text, end, status, v);
-	buf_free(&text);
-	return result;
+	else
+		log_verdict(call, r->next->argv[0], &r->text, end, status, v);
+	buf_free(&r->text);
+	return 0;
 }
 
 /* Call a stage of this process for one message, with facts of its own, and judge its verdict by the same table. */
@@ -194,22 +205,25 @@ deliver_inner(const struct call *call, const struct instance *i, int message, in
 		.parsed = envelope == call->envelope ? call->parsed : NULL,
 		.log = call->log,
 	};
-	int r = -1, code;
+	int code;
 
+	if (verdict_open(v, n) < 0)
+		return -1;
 	inner.log.stage = i->stage->name;
 	if (facts_copy(&inner.facts, &call->facts) == 0 && call_learn(&inner, i->stage->owner) == 0) {
 		code = i->stage->serve(&inner, i->conf);
-		r = verdict_take(v, &given, code, n);
-		if (r == 0)
-			log_verdict(call, i->stage->name, &none, VERDICT_EXIT, code, v);
-	}
+		verdict_take(v, &given, code);
+		log_verdict(call, i->stage->name, &none, VERDICT_EXIT, code, v);
+	} else
+		verdict_free(v);
 	inner.in = inner.envelope = -1; /* the caller's */
 	if (inner.parsed == call->parsed)
 		inner.parsed = NULL;
 	call_end(&inner);
-	if (r < 0)
-		errno = ENOMEM;
-	return r;
+	if (v->reply)
+		return 0;
+	errno = ENOMEM;
+	return -1;
 }
 
 int
@@ -221,8 +235,8 @@ call_deliver(const struct call *call, const struct next *next, int message, int 
 	if (next->how == NEXT_INNER)
 		return deliver_inner(call, next->inner, message, envelope, n, v);
 	spawn_reap();
-	run_start(&r, call, next, message, envelope, deadline_ms);
-	return run_finish(&r, call, n, v);
+	run_start(&r, call, next, message, envelope, n, deadline_ms);
+	return run_finish(&r, call, v);
 }
 
 /* Hand the call on to a stage of this process. */

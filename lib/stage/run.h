@@ -32,11 +32,13 @@ struct run {
 	int fd;    /* the verdict is read here; -1: none will come */
 	int64_t deadline_ms;
 	const char *why; /* constant */
+	struct verdict verdict; /* room for it, made before the start; empty: there was no memory */
+	struct buf text;        /* room for what is read */
 };
 
 void run_start(struct run *r, const struct call *call, const struct next *next, int message, int envelope,
-    int64_t deadline_ms);
-int run_finish(struct run *r, const struct call *call, size_t n, struct verdict *v);
+    size_t n, int64_t deadline_ms);
+int run_finish(struct run *r, const struct call *call, struct verdict *v);
 
 /*
  * No call came for a while: have every stage in this process that next leads to let go of what it kept for the next call

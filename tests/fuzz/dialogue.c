@@ -81,7 +81,9 @@ call_deliver(const struct call *call, const struct next *next, int msg, int enve
 		MUST(has_lines_only(m.p, m.len));
 	buf_free(&m);
 	buf_free(&e);
-	return verdict_judge(v, text, strlen(text), VERDICT_EXIT, 0, n);
+	MUST(verdict_open(v, n) == 0);
+	verdict_judge(v, text, strlen(text), VERDICT_EXIT, 0);
+	return 0;
 }
 
 /* All that was said is replies, each line as RFC 5321 4.2 has it. */

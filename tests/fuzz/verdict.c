@@ -17,7 +17,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	end = (enum verdict_end)(data[0] % 5);
 	n = data[2] % 8 + 1u;
-	MUST(verdict_judge(&v, (const char *)data + 3, size - 3, end, data[1], n) == 0);
+	MUST(verdict_open(&v, n) == 0);
+	verdict_judge(&v, (const char *)data + 3, size - 3, end, data[1]);
 	MUST(v.n == n);
 	for (i = 0; i < n; i++) {
 		int class = v.reply[i].code / 100;

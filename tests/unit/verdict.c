@@ -33,8 +33,10 @@ unit_verdict(int argc, char **argv)
 		int r;
 
 		s = unit_line(&n, NULL);
-		r = verdict_judge(&v, s, n, VERDICT_DOT, 0, 1);
-		r = r < 0 ? r : verdict_write(1, &v);
+		if (verdict_open(&v, 1) < 0)
+			return 111;
+		verdict_judge(&v, s, n, VERDICT_DOT, 0);
+		r = verdict_write(1, &v);
 		verdict_free(&v);
 		free(s);
 		return r < 0;
@@ -50,8 +52,9 @@ unit_verdict(int argc, char **argv)
 
 		text = strchr(end, ' ');
 		text = text ? text + 1 : end + strlen(end);
-		if (verdict_judge(&v, text, n - (size_t)(text - s), e, status, count) < 0)
+		if (verdict_open(&v, count) < 0)
 			return 111;
+		verdict_judge(&v, text, n - (size_t)(text - s), e, status);
 		printf("%s => ", raw);
 		if (v.n != count)
 			printf("WRONG COUNT ");
