@@ -21,7 +21,14 @@ test_misuse_by_hand_is_100_and_in_a_chain_451() {
 		# shellcheck disable=SC2086
 		lmtp-inject $args </dev/null >"$T/out" 2>"$T/err"
 		assertEquals "exit code of $args" 100 $?
-		assertEquals "usage of $args" "$usage" "$(tail -n 1 "$T/err")"
+		case $args in
+		'' | -x* | '/s cat' | '-f a@b.c /s' | -r*) wrong=$usage ;;
+		-t*) wrong="lmtp-inject: ${args% /s}: not a number from 1 to 86400" ;;
+		'-f a -r'*) wrong='lmtp-inject: a: not an address' ;;
+		-f*) wrong='lmtp-inject: b: not an address' ;;
+		*) wrong="lmtp-inject: $args: neither host:port nor the path of a socket" ;;
+		esac
+		assertEquals "what is wrong with $args" "$wrong" "$(tail -n 1 "$T/err")"
 		assertEquals "output of $args" '' "$(cat "$T/out")"
 		# shellcheck disable=SC2086
 		call lmtp-inject $args
@@ -43,7 +50,7 @@ test_msa_rcpts_must_be_the_number_of_recipients() {
 	done
 	MSA_MESSAGE=M lmtp-inject "$T/s" <"$T/msg" 3<"$T/env" >"$T/out" 2>"$T/log"
 	assertEquals 'unset' "$local_error" "$(head -n 1 "$T/out" | tr -d '\r')"
-	assert_logged 'misuse reason="MSA_RCPTS is not set, but the envelope has 1 recipients"'
+	assert_logged 'misuse reason="MSA_RCPTS is not the number of recipients"'
 	envelope '<alice@example.net>'
 	call lmtp-inject "$T/s"
 	assert_verdict 'no recipients' "$local_error"

@@ -24,7 +24,18 @@ test_misuse_by_hand_is_100_and_in_a_chain_451() {
 		# shellcheck disable=SC2086
 		smtp-inject $args </dev/null >"$T/out" 2>"$T/err"
 		assertEquals "exit code of $args" 100 $?
-		assertEquals "usage of $args" 'usage: smtp-inject' "$(tail -n 1 "$T/err" | cut -c1-18)"
+		case $args in
+		'' | -x* | -i* | '-f a@b.c host' | -r*) wrong='usage: smtp-inject [-ikmnp]' ;;
+		-t*) wrong='smtp-inject: -t 0: not a number from 1 to 86400' ;;
+		-I*) wrong='smtp-inject: -I x: not a number from 0 to 86400' ;;
+		-F*) wrong='not SHA256: and 64 hexadecimal digits' ;;
+		-a*) wrong='smtp-inject: /nonexistent: No such file or directory' ;;
+		-p*) wrong=': only with TLS' ;;
+		-f*) wrong='smtp-inject: a: not an address' ;;
+		*) wrong="smtp-inject: $args: neither host[:port] nor the path of a socket" ;;
+		esac
+		tail -n 1 "$T/err" | grep -qF -e "$wrong"
+		assertTrue "what is wrong with $args: $(cat "$T/err")" $?
 		# shellcheck disable=SC2086
 		call smtp-inject $args
 		assert_verdict "verdict of $args" "$local_error"
