@@ -20,7 +20,8 @@ end_of(const char *s)
 
 /*
  * Lines "N END TEXT", END one of dot, exitCODE, signal, cut, late, TEXT with escapes:
- * "input => reply|reply (why) client hears CODE". write: the one line is TEXT, written to fd 1 as the verdict of one recipient.
+ * "input => reply|reply (why) client hears CODE". write: the one line is TEXT; writes it to fd 1 as the verdict of one
+ * recipient.
  */
 int
 unit_verdict(int argc, char **argv)

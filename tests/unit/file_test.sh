@@ -1,7 +1,9 @@
 #!/bin/sh
 # file: reads and writes that are whole. ISC licence, see LICENSE.
-. "$(dirname "$0")/lib.sh"
-. "$ROOT/tests/unit/table.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/table.sh
+. "$ROOT/tests/lib/table.sh"
 
 # The octets of write N: lines of 16 that tell their place.
 numbered() {

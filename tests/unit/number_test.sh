@@ -1,7 +1,9 @@
 #!/bin/sh
 # number: what an operator may write as a number. ISC licence, see LICENSE.
-. "$(dirname "$0")/lib.sh"
-. "$ROOT/tests/unit/table.sh"
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/table.sh
+. "$ROOT/tests/lib/table.sh"
 
 test_only_digits_are_a_number() {
 	table number 0 1000000 <<-'END'
