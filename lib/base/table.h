@@ -9,9 +9,9 @@
 
 #include <cdb.h>
 
-enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never there */
+enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never found */
 
-/* What tells one file from another. */
+/* Identifies a file and its content. */
 struct table_file {
 	dev_t dev;
 	ino_t ino;
@@ -50,12 +50,12 @@ void table_replace(struct table *t, const struct table *fresh);
 /* Keep t: table_open of fresh failed, or its records are no good. The file counts as new only once it has changed. */
 void table_refuse(struct table *t, const struct table *fresh);
 
-/* What errno says of a table. */
+/* Returns a text for an errno of table_open or table_get. */
 const char *table_why(int error);
 
 /*
- * The first value of a key. 1: found; *value (borrowed until table_close, no NUL behind it) and *len, where not NULL.
- * 0: not there. -1: the file is damaged, errno EPROTO.
+ * Look up the first value of a key. Returns 1 if found: *value (borrowed until table_close, not NUL-terminated) and *len
+ * are set unless NULL; 0 if not found; -1 with errno set (EPROTO: the file is damaged).
  */
 int table_get(struct table *t, const char *key, size_t n, const char **value, size_t *len);
 
