@@ -54,8 +54,8 @@ void table_refuse(struct table *t, const struct table *fresh);
 const char *table_why(int error);
 
 /*
- * Look up the first value of a key. Returns 1 if found: *value (borrowed until table_close, not NUL-terminated) and *len
- * are set unless NULL; 0 if not found; -1 with errno set (EPROTO: the file is damaged).
+ * Look up the first value of a key. Returns 1 if found: *value (borrowed until table_close, not NUL-terminated) and
+ * *len are set unless NULL; 0 if not found; -1 with errno set (EPROTO: the file is damaged).
  */
 int table_get(struct table *t, const char *key, size_t n, const char **value, size_t *len);
 
