@@ -79,8 +79,8 @@ void os_signals_restore(void);
 void os_signals_default(void);
 
 /*
- * How the supervisor learns that we are ready: s6 by a descriptor, systemd by the socket that NOTIFY_SOCKET names.
- * Call os_notify_take before any fork and before the environment is copied: it removes NOTIFY_SOCKET, so that no program
+ * How the supervisor learns that we are ready: s6 by a descriptor, systemd by the socket that NOTIFY_SOCKET names. Call
+ * os_notify_take before any fork and before the environment is copied: it removes NOTIFY_SOCKET, so that no program
  * that is started later inherits it. fd is -1 where there is no descriptor.
  */
 enum { OS_NOTIFY_MAX = 108 }; /* octets of a Unix socket's path, with a NUL */

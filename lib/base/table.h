@@ -11,7 +11,7 @@
 
 enum { TABLE_KEY_MAX = 512 }; /* octets; a longer key is never found */
 
-/* What tells one file from another. */
+/* Identifies a file and its content. */
 struct table_file {
 	dev_t dev;
 	ino_t ino;

@@ -194,7 +194,7 @@ greeting(struct pump *p)
 	if (n == FDPAIR_WAIT)
 		return 0;
 	if (n < 0)
-		pump_no_reply(p, "the next stage gave none");
+		pump_no_reply(p, "the next stage gave no greeting");
 	else if (n > 0 && code == 220) {
 		buf_consume(&p->down, (size_t)n);
 		lastreply_note(&p->tail, p->down.p, p->down.len);
@@ -432,7 +432,7 @@ expire(struct pump *p)
 		break;
 	case PUMP_S_GREETING:
 	case PUMP_S_FIRST:
-		pump_no_reply(p, "the next stage gave none in time");
+		pump_no_reply(p, "the next stage gave no greeting in time");
 		break;
 	case PUMP_S_REPLY:
 		pump_no_reply(p, "the next stage gave no reply in time");

@@ -67,7 +67,7 @@ drop_pipelined(struct pump *p)
 {
 	p->pipelined = p->up.len > 0;
 	if (p->pipelined)
-		log_error(p->log, "pipelined", "%zu octets behind STARTTLS were dropped", p->up.len);
+		log_error(p->log, "pipelined", "%zu octets after STARTTLS were dropped", p->up.len);
 	buf_clear(&p->up);
 }
 

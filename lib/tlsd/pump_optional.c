@@ -38,7 +38,7 @@ pump_optional_reply(struct pump *p)
 	if (n == FDPAIR_WAIT)
 		return 0;
 	if (n < 0)
-		pump_no_reply(p, p->state == PUMP_S_FIRST ? "the next stage gave none" : "the next stage gave no reply");
+		pump_no_reply(p, p->state == PUMP_S_FIRST ? "the next stage gave no greeting" : "the next stage gave no reply");
 	if (n <= 0)
 		return 1;
 	blind = (size_t)n < p->down.len || !starttls_goes_on(code);

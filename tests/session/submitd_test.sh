@@ -27,7 +27,12 @@ test_a_wrong_option_is_misuse() {
 		submitd $option $next </dev/null >"$T/out" 2>"$T/log"
 		assertEquals "$option" 100 $?
 		assertFalse "$option: nothing was said to a peer" "[ -s $T/out ]"
-		assertTrue "$option: usage" "grep -q '^usage: submitd ' $T/log"
+		case $option in
+		-[eLStw]\ 1) assertTrue "$option: usage" "grep -q '^usage: submitd ' $T/log" ;;
+		-[eLStw]\ *) assertEquals "submitd: $option: not a number from 1 to" "$(sed 's/ to [0-9]*$/ to/' "$T/log")" ;;
+		-w) assertEquals 'submitd: -w true: not a number from 1 to 86400' "$(cat "$T/log")" ;;
+		*) assertTrue "$option: usage" "grep -q '^usage: submitd ' $T/log" ;;
+		esac
 	done
 }
 

@@ -361,7 +361,7 @@ test_input_behind_starttls_is_dropped_and_ends_it() {
 		EOF
 		exit 0
 	END
-	assert_logged 'pipelined reason="12 octets behind STARTTLS were dropped"'
+	assert_logged 'pipelined reason="12 octets after STARTTLS were dropped"'
 }
 
 # The file is the foreign server's reply to EHLO.

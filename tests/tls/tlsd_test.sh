@@ -347,7 +347,7 @@ test_input_behind_starttls_is_never_executed_and_ends_it() {
 		EOF
 		exit 0
 	END
-	assert_logged 'pipelined reason="12 octets behind STARTTLS were dropped"'
+	assert_logged 'pipelined reason="12 octets after STARTTLS were dropped"'
 	assertFalse 'no next stage' '[ -e started ]'
 }
 
@@ -651,7 +651,7 @@ test_no_greeting_is_421() {
 			EOF
 			exit 0
 		END
-		assert_logged 'greeting reason="the next stage gave none"'
+		assert_logged 'greeting reason="the next stage gave no greeting"'
 	done
 }
 

@@ -112,7 +112,7 @@ test_a_stage_without_greeting_has_a_deadline() {
 		$BYE
 		EOF
 	END
-	assertTrue log "grep -q 'gave none in time' '$T/log'"
+	assertTrue log "grep -q 'gave no greeting in time' '$T/log'"
 	stop
 }
 
