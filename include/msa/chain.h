@@ -3,8 +3,8 @@
 #define MSA_CHAIN_H
 
 /*
- * What chain(7) fixes for every stage: exit codes, descriptors, and the owners of variables. The page is the contract; the
- * code has these values only here.
+ * What chain(7) fixes for every stage: exit codes, descriptors, and the owners of variables. The page is the contract;
+ * the code has these values only here.
  */
 
 /* Exit codes, chain(7) EXIT STATUS. */

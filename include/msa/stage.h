@@ -12,8 +12,8 @@
 
 /*
  * A stage, chain(7): one program of a chain, described by one constant struct. stage_main does everything that all
- * stages have in common: options, the next program, privileges, residents, the call's descriptors and facts. The page is
- * msa-stage(3).
+ * stages have in common: options, the next program, privileges, residents, the call's descriptors and facts. The page
+ * is msa-stage(3).
  */
 
 /* The one session or message that a stage has in hand. */
@@ -146,8 +146,8 @@ int64_t call_own_deadline(const struct call *call);
 
 /*
  * Hand the call on to the next program, as the last thing that the stage does with it. Without a next program a filter
- * writes the message to call_out. Returns the exit code, where it returns at all: in an exec'd stage the process becomes
- * the next program.
+ * writes the message to call_out. Returns the exit code, where it returns at all: in an exec'd stage the process
+ * becomes the next program.
  */
 int call_next(struct call *call);
 
@@ -161,8 +161,8 @@ int call_next_with(struct call *call, int message, int envelope);
 int call_reply(struct call *call, int code, const char *enhanced, const char *text);
 
 /*
- * End a call that cannot be served, for errno: log "failed" with what, where what is not NULL, and answer 451 or 452 for
- * a message, 421 in a session. Returns the exit code.
+ * End a call that cannot be served, for errno: log "failed" with what, where what is not NULL, and answer 451 or 452
+ * for a message, 421 in a session. Returns the exit code.
  */
 int call_failed(struct call *call, const char *what);
 

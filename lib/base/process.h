@@ -11,8 +11,8 @@
  */
 
 /*
- * Wait until the child pid has ended, but not beyond deadline_ms (clock_ms). The child stays a zombie, so its pid, which
- * is also the name of its group, cannot be given to another process before process_end_group and process_reap.
+ * Wait until the child pid has ended, but not beyond deadline_ms (clock_ms). The child stays a zombie, so its pid,
+ * which is also the name of its group, cannot be given to another process before process_end_group and process_reap.
  * Returns true if the child has ended, or is no child of ours.
  */
 bool process_has_ended(pid_t pid, int64_t deadline_ms);
@@ -23,7 +23,9 @@ bool process_has_ended(pid_t pid, int64_t deadline_ms);
  */
 int process_reap(pid_t pid);
 
-/* Send the group SIGTERM, wait for the child until deadline_ms at most, and send SIGKILL to what is left of the group. */
+/*
+ * Send the group SIGTERM, wait for the child until deadline_ms at most, and send SIGKILL to what is left of the group.
+ */
 void process_end_group(pid_t pid, int64_t deadline_ms);
 
 #endif

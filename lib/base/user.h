@@ -6,8 +6,8 @@
 int user_exists(const char *user);
 
 /*
- * Take the uid and all groups of user, "name" or "name:group", for good. Returns 0, or -1 with errno set (ENOENT: no such
- * user or group; EPERM: root could be taken back, so nothing may go on).
+ * Take the uid and all groups of user, "name" or "name:group", for good. Returns 0, or -1 with errno set (ENOENT: no
+ * such user or group; EPERM: root could be taken back, so nothing may go on).
  */
 int user_become(const char *user);
 

@@ -37,8 +37,8 @@ int verdict_open(struct verdict *v, size_t n);
 void verdict_judge(struct verdict *v, const char *text, size_t len, enum verdict_end end, int status);
 
 /*
- * The same for a verdict that is not text: given is what a stage in this process has answered; empty if the stage gave no
- * verdict, so that only its exit code, status, counts. Takes over what given holds.
+ * The same for a verdict that is not text: given is what a stage in this process has answered; empty if the stage gave
+ * no verdict, so that only its exit code, status, counts. Takes over what given holds.
  */
 void verdict_take(struct verdict *v, struct verdict *given, int status);
 

@@ -55,8 +55,8 @@ int call_answer(struct call *call, struct verdict *v);
 int call_refuse(struct call *call, enum reply r);
 
 /*
- * The time on clock_ms until which the caller waits for this message's verdict: MSA_DEADLINE, or CHAIN_ANSWER_S from now
- * where that is not set.
+ * The time on clock_ms until which the caller waits for this message's verdict: MSA_DEADLINE, or CHAIN_ANSWER_S from
+ * now where that is not set.
  */
 int64_t call_deadline(const struct call *call);
 

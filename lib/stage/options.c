@@ -17,7 +17,9 @@ enum {
 void
 stage_options(struct stage_options *o)
 {
-	*o = (struct stage_options){ .min = STAGE_WORKERS_MIN, .max = STAGE_WORKERS_MAX, .calls = STAGE_CALLS, .notify_fd = -1 };
+	*o = (struct stage_options){
+		.min = STAGE_WORKERS_MIN, .max = STAGE_WORKERS_MAX, .calls = STAGE_CALLS, .notify_fd = -1
+	};
 }
 
 static int

@@ -13,10 +13,10 @@
 int call_next_to(struct call *call, const struct next *next);
 
 /*
- * Run next for one message as a message chain of its own: message is its fd 0, envelope its fd 3, its output the verdict
- * for n recipients. A program gets a process group of its own, which is ended at deadline_ms (clock_ms); a stage in this
- * process keeps to the deadline itself. The caller keeps its descriptors, and has set the facts.
- * Returns 0 with a verdict in *v, whatever happened, or -1 with errno ENOMEM.
+ * Run next for one message as a message chain of its own: message is its fd 0, envelope its fd 3, its output the
+ * verdict for n recipients. A program gets a process group of its own, which is ended at deadline_ms (clock_ms); a
+ * stage in this process keeps to the deadline itself. The caller keeps its descriptors, and has set the facts. Returns
+ * 0 with a verdict in *v, whatever happened, or -1 with errno ENOMEM.
  */
 int call_deliver(const struct call *call, const struct next *next, int message, int envelope, size_t n,
     int64_t deadline_ms, struct verdict *v);
@@ -41,8 +41,8 @@ void run_start(struct run *r, const struct call *call, const struct next *next, 
 int run_finish(struct run *r, const struct call *call, struct verdict *v);
 
 /*
- * No call came for a while: have every stage in this process that next leads to let go of what it kept for the next call
- * (a connection).
+ * No call came for a while: have every stage in this process that next leads to let go of what it kept for the next
+ * call (a connection).
  */
 void run_idle(const struct next *next);
 

@@ -10,15 +10,15 @@
  */
 
 /*
- * Become argv, with in, out and envelope (-1: none) as 0, 1 and 3, in whatever numbers these are now; for a message from
- * its beginning. Returns only where that failed, with errno set; the call's descriptors are 0, 1 and 3 by then, where
- * they were these.
+ * Become argv, with in, out and envelope (-1: none) as 0, 1 and 3, in whatever numbers these are now; for a message
+ * from its beginning. Returns only where that failed, with errno set; the call's descriptors are 0, 1 and 3 by then,
+ * where they were these.
  */
 void spawn_exec(const struct call *call, char *const argv[], int in, int out, int envelope);
 
 /*
- * Fork a child that becomes argv in a process group of its own, with those descriptors; where it cannot, it logs why and
- * its exit code is 126 or 127. Returns its pid, or -1 with errno set.
+ * Fork a child that becomes argv in a process group of its own, with those descriptors; where it cannot, it logs why
+ * and its exit code is 126 or 127. Returns its pid, or -1 with errno set.
  */
 pid_t spawn_child(const struct call *call, char *const argv[], int in, int out, int envelope);
 

@@ -93,7 +93,7 @@ become(const struct call *call, char *const argv[])
 {
 	const struct next program = next_parse(argv);
 	struct call next = {
-		.in = 0, .out = 1, .envelope = -1, .stop = -1, .may_exec = true, .next = &program, .facts = call->facts, .log = call->log
+		.out = 1, .envelope = -1, .stop = -1, .may_exec = true, .next = &program, .facts = call->facts, .log = call->log
 	};
 	char letter[LETTER_MAX + 1];
 	uint16_t n;

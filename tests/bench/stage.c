@@ -128,7 +128,9 @@ give(struct call *call, const char *path, long n, int *failed)
 static int
 measure(long messages, long before, long size, char *const path[], int n)
 {
-	struct call call = { .kind = CALL_MESSAGE, .in = make_message(size), .out = -1, .envelope = make_envelope(), .stop = -1 };
+	struct call call = {
+		.kind = CALL_MESSAGE, .in = make_message(size), .out = -1, .envelope = make_envelope(), .stop = -1
+	};
 	double cpu[POOLS_MAX], wall;
 	char deadline[24];
 	pid_t pid[POOLS_MAX];
