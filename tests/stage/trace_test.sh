@@ -77,6 +77,22 @@ test_a_session_goes_on_behind_it() {
 	assertFalse 'what chain(7) does not name' "grep -q SECRET $T/log"
 }
 
+# At the deadline submitd ends trace, but not the chain that trace has started: that would deliver after the client got 451.
+test_the_chain_behind_ends_before_the_deadline_of_trace() {
+	deadline=$(($(date +%s) + 3))
+	call MSA_DEADLINE="$deadline" trace sh -c 'echo $$ "$MSA_DEADLINE" >"$0"; exec sleep 60' "$T/behind"
+	assert_verdict 'verdict' '451 4.4.7 No answer in time, try again later'
+	read -r pid told <"$T/behind"
+	assertFalse 'the chain behind has ended' "kill -0 $pid 2>/dev/null"
+	assertTrue "the chain behind was told $told, before or at $deadline" "[ $told -le $deadline ]"
+}
+
+test_a_deadline_that_has_passed_gives_the_chain_behind_no_time() {
+	call MSA_DEADLINE=1 trace sh -c 'sleep 2; : >"$0"; echo 250 2.0.0 Saved' "$T/delivered"
+	assert_verdict 'verdict' '451 4.4.7 No answer in time, try again later'
+	assertFalse 'nothing is delivered' "[ -e '$T/delivered' ]"
+}
+
 test_misuse() {
 	trace </dev/null >"$T/out" 2>"$T/err"
 	assertEquals 'exit code' 100 $?
