@@ -58,19 +58,6 @@ refuse(struct call *call, enum reply reply, const char *why)
 	return call_verdict(call, reply, why);
 }
 
-static int
-failed(struct call *call, const char *what)
-{
-	enum reply reply = reply_of_errno(errno);
-
-	if (call->kind == CALL_FILTER) {
-		fprintf(stderr, "qualify: %s: %s\n", what, strerror(errno));
-		return CHAIN_LATER;
-	}
-	log_error(&call->log, "failed", "%s:", what);
-	return call_verdict(call, reply, NULL);
-}
-
 /* The edited message as a new file, or -1. */
 static int
 rewrite(const struct call *call, const struct header *h, const struct edits *edits)
@@ -101,7 +88,7 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 	case HEADER_LONG:
 		return refuse(call, REPLY_BAD_MESSAGE, "Header is too long");
 	case HEADER_ERROR:
-		return failed(call, "header");
+		return call_failed(call, "header");
 	case HEADER_OK:
 		break;
 	}
@@ -109,11 +96,11 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 		return refuse(call, REPLY_BARE, "Bare CR or bare LF in the header");
 	result = complete(c, &conf->rules, h, &call->facts, filter && !h->crlf ? "\n" : "\r\n");
 	if (result != COMPLETE_OK)
-		return result == COMPLETE_REFUSED ? refuse(call, REPLY_BAD_MESSAGE, c->why.p) : failed(call, "header");
+		return result == COMPLETE_REFUSED ? refuse(call, REPLY_BAD_MESSAGE, c->why.p) : call_failed(call, "header");
 	if (c->edits.n > 0) {
 		fd = rewrite(call, h, &c->edits);
 		if (fd < 0)
-			return failed(call, "message");
+			return call_failed(call, "message");
 	}
 	if (!filter)
 		log_done(call, c, start_ms);
@@ -131,7 +118,7 @@ serve(struct call *call, void *arg)
 	int r;
 
 	if (call_message(call) < 0)
-		return failed(call, "read");
+		return call_failed(call, "read");
 	r = serve_file(call, arg, &h, &c);
 	header_free(&h);
 	completion_free(&c);

@@ -448,7 +448,7 @@ test_a_filter_says_what_is_wrong_and_exits_100() {
 test_a_filter_that_cannot_write_exits_111() {
 	printf 'From: a@example.net\n\n' | qualify >/dev/full 2>"$T/log"
 	assertEquals 111 $?
-	assertEquals 'qualify: write: No space left on device' "$(cat "$T/log")"
+	assertEquals 'qualify: - failed reason="output: No space left on device"' "$(cat "$T/log")"
 }
 
 # usage: misused option ...: 100 as a filter; in a chain 451 and 111
