@@ -953,6 +953,32 @@ test_out_of_memory_is_a_reply() {
 	done
 }
 
+# A client that got 451 for a message that was delivered would send it again.
+test_whatever_allocation_fails_what_was_delivered_is_accepted() {
+	oom_built || return
+	program deliver <<-'E2'
+		#!/bin/sh
+		: >"$T/delivered"
+		echo '250 2.0.0 Saved'
+	E2
+	printf '%s\r\n' 'LHLO x' 'MAIL FROM:<a@example.org>' 'RCPT TO:<b@example.net>' 'BDAT 2 LAST' '' QUIT >"$T/in"
+	short_of_memory submitd "$T/deliver"
+	all=$(cat "$T/count")
+	for then in A=1 OOM_ALL=1; do
+		n=0 wrong= delivered=0
+		while [ $n -lt $((all + 20)) ]; do # a failure may make others necessary
+			n=$((n + 1))
+			rm -f "$T/delivered"
+			short_of_memory OOM_AT=$n $then submitd "$T/deliver"
+			[ -e "$T/delivered" ] || continue
+			delivered=$((delivered + 1))
+			grep -q '^250 2.0.0 *\(Ok, message\|$\)\|^250 2.0.0 .$' "$T/out" || wrong="$wrong $n:$(tail -n 2 "$T/out" | head -n 1)"
+		done
+		assertEquals "wrong $then of $all" '' "$wrong"
+		[ $then != A=1 ] || assertTrue 'one failure does not always keep it' "[ $delivered -gt 0 ]"
+	done
+}
+
 # A client that heard 451 of a message that was delivered would send it again.
 test_what_was_accepted_is_said_so_without_memory() {
 	oom_built || return
