@@ -228,9 +228,9 @@ check(const char *in, size_t n)
 
 /*
  * Compares smtpdata_dots and smtpdata_octets with a plain reading of RFC 5321 4.1.1.4 and 4.5.2 that sees the whole
- * text at once. Does that for every text of up to LENGTH octets from the alphabet that matters: cut at every place, octet
- * by octet, with bare LFs mended and not, and with a message file that fails at each of its additions. Prints the number
- * of texts; returns 1 at the first difference.
+ * text at once. Does that for every text of up to LENGTH octets from the alphabet that matters: cut at every place,
+ * octet by octet, with bare LFs mended and not, and with a message file that fails at each of its additions. Prints the
+ * number of texts; returns 1 at the first difference.
  */
 int
 unit_data(int argc, char **argv)
