@@ -13,7 +13,7 @@ enum {
 	ATTEMPTS = 3,
 	ATTEMPTS_MAX = 100,
 	WAIT_MAX_S = 3600,
-	TROUBLE_ROOM = 512, /* of what is said about a file */
+	TROUBLE_ROOM = 512, /* octets of the text about a file that cannot be used */
 };
 
 struct conf {
@@ -24,7 +24,7 @@ struct conf {
 	char trouble[TROUBLE_ROOM];
 };
 
-/* Open store and table, where they are given; both or none. 0, or -1 with errno and what is wrong in text. */
+/* Open the store and the table that the options name: all or none. Returns 0, or -1 with errno and text set. */
 static int
 open_tables(const struct authd *a, struct userdb *db, struct table *certs, char *text, size_t cap)
 {
@@ -48,11 +48,11 @@ open_tables(const struct authd *a, struct userdb *db, struct table *certs, char 
 	return 0;
 }
 
-/* Open the tables and start Cyrus. What goes wrong is told by the dialogue: to the log, and to the peer. */
+/* Open the tables and start Cyrus. If that fails, a->trouble is set, and authd_serve logs it and answers 421. */
 static void
 prepare(struct authd *a, const char *config, const char *mechs, char *text, size_t cap)
 {
-	os_undumpable(); /* passwords come through here: no core, and no tracer of our uid; exec makes it as it was */
+	os_undumpable(); /* passwords pass through here: no core, no tracer with our uid; until the next exec */
 	a->trouble_exit = CHAIN_MISUSE;
 	if (open_tables(a, a->db, a->certs, text, cap) < 0) {
 		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES)
@@ -63,7 +63,7 @@ prepare(struct authd *a, const char *config, const char *mechs, char *text, size
 		a->trouble = NULL;
 }
 
-/* SIGHUP: store and table as they are now. What Cyrus was configured with by -s stays: a process reads it once. */
+/* SIGHUP: open store and table anew. The configuration of -s stays: Cyrus reads it only once in a process. */
 static int
 reload(void *arg, const struct log *log)
 {
@@ -148,7 +148,7 @@ check(void *arg, struct instance *i)
 	a->db = &conf->db;
 	a->certs = &conf->certs;
 	prepare(a, conf->config, conf->mechs, conf->trouble, sizeof conf->trouble);
-	if (!a->trouble || !i->options.path) /* exec'd, the client is told, and the log */
+	if (!a->trouble || !i->options.path) /* an exec'd stage reports the trouble when it serves */
 		return 0;
 	fprintf(stderr, "authd: %s\n", a->trouble);
 	return a->trouble_exit;

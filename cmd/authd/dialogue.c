@@ -74,7 +74,7 @@ bad_chunk(struct session *s, enum reply r)
 	return answer(s, r) == STEP_ON ? part(s, REPLY_CHUNK_LENGTH, NULL) : STEP_END;
 }
 
-/* Answer what is no line, or end. */
+/* Answer input that is not a valid line, or end the session. */
 static enum step
 no_line(struct session *s, enum line_result r)
 {
@@ -137,7 +137,7 @@ quit(struct session *s, enum verb v, char *arg, size_t len)
 	return part(s, REPLY_BYE, NULL);
 }
 
-/* Under TLS: RFC 3207 4.2. In clear text it is like any other command before AUTH (RFC 4954 6): TLS is not authd's. */
+/* Under TLS: RFC 3207 4.2. In clear text, like any other command before AUTH (RFC 4954 6), because tlsd does TLS. */
 static enum step
 starttls(struct session *s, enum verb v, char *arg, size_t len)
 {
@@ -416,7 +416,7 @@ authd_serve(struct call *call, void *conf)
 	} else if (offer_or_log(&s.offer, &call->facts, &call->log) < 0) /* the next stage would not serve either */
 		reply_add(&s.c.out, REPLY_TROUBLE);
 	else if (facts_get(&call->facts, "RELAYCLIENT") && !s.c.in_socket)
-		step = STEP_NEXT; /* a pipe cannot be peeked at, so the next stage must read MAIL itself, and greet */
+		step = STEP_NEXT; /* we cannot look for MAIL in a pipe without reading it, so the next stage greets */
 	else
 		step = converse(&s);
 	if (lineio_flush(&s.c, a->wait_ms) < 0)

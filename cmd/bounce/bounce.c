@@ -19,13 +19,13 @@
 #include "stage/run.h"
 
 enum {
-	REPORT_MS = 20000, /* of the time for the answer, kept for the report; a fifth where that is less */
+	REPORT_MS = 20000, /* kept for the report, of the time for the answer; at most a fifth of that time */
 	QUOTE_MAX = 16777216,
 };
 
 struct conf {
 	struct ehlo next_hop;
-	bool delivers;     /* -d: what the next hop takes is delivered */
+	bool delivers;     /* -d: what the next hop accepts is delivered, not relayed */
 	const char *from;
 	size_t quote_max;
 };
@@ -36,14 +36,14 @@ struct work {
 	const struct conf *conf;
 	const struct envelope *envelope; /* as it came */
 	int passed;               /* the envelope for the rest of the chain */
-	bool partial;             /* the caller takes results that differ */
-	bool refused;             /* an earlier stage has refused somebody, whose address is gone */
+	bool partial;             /* MSA_PARTIAL was set: results may differ between recipients */
+	bool refused;             /* an earlier stage has refused a recipient, whose address is lost */
 	int64_t deadline_ms;      /* for the answer */
 	int64_t start_ms;
 	time_t arrival;
 };
 
-/* The report that a recipient's reply asks of us, as RFC 3461 5.2 has it. */
+/* Returns true if RFC 3461 5.2 asks us for a report about this recipient and its reply. */
 static bool
 is_due(const struct work *w, const struct envelope_line *rcpt, const struct reply_foreign *reply, bool mixed)
 {
@@ -54,7 +54,7 @@ is_due(const struct work *w, const struct envelope_line *rcpt, const struct repl
 	return !(w->conf->next_hop.caps & CAP_DSN) && dsn_notify(rcpt) & DSN_SUCCESS;
 }
 
-/* A recipient may want to hear that he was reached, from us. */
+/* Returns true if we would have to report success for at least one recipient. */
 static bool
 wants_success(const struct work *w)
 {
@@ -67,7 +67,7 @@ wants_success(const struct work *w)
 	return false;
 }
 
-/* Who is to be reported about; at most nrcpt. *failed: how many of them were not reached. */
+/* Choose the recipients to report about. Returns their number; *failed is how many of them were not reached. */
 static size_t
 choose(const struct work *w, const struct verdict *v, bool mixed, struct report_rcpt *rcpt, size_t *failed)
 {
@@ -88,8 +88,8 @@ choose(const struct work *w, const struct verdict *v, bool mixed, struct report_
 }
 
 /*
- * Run the rest of the chain for a message of ours, which is a call of its own: the facts of the message in hand stay.
- * Returns 0 with the verdict for the one recipient, or -1 with errno ENOMEM.
+ * Run the rest of the chain for our report. It is a call of its own, so the facts of the message in hand stay.
+ * Returns 0 with the verdict for the one recipient, or -1 with errno set (ENOMEM).
  */
 static int
 run_report(struct work *w, const char *id, int message, int envelope, struct verdict *v)
@@ -104,7 +104,7 @@ run_report(struct work *w, const char *id, int message, int envelope, struct ver
 	return r;
 }
 
-/* The report's envelope as a file, or -1 with errno. */
+/* Returns the report's envelope as a file, or -1 with errno set. */
 static int
 envelope_of_report(const struct work *w, const char *params)
 {
@@ -117,7 +117,7 @@ envelope_of_report(const struct work *w, const char *params)
 	return fd;
 }
 
-/* Send the report. 0: it was accepted; -1: not, and that is logged. id: what it is called. */
+/* Send the report and set id to its id. Returns 0 if it was accepted, or -1 with the reason logged. */
 static int
 report(struct work *w, const struct report_rcpt *rcpt, size_t n, char id[ID_MAX])
 {
@@ -161,7 +161,7 @@ report(struct work *w, const struct report_rcpt *rcpt, size_t n, char id[ID_MAX]
 	return result;
 }
 
-/* Those who were not reached, and of whom nobody is told: the sender did not want to know, or is no one. */
+/* Log every failed recipient that is in no report: the sender wanted none, or is the null reverse-path. */
 static void
 log_untold(const struct work *w, const struct verdict *v)
 {
@@ -179,7 +179,7 @@ log_untold(const struct work *w, const struct verdict *v)
 	}
 }
 
-/* Make 250 of what somebody has been told of, or 451 of everything. 0, or -1 with errno ENOMEM. */
+/* Make every refusal 250 if told, or else every reply 451. Returns 0, or -1 with errno set (ENOMEM). */
 static int
 level(struct verdict *v, bool told)
 {
@@ -211,7 +211,7 @@ log_done(const struct work *w, const struct verdict *v, const char *id, size_t n
 	    n ? successes : NULL, "code", code, "ms", ms, (char *)NULL);
 }
 
-/* The rest of the chain has answered: see to the reports, and answer. */
+/* The rest of the chain has answered: send the report that is due, and answer. */
 static int
 conclude(struct work *w, struct verdict *v)
 {
@@ -224,10 +224,10 @@ conclude(struct work *w, struct verdict *v)
 		return call_failed(w->call, "report");
 	verdict_reduce(v, &mixed);
 	mixed = mixed && !w->partial;
-	told = !mixed || !w->refused; /* no report can name those whom an earlier stage refused */
+	told = !mixed || !w->refused; /* no report can name a recipient that an earlier stage refused */
 	n = told ? choose(w, v, mixed, rcpt, &failed) : 0;
 	if (n > 0 && report(w, rcpt, n, id) < 0)
-		told = failed == 0; /* who was reached is not to be sent to again */
+		told = failed == 0; /* without failures the message must not be sent again */
 	if (mixed && told)
 		log_untold(w, v);
 	free(rcpt);
@@ -237,7 +237,7 @@ conclude(struct work *w, struct verdict *v)
 	return call_answer(w->call, v);
 }
 
-/* Run the rest of the chain for the message, with some of the time left for a report. */
+/* Run the rest of the chain for the message, keeping a share of the time for a report. */
 static int
 run(struct work *w)
 {
@@ -257,7 +257,7 @@ run(struct work *w)
 	return r;
 }
 
-/* The envelope less what we see to: a new file where that is something, else the one that came. -1 with errno. */
+/* Returns a new envelope without the DSN parameters, or call's if we fulfil none of them; or -1 with errno set. */
 static int
 pass_envelope(const struct work *w)
 {
@@ -286,7 +286,7 @@ serve_envelope(struct work *w)
 		return call_failed(call, "envelope");
 	if (wants_success(w) || (w->envelope->nrcpt > 1 && !w->partial && !w->refused))
 		r = run(w);
-	else { /* whatever the verdict is, nothing is to be made of it */
+	else { /* no verdict could lead to a report */
 		log_event(&call->log, "done", (char *)NULL);
 		r = call_next_with(call, -1, w->passed);
 	}

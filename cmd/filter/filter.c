@@ -20,7 +20,7 @@
 #include "stage/spawn.h"
 
 enum {
-	WAIT_S = 60,            /* for the command, where -t says nothing else */
+	WAIT_S = 60,            /* for the command: the default of -t */
 	WAIT_MAX_S = 86400,
 	GRACE_MS = 1000,        /* between SIGTERM and SIGKILL */
 	NAP_MS = 5,             /* between two looks whether the command ended */
@@ -33,15 +33,15 @@ struct conf {
 	char *command;
 };
 
-/* What the command writes, looked at and put into a message on its way. */
+/* The command's output, which is examined and stored as a message while it comes. */
 struct output {
 	struct msgfile m;
 	off_t max;
 	bool lines, binary;
 	char last; /* the octet before */
 	bool bare; /* a CR or LF on its own, or a NUL */
-	enum reply reply; /* what it becomes where nothing comes of it, */
-	const char *why;  /* and why; constant */
+	enum reply reply; /* to the client, if the output cannot be used */
+	const char *why;  /* the reason then; a constant */
 };
 
 static bool
@@ -92,7 +92,7 @@ plain_lines(int in)
 		if (r <= 0)
 			goto out;
 		off += r;
-		if (chunk[r - 1] == '\r' && r > 1) { /* its LF comes with the next chunk */
+		if (chunk[r - 1] == '\r' && r > 1) { /* its LF may come with the next chunk */
 			r--;
 			off--;
 		}
@@ -112,12 +112,13 @@ out:
 static void
 wake(int sig)
 {
-	(void)sig; /* it interrupts pselect, that is all */
+	(void)sig; /* it only interrupts pselect */
 }
 
 /*
- * While the command runs, whoever ends us must end it too, and it is in a process group of its own. SIGTERM is blocked
- * except inside pselect, where it shows as EINTR: nothing needs to be remembered outside the call.
+ * The command runs in a process group of its own, so a signal that ends us does not reach it: we must end it first.
+ * SIGTERM, SIGINT and SIGHUP are blocked except inside pselect, which they end with EINTR. So no state outside the call
+ * has to remember them.
  */
 struct guard {
 	struct sigaction term, intr, hup;
@@ -149,7 +150,7 @@ guard_off(const struct guard *g)
 	sigprocmask(SIG_SETMASK, &g->mask, NULL);
 }
 
-/* Wait until fd (-1: none) can be read, at most ms. 1: it can; 0: not; -1: told to end. */
+/* Wait until fd (-1: none) can be read, at most ms. Returns 1 if it can, 0 if not, or -1 if a signal asks us to end. */
 static int
 wait_for(int fd, int ms, const struct guard *g)
 {
@@ -164,7 +165,7 @@ wait_for(int fd, int ms, const struct guard *g)
 	return n < 0 ? -1 : n > 0;
 }
 
-/* Read fd to its end. false: *o says why not. */
+/* Read fd to its end. Returns true, or false with o->reply and o->why set. */
 static bool
 read_all(struct output *o, int fd, int64_t deadline_ms, const struct guard *g)
 {
@@ -175,7 +176,7 @@ read_all(struct output *o, int fd, int64_t deadline_ms, const struct guard *g)
 	for (;;) {
 		n = wait_for(fd, clock_left(deadline_ms), g);
 		if (n < 0)
-			return no(o, REPLY_LOCAL_ERROR, "told to end");
+			return no(o, REPLY_LOCAL_ERROR, "ended by a signal");
 		if (n == 0)
 			return no(o, REPLY_LATE, "command took too long");
 		r = read(fd, chunk, sizeof chunk);
@@ -192,7 +193,7 @@ read_all(struct output *o, int fd, int64_t deadline_ms, const struct guard *g)
 	}
 }
 
-/* Wait for the command's end until deadline_ms, or until we are told to end. Returns false if it goes on. */
+/* Wait for the command's end until deadline_ms, or until a signal asks us to end. Returns false if it still runs. */
 static bool
 reap(pid_t pid, int *status, int64_t deadline_ms, const struct guard *g)
 {
@@ -204,8 +205,8 @@ reap(pid_t pid, int *status, int64_t deadline_ms, const struct guard *g)
 }
 
 /*
- * Run the command with msg as its fd 0. true: it ended with *status and all its output is in *o; false: o->why, and it
- * is no more.
+ * Run the command with msg as its fd 0. Returns true if it has ended, with *status set and all its output in *o; or
+ * false with o->reply and o->why set, after the command was killed or could not be started.
  */
 static bool
 run(struct call *call, const struct conf *conf, int msg, int64_t deadline_ms, struct output *o, int *status)
@@ -216,7 +217,7 @@ run(struct call *call, const struct conf *conf, int msg, int64_t deadline_ms, st
 	pid_t pid;
 	bool ended;
 
-	no(o, REPLY_LOCAL_ERROR, "no pipe or process");
+	no(o, REPLY_LOCAL_ERROR, "command cannot be started");
 	if (lseek(msg, 0, SEEK_SET) < 0 || pipe(fd) < 0)
 		return false;
 	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
@@ -244,7 +245,7 @@ run(struct call *call, const struct conf *conf, int msg, int64_t deadline_ms, st
 	return ended;
 }
 
-/* The command ended with another code than 0: its code and text mean what a stage's do. */
+/* The command was killed or did not exit with 0: its code and text mean the same as a stage's. */
 static int
 judge(struct call *call, const struct conf *conf, struct output *o, int status, size_t n)
 {
@@ -283,7 +284,7 @@ later(struct call *call, const struct conf *conf, enum reply r, const char *why)
 	return call_verdict(call, r, NULL);
 }
 
-/* When the command must be done, on the monotonic clock. */
+/* Returns when the command must be done, on clock_ms. */
 static int64_t
 deadline(const struct call *call, const struct conf *conf)
 {
@@ -292,7 +293,7 @@ deadline(const struct call *call, const struct conf *conf)
 	return facts_get(&call->facts, "MSA_DEADLINE") && own < most ? own : most;
 }
 
-/* The command has run: its output is the message, or it is not. */
+/* The command has ended: pass its output on as the message, or answer. */
 static int
 conclude(struct call *call, const struct conf *conf, struct output *o, int status, size_t n, off_t size)
 {
@@ -335,7 +336,7 @@ serve(struct call *call, void *arg)
 	int msg = call->in, status = 0, r;
 
 	if (size < 0)
-		return later(call, conf, REPLY_LOCAL_ERROR, "message is no regular file");
+		return later(call, conf, REPLY_LOCAL_ERROR, "message is not a regular file");
 	if (call->kind == CALL_MESSAGE) {
 		e = call_envelope(call);
 		if (!e)
@@ -344,7 +345,7 @@ serve(struct call *call, void *arg)
 		o.binary = is_binary(e);
 	}
 	if (o.binary && conf->lines) {
-		log_event(&call->log, "done", "verdict", "554", "why", "BODY=BINARYMIME has no lines", (char *)NULL);
+		log_event(&call->log, "done", "verdict", "554", "why", "-u, but BODY=BINARYMIME has no lines", (char *)NULL);
 		return call_verdict(call, REPLY_NO_BINARY, NULL);
 	}
 	if (conf->lines && (msg = plain_lines(call->in)) < 0)

@@ -20,7 +20,7 @@ struct chain {
 	size_t n;
 };
 
-/* By name, as the word stands in the chain: a word with a slash is another program. NULL: not one of ours. */
+/* Returns the stage whose name is this word, or NULL. A word with a slash is another program. */
 static const struct stage *
 find(const char *name)
 {
@@ -32,7 +32,7 @@ find(const char *name)
 	return NULL;
 }
 
-/* Why the stage needs a program of its own; NULL: it does not. */
+/* Returns why the stage cannot be here, or NULL if it can. */
 static const char *
 objection(const struct instance *i)
 {
@@ -41,18 +41,18 @@ objection(const struct instance *i)
 	if (i->inner && i->kind != STAGE_MESSAGE)
 		return "serves sessions, so it can only be the first";
 	if (i->inner && i->options.any)
-		return "has -A, -C, -l, -P, -R or -U, which are the first stage's to have";
+		return "has -A, -C, -l, -P, -R or -U, which only the first stage may have";
 	return NULL;
 }
 
-/* The chain has messages to deliver, and is no filter by hand. */
+/* Returns true if the chain delivers messages; false if it is a filter that a person runs. */
 static bool
 is_service(const struct instance *first)
 {
 	return first->stage->owner == FACTS_SUBMITD || first->options.path || getenv("MSA_MESSAGE");
 }
 
-/* Read the words of the stages that are ours, up to the first that is not. Returns 0, or the exit code. */
+/* Read the words of our stages, up to the first word that names another program. Returns 0, or the exit code. */
 static int
 read_stages(struct chain *c, int argc, char *argv[])
 {

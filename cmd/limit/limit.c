@@ -16,7 +16,7 @@
 #define NO_RATE "not recipients/seconds, or two for one time, or more than 8"
 
 struct conf {
-	struct rates rates; /* of those without a record in the table */
+	struct rates rates; /* for users without a record in the table */
 	const char *directory_path, *path; /* path NULL: no table */
 	int directory;
 	struct usertable table;
@@ -37,7 +37,7 @@ count_recipients(struct call *call, int64_t *k)
 	return CHAIN_DONE;
 }
 
-/* The rates of a list. NULL, or the item that is none, *len octets. */
+/* Parse the rates of a list. Returns NULL, or the first invalid item, of *len octets. */
 static const char *
 read_rates(struct rates *rates, const char *list, size_t n, size_t *len)
 {
@@ -58,7 +58,7 @@ bad_rate(const char *list, size_t n, size_t *len)
 	return read_rates(&rates, list, n, len);
 }
 
-/* The table as it is now. 0, or -1 (logged): what there was is kept. */
+/* Open the table anew. Returns 0, or -1 with the reason logged; then the old table stays. */
 static int
 reload_table(struct conf *conf, const struct log *log)
 {
@@ -68,7 +68,7 @@ reload_table(struct conf *conf, const struct log *log)
 	return -1;
 }
 
-/* SIGHUP: table and directory as they are now. */
+/* SIGHUP: open the table and the directory anew. */
 static int
 reload(void *arg, const struct log *log)
 {
@@ -86,7 +86,7 @@ reload(void *arg, const struct log *log)
 	return directory < 0 ? -1 : 0;
 }
 
-/* The rates of user: his record's, or those of the options. As count_recipients. */
+/* Find the rates of user: those of the user's record, or else those of the options. Returns as count_recipients. */
 static int
 find_rates(struct conf *conf, struct call *call, const char *user, struct rates *rates)
 {
@@ -95,7 +95,7 @@ find_rates(struct conf *conf, struct call *call, const char *user, struct rates 
 	int found = 0;
 
 	*rates = conf->rates;
-	if (conf->path && table_changed(&conf->table.table)) /* it counts from this message on, if our user can read it */
+	if (conf->path && table_changed(&conf->table.table)) /* the new table counts now, if our user can read it */
 		reload_table(conf, &call->log);
 	if (conf->path && (found = usertable_get(&conf->table, user, &value, &len)) < 0)
 		return call_failed(call, conf->path);
@@ -114,7 +114,7 @@ refuse(struct call *call, const char *who, enum reply r, const char *why)
 	return call_verdict(call, r, why);
 }
 
-/* Who a peer is: its address, or, IPv6, the /64 that one host may have all of. */
+/* Returns the name to count a peer by: its IPv4 address, or the /64 of its IPv6 address: one host may have it all. */
 static const char *
 peer(const char *ip, char net[INET6_ADDRSTRLEN + 4])
 {

@@ -8,15 +8,15 @@
 #include "deliver/maildir.h"
 #include "stage/instance.h"
 
-enum { WAIT_S = 80 }; /* the share of CHAIN_ANSWER_S that is ours */
+enum { WAIT_S = 80 }; /* our share of CHAIN_ANSWER_S */
 
 struct conf {
 	const char *directory;
-	bool check; /* only ask */
+	bool check; /* -n: check the recipients, deliver nothing */
 	const char *sender;  /* by hand */
 	const char **rcpt;   /* by hand, nrcpt of them; owned array */
 	size_t nrcpt;
-	struct buf envelope; /* made of these; empty: in a chain */
+	struct buf envelope; /* made of sender and rcpt; empty: in a chain */
 };
 
 static int

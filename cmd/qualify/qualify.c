@@ -19,7 +19,7 @@ struct conf {
 	const char *locals_path, *labels_path; /* NULL: no such table */
 };
 
-/* The names of a set of fields, with commas; NULL: none, or no memory for a log line's part. */
+/* Returns the names of a set of fields, with commas between; NULL if the set is empty or there is no memory. */
 static const char *
 names(struct buf *b, uint32_t set)
 {
@@ -46,7 +46,7 @@ log_done(const struct call *call, const struct completion *c, int64_t start_ms)
 	buf_free(&removed);
 }
 
-/* Refuse for good: the verdict, or in a filter, whose log a person reads, a word to that person. */
+/* Refuse the message for good by the verdict. A filter, which a person runs, prints the reason instead. */
 static int
 refuse(struct call *call, enum reply reply, const char *why)
 {
@@ -58,7 +58,7 @@ refuse(struct call *call, enum reply reply, const char *why)
 	return call_verdict(call, reply, why);
 }
 
-/* The edited message as a new file, or -1. */
+/* Returns the edited message as a new file, or -1 with errno set. */
 static int
 rewrite(const struct call *call, const struct header *h, const struct edits *edits)
 {
@@ -75,7 +75,7 @@ rewrite(const struct call *call, const struct header *h, const struct edits *edi
 	return fd;
 }
 
-/* call->in has the message, as a file. */
+/* Serve the message, which is the regular file call->in. */
 static int
 serve_file(struct call *call, const struct conf *conf, struct header *h, struct completion *c)
 {
@@ -125,7 +125,10 @@ serve(struct call *call, void *arg)
 	return r;
 }
 
-/* Open what tables there are; all or none. 0, or -1 with errno and *path of the one that cannot be used. */
+/*
+ * Open the tables that the options name: all of them, or none. Returns 0, or -1 with errno set and *path set to the
+ * file that cannot be used.
+ */
 static int
 open_tables(struct conf *conf, const char **path)
 {
@@ -158,7 +161,7 @@ open_tables(struct conf *conf, const char **path)
 	return 0;
 }
 
-/* SIGHUP: the tables as they are now. */
+/* SIGHUP: open the tables anew. */
 static int
 reload(void *arg, const struct log *log)
 {

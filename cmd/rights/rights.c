@@ -12,7 +12,7 @@
 
 enum {
 	WHY_MAX = 400,   /* octets; an address has 254 */
-	BOXES_MAX = 100, /* of a field: each is held against the whole list */
+	BOXES_MAX = 100, /* addresses of a field: each is compared with the whole list */
 };
 
 struct conf {
@@ -20,7 +20,7 @@ struct conf {
 	struct usertable table;
 };
 
-/* A message that is looked at. */
+/* The examination of a message. */
 struct look {
 	struct call *call;
 	struct conf *conf;
@@ -29,7 +29,7 @@ struct look {
 	char why[WHY_MAX];
 };
 
-/* It is refused: what is wrong stands in why. The result is the exit code. */
+/* Refuse the message; l->why is the reason. Returns the exit code. */
 static int
 refuse(struct look *l, enum reply r)
 {
@@ -45,7 +45,7 @@ refuse_field(struct look *l, const char *name, const char *what)
 	return refuse(l, REPLY_BAD_MESSAGE);
 }
 
-/* May he send as a, which stands in where? CHAIN_DONE, or the exit code: that was the verdict. */
+/* Check that the user may send as a, found in where. Returns CHAIN_DONE, or the exit code after giving the verdict. */
 static int
 may(struct look *l, const char *where, const struct addr *a)
 {
@@ -56,7 +56,7 @@ may(struct look *l, const char *where, const struct addr *a)
 	case 1:
 		return CHAIN_DONE;
 	case 0:
-		/* a reply of ASCII: the client need not know SMTPUTF8 */
+		/* the reply must be ASCII: the client may not know SMTPUTF8 */
 		snprintf(l->why, sizeof l->why, "%s: %s%s%s is not yours to send as", where, a->is_utf8 ? "this address" : "<",
 		    a->is_utf8 ? "" : a->text, a->is_utf8 ? "" : ">");
 		return refuse(l, REPLY_NO_RIGHT);
@@ -68,8 +68,9 @@ may(struct look *l, const char *where, const struct addr *a)
 }
 
 /*
- * Every mailbox of a field. One without any (an empty group, a comment) would be shown with what its words say, and an
- * encoded word in a local part (RFC 2047 5 (3) forbids it) with what it decodes to. As may.
+ * Check every mailbox of a field. Refuse a field with words but no mailbox (an empty group, a comment), because mail
+ * readers show the words. Refuse an encoded word in a local part, which RFC 2047 5 (3) forbids, because mail readers
+ * may show it decoded. Returns as may.
  */
 static int
 look_at_field(struct look *l, const char *text, const struct field *f)
@@ -98,7 +99,7 @@ look_at_field(struct look *l, const char *text, const struct field *f)
 	return r;
 }
 
-/* As may. */
+/* Returns as may. */
 static int
 look_at_header(struct look *l, const struct header *h)
 {
@@ -107,7 +108,7 @@ look_at_header(struct look *l, const struct header *h)
 	int r = CHAIN_DONE, more;
 
 	while (r == CHAIN_DONE && (more = header_next(h->text.p, h->text.len, &pos, &f)) != 0)
-		if (more < 0) { /* who reads on behind it may see a From there that we did not */
+		if (more < 0) { /* another program may skip this line and find a From after it that we did not see */
 			snprintf(l->why, sizeof l->why, "Line %zu is no header field", header_line(h->text.p, f.name));
 			r = refuse(l, REPLY_BAD_MESSAGE);
 		} else if (f.id == FIELD_FROM || f.id == FIELD_SENDER)
@@ -115,7 +116,7 @@ look_at_header(struct look *l, const struct header *h)
 	return r;
 }
 
-/* As may. */
+/* Returns as may. */
 static int
 look_at_message(struct look *l, struct header *h)
 {
@@ -135,7 +136,7 @@ look_at_message(struct look *l, struct header *h)
 	return look_at_header(l, h);
 }
 
-/* The null reverse-path is everybody's: RFC 6409 3.2. As may. */
+/* Everybody may use the null reverse-path: RFC 6409 3.2. Returns as may. */
 static int
 look_at_envelope(struct look *l)
 {
@@ -153,7 +154,7 @@ look_at_envelope(struct look *l)
 	return may(l, "MAIL FROM", &a);
 }
 
-/* The table as it is now: SIGHUP, or it was seen to be another one. */
+/* Open the table anew: after SIGHUP, or when the file has changed. */
 static int
 reload(void *arg, const struct log *log)
 {
@@ -175,7 +176,7 @@ serve(struct call *call, void *arg)
 
 	if (l.user && !*l.user)
 		l.user = NULL;
-	if (table_changed(&conf->table.table)) /* what is new counts from this message on, if our user can read it */
+	if (table_changed(&conf->table.table)) /* a new table counts from this message on, if our user can read it */
 		reload(conf, &call->log);
 	if (senders_find(&l.senders, &conf->table, l.user) < 0)
 		return call_failed(call, conf->path);
@@ -211,7 +212,7 @@ check(void *arg, struct instance *i)
 	if (!conf->path)
 		return -1;
 	conf->table = (struct usertable){ .bad = senders_bad, .what = SENDERS_ITEM };
-	/* Exec'd, a look at all of the table would take longer than the message. */
+	/* Only a resident checks the whole table: in an exec'd stage that would take longer than the message. */
 	if (usertable_open(&conf->table, conf->path, i->options.path) < 0)
 		return stage_wrong(i, conf->path, "%s", conf->table.why);
 	return 0;

@@ -17,7 +17,7 @@
 #include "stage/spawn.h"
 
 enum {
-	WIDE = 16,        /* chains side by side; more than these take their turns */
+	WIDE = 16,        /* chains that run side by side; the next 16 start when these have ended */
 };
 
 struct conf {
@@ -26,16 +26,16 @@ struct conf {
 	const char *directory; /* NULL: none */
 };
 
-/* A chain that this message goes to, and what of the envelope does. */
+/* A chain that this message goes to, and its part of the envelope. */
 struct way {
 	char *name;       /* the table's value, owned; "": the default chain */
-	char *words[2];   /* the program, for a name that is no path */
-	struct next next; /* what is run, for a name */
+	char *words[2];   /* the program or the resident's path, and NULL; not for the default chain */
+	struct next next; /* what is run; not for the default chain */
 	struct buf path;
-	size_t *line;     /* owned, n of them: indices into the envelope; recipients, or copies where there are none */
+	size_t *line;     /* owned; n indices into the envelope: of recipients, or of copies if only_copies */
 	size_t n;
-	struct buf copies; /* the COPY lines beside recipients */
-	bool only_copies;
+	struct buf copies; /* the COPY lines that go with the recipients */
+	bool only_copies;  /* no recipient goes this way */
 	int message, envelope;
 	struct run run;
 };
@@ -47,11 +47,14 @@ struct work {
 	struct reply_foreign *reply; /* owned, one for each recipient; code 0: none yet */
 	struct way *way;             /* owned */
 	size_t ways;
-	bool lost; /* of some line nobody knows where it goes */
+	bool lost; /* the way of some line is unknown */
 	int64_t start_ms, deadline_ms;
 };
 
-/* What runs a way: the resident at the path that is its name, or the program of that name in the directory. */
+/*
+ * Set what runs a way: the resident at the path that is its name, or the program of that name in the directory.
+ * Returns 0, or -1 with errno set (EINVAL: neither; ENOMEM).
+ */
 static int
 find_program(struct way *w, const struct conf *conf)
 {
@@ -71,14 +74,14 @@ find_program(struct way *w, const struct conf *conf)
 	return 0;
 }
 
-/* What runs a way; a way without a name is the default chain. */
+/* Returns what runs a way; a way without a name is the default chain. */
 static const struct next *
 next_of(const struct work *w, const struct way *way)
 {
 	return *way->name ? &way->next : w->call->next;
 }
 
-/* The way of that name, n octets of it; a new one where there is none yet. NULL with errno: ENOMEM, EINVAL: no name. */
+/* Returns the way with this name of n octets, made if new; or NULL with errno set (ENOMEM; EINVAL: invalid name). */
 static struct way *
 find_way(struct work *w, const char *name, size_t n)
 {
@@ -92,7 +95,7 @@ find_way(struct work *w, const char *name, size_t n)
 		errno = EINVAL;
 		return NULL;
 	}
-	way = &w->way[w->ways]; /* there is room for one a line */
+	way = &w->way[w->ways]; /* there is room for one way per line */
 	way->message = way->envelope = -1;
 	way->name = strndup(name, n);
 	if (way->name && (!*way->name || find_program(way, w->conf) == 0)) {
@@ -104,7 +107,7 @@ find_way(struct work *w, const char *name, size_t n)
 	return NULL;
 }
 
-/* Where a line goes: by its address, else its domain, else the default. NULL with errno; logged. */
+/* Returns the way of a line, by its address, or else its domain, or else the default; NULL with the reason logged. */
 static struct way *
 look_up(struct work *w, const struct envelope_line *l)
 {
@@ -115,7 +118,7 @@ look_up(struct work *w, const struct envelope_line *l)
 	int r;
 
 	for (p = at; p && (p = memchr(p + 1, '@', l->path_len - (size_t)(p + 1 - l->path)));)
-		at = p; /* a quoted local part may have some too */
+		at = p; /* a quoted local part may have at signs too */
 	r = table_get(t, l->path, l->path_len, &value, &len);
 	if (r == 0)
 		r = table_get_lower(t, l->path, l->path_len, &value, &len);
@@ -148,7 +151,7 @@ add_line(struct way *way, size_t i)
 	return 0;
 }
 
-/* Give every recipient its way; what an earlier stage refused has its reply. 0, or -1 with errno ENOMEM. */
+/* Add every recipient to its way. One that an earlier stage refused keeps its reply. Returns 0, or -1: no memory. */
 static int
 sort_recipients(struct work *w)
 {
@@ -174,7 +177,7 @@ sort_recipients(struct work *w)
 	return 0;
 }
 
-/* A copy goes its own way; where no recipient goes there, it goes as one, whose reply is only logged. */
+/* Add every copy to its way. Where no recipient goes, a copy goes as a recipient whose reply is only logged. */
 static int
 sort_copies(struct work *w)
 {
@@ -194,7 +197,7 @@ sort_copies(struct work *w)
 	return 0;
 }
 
-/* A way's own envelope as a file, or -1. */
+/* Returns a way's own envelope as a file, or -1 with errno set. */
 static int
 write_envelope(const struct work *w, const struct way *way)
 {
@@ -213,7 +216,7 @@ write_envelope(const struct work *w, const struct way *way)
 	return fd;
 }
 
-/* The message with an offset of its own, or -1. */
+/* Returns the message as a descriptor with an offset of its own, or -1 with errno set. */
 static int
 own_message(int fd)
 {
@@ -259,7 +262,7 @@ log_copy(const struct work *w, size_t i, const struct reply_foreign *r)
 	log_event(&w->call->log, "copy", "rcpt", rcpt, "code", code, "reason", r->text, (char *)NULL);
 }
 
-/* Take a way's verdict, each reply to its recipient. 0, or -1 with errno ENOMEM. */
+/* Take a way's verdict, and give each recipient its reply. Returns 0, or -1 with errno set (ENOMEM). */
 static int
 finish(struct work *w, struct way *way)
 {
@@ -298,7 +301,7 @@ run(struct work *w)
 	return r;
 }
 
-/* The replies in the envelope's order. The exit code. */
+/* Answer with the replies in the envelope's order. Returns the exit code. */
 static int
 answer(struct work *w)
 {
@@ -322,7 +325,10 @@ answer(struct work *w)
 	return call_answer(w->call, &v);
 }
 
-/* Nothing is to be sent: somebody was refused before the data, and nobody could tell that apart. All get that reply. */
+/*
+ * Returns true if nothing is to be sent: every recipient has a reply; or one was refused before the data and the caller
+ * does not accept different results. Then that refusal becomes the reply of all who have none.
+ */
 static bool
 is_over(struct work *w)
 {
@@ -335,7 +341,7 @@ is_over(struct work *w)
 	for (i = 0; i < w->envelope->nrcpt; i++)
 		open |= w->reply[i].code == 0;
 	v.n = w->envelope->nrcpt;
-	worst = verdict_reduce(&v, &mixed); /* what has no reply yet counts as accepted, which changes nothing here */
+	worst = verdict_reduce(&v, &mixed); /* NULL, or a refusal: a missing reply (code 0) counts as accepted here */
 	if (open && (!worst || facts_get(&w->call->facts, "MSA_PARTIAL")))
 		return false;
 	if (worst)
@@ -400,7 +406,7 @@ serve(struct call *call, void *arg)
 	return r;
 }
 
-/* SIGHUP: the table as it is now. */
+/* SIGHUP: open the table anew. */
 static int
 reload(void *arg, const struct log *log)
 {

@@ -11,7 +11,7 @@
 #include "spool/spool.h"
 #include "stage/instance.h"
 
-enum { WAIT_S = 80 }; /* the share of CHAIN_ANSWER_S that is ours */
+enum { WAIT_S = 80 }; /* our share of CHAIN_ANSWER_S */
 
 struct conf {
 	const char *directory;
@@ -20,7 +20,7 @@ struct conf {
 	bool list;   /* -p */
 };
 
-/* Nothing was taken, for errno. */
+/* Log errno, and answer that nothing was spooled. */
 static void
 fail(struct delivery *d, const char *what)
 {
@@ -30,7 +30,7 @@ fail(struct delivery *d, const char *what)
 	delivery_reply_all(d, r, NULL);
 }
 
-/* Put the message into the spool: everybody who is pending gets it from there. id becomes what it is called there. */
+/* Put the message into the spool for all pending recipients. Sets id to its id there, or to "" if it is not spooled. */
 static void
 put(struct delivery *d, const struct conf *conf, const struct spool *s, char id[ID_MAX])
 {
@@ -38,7 +38,7 @@ put(struct delivery *d, const struct conf *conf, const struct spool *s, char id[
 		.arrival = time(NULL),
 		.next = time(NULL),
 		.facts = d->call->facts,
-		.envelope = d->envelope, /* less the recipients who have been refused: they have their reply */
+		.envelope = d->envelope, /* the record leaves out refused recipients, who have their reply */
 	};
 	char text[64];
 
@@ -86,7 +86,7 @@ serve(struct call *call, void *arg)
 	return delivery_close(&d, to);
 }
 
-/* -f: the runner is to try everything now. */
+/* -f: ask the runner to try all messages now. */
 static int
 wake(const struct instance *i)
 {
@@ -103,7 +103,7 @@ wake(const struct instance *i)
 	return r < 0 ? CHAIN_LATER : CHAIN_DONE;
 }
 
-/* -p */
+/* -p: list the messages. */
 static int
 print(const struct instance *i)
 {

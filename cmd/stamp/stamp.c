@@ -19,7 +19,7 @@ struct conf {
 	int options; /* RECEIVED_* */
 };
 
-/* A new message: the field, then the old message byte for byte. The descriptor, or -1 with errno. */
+/* Make a message of the field and the old message, octet for octet. Returns its descriptor, or -1 with errno set. */
 static int
 compose(const struct call *call, int in, const struct envelope *e, int options, const char *eol)
 {

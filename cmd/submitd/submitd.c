@@ -6,16 +6,16 @@
 #include "stage/instance.h"
 #include "submit/session.h"
 
-enum { CHECK_WORDS = 64 }; /* of the command that -r names */
+enum { CHECK_WORDS = 64 }; /* the most words of -r's command */
 
 struct conf {
 	struct session_conf session;
 	struct fqdn fqdn;
-	char *words[CHECK_WORDS + 1]; /* of check */
-	struct next check;            /* -r */
+	char *words[CHECK_WORDS + 1]; /* of -r's command */
+	struct next check;            /* that command */
 };
 
-/* A whole number from 1 to most. */
+/* Parse a number from 1 to most. Returns 0, or -1 as stage_number does. */
 static int
 number(struct instance *i, int letter, const char *value, int most, int *to)
 {
@@ -27,7 +27,7 @@ number(struct instance *i, int letter, const char *value, int most, int *to)
 	return 0;
 }
 
-/* The words of -r: blanks stand between them and in none. */
+/* Split the command of -r at blanks; no word can contain one. Returns 0, or -1 as stage_wrong does. */
 static int
 split(struct instance *i, char *s, char *words[CHECK_WORDS + 1])
 {
@@ -42,7 +42,7 @@ split(struct instance *i, char *s, char *words[CHECK_WORDS + 1])
 	return stage_wrong(i, "-r", "no words, or more than %d", CHECK_WORDS);
 }
 
-/* SIGHUP: the table and the list as they are now. */
+/* SIGHUP: read the table and the list anew. */
 static int
 reload(void *arg, const struct log *log)
 {

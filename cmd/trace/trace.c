@@ -18,7 +18,7 @@ struct conf {
 	bool verbose;
 };
 
-/* All that chain(7) names, and nothing else: what else is in the environment is not ours to show. */
+/* Log the variables that chain(7) names. Other variables of the environment may be private, and are not logged. */
 static void
 show_facts(const struct call *call)
 {
@@ -86,7 +86,7 @@ show_verdict(const struct call *call, const struct verdict *v, int64_t start_ms,
 	    v->why, "ms", ms, (char *)NULL);
 }
 
-/* Run the rest of the chain, so that its verdict can be shown too, and is given before our own caller ends us. */
+/* Run the rest of the chain and log its verdict too. Answer before our own caller ends us. */
 static int
 serve_message(struct call *call, const struct conf *conf, const struct envelope *e)
 {
@@ -109,7 +109,7 @@ serve(struct call *call, void *arg)
 
 	if (conf->verbose || call->kind == CALL_SESSION)
 		show_facts(call);
-	if (call->kind == CALL_SESSION) /* what is said in a session is not for this stage, nor for the log */
+	if (call->kind == CALL_SESSION) /* the conversation is neither read nor logged here */
 		return call_next(call);
 	e = call_envelope(call);
 	return e ? serve_message(call, conf, e) : call_failed(call, NULL);

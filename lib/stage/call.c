@@ -16,7 +16,7 @@
 #include "msa/msgfile.h"
 #include "stage/peer.h"
 
-enum { MARGIN_MS = 2000 }; /* to give a verdict in */
+enum { MARGIN_MS = 2000 }; /* kept for giving the verdict */
 
 void
 call_forget_envelope(struct call *call)
@@ -89,7 +89,7 @@ call_set_fact(struct call *call, const char *name, const char *value)
 	return 0;
 }
 
-/* Copy what fd still has to a file that can be read more than once. Returns a descriptor, or -1 with errno set. */
+/* Copy the rest of fd to a file, which can be read more than once. Returns a descriptor, or -1 with errno set. */
 static int
 collect(int fd)
 {

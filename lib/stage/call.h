@@ -25,19 +25,19 @@ struct call {
 	int envelope; /* message: the envelope, a regular file; else -1 */
 	int stop;     /* in a resident: readable once the stage has to end; else -1 */
 	int collected; /* the file that call_message has made of a filter's input, owned; 0: none */
-	bool may_exec; /* nothing follows in this process: the next program may replace it. false in a resident */
+	bool may_exec; /* the next program may replace this process, which has nothing else to do; false in a resident */
 	const struct next *next; /* what the stage that serves this call runs next; borrowed */
-	struct verdict *verdict; /* message, called by a stage in this process: the verdict goes here; else NULL */
+	struct verdict *verdict; /* message, if a stage of this process made the call: gets the verdict; else NULL */
 	struct envelope *parsed; /* what call_envelope has read, owned; NULL: not yet */
 	struct facts facts;
 	struct log log;
 };
 
-/* Free what call_envelope has read: call->envelope is to be another file. */
+/* Free what call_envelope has read. For a call whose envelope becomes another file. */
 void call_forget_envelope(struct call *call);
 
 /*
- * End a message call with r for all recipients; text replaces the text of r (NULL: the table's). A filter's caller
+ * End a message call with reply r for all recipients. text replaces the text of r unless it is NULL. A filter's caller
  * sees only the exit code. Returns the exit code.
  */
 int call_verdict(struct call *call, enum reply r, const char *text);
@@ -49,34 +49,34 @@ int call_verdict(struct call *call, enum reply r, const char *text);
 int call_answer(struct call *call, struct verdict *v);
 
 /*
- * End a call that goes nowhere: a session gets r as its last words, a message 451, a filter nothing. Returns the exit
- * code.
+ * End a call that cannot be served. A session gets r as its last reply, a message gets the verdict 451, and a filter
+ * writes nothing. Returns the exit code.
  */
 int call_refuse(struct call *call, enum reply r);
 
 /*
- * The time on clock_ms until which the caller waits for this message's verdict: MSA_DEADLINE, or CHAIN_ANSWER_S from
- * now where that is not set.
+ * Returns the time on clock_ms until which the caller waits for this message's verdict: MSA_DEADLINE, or CHAIN_ANSWER_S
+ * from now if MSA_DEADLINE is not set, invalid, or more than CHAIN_SESSION_S away.
  */
 int64_t call_deadline(const struct call *call);
 
-/* Set MSA_DEADLINE to deadline_ms (clock_ms). Returns 0, or -1 with errno ENOMEM. */
+/* Set MSA_DEADLINE to deadline_ms (clock_ms). Returns 0, or -1 with errno set (ENOMEM). */
 int call_set_deadline(struct call *call, int64_t deadline_ms);
 
 /* Returns true if the caller of this message has given up: its deadline has passed, or it no longer reads out. */
 bool call_is_over(const struct call *call);
 
 /*
- * What happens to the facts of a call before the stage's first read: drop what owner or a later stage sets
- * (FACTS_NOBODY: nothing); in a session add the peer and the session's id where they are missing; give the log its ids.
- * Returns 0, or -1 with errno ENOMEM.
+ * Prepare the facts of a call before the stage's first read. Unset the variables of owner and of later stages
+ * (FACTS_NOBODY: none). In a session, add the peer's address and the session's id if they are missing. Set the ids of
+ * the log. Returns 0, or -1 with errno set (ENOMEM).
  */
 int call_learn(struct call *call, enum facts_owner owner);
 
-/* Close the descriptors of a call to a resident: whatever their numbers, they came with the call. */
+/* Close the descriptors of a call, whatever their numbers. Only in a resident, where they came with the call. */
 void call_let_go(struct call *call);
 
-/* Free what the call holds; where the process serves further calls, close its descriptors too. */
+/* Free what the call holds. If the process serves further calls (!may_exec), close the call's descriptors too. */
 void call_end(struct call *call);
 
 #endif

@@ -27,12 +27,12 @@ struct header {
 enum {
 	DESCRIPTORS_MAX = 3,
 	FIRST_READ = 4096,     /* octets; usually all of a call */
-	NAME_MAX_OCTETS = 64,  /* of a fact; longer ones are none */
+	NAME_MAX_OCTETS = 64,  /* of a fact's name, with a NUL; facts with longer names are not sent */
 };
 
 /*
- * May uid listen at path? Root and ourselves may; else whoever owns the socket, unless its directory is open to
- * everybody, so that anybody could have put it there.
+ * Returns true if a resident with this uid may listen at path: root, our own user, or the owner of the socket. The
+ * owner does not count if everybody can write to the directory: then anybody could have put the socket there.
  */
 static bool
 may_listen(uid_t uid, const char *path)
@@ -47,7 +47,7 @@ may_listen(uid_t uid, const char *path)
 	return stat(directory, &st) == 0 && !(st.st_mode & S_IWOTH) && stat(path, &st) == 0 && st.st_uid == uid;
 }
 
-/* A connection to the resident at path. The descriptor, or -1 with errno. */
+/* Connect to the resident at path. Returns the descriptor, or -1 with errno set. */
 static int
 reach(const char *path, int wait_ms)
 {
@@ -65,7 +65,7 @@ reach(const char *path, int wait_ms)
 	if (fd < 0)
 		return -1;
 	r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
-	if (r < 0 && errno == EAGAIN && wait_ms > 0) { /* the queue is full: now connect waits, and only this bounds that */
+	if (r < 0 && errno == EAGAIN && wait_ms > 0) { /* the queue is full: let connect wait, for at most SO_SNDTIMEO */
 		fcntl(fd, F_SETFL, 0);
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
 		r = connect(fd, (struct sockaddr *)&sun, sizeof sun);
@@ -81,7 +81,7 @@ reach(const char *path, int wait_ms)
 	return -1;
 }
 
-/* The facts that may go, as the wire wants them. */
+/* Append the facts to send, each as NAME=value NUL. Returns 0, or -1 with errno set (ENOMEM; E2BIG: over a limit). */
 static int
 pack(struct buf *b, const struct facts *f)
 {
@@ -104,7 +104,7 @@ pack(struct buf *b, const struct facts *f)
 	return 0;
 }
 
-/* Wait for events; false: none in time. */
+/* Wait for events. Returns true if one came, or false with errno set (ETIMEDOUT). */
 static bool
 is_ready(int fd, short events, int wait_ms)
 {
@@ -119,7 +119,7 @@ is_ready(int fd, short events, int wait_ms)
 	return r > 0;
 }
 
-/* Send what was packed, and n descriptors with its first octet. */
+/* Send b, with n descriptors on its first octet. Returns 0, or -1 with errno set. */
 static int
 send_all(int to, const struct buf *b, const int *fd, size_t n)
 {
@@ -156,7 +156,7 @@ send_all(int to, const struct buf *b, const int *fd, size_t n)
 	return 0;
 }
 
-/* All is ready before the receiver is woken: it need not wait for it. */
+/* Connect only when everything is packed, so that the worker that is woken need not wait for it. */
 int
 handover_call(const char *path, const struct call *call, enum call_kind kind, int wait_ms)
 {
@@ -182,7 +182,7 @@ handover_call(const char *path, const struct call *call, enum call_kind kind, in
 	return to;
 }
 
-/* Descriptors that came: *n of them, those that there is room for in fd, the others are closed. */
+/* The n descriptors that came. fd has the first DESCRIPTORS_MAX of them; any others were closed. */
 struct descriptors {
 	int fd[DESCRIPTORS_MAX];
 	size_t n;
@@ -222,7 +222,10 @@ release(struct descriptors *d)
 	d->n = 0;
 }
 
-/* Receive what is there, until deadline_ms. -1 with errno (EPROTO: the end, or control data was cut off). */
+/*
+ * Receive some octets, waiting until deadline_ms. Returns their number, or -1 with errno set (ETIMEDOUT; EPROTO: the
+ * connection ended, or control data was cut off).
+ */
 static ssize_t
 receive(int fd, void *to, size_t n, struct descriptors *d, int64_t deadline_ms)
 {
@@ -272,7 +275,7 @@ handover_receive(int fd, struct call *call, enum call_kind kind, const struct ha
 	int64_t deadline_ms = clock_ms() + wait_ms;
 	struct descriptors d = { .n = 0 };
 	struct header h = { 0 };
-	char first[FIRST_READ], *p = first; /* not in the heap: a worker that waits in its session has no page for it */
+	char first[FIRST_READ], *p = first; /* on the stack: a worker that waits in its session keeps no heap page for it */
 	struct buf b = { 0 };
 	ssize_t r;
 	int e;
@@ -284,7 +287,7 @@ handover_receive(int fd, struct call *call, enum call_kind kind, const struct ha
 		errno = EPERM;
 		return -1;
 	}
-	/* The header may come in pieces like anything on a stream, and usually comes with all the rest. */
+	/* A stream may deliver even the header in pieces. Usually everything comes at once. */
 	while (got < whole) {
 		if (whole > sizeof first && p == first) {
 			if (buf_room(&b, whole) < 0)
@@ -331,11 +334,11 @@ const char *
 handover_why(int error, bool caller)
 {
 	if (error == EPERM && caller)
-		return "who listens is not root, not our user, and not the owner of a socket where others cannot write";
+		return "the listener is neither root, nor our user, nor the socket's owner in a directory not open to all";
 	if (error == EPERM)
-		return "not root, not our user, and not named with -A";
+		return "the caller is neither root, nor our user, nor named with -A";
 	if (error == EPROTO)
-		return "not a call";
+		return "not a valid call";
 	return strerror(error);
 }
 
@@ -352,7 +355,7 @@ handover_acknowledged(int fd, int wait_ms)
 	char octet;
 	ssize_t r;
 
-	/* Too late is too late for both: from here on a worker that takes it up cannot acknowledge, so does not serve it. */
+	/* The caller gives up. Shut down, so that a worker that takes the call later cannot acknowledge and serve it. */
 	if (late)
 		shutdown(fd, SHUT_RDWR);
 	r = recv(fd, &octet, 1, MSG_DONTWAIT);

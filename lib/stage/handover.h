@@ -10,33 +10,34 @@
 #include "stage/call.h"
 
 /*
- * Giving a call to a resident stage, chain(7) RESIDENT: one SOCK_STREAM connection to its socket a call. On it, in
- * the byte order of the machine: the length of the facts (32 bits), the kind of call and the number of descriptors
- * (16 bits each), then the facts as NAME=value NUL. The descriptors (0, 1, and 3 for a message) ride on the first
- * octet. A session call is acknowledged with one octet as soon as a worker has it; a message call is answered by its
- * verdict alone.
+ * Handing a call over to a resident stage, chain-resident(7) HANDOVER PROTOCOL. Each call is one SOCK_STREAM connection
+ * to the resident's socket. The caller sends, in the machine's byte order: the length of the facts (32 bits), the kind
+ * of the call (16 bits), the number of descriptors (16 bits), then the facts, each as NAME=value NUL. The descriptors
+ * 0, 1 and, for a message, 3 are sent with the first octet. A worker acknowledges a session with one octet as soon as
+ * it has the call. The only answer to a message is its verdict.
  */
 enum {
 	HANDOVER_FACTS_MAX = 65536, /* octets */
 	HANDOVER_NAMES_MAX = 100,   /* facts */
-	HANDOVER_WAIT_MS = 5000,    /* for the receiver to take a call, and for the caller to say it */
+	HANDOVER_WAIT_MS = 5000,    /* for the caller to send a call, and for a worker to acknowledge a session */
 };
 
 /*
- * Give call to the resident at path, which runs as root, as ourselves, or as the owner of the socket where its
- * directory is not open to everybody. Only facts of chain(7) go; the caller keeps its descriptors. wait_ms bounds the
- * wait in its queue; 0: none, and EAGAIN says that the queue is full. The descriptor on which it is acknowledged, or -1
- * with errno (E2BIG: over a limit; EPERM: listened by somebody else; ETIMEDOUT).
+ * Hand call over to the resident at path. The resident must run as root, as our own user, or as the owner of the socket
+ * in a directory that is not writable by everybody. Only the facts that chain(7) names are sent. The caller keeps its
+ * descriptors. wait_ms is the longest wait for a place in the resident's queue (0: do not wait).
+ * Returns the descriptor on which a session is acknowledged, or -1 with errno set (EAGAIN: the queue is full and
+ * wait_ms is 0; ETIMEDOUT; E2BIG: the facts are over a limit; EPERM: another user runs the resident; ENAMETOOLONG:
+ * path).
  */
 int handover_call(const char *path, const struct call *call, enum call_kind kind, int wait_ms);
 
 /*
- * Receive a call of the given kind into call, which is empty but for its log. Facts that chain(7) does not name are
- * passed over: what is not the peer's business (PATH, LD_PRELOAD, SASL_PATH ...) is the receiver's own. call->facts
- * becomes this process's environment, less all that chain(7) names, and what came. The descriptors are call's.
- * wait_ms bounds it all; *uid is the caller's, as far as known.
- * 0, or -1 with errno (EPROTO: not a call; ETIMEDOUT; EPERM: the caller is neither root, nor ourselves, nor one of
- * allow).
+ * Receive a call of the given kind into call, which is empty except for its log. Only facts that chain(7) names are
+ * kept: other variables (PATH, LD_PRELOAD, SASL_PATH ...) are the receiver's own. call owns the descriptors that came.
+ * All of it must arrive within wait_ms. *uid is the caller's uid, or (uid_t)-1 if it is unknown.
+ * Returns 0, or -1 with errno set (EPROTO: not a valid call; ETIMEDOUT; ENOMEM; EPERM: the caller is neither root, nor
+ * our own user, nor one of allow).
  */
 struct handover_allow {
 	const uid_t *uid;
@@ -45,12 +46,16 @@ struct handover_allow {
 int handover_receive(int fd, struct call *call, enum call_kind kind, const struct handover_allow *allow, int wait_ms,
     uid_t *uid);
 
-/* What errno says of a call, to who made it (caller) or to who was called. */
+/* Returns the text for an errno of handover_call and handover_acknowledged (caller), or of handover_receive. */
 const char *handover_why(int error, bool caller);
 
-/* Acknowledge a session call; wait for it, or (0) only look. 0, or -1 with errno (EAGAIN: not yet); else the other side
- * cannot or need not serve it. */
+/* Acknowledge a session call. Returns 0, or -1 with errno set: the caller is gone, so do not serve the call. */
 int handover_acknowledge(int fd);
+
+/*
+ * Wait at most wait_ms for the acknowledgement (0: do not wait). Returns 0, or -1 with errno set: EAGAIN (wait_ms is 0
+ * and none has come yet), or any other value, after which the resident does not serve the call (ETIMEDOUT; ECONNRESET).
+ */
 int handover_acknowledged(int fd, int wait_ms);
 
 #endif

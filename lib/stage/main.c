@@ -18,7 +18,7 @@
 #include "stage/pool.h"
 #include "stage/run.h"
 
-/* What every main does, in its order: read the words, open what serving needs, serve, answer with one exit code. */
+/* The main of every stage, in this order: read the words, open what serving needs, serve, return one exit code. */
 
 int
 stage_misuse(const char *line)
@@ -65,7 +65,7 @@ stage_words(const struct instance *i, int *n)
 	return i->words;
 }
 
-/* Misuse: what stage_wrong was told, else the usage. A session stage has no verdict to give. */
+/* Report misuse: the text of stage_wrong, or else the usage. A session stage gives no verdict. */
 static int
 misuse(const struct instance *i)
 {
@@ -78,7 +78,7 @@ misuse(const struct instance *i)
 	return CHAIN_MISUSE;
 }
 
-/* The options, up to the first word that is none. Returns 0, or -1: misuse. */
+/* Read the options, up to the first word that is not an option. Returns 0, or -1: misuse. */
 static int
 read_options(struct instance *i, int argc, char *argv[])
 {
@@ -99,7 +99,7 @@ read_options(struct instance *i, int argc, char *argv[])
 	return 0;
 }
 
-/* The stage's own words, and the next program behind them. Returns 0, or -1: misuse. */
+/* Read the stage's own words, and the next program after them. Returns 0, or -1: misuse. */
 static int
 read_words(struct instance *i, int argc, char *argv[])
 {
@@ -192,7 +192,7 @@ instance_reload(const struct instance *i, const struct log *log)
 	return kept == 0 ? 0 : fresh == 0 ? -1 : 1;
 }
 
-/* A regular file that the starter gave us; what check opened (a table that took the free number 3) is close-on-exec. */
+/* Returns true if fd is a regular file that our starter passed; a file that check opened at fd 3 is close-on-exec. */
 static bool
 is_given_file(int fd)
 {
@@ -201,23 +201,23 @@ is_given_file(int fd)
 	return flags >= 0 && !(flags & FD_CLOEXEC) && file_size(fd) >= 0;
 }
 
-/* The descriptors of a message call are what chain(7) says. Returns 0, or -1: logged. */
+/* Check that the descriptors of a message call are as chain(7) says. Returns 0, or -1 with the reason logged. */
 static int
 take_message(struct call *call)
 {
 	if (!is_given_file(CHAIN_FD_IN)) {
-		log_error(&call->log, "misuse", "fd 0, the message, is no regular file");
+		log_error(&call->log, "misuse", "fd 0, the message, is not a regular file");
 		return -1;
 	}
 	if (!is_given_file(CHAIN_FD_ENVELOPE)) {
-		log_error(&call->log, "misuse", "fd 3, the envelope, is no regular file");
+		log_error(&call->log, "misuse", "fd 3, the envelope, is not a regular file");
 		return -1;
 	}
 	call->envelope = CHAIN_FD_ENVELOPE;
 	return 0;
 }
 
-/* Take the user's uid before the call is served. Returns 0, or the exit code: logged and answered. */
+/* Take the user's uid before the call is served. Returns 0, or the exit code; then the call was answered. */
 static int
 drop(struct call *call, const char *user)
 {
@@ -232,7 +232,7 @@ drop(struct call *call, const char *user)
 	return misuse ? CHAIN_MISUSE : r;
 }
 
-/* The exec'd call: fds 0 to 3 and the environment. */
+/* Serve the one call of an exec'd stage: fds 0 to 3 and the environment. */
 static int
 run_once(const struct instance *i)
 {
@@ -249,7 +249,7 @@ run_once(const struct instance *i)
 
 	log_open(&call.log, i->stage->name, call.kind == CALL_SESSION ? CHAIN_FD_IN : -1);
 	if (call.log.syslog && (null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0) {
-		dup2(null, CHAIN_FD_LOG); /* so no later stage or script writes to the peer: log_open knows this sign */
+		dup2(null, CHAIN_FD_LOG); /* so no later stage or script writes to the peer; log_open then chooses syslog */
 		close(null);
 	}
 	if (call.kind == CALL_FILTER && getenv("MSA_MESSAGE"))
@@ -285,7 +285,7 @@ run_pool(const struct instance *i)
 
 	if (!pool.path)
 		pool.fd = listener_given();
-	if (o->user && user_exists(o->user) < 0) { /* or every worker would fail */
+	if (o->user && user_exists(o->user) < 0) { /* otherwise every worker would fail */
 		fprintf(stderr, "%s: user %s: %s\n", i->stage->name, o->user, strerror(errno));
 		return CHAIN_MISUSE;
 	}
@@ -299,11 +299,12 @@ instance_run(const struct instance *i)
 
 	os_signals_default();
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file over the operator's limit is EFBIG and an answer */
+	signal(SIGXFSZ, SIG_IGN); /* a write over the operator's limit then fails with EFBIG and is answered */
 	if (os_fill_standard() < 0)
 		return CHAIN_LATER;
 	if (i->options.path && i->kind == STAGE_MESSAGE && getenv("MSA_MESSAGE")) {
-		snprintf(line, sizeof line, "%s: -l in a chain: start it before, and \"call path\" here", i->stage->name);
+		snprintf(line, sizeof line, "%s: -l in a chain: start the resident first, and use \"call path\" here",
+		    i->stage->name);
 		return stage_misuse(line);
 	}
 	return i->options.path ? run_pool(i) : run_once(i);

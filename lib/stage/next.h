@@ -4,7 +4,7 @@
 
 struct instance;
 
-/* The next program of a stage, and the way to it. Made once, where the stage reads its words. */
+/* The next program of a stage, and how to reach it. Made once, when the stage reads its words. */
 struct next {
 	enum next_how {
 		NEXT_NONE,  /* no word is left: the stage delivers, or is a filter */

@@ -46,7 +46,7 @@ take_workers(struct stage_options *o, struct instance *i, const char *value)
 	snprintf(first, sizeof first, "%.*s", (int)n, value);
 	if (n >= sizeof first || number_parse(first, 1, WORKERS_LIMIT, &min) < 0 ||
 	    number_parse(value[n] ? value + n + 1 : first, min, WORKERS_LIMIT, &max) < 0)
-		return stage_wrong(i, value, "-P is not min or min:max, from 1 to %d, min at most max", WORKERS_LIMIT);
+		return stage_wrong(i, value, "-P takes min or min:max, from 1 to %d, and min must not exceed max", WORKERS_LIMIT);
 	o->min = (int)min;
 	o->max = (int)max;
 	return 0;

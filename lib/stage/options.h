@@ -8,8 +8,8 @@
 
 /*
  * The options that every stage has, chain-resident(7):
- *   -U user[:group]   take that uid; in a resident the workers do
- *   -l path           be resident and listen at path; "0": the socket is fd 0 or given by LISTEN_FDS
+ *   -U user[:group]   take that uid; in a resident only the workers take it
+ *   -l path           be resident and listen at path; "0": at fd 0, or at the socket that LISTEN_FDS describes
  *   -A user           this user's processes may call too
  *   -C calls          calls until a worker is replaced
  *   -P min:max        workers kept idle at least, and all workers at most
@@ -20,9 +20,9 @@
 
 enum {
 	STAGE_ALLOW_MAX = 16, /* users of -A */
-	STAGE_WORKERS_MIN = 1, /* defaults: of -P, */
-	STAGE_WORKERS_MAX = 500,
-	STAGE_CALLS = 1000,    /* and of -C */
+	STAGE_WORKERS_MIN = 1,   /* default of -P's min */
+	STAGE_WORKERS_MAX = 500, /* default of -P's max */
+	STAGE_CALLS = 1000,      /* default of -C */
 };
 
 struct stage_options {
@@ -39,7 +39,7 @@ struct instance;
 /* Set the defaults. */
 void stage_options(struct stage_options *o);
 
-/* Take one of STAGE_OPTIONS. Returns 0, or -1 with stage_wrong told of i what is wrong with value. */
+/* Take one of STAGE_OPTIONS. Returns 0, or -1 as stage_wrong does. */
 int stage_option(struct stage_options *o, struct instance *i, int letter, const char *value);
 
 #endif

@@ -16,8 +16,8 @@ set(struct facts *f, const char *name, const char *value)
 }
 
 /*
- * ip as it is written in text: an IPv4-mapped IPv6 address, however it was written, as the IPv4 address; without the
- * zone of a link-local one. NULL: it is no address.
+ * Write ip in plain form to text: an IPv4-mapped IPv6 address as the IPv4 address, a link-local address without its
+ * zone. Returns text, or NULL if ip is not an address.
  */
 static const char *
 plain(const char *ip, char text[INET6_ADDRSTRLEN])
@@ -85,7 +85,7 @@ peer_learn(struct facts *f, int fd)
 	socklen_t len;
 	const char *ip = facts_get(f, "TCPREMOTEIP");
 
-	if (ip) { /* believed; only written in the one way */
+	if (ip) { /* believed, and only brought into plain form */
 		if (set_pair(f, "TCPREMOTEIP", "TCPREMOTEPORT", ip, NULL) < 0)
 			return -1;
 		return set_pair(f, "TCPLOCALIP", "TCPLOCALPORT", facts_get(f, "TCPLOCALIP"), NULL);

@@ -5,10 +5,10 @@
 #include "chain/facts.h"
 
 /*
- * Who the peer is, whatever super-server started us. Sets TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP and TCPLOCALPORT where
- * TCPREMOTEIP is not set, from the first of: TCP6REMOTEIP (ucspi-tcp6), REMOTE_ADDR (systemd), TCPREMOTEADDR
- * (ipsvd: address:port), getpeername(fd). An IPv4-mapped IPv6 address becomes the IPv4 address. A peer that
- * cannot be told leaves TCPREMOTEIP unset. 0, or -1 with errno ENOMEM.
+ * Find the peer's address, whatever super-server started us. If TCPREMOTEIP is not set, set TCPREMOTEIP, TCPREMOTEPORT,
+ * TCPLOCALIP and TCPLOCALPORT from the first of: TCP6REMOTEIP (ucspi-tcp6), REMOTE_ADDR (systemd), TCPREMOTEADDR
+ * (ipsvd: address:port), getpeername(fd). An IPv4-mapped IPv6 address becomes the IPv4 address. If the peer's address
+ * is unknown, TCPREMOTEIP stays unset. Returns 0, or -1 with errno set (ENOMEM).
  */
 int peer_learn(struct facts *f, int fd);
 

@@ -24,21 +24,21 @@
 #include "msa/buf.h"
 
 /*
- * Design: nothing passes between parent and workers in the normal course. A board in shared memory has one state a
- * worker; the worker that takes a call and finds nobody idle wakes the parent with one octet. What the parent has to
- * tell it tells by closing a pipe, so that its death tells it too: retire ends who has no call in hand, stop
- * (call.stop) ends sessions at their next command. Signals are the parent's alone.
+ * Design: normally nothing passes between the parent and its workers. A board in shared memory has the state of each
+ * worker. A worker that takes a call and finds no other worker idle wakes the parent with one octet. The parent tells
+ * its workers something by closing a pipe, so its death tells them the same. The pipe retire ends the workers that have
+ * no call; the pipe stop (call.stop) ends sessions at their next command. Only the parent acts on signals.
  */
 enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
 
 enum {
-	PACE_MS = 200,       /* between forks where workers do not come to work */
-	TURN_AWAY_MS = 100,  /* for a caller to say its call where nobody will take it */
-	FULL_LOOK_MS = 100,
+	PACE_MS = 200,       /* between two forks, after a worker has failed */
+	TURN_AWAY_MS = 100,  /* for a caller to send a call that will be refused */
+	FULL_LOOK_MS = 100,  /* between two looks for an idle worker, while all are busy */
 };
 
 struct board {
-	atomic_int used; /* no slot from here on was ever taken */
+	atomic_int used; /* slots from this number on were never taken */
 	atomic_uchar slot[];
 };
 
@@ -53,13 +53,13 @@ struct pool {
 	int idle_s;          /* seconds without a call until a worker lets go of what it kept; 0: when it ends */
 	struct log log;
 	int listener;
-	int wake[2];         /* workers to parent: nobody is idle */
-	int stop[2];         /* [1] closed by the parent: the end */
-	int retire[2];       /* the same for those who wait for a call; anew at each reload */
+	int wake[2];         /* workers to parent: no worker is idle */
+	int stop[2];         /* the parent closes [1] at the end of the service */
+	int retire[2];       /* the same for workers that wait for a call; a new pipe at each reload */
 	int signals;         /* os_signals */
 	struct board *board; /* the state of each slot, shared */
 	struct worker *worker;
-	int64_t pace_ms;     /* no fork before */
+	int64_t pace_ms;     /* do not fork before this time (clock_ms) */
 	bool owed;           /* a worker died that may have been woken for a call */
 };
 
@@ -101,7 +101,7 @@ log_refused(const struct call *call, uid_t uid)
 static void
 survive(int signo)
 {
-	(void)signo; /* a handler, for what is ignored would stay ignored behind an exec */
+	(void)signo; /* a handler, because SIG_IGN would survive an exec */
 }
 
 static void
@@ -129,11 +129,11 @@ serve(struct pool *p, int fd)
 		log_error(&call.log, "failed", "environment:");
 		close(fd);
 	} else if (message && !call.log.message) {
-		errno = EPROTO; /* no message call is without its id */
+		errno = EPROTO; /* a message call must have an id */
 		log_refused(&call, uid);
 		close(fd);
 	} else if (message && call_is_over(&call)) {
-		log_event(&call.log, "dropped", "reason", "nobody waits for it any more", (char *)NULL);
+		log_event(&call.log, "dropped", "reason", "nobody waits for the verdict any more", (char *)NULL);
 		close(fd);
 	} else if (message || handover_acknowledge(fd) == 0) {
 		close(fd);
@@ -143,13 +143,13 @@ serve(struct pool *p, int fd)
 	call_end(&call);
 }
 
-/* The result is an exit code. */
+/* Serve calls. Returns an exit code. */
 static int
 work(struct pool *p, int slot)
 {
 	atomic_uchar *state = &p->board->slot[slot];
 	struct os_waiter w;
-	/* Since its last call: what it kept goes after idle_s, and a worker that is too many after POOL_IDLE_S. */
+	/* quiet_s: since the last call. After idle_s, let go of what was kept; after POOL_IDLE_S, end if superfluous. */
 	int quiet_s = 0, calls = 0;
 
 	if (os_waiter_open(&w, p->listener, p->retire[0]) < 0) {
@@ -171,7 +171,7 @@ work(struct pool *p, int slot)
 			if (quiet_s < POOL_IDLE_S)
 				continue;
 			quiet_s = POOL_IDLE_S;
-			/* Who counts the others counts as busy, so that of two that leave at once one sees too few. */
+			/* Become busy before counting the idle workers, so that two workers cannot both decide to end. */
 			atomic_store(state, SLOT_BUSY);
 			if (idle(p) >= p->conf->min)
 				return CHAIN_DONE;
@@ -207,14 +207,14 @@ become_worker(struct pool *p, int slot)
 	size_t i;
 	int code;
 
-	for (i = 0; i < sizeof signals / sizeof *signals; i++) /* a supervisor may send them to all of the service */
+	for (i = 0; i < sizeof signals / sizeof *signals; i++) /* a supervisor may send them to every process */
 		sigaction(signals[i], &sa, NULL);
 	close(p->signals);
 	os_signals_restore();
 	close(p->stop[1]);
 	close(p->retire[1]);
 	close(p->wake[0]);
-	free(p->worker); /* the parent's; room for what a call needs */
+	free(p->worker); /* only the parent uses it */
 	p->worker = NULL;
 	if (p->conf->user && user_become(p->conf->user) < 0) {
 		log_error(&p->log, "failed", "user %s:", p->conf->user);
@@ -260,7 +260,7 @@ start(struct pool *p)
 	return 0;
 }
 
-/* As many idle workers as there shall be. One more where a worker died, which looks for the call it was woken for. */
+/* Start workers until min are idle. If a worker died, start one more, for the call that it may have been woken for. */
 static void
 fill(struct pool *p)
 {
@@ -283,7 +283,7 @@ log_lost(const struct pool *p, int status)
 	log_event(&p->log, "lost", "worker", how, (char *)NULL);
 }
 
-/* Workers that have ended. Their slots are free again. */
+/* Reap the workers that have ended, and free their slots. */
 static void
 reap(struct pool *p)
 {
@@ -298,7 +298,7 @@ reap(struct pool *p)
 		if (WIFSIGNALED(status) || WEXITSTATUS(status) != CHAIN_DONE) {
 			log_lost(p, status);
 			p->owed = true;
-			/* One that cannot come to work would be replaced as fast as we can fork. */
+			/* Otherwise workers that always fail would be replaced as fast as we can fork. */
 			if (WIFEXITED(status) || clock_ms() - p->worker[slot].since_ms < PACE_MS)
 				p->pace_ms = clock_ms() + PACE_MS;
 		}
@@ -307,7 +307,7 @@ reap(struct pool *p)
 	}
 }
 
-/* All workers are busy and there may be no more: a session is told so at once. */
+/* All max workers are busy: refuse a session at once. */
 static void
 turn_away(struct pool *p)
 {
@@ -333,7 +333,7 @@ turn_away(struct pool *p)
 	call_end(&call);
 }
 
-/* The end: tell everybody, wait, and after POOL_STOP_S do not wait any more. */
+/* End the service: tell the workers, wait for them, and kill those that still run after POOL_STOP_S. */
 static void
 finish(struct pool *p)
 {
@@ -342,7 +342,7 @@ finish(struct pool *p)
 	int i, left;
 
 	if (p->conf->path)
-		unlink(p->conf->path); /* before it is closed: then it may be somebody else's */
+		unlink(p->conf->path); /* before close: afterwards another process may have made a socket there */
 	close(p->listener);
 	close(p->retire[1]);
 	close(p->stop[1]);
@@ -363,14 +363,14 @@ finish(struct pool *p)
 			kill(p->worker[i].pid, SIGKILL);
 }
 
-/* What was loaded before goes with the workers that have it: idle ones at once, busy ones after their call. */
+/* Reload. The workers with the old files end: idle ones at once, busy ones after their call. */
 static void
 reload(struct pool *p)
 {
 	int fresh[2], r = instance_reload(p->instance, &p->log);
 
 	if (r < 0) {
-		log_event(&p->log, "kept", "reason", "what is new cannot be used", (char *)NULL);
+		log_event(&p->log, "kept", "reason", "the new files cannot be used", (char *)NULL);
 		return;
 	}
 	if (make_pipe(fresh) < 0) {
@@ -380,11 +380,11 @@ reload(struct pool *p)
 	close(p->retire[0]);
 	close(p->retire[1]);
 	memcpy(p->retire, fresh, sizeof fresh);
-	log_event(&p->log, r == 0 ? "reloaded" : "kept", "reason", r == 0 ? NULL : "a part of what is new cannot be used",
+	log_event(&p->log, r == 0 ? "reloaded" : "kept", "reason", r == 0 ? NULL : "some of the new files cannot be used",
 	    (char *)NULL);
 }
 
-/* false: the end. */
+/* Wait for an event and handle it. Returns false at the end of the service. */
 static bool
 turn(struct pool *p)
 {
@@ -422,7 +422,10 @@ unix_socket(void)
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* Make the way free for a socket at sun: what a dead resident left goes, anything else stays. 0, or -1 with errno. */
+/*
+ * Make room for a socket at sun: remove a socket at which nobody listens, and nothing else. Returns 0, or -1 with errno
+ * set (EADDRINUSE: somebody listens there; EEXIST: the file is not a socket).
+ */
 static int
 clear(const struct sockaddr_un *sun)
 {
@@ -463,7 +466,7 @@ listen_at(const char *path)
 	fd = unix_socket();
 	if (fd < 0)
 		return -1;
-	mask = umask(0); /* who may call is told by uid, not by the file's mode */
+	mask = umask(0); /* the caller's uid decides whether it may call, not the file's mode */
 	r = bind(fd, (struct sockaddr *)&sun, sizeof sun);
 	umask(mask);
 	if (r == 0 && listen(fd, SOMAXCONN) == 0)
@@ -474,7 +477,7 @@ listen_at(const char *path)
 	return -1;
 }
 
-/* The listening socket that was given, made non-blocking as the pool wants it. */
+/* Make the listening socket fd non-blocking. Returns fd, or -1 with errno set (EINVAL: it does not listen). */
 static int
 take_listener(int fd)
 {
@@ -490,7 +493,7 @@ take_listener(int fd)
 	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -1 : fd;
 }
 
-/* 0, or a chain_exit code. */
+/* Make what parent and workers share. Returns 0, or a chain_exit code. */
 static int
 make(struct pool *p)
 {

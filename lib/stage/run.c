@@ -22,12 +22,12 @@
 enum {
 	EXIT_LOOK_MS = 100,   /* how often to ask whether the program ended while another process holds its output */
 	TERM_GRACE_MS = 1000, /* between SIGTERM and SIGKILL at the deadline */
-	TEXT_SHOWN = 300,     /* octets in the log of a verdict that could not be taken */
+	TEXT_SHOWN = 300,     /* octets logged of a verdict that was not taken unchanged */
 	TEXT_PART = 4096,     /* octets read at once */
-	TEXT_REPLY = 64,      /* octets of a usual reply: so many for each recipient have room before the start */
+	TEXT_REPLY = 64,      /* octets of a usual reply: allocated for each recipient before the start */
 };
 
-/* Where in text the closing line "." begins; -1: not there (yet). from: how far it was looked through. */
+/* Returns the offset of the closing line "." in text, or -1 if it has not come. from: start of the first new line. */
 static ssize_t
 find_dot(const struct buf *text, size_t from)
 {
@@ -47,7 +47,7 @@ find_dot(const struct buf *text, size_t from)
 	return -1;
 }
 
-/* Read fd to its end, or to the closing dot, or the program's end (VERDICT_EXIT: it waits to be reaped). */
+/* Read fd to its end, to the closing dot, or to the program's end (VERDICT_EXIT: the program is not reaped yet). */
 static enum verdict_end
 collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 {
@@ -62,14 +62,14 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 
 		n = poll(&p, 1, ended ? 0 : left < EXIT_LOOK_MS ? left : EXIT_LOOK_MS);
 		if (left == 0 && n <= 0)
-			return VERDICT_LATE; /* and not where the answer is there: we may have waited for another */
+			return VERDICT_LATE; /* but read what has come: the time may have gone into another chain */
 		if (n < 0)
 			continue;
 		if (n == 0) {
 			if (pid == 0)
 				continue; /* a resident stage: its end is the end of the output */
 			if (ended)
-				break; /* all that it had written was read; a child of its own holds the pipe */
+				break; /* all its output was read; a child of the program still holds the pipe */
 			ended = process_has_ended(pid, 0);
 			continue;
 		}
@@ -98,7 +98,7 @@ collect(int fd, pid_t pid, int64_t deadline_ms, struct buf *text)
 	return VERDICT_EXIT;
 }
 
-/* Log why a verdict could not be taken as it stood. text may be cut off. */
+/* Log why a verdict was not taken unchanged. Cuts off a long text. */
 static void
 log_verdict(const struct call *call, const char *program, struct buf *text, enum verdict_end end, int status,
     const struct verdict *v)
@@ -128,7 +128,7 @@ run_start(struct run *r, const struct call *call, const struct next *next, int m
 		return;
 	}
 	if (next->how == NEXT_NONE) {
-		r->why = "no program to deliver with";
+		r->why = "no next program";
 		log_error(&call->log, "misuse", "%s", r->why);
 		return;
 	}
@@ -181,14 +181,14 @@ run_finish(struct run *r, const struct call *call, struct verdict *v)
 	}
 	verdict_judge(v, r->text.p ? r->text.p : "", r->text.len, end, status);
 	if (r->pid < 0)
-		v->why = r->why; /* which was logged at the start */
+		v->why = r->why; /* logged by run_start */
 	else
 		log_verdict(call, r->next->argv[0], &r->text, end, status, v);
 	buf_free(&r->text);
 	return 0;
 }
 
-/* Call a stage of this process for one message, with facts of its own, and judge its verdict by the same table. */
+/* Call a stage of this process for one message, with its own copy of the facts. Judge its verdict by the same table. */
 static int
 deliver_inner(const struct call *call, const struct instance *i, int message, int envelope, size_t n, struct verdict *v)
 {
@@ -248,7 +248,7 @@ next_inner(struct call *call, const struct instance *i)
 	enum call_kind kind = call->kind;
 	int r;
 
-	if (kind == CALL_SESSION && i->kind == STAGE_MESSAGE) /* what an exec'd one would find, without MSA_MESSAGE */
+	if (kind == CALL_SESSION && i->kind == STAGE_MESSAGE) /* as for an exec'd stage without MSA_MESSAGE */
 		call->kind = CALL_FILTER;
 	call->log.stage = i->stage->name;
 	call->next = &i->next;
@@ -259,7 +259,7 @@ next_inner(struct call *call, const struct instance *i)
 	return r;
 }
 
-/* Run the next program for the message in hand, and give its verdict on. */
+/* Run the next program for the message in hand, and pass its verdict on. */
 static int
 run_message(struct call *call, const struct next *next)
 {
@@ -289,7 +289,7 @@ give_session(struct call *call, const char *path)
 	if (r == 0)
 		return CHAIN_DONE;
 	r = call_refuse(call, REPLY_SHUTDOWN);
-	/* A stopped resident may have copies of the socket in its queue, and the client waits for the end. */
+	/* A stopped resident may hold copies of the socket in its queue: close alone would not reach the client. */
 	shutdown(call->out, SHUT_WR);
 	return r;
 }
@@ -325,12 +325,12 @@ run_session(struct call *call, char *const argv[])
 		log_error(&call->log, "failed", "fork:");
 		return call_refuse(call, REPLY_TROUBLE);
 	}
-	call_let_go(call); /* the program's end is the conversation's end */
+	call_let_go(call); /* so that the conversation ends when the program does */
 	process_reap(pid);
 	return CHAIN_DONE;
 }
 
-/* The output of a filter that no program follows. */
+/* Write the message to the output of a filter without a next program. */
 static int
 write_message(struct call *call)
 {
@@ -358,7 +358,7 @@ call_next_to(struct call *call, const struct next *next)
 			return give_session(call, next->path);
 		if (!call->may_exec && !call->verdict)
 			return give_message(call, next->path);
-		return run_message(call, next); /* our end would be taken for the verdict's: stay and pass the verdict on */
+		return run_message(call, next); /* our end would count as the end of the verdict: stay and pass it on */
 	case NEXT_EXEC:
 		break;
 	}

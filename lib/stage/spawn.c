@@ -22,7 +22,7 @@ set_blocking(int fd)
 	return flags < 0 || !(flags & O_NONBLOCK) ? 0 : fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
-/* Make 0, 1 and 3 of in, out and envelope, where they are not -1. */
+/* Duplicate in, out and envelope to 0, 1 and 3, without those that are -1. Returns 0, or -1 with errno set. */
 static int
 place(int in, int out, int envelope)
 {
@@ -74,7 +74,7 @@ spawn_child(const struct call *call, char *const argv[], int in, int out, int en
 
 	if (pid != 0) {
 		if (pid > 0)
-			setpgid(pid, pid); /* in the parent too: the child may not have come to it when the group is ended */
+			setpgid(pid, pid); /* in the parent too: the group may have to be ended before the child has run */
 		return pid;
 	}
 	setpgid(0, 0);

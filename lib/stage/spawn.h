@@ -5,26 +5,27 @@
 #include "stage/call.h"
 
 /*
- * Becoming a program, in the one way that chain(7) HANDOVER wants: descriptors 0, 1 and 3 in place and blocking, all
- * others closed, signals at default, the facts as the environment.
+ * Becoming a program as chain(7) HANDOVER requires: descriptors 0, 1 and 3 in place and blocking, all others closed,
+ * signals at default, the facts as the environment.
  */
 
 /*
- * Become argv, with in, out and envelope (-1: none) as 0, 1 and 3, in whatever numbers these are now; for a message
- * from its beginning. Returns only where that failed, with errno set; the call's descriptors are 0, 1 and 3 by then,
- * where they were these.
+ * Become argv. The descriptors in, out and envelope (-1: none), whatever their numbers, become 0, 1 and 3; a message is
+ * rewound. Returns only if this failed, with errno set. The caller then uses 0, 1 and 3, since the numbers before may
+ * have been closed.
  */
 void spawn_exec(const struct call *call, char *const argv[], int in, int out, int envelope);
 
 /*
- * Fork a child that becomes argv in a process group of its own, with those descriptors; where it cannot, it logs why
- * and its exit code is 126 or 127. Returns its pid, or -1 with errno set.
+ * Fork a child that becomes argv in a process group of its own, with those descriptors. If it cannot, the child logs
+ * the reason and exits with 127 (ENOENT) or 126. Returns the child's pid, or -1 with errno set.
  */
 pid_t spawn_child(const struct call *call, char *const argv[], int in, int out, int envelope);
 
 /*
- * Reap the programs that gave a whole verdict and ended later. Not while a spawned child is waited for. A child in our
- * own process group is another module's (net/helper.h) and stays; so do those that the system tells of after it.
+ * Reap the programs that gave a whole verdict and ended later. Do not call this while waiting for a spawned child. A
+ * child in our own process group belongs to another module (net/helper.h) and is left alone. So are the children that
+ * the system reports after it.
  */
 void spawn_reap(void);
 

@@ -24,12 +24,12 @@ struct standby {
 int standby_fork(struct standby *s, const struct call *call, char *const argv[]);
 
 /*
- * Let the child become the next stage, with the facts f besides its own. Returns s->fd, which is the caller's from now
- * on, or -1 with errno set (E2BIG: more than 4,096 octets of facts).
+ * Let the child become the next stage, with the facts f in addition to its own. Returns s->fd, which the caller then
+ * owns, or -1 with errno set (E2BIG: more than 4,096 octets of facts).
  */
 int standby_go(struct standby *s, const struct facts *f);
 
-/* End a child that still waits, and wait for the end of the child or of the stage that it became. s is empty then. */
+/* End a child that still waits. Wait for the end of the child, or of the stage that it became. Then s is empty. */
 void standby_wait(struct standby *s);
 
 #endif

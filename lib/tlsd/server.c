@@ -58,7 +58,7 @@ struct server {
 	int code;
 };
 
-/* Read the keys. Returns 0, or -1, logged: the old context is kept. There is none at first where TLS is optional. */
+/* Read the keys. Returns 0, or -1 with the reason logged; then the old context stays, if there is one yet. */
 static int
 load(struct server *s)
 {

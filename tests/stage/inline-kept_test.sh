@@ -127,7 +127,7 @@ test_sighup_takes_a_new_table_and_keeps_the_old_one_for_a_damaged_one() {
 	damage locals.cdb
 	kill -HUP "$it_pid"
 	until_true grep -q '^qualify: - failed reason="'"$T/locals.cdb:" "$T/it.log"
-	until_true grep -q '^submitd: - kept reason="a part of what is new cannot be used"' "$T/it.log" || fail 'not told'
+	until_true grep -q '^submitd: - kept reason="some of the new files cannot be used"' "$T/it.log" || fail 'not told'
 	assertTrue 'bob still' 'knows bob'
 	# What one stage cannot take keeps no other from what is new, in old workers and in new ones.
 	locals carol

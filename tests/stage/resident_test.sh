@@ -81,7 +81,7 @@ test_bad_calls_are_refused_and_leave_nothing() {
 		handover_says 'closed at once;descriptors closed;' -m "$T/message" -e "$T/envelope" "$T/stamp" $how
 	done
 	assertEquals 'one line each' '10 12' \
-		"$(grep -c 'refused reason=call error="not a call" uid=' "$T/submit.log") $(grep -c 'refused .*uid=' "$T/stamp.log")"
+		"$(grep -c 'refused reason=call error="not a valid call" uid=' "$T/submit.log") $(grep -c 'refused .*uid=' "$T/stamp.log")"
 	assertEquals 'the same worker serves on' "$session $message" "$(worker submit) $(worker stamp)"
 	assertEquals 'no descriptor is left' "$before" "$(fds_of "$session") $(fds_of "$message")"
 	handover_says 'acknowledged at once;220 mx.test ESMTP;' -x MSA_HOST=mx.test "$T/submit" good
@@ -188,7 +188,7 @@ test_who_may_call_is_told_by_uid() {
 	X
 	resident stamp stamp "$T/take"
 	assertEquals '451 4.3.0 Local error, try again later|.|' "$("$T/nobody_gives" "$T/stamp" 2>/dev/null)"
-	assertEquals 1 "$(grep -c "refused reason=call error=\"not root, not our user, and not named with -A\" uid=$(id -u nobody)" "$T/stamp.log")"
+	assertEquals 1 "$(grep -c "refused reason=call error=\"the caller is neither root, nor our user, nor named with -A\" uid=$(id -u nobody)" "$T/stamp.log")"
 	stop stamp
 	resident stamp stamp -A nobody "$T/take"
 	assertEquals '250 2.0.0 taken|.|' "$("$T/nobody_gives" "$T/stamp")"

@@ -58,7 +58,7 @@ test_a_missing_program_is_451() {
 }
 
 test_a_forgotten_injector_is_451() {
-	delivered "$L(no program to deliver with)|"
+	delivered "$L(no next program)|"
 	assertTrue 'logged' "grep -q 'no program' $T/log"
 	assertFalse 'nothing crashed' "grep -q -i 'sanitizer\\|signal' $T/log"
 }
@@ -199,11 +199,11 @@ test_a_message_stage_hands_on_and_needs_both_files() {
 	cat "$T/message" | test-unit stage message cat 3<"$T/envelope" >"$T/got" 2>"$T/log"
 	assertEquals 111 $?
 	assert_same 'a pipe on fd 0' "$T/want" "$T/got"
-	assertEquals 'unit: s/m misuse reason="fd 0, the message, is no regular file"' "$(cat "$T/log")"
+	assertEquals 'unit: s/m misuse reason="fd 0, the message, is not a regular file"' "$(cat "$T/log")"
 	test-unit stage message cat <"$T/message" 3<&- >"$T/got" 2>"$T/log"
 	assertEquals 111 $?
 	assert_same 'no fd 3' "$T/want" "$T/got"
-	assertEquals 'unit: s/m misuse reason="fd 3, the envelope, is no regular file"' "$(cat "$T/log")"
+	assertEquals 'unit: s/m misuse reason="fd 3, the envelope, is not a regular file"' "$(cat "$T/log")"
 	echo x | test-unit stage message cat 3<&0 <"$T/message" >"$T/got" 2>"$T/log"
 	assertEquals 111 $?
 	test-unit stage message "$T/nothing" <"$T/message" 3<"$T/envelope" >"$T/got" 2>"$T/log"
@@ -243,7 +243,7 @@ test_a_resident_in_a_chain_is_451_at_once_and_not_a_wait() {
 	MSA_MESSAGE=m MSA_RCPTS=1 stamp -l "$T/socket" true <"$T/message" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
 	assertEquals 111 $?
 	assertEquals '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
-	assertEquals 'stamp: -l in a chain: start it before, and "call path" here' "$(cat "$T/log")"
+	assertEquals 'stamp: -l in a chain: start the resident first, and use "call path" here' "$(cat "$T/log")"
 	assertFalse "[ -e $T/socket ]"
 }
 
