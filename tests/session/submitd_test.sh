@@ -965,7 +965,7 @@ test_whatever_allocation_fails_what_was_delivered_is_accepted() {
 	short_of_memory submitd "$T/deliver"
 	all=$(cat "$T/count")
 	for then in A=1 OOM_ALL=1; do
-		n=0 wrong= delivered=0
+		n=0 wrong='' delivered=0
 		while [ $n -lt $((all + 20)) ]; do # a failure may make others necessary
 			n=$((n + 1))
 			rm -f "$T/delivered"

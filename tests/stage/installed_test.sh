@@ -68,7 +68,7 @@ test_resident_it_serves_one_message_after_the_other() {
 	) </dev/null >"$T/it.out" 2>"$T/it.log" &
 	residents="$residents $!"
 	until_true grep -q ' ready ' "$T/it.log"
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		rm -rf "$T/box"
 		call "$T/it" <"$T/secret" 3<"$T/e" >"$T/out" 2>"$T/log"
 		stored "$T/edited" "$T/secret"
