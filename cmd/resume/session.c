@@ -163,8 +163,8 @@ no_server(const struct session *s, enum line_result r, int code)
 		break;
 	}
 	snprintf(text, sizeof text, "%d", code);
-	log_event(&s->call->log, "failed", "server", s->call->next->argv[0], "reason", reason, "code", code ? text : NULL, "text",
-	    *s->said ? s->said : NULL, (char *)NULL);
+	log_event(&s->call->log, "failed", "server", s->call->next->argv[0], "reason", reason, "code", code ? text : NULL,
+	    "text", *s->said ? s->said : NULL, (char *)NULL);
 	return REPLY_TROUBLE;
 }
 
