@@ -18,3 +18,12 @@ chunk_parse(struct chunk *c, const char *arg, size_t len)
 	c->last = len - i == 5 && strncasecmp(arg + i, " LAST", 5) == 0;
 	return c->last || i == len ? 0 : -1;
 }
+
+size_t
+chunk_take(long long *left, size_t n)
+{
+	if (*left < (long long)n)
+		n = (size_t)*left;
+	*left -= (long long)n;
+	return n;
+}

@@ -18,4 +18,7 @@ struct chunk {
 /* Parse BDAT's argument, "n" or "n LAST" (in any case). Returns 0, or -1: not that, or n has more than 18 digits. */
 int chunk_parse(struct chunk *c, const char *arg, size_t len);
 
+/* Returns how many of the next n octets belong to the chunk, of which *left are still to come, and subtracts them. */
+size_t chunk_take(long long *left, size_t n);
+
 #endif

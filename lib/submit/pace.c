@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "chain/limits.h"
+#include "smtp/chunk.h"
 
 enum line_result
 pace_fill(struct lineio *c, int64_t since_ms, long long done, size_t most)
@@ -20,14 +21,10 @@ pace_skip(struct lineio *c, long long size)
 
 	while (left > 0) {
 		enum line_result r = pace_fill(c, since_ms, size - left, left < LINEIO_IN_MAX ? (size_t)left : LINEIO_IN_MAX);
-		long long n = (long long)(c->len - c->pos);
 
 		if (r != LINE_OK)
 			return r;
-		if (n > left)
-			n = left;
-		c->pos += (size_t)n;
-		left -= n;
+		c->pos += chunk_take(&left, c->len - c->pos);
 	}
 	return LINE_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "smtp/chunk.h"
 #include "submit/pace.h"
 
 enum {
@@ -333,19 +334,14 @@ transaction_octets(struct transaction *i, long long size, bool wanted)
 	long long left = size;
 
 	while (left > 0) {
-		size_t n = i->conn->len - i->conn->pos;
+		size_t n;
 
-		if (n == 0) {
-			if (!more_data(i, since, size - left))
-				return false;
-			continue;
-		}
-		if ((long long)n > left)
-			n = (size_t)left;
+		if (!more_data(i, since, size - left))
+			return false;
+		n = chunk_take(&left, i->conn->len - i->conn->pos);
 		if (wanted)
 			add_octets(i, i->conn->in_buf + i->conn->pos, n, false);
 		i->conn->pos += n;
-		left -= (long long)n;
 	}
 	return true;
 }

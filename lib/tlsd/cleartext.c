@@ -3,15 +3,18 @@
 
 #include <string.h>
 
+#include "chain/limits.h"
 #include "smtp/chunk.h"
 #include "smtp/ehlo.h"
+#include "smtp/greet.h"
 #include "smtp/reply.h"
 #include "smtp/verb.h"
 
-int
-cleartext_greet(const struct cleartext *c, struct buf *out)
+void
+cleartext_open(struct cleartext *c, const char *host, bool lmtp)
 {
-	return buf_printf(out, "220 %s %s\r\n", c->host, c->lmtp ? "LMTP" : "ESMTP");
+	*c = (struct cleartext){ .host = host, .lmtp = lmtp,
+		.patience = { .errors_max = CHAIN_ERRORS_MAX, .idle_max = CHAIN_IDLE_MAX } };
 }
 
 static enum cleartext_result
@@ -21,15 +24,22 @@ end(struct cleartext *c, struct buf *out, enum reply r, const char *why)
 	return reply_add(out, r) < 0 ? CLEARTEXT_ERROR : CLEARTEXT_END;
 }
 
-/* Answer the command v. */
+/* A command was answered with code: count it, and end the dialogue if there were too many. */
+static enum cleartext_result
+count(struct cleartext *c, struct buf *out, int code)
+{
+	enum reply r = patience_count(&c->patience, code, true);
+
+	if (r == REPLY_OK)
+		return CLEARTEXT_LINE;
+	return end(c, out, r, r == REPLY_TOO_MANY_ERRORS ? "errors" : "commands");
+}
+
+/* Answer the command v with r. */
 static enum cleartext_result
 say_to(struct cleartext *c, struct buf *out, enum verb v, enum reply r)
 {
-	if (reply_code(r) >= 500 && ++c->errors >= CLEARTEXT_ERRORS_MAX)
-		return end(c, out, REPLY_TOO_MANY_ERRORS, "errors");
-	if (r == REPLY_BYE)
-		return end(c, out, r, NULL);
-	return reply_add_to(out, v, r) < 0 ? CLEARTEXT_ERROR : CLEARTEXT_LINE;
+	return reply_add_to(out, v, r) < 0 ? CLEARTEXT_ERROR : count(c, out, reply_code(r));
 }
 
 static enum cleartext_result
@@ -39,13 +49,13 @@ say(struct cleartext *c, struct buf *out, enum reply r)
 }
 
 static enum cleartext_result
-hello(struct cleartext *c, struct buf *out, bool argument)
+hello(struct cleartext *c, struct buf *out, enum verb v, bool argument)
 {
 	static const struct ehlo offer = { .caps = CAP_STARTTLS | CAP_ENHANCEDSTATUSCODES };
 
 	if (!argument)
-		return say_to(c, out, VERB_EHLO, REPLY_NO_ARGUMENT);
-	return ehlo_reply(out, &offer, c->host) < 0 ? CLEARTEXT_ERROR : CLEARTEXT_LINE;
+		return say_to(c, out, v, REPLY_NO_ARGUMENT);
+	return greet_hello(out, v, &offer, c->host) < 0 ? CLEARTEXT_ERROR : count(c, out, 250);
 }
 
 /* A BDAT whose length is unknown is answered r. What follows cannot be told from commands, so the connection ends. */
@@ -67,10 +77,7 @@ refuse(struct cleartext *c, struct buf *out)
 static enum cleartext_result
 skip_chunk(struct cleartext *c, struct buf *in, struct buf *out)
 {
-	size_t n = (long long)in->len < c->chunk ? in->len : (size_t)c->chunk;
-
-	buf_consume(in, n);
-	c->chunk -= (long long)n;
+	buf_consume(in, chunk_take(&c->chunk, in->len));
 	return c->chunk > 0 ? CLEARTEXT_MORE : refuse(c, out);
 }
 
@@ -92,6 +99,15 @@ bad_line(struct cleartext *c, const char *head, size_t n, struct buf *out, enum 
 	return verb_of_start(head, n) == VERB_BDAT ? lose_chunk(c, out, r) : say(c, out, r);
 }
 
+/* A client that repeats STARTTLS after 454 has no end either. */
+static enum cleartext_result
+starttls(struct cleartext *c, struct buf *out)
+{
+	if (patience_count(&c->patience, 220, true) == REPLY_OK)
+		return CLEARTEXT_STARTTLS;
+	return say(c, out, REPLY_NO_TLS_NOW);
+}
+
 static enum cleartext_result
 command(struct cleartext *c, char *line, size_t len, struct buf *out)
 {
@@ -108,15 +124,15 @@ command(struct cleartext *c, char *line, size_t len, struct buf *out)
 	case VERB_HELO:
 		if (c->lmtp)
 			return say_to(c, out, v, REPLY_UNKNOWN_VERB); /* RFC 2033 4.1 wants 500 */
-		return v == VERB_EHLO ? hello(c, out, arglen > 0) : say_to(c, out, v, REPLY_TLS_FIRST);
+		return v == VERB_EHLO ? hello(c, out, v, arglen > 0) : say_to(c, out, v, REPLY_TLS_FIRST);
 	case VERB_LHLO:
-		return c->lmtp ? hello(c, out, arglen > 0) : say_to(c, out, v, REPLY_TLS_FIRST);
+		return c->lmtp ? hello(c, out, v, arglen > 0) : say_to(c, out, v, REPLY_TLS_FIRST);
 	case VERB_NOOP:
 		return say(c, out, REPLY_OK);
 	case VERB_STARTTLS:
-		return arglen > 0 ? say(c, out, REPLY_SOME_ARGUMENT) : CLEARTEXT_STARTTLS;
+		return arglen > 0 ? say(c, out, REPLY_SOME_ARGUMENT) : starttls(c, out);
 	case VERB_QUIT:
-		return say(c, out, arglen > 0 ? REPLY_SOME_ARGUMENT : REPLY_BYE);
+		return arglen > 0 ? say(c, out, REPLY_SOME_ARGUMENT) : end(c, out, REPLY_BYE, NULL);
 	default:
 		return refuse(c, out);
 	}

@@ -6,6 +6,7 @@
 
 #include "msa/buf.h"
 #include "net/lineio.h"
+#include "smtp/patience.h"
 
 /*
  * The SMTP dialogue before TLS, where TLS is required (RFC 3207 4): EHLO, NOOP, STARTTLS and QUIT are served, every
@@ -15,22 +16,22 @@
  * The chunk that a BDAT command announces (RFC 3030 2) is skipped and never read as commands. If its length is unknown,
  * because the line is malformed or too long, the connection ends with 421 4.5.4.
  *
+ * The dialogue ends with 421 4.7.0 after more than CHAIN_ERRORS_MAX refused commands, or more than CHAIN_IDLE_MAX
+ * commands of any kind.
+ *
  * The module reads and writes buffers, no descriptors. The caller ends a client that is too slow.
  */
-enum { CLEARTEXT_ERRORS_MAX = 20 }; /* refused commands; the last one is answered 421 4.7.0 */
-
-/* Zero-initialise, then set the first three members. */
 struct cleartext {
 	const char *host; /* our name; borrowed */
 	bool lmtp;        /* LHLO in EHLO's place (RFC 2033 4.1) */
-	bool refused;     /* the client lacks the required certificate */
+	bool refused;     /* the client lacks the required certificate; the caller sets it */
 
 	/* The rest is the module's own. */
-	const char *end;             /* why the dialogue ended, for the log; NULL: the client said QUIT */
+	const char *end;             /* why the dialogue ended, for the log; NULL: the client sent QUIT */
 	bool dropping;               /* in the middle of a line that is too long; head is its start */
 	char head[LINEIO_HEAD];
 	long long chunk;             /* octets of a chunk still to skip; then its BDAT is answered */
-	unsigned char errors;
+	struct patience patience;
 };
 
 enum cleartext_result {
@@ -42,8 +43,8 @@ enum cleartext_result {
 	CLEARTEXT_ERROR,    /* errno is ENOMEM */
 };
 
-/* Append the greeting. Returns 0, or -1 with errno set (ENOMEM). */
-int cleartext_greet(const struct cleartext *c, struct buf *out);
+/* Initialise c. host is borrowed. The caller sends the greeting (greet_banner). */
+void cleartext_open(struct cleartext *c, const char *host, bool lmtp);
 
 /* Remove one command from in and append the reply to out. Limits a line as lineio_line does. */
 enum cleartext_result cleartext_take(struct cleartext *c, struct buf *in, struct buf *out);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "net/lineio.h"
+#include "smtp/greet.h"
 #include "smtp/reply.h"
 #include "tlsd/pump_impl.h"
 
@@ -634,7 +635,7 @@ pump_open(struct pump *p, const struct pump_conf *conf, void *owner, int in, int
     const char *peer)
 {
 	*p = (struct pump){ .conf = conf, .owner = owner, .log = log, .peer = peer, .app = { .in = -1, .out = -1 } };
-	p->clear = (struct cleartext){ .host = conf->host, .lmtp = conf->lmtp };
+	cleartext_open(&p->clear, conf->host, conf->lmtp);
 	p->start_ms = clock_ms();
 	tlslink_open(&p->net, in, out);
 	if (conf->implicit) {
@@ -647,7 +648,7 @@ pump_open(struct pump *p, const struct pump_conf *conf, void *owner, int in, int
 		return 0;
 	} else {
 		pump_converse(p);
-		if (cleartext_greet(&p->clear, &p->down) == 0)
+		if (greet_banner(&p->down, conf->host, conf->lmtp) == 0)
 			return 0;
 	}
 	pump_close(p);

@@ -3,6 +3,7 @@
 #include <tls.h>
 
 #include "base/clock.h"
+#include "smtp/greet.h"
 #include "smtp/reply.h"
 #include "tlsd/pump_impl.h"
 
@@ -13,7 +14,7 @@ demand_certificate(struct pump *p)
 	log_event(p->log, "refused", "reason", "no client certificate", "peer", p->peer, (char *)NULL);
 	p->clear.refused = true;
 	pump_converse(p);
-	if (p->conf->implicit && cleartext_greet(&p->clear, &p->down) < 0)
+	if (p->conf->implicit && greet_banner(&p->down, p->conf->host, p->conf->lmtp) < 0)
 		pump_give_up(p, "memory");
 }
 

@@ -3,18 +3,21 @@
 
 #include <string.h>
 
+#include "chain/limits.h"
 #include "fuzz.h"
+#include "smtp/greet.h"
 
 /* What a client may send before TLS: every answer is complete reply lines, and no input is answered for ever. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct cleartext c = { .host = "mx.test", .lmtp = size % 2 };
+	struct cleartext c;
 	struct buf in = { 0 }, out = { 0 };
 	enum cleartext_result r = CLEARTEXT_MORE;
 	size_t given = 0, was, i;
 
-	MUST(cleartext_greet(&c, &out) == 0);
+	cleartext_open(&c, "mx.test", size % 2);
+	MUST(greet_banner(&out, c.host, c.lmtp) == 0);
 	while (r != CLEARTEXT_END && r != CLEARTEXT_STARTTLS) {
 		if (r == CLEARTEXT_MORE) {
 			size_t part = size - given < 7 ? size - given : 7;
@@ -33,7 +36,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(out.len >= 2 && memcmp(out.p + out.len - 2, "\r\n", 2) == 0);
 	for (i = 0; i < out.len; i++)
 		MUST(out.p[i] == '\r' || out.p[i] == '\n' || (out.p[i] >= ' ' && out.p[i] <= '~'));
-	MUST(c.errors <= CLEARTEXT_ERRORS_MAX);
+	MUST(c.patience.errors <= CHAIN_ERRORS_MAX + 1);
 	buf_free(&in);
 	buf_free(&out);
 	return 0;

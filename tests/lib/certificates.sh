@@ -45,7 +45,8 @@ shows() {
 		    for c in commands:
 		        g.write(c.encode() + b'\r\n')
 		        print(g.readline().decode().strip() or 'EOF')
-		    print('end' if not g.readline() else 'more')
+		    for l in iter(g.readline, b''): print(l.decode().strip())
+		    print('end')
 		except ssl.SSLError as e:
 		    print('alert' if 'ALERT' in (e.reason or '') else 'failed', e.reason)
 		except OSError as e:

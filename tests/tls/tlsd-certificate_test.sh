@@ -48,8 +48,8 @@ test_without_the_required_certificate_all_but_QUIT_is_554() {
 test_its_errors_and_its_patience_have_a_limit() {
 	serve_told -r house.pem
 	# shellcheck disable=SC2046
-	shows "$port" 1.3 - $(yes NOOP | head -n 20) >got
-	yes "$DEMAND" | head -n 19 >want
+	shows "$port" 1.3 - $(yes NOOP | head -n 21) >got
+	yes "$DEMAND" | head -n 21 >want
 	printf '%s\n' '421 4.7.0 Too many errors, closing the connection' end >>want
 	assert_same errors want got
 	stop

@@ -300,7 +300,8 @@ test_a_line_of_a_megabyte_is_one_error() {
 	END
 }
 
-test_the_twentieth_error_is_421() {
+# As in authd and submitd: each command is answered, and the one that is too many is followed by 421.
+test_the_command_after_twenty_errors_ends_it() {
 	{
 		echo '<'
 		yes '> RSET' | head -n 25
@@ -309,9 +310,32 @@ test_the_twentieth_error_is_421() {
 	talk_to ./echo <script
 	{
 		echo '220 mail.example.net ESMTP'
-		yes "$TLS_FIRST" | head -n 19
+		yes "$TLS_FIRST" | head -n 21
 		printf '%s\n' '421 4.7.0 Too many errors, closing the connection' EOF 'exit 0'
 	} | assert_got errors
+	assert_logged ' done .* end=errors$'
+}
+
+test_the_command_after_a_thousand_ends_it() {
+	for last in NOOP 'EHLO x' STARTTLS; do
+		{
+			printf '<\n>> '
+			yes 'NOOP\r\n' | head -n 1000 | tr -d '\n'
+			printf '%s\\r\\nNOOP\\r\\n\n<<\n' "$last"
+		} >script
+		talk_to ./echo <script
+		{
+			echo '220 mail.example.net ESMTP'
+			yes '250 2.0.0 Ok' | head -n 1000
+			case $last in
+			NOOP) echo '250 2.0.0 Ok' ;;
+			EHLO*) printf '%s\n' 250-mail.example.net 250-ENHANCEDSTATUSCODES '250 STARTTLS' ;;
+			STARTTLS) echo '454 4.7.0 TLS not available due to a temporary reason' ;;
+			esac
+			printf '%s\n' '421 4.7.0 Too many commands without a message, closing the connection' EOF 'exit 0'
+		} | assert_got "$last"
+		assert_logged ' done .* end=commands$'
+	done
 }
 
 test_pipelined_commands_are_answered_in_order() {
