@@ -18,7 +18,7 @@
 struct rules {
 	const char *domain;   /* for addresses without a domain, and for Message-ID; NULL: none */
 	bool any_local;       /* every local part exists in domain */
-	struct table *locals; /* otherwise those that are keys here; NULL: only postmaster */
+	struct table *locals; /* otherwise: the local parts that exist are keys here; NULL: only postmaster exists */
 	struct table *labels; /* single-label domains that may be completed; NULL: none */
 	const char *suffix;   /* completes them, without a leading dot */
 };

@@ -7,7 +7,7 @@
 #include "spool/spool.h"
 #include "stage/run.h"
 
-/* How messages are tried, and what their senders are told. */
+/* How messages are tried, and what is reported to their senders. */
 struct round_conf {
 	struct spool spool;
 	struct next next;       /* the rest of the chain */

@@ -14,9 +14,9 @@ int pump_handshake(struct tls *tls, int net, int64_t deadline_ms, const char **w
 
 /*
  * Move octets between in and out, which are in the clear and non-blocking, and net, which is under TLS, until either
- * side ends. After the end of in, what it wrote and close_notify still go out, for at most linger_ms. After the end of
- * net, what it wrote still goes to out. An end without close_notify is not an error, because SMTP has an end of its
- * own.
+ * side ends. After the end of in, the octets read from it and close_notify are still sent, for at most linger_ms. After
+ * the end of net, the octets read from it still go to out. An end without close_notify is not an error, because SMTP
+ * has an end of its own.
  */
 void pump_run(struct tls *tls, int in, int out, int net, int linger_ms);
 

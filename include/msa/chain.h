@@ -24,9 +24,9 @@ enum {
 };
 
 /*
- * The owner of a variable is the stage that sets it. A stage first removes the variables that it or a later stage owns
- * so that it never passes on a forged value. It trusts the variables of earlier stages, because the
- * operator put those stages before it.
+ * The owner of a variable is the stage that sets it. A stage first unsets the variables that it or a later stage owns,
+ * so that it never passes on a forged value. It trusts the variables of earlier stages, because the operator put those
+ * stages before it.
  */
 enum facts_owner {
 	FACTS_NOBODY,   /* not in chain(7) */

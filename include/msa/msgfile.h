@@ -34,7 +34,7 @@ int msgfile_add_file(struct msgfile *m, int fd, off_t off, off_t n);
  */
 int msgfile_finish(struct msgfile *m);
 
-/* Returns such a descriptor for the n octets at p, a whole message or envelope; -1 with errno set on failure. */
+/* Make such a file of the n octets at p, a whole message or envelope. Returns as msgfile_finish. */
 int msgfile_of(const char *p, size_t n);
 
 void msgfile_free(struct msgfile *m);

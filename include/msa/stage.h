@@ -19,7 +19,7 @@
 /* The one session or message that a stage has in hand. */
 struct call;
 
-/* A stage with its words: its configuration and its next program. */
+/* A stage with its words: its configuration and its next program. Passed to option and check. */
 struct instance;
 
 /* What a call is. */
@@ -32,14 +32,14 @@ enum call_kind {
 enum stage_kind {
 	STAGE_SESSION,
 	STAGE_MESSAGE,
-	STAGE_EITHER, /* of a message where MSA_MESSAGE is set, else of a session */
+	STAGE_EITHER, /* serves a message if MSA_MESSAGE is set, otherwise a session */
 };
 
 /* May a program follow the stage's own words? */
 enum stage_next {
 	STAGE_DELIVERS,    /* no: all words are the stage's own */
 	STAGE_MAY_HAND_ON, /* yes; without one the stage is a filter */
-	STAGE_HANDS_ON,    /* one must */
+	STAGE_HANDS_ON,    /* a program must follow */
 };
 
 /* What serving a call takes from the system, apart from the call's own descriptors. */
@@ -57,7 +57,7 @@ struct stage {
 	enum stage_kind kind;
 	enum facts_owner owner; /* the stage first drops the variables of owner and of later stages; FACTS_NOBODY: none */
 	enum stage_next next;
-	bool needs_chain;       /* a message stage that runs a next program only where MSA_MESSAGE is set */
+	bool needs_chain;       /* a message stage that has a next program only if MSA_MESSAGE is set */
 	unsigned needs;         /* STAGE_FILES and so on; 0: nothing */
 	const char *options;    /* the stage's own option letters, as getopt(3) has them */
 	const char *usage;      /* what follows "usage: NAME " */
@@ -67,28 +67,28 @@ struct stage {
 	/* Set the defaults that are not zero. NULL: there are none. */
 	void (*init)(void *conf);
 	/*
-	 * Take one of the stage's own options; value is NULL where the letter takes none, and stays valid.
-	 * Returns 0, or -1: misuse; the usage is printed, or what stage_wrong was told.
+	 * Take one of the stage's own options; value is NULL if the letter takes none, and stays valid.
+	 * Returns 0, or -1: misuse. Then the text of stage_wrong is printed, or else the usage.
 	 */
 	int (*option)(void *conf, int letter, char *value, struct instance *i);
 	/*
-	 * All options are there: check that they fit together, and open what serving needs.
-	 * Returns 0, -1 as option does, or an exit code other than 0: then standard error has been told.
+	 * Called after the last option: check that the options fit together, and open what serving needs.
+	 * Returns 0, -1 as option does, or another exit code after printing the reason on standard error.
 	 */
 	int (*check)(void *conf, struct instance *i);
 	/*
-	 * Serve one call: speak, or give the verdict, or hand the call on as the last thing (call_next). Returns a chain_exit
-	 * code, which is the process's where the stage was exec'd.
+	 * Serve one call: hold the conversation, give the verdict, or, as the last thing, hand the call on (call_next).
+	 * Returns a chain_exit code, which becomes the exit code of an exec'd stage.
 	 */
 	int (*serve)(struct call *call, void *conf);
 	/*
-	 * SIGHUP: open anew what check opened (tables, keys). NULL: nothing is.
-	 * Returns 0, -1 if what there was is kept, or 1 if some of it is. What is kept has been logged.
+	 * SIGHUP: open anew what check opened (tables, keys). NULL: nothing is opened anew.
+	 * Returns 0, -1 if all old files stay open, or 1 if some do. Then the reason was logged.
 	 */
 	int (*reload)(void *conf, const struct log *log);
 	/*
-	 * Let go of what was kept for the next call (a connection). It belongs to the worker and tells nothing of any call.
-	 * NULL: nothing is kept.
+	 * Let go of what was kept for the next call (a connection). What is kept belongs to the worker, and must hold nothing
+	 * of any call. NULL: nothing is kept.
 	 */
 	void (*idle)(void *conf);
 	/* Close and free what conf holds, but not conf. NULL: nothing. */
@@ -98,10 +98,10 @@ struct stage {
 /* The whole main of a stage. Returns the exit code. */
 int stage_main(const struct stage *stage, int argc, char *argv[]);
 
-/* For option and check: say what is wrong ("not a number") with which word ("-t 5x"). Returns -1. */
+/* For option and check: report a wrong word ("-t 5x") and what is wrong with it ("not a number"). Returns -1. */
 int stage_wrong(struct instance *i, const char *word, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* For option: read value as a number from least to most. Returns 0, or -1 as stage_wrong does. */
+/* For option: parse value as a number from least to most. Returns 0, or -1 after a report as by stage_wrong. */
 int stage_number(struct instance *i, int letter, const char *value, long long least, long long most, long long *n);
 
 /* For check: the stage's own words, between its options and the next program. Borrowed. */
@@ -118,40 +118,40 @@ int call_out(const struct call *call);
 /* Where log_event writes about this call. Borrowed. */
 const struct log *call_log(const struct call *call);
 
-/* A variable of chain(7) ENVIRONMENT. Returns its value, borrowed until the facts change, or NULL: not set. */
+/* Returns the value of a variable of chain(7) ENVIRONMENT, borrowed until the facts change; NULL: it is not set. */
 const char *call_fact(const struct call *call, const char *name);
 
-/* Set a variable for the stages that follow; value NULL unsets it. Returns 0, or -1 with errno ENOMEM. */
+/* Set a variable for the stages that follow; value NULL unsets it. Returns 0, or -1 with errno set (ENOMEM). */
 int call_set_fact(struct call *call, const char *name, const char *value);
 
 /*
- * The message as a regular file, complete and never written to again: read it by pread(2). A filter's input is read to
- * its end for this, once. The descriptor belongs to the call. Returns the descriptor, or -1 with errno set.
+ * Returns the message as a regular file, complete and never written to again, or -1 with errno set. Read it by
+ * pread(2). In a filter, the first call reads the whole input for this. The descriptor belongs to the call.
  */
 int call_message(struct call *call);
 
 /*
- * Read and check the envelope of a CALL_MESSAGE: once, and then from memory. The number of its recipients is MSA_RCPTS,
- * and not 0. The envelope belongs to the call.
- * Returns NULL with errno set (EINVAL: no valid envelope, or MSA_RCPTS is another number; ENOMEM), which is logged:
- * answer with call_failed(call, NULL).
+ * Returns the envelope of a CALL_MESSAGE, which is read and checked once. It has MSA_RCPTS recipients, at least one,
+ * and belongs to the call.
+ * Returns NULL with errno set (EINVAL: not a valid envelope, or MSA_RCPTS is another number; ENOMEM) and the reason
+ * logged: then answer with call_failed(call, NULL).
  */
 const struct envelope *call_envelope(struct call *call);
 
 /*
- * When the stage has to be done, in milliseconds of CLOCK_MONOTONIC, so that it can still give its verdict before its
- * caller ends it: 2 s before MSA_DEADLINE, or a tenth of the time left if that is less.
+ * Returns when the stage must be done, in milliseconds of CLOCK_MONOTONIC, to give its verdict before its caller ends
+ * it: 2 s before MSA_DEADLINE, or a tenth of the time left if that is less.
  */
 int64_t call_own_deadline(const struct call *call);
 
 /*
  * Hand the call on to the next program, as the last thing that the stage does with it. Without a next program a filter
- * writes the message to call_out. Returns the exit code, where it returns at all: in an exec'd stage the process
- * becomes the next program.
+ * writes the message to call_out. Returns the exit code; but the process of an exec'd stage may become the next program
+ * instead, and then call_next does not return.
  */
 int call_next(struct call *call);
 
-/* The same with another message and another envelope (-1: as they are), regular files that stay the caller's. */
+/* The same with another message and another envelope (-1: unchanged). Both are regular files and stay the caller's. */
 int call_next_with(struct call *call, int message, int envelope);
 
 /*
@@ -161,8 +161,8 @@ int call_next_with(struct call *call, int message, int envelope);
 int call_reply(struct call *call, int code, const char *enhanced, const char *text);
 
 /*
- * End a call that cannot be served, for errno: log "failed" with what, where what is not NULL, and answer 451 or 452
- * for a message, 421 in a session. Returns the exit code.
+ * End a call that cannot be served because of errno. Log "failed" with what, unless what is NULL. Answer 451 or 452 for
+ * a message, 421 in a session. Returns the exit code.
  */
 int call_failed(struct call *call, const char *what);
 

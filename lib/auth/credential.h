@@ -14,7 +14,7 @@
  *     SSHA256$salt$hash   SHA-256 of salt and password: only for passwords that were generated with 128 bits of
  *                         entropy, to which stretching would add nothing
  *     $...                crypt(3)
- * These functions keep nothing; whoever calls them wipes what held a secret.
+ * These functions keep nothing. The caller wipes the buffers that held a secret.
  */
 enum {
 	CREDENTIAL_HASH = 32,     /* octets of a hash or key: SHA-256 */

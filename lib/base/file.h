@@ -24,8 +24,8 @@ int file_write_at(int fd, const char *p, size_t n, off_t off);
 int file_read(int fd, char *p, size_t n, off_t off);
 
 /*
- * The size of the regular file fd. Returns -1 with errno set otherwise (ESPIPE: fd is not a regular file, which a
- * stage refuses as its message or envelope, chain(7)).
+ * Returns the size of the regular file fd, or -1 with errno set (ESPIPE: fd is not a regular file; a stage refuses it
+ * as its message or envelope, chain(7)).
  */
 off_t file_size(int fd);
 
@@ -36,8 +36,8 @@ off_t file_size(int fd);
 int file_slurp(int fd, size_t max, struct buf *b);
 
 /*
- * Finish a file that was written: sync it to the disk and close fd, which is closed in any case. result: of the writes
- * before, 0, or -1 with errno set. Returns 0, or -1 with errno set, by the first step that failed.
+ * Finish a file that was written: sync it to the disk and close fd, which is closed in any case. result is that of the
+ * writes before: 0, or -1 with errno set. Returns 0, or -1 with errno set by the first step that failed.
  */
 int file_finish(int fd, int result);
 

@@ -18,8 +18,8 @@
 bool process_has_ended(pid_t pid, int64_t deadline_ms);
 
 /*
- * Wait for the child and return its status, as waitpid(2) gives it. Returns the status of exit code 127 where something
- * else in this process has reaped the child: nothing is known then, so nothing is accepted.
+ * Wait for the child and return its status, as waitpid(2) gives it. If something else in this process has reaped the
+ * child, its status is unknown: return that of exit code 127, so that nothing is accepted.
  */
 int process_reap(pid_t pid);
 

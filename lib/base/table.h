@@ -29,8 +29,8 @@ struct table {
 	struct cdb cdb;
 
 	/* The rest is the module's own. */
-	struct table_file file;    /* the one that is mapped */
-	struct table_file refused; /* the one that could not be used in its place */
+	struct table_file file;    /* the file that is mapped */
+	struct table_file refused; /* the newer file that cannot be used */
 	bool has_refused;
 	int error; /* of table_open; 0: none */
 };
@@ -39,15 +39,15 @@ struct table {
 int table_open(struct table *t, const char *path);
 
 /*
- * Returns true if the path no longer names the file that is open, and if that is news: a file given to table_refuse is
- * no news until something about it changes, its mode and owner included.
+ * Returns true if the path no longer names the file that is open. A file given to table_refuse does not count until
+ * something about it changes, its mode and owner included.
  */
 bool table_changed(const struct table *t);
 
-/* Close t and make it fresh, which is open and must not be used any more. */
+/* Close t and put fresh, an open table, in its place. fresh must not be used afterwards. */
 void table_replace(struct table *t, const struct table *fresh);
 
-/* Keep t: table_open of fresh failed, or its records are no good. The file counts as new only once it has changed. */
+/* Keep t, because table_open of fresh failed or its records are invalid. See table_changed. */
 void table_refuse(struct table *t, const struct table *fresh);
 
 /* Returns the text of an errno that table_open set. */

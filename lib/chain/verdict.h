@@ -25,8 +25,8 @@ enum verdict_end {
 };
 
 /*
- * Make room for the replies of n recipients: before the chain is started, so that its verdict is never lost for want of
- * memory. Returns 0, or -1 with errno set (ENOMEM).
+ * Make room for the replies of n recipients. Call this before the chain is started, so that no verdict is lost because
+ * memory is short. Returns 0, or -1 with errno set (ENOMEM).
  */
 int verdict_open(struct verdict *v, size_t n);
 

@@ -71,8 +71,8 @@ enum client_result {
 
 /*
  * Deliver d to each of its pending lines, and set the reply of each. If !d->partial and the server refuses a recipient
- * before the data, nothing is sent. another: there is another host, so CLIENT_GONE may be returned for a fresh session;
- * it may always be returned for a kept one. After CLIENT_GONE deliver d over another session.
+ * before the data, nothing is sent. another: another host can be tried, so a fresh session too may return CLIENT_GONE;
+ * a kept session always may. After CLIENT_GONE deliver d over another session.
  */
 enum client_result client_deliver(struct client *s, struct delivery *d, bool another);
 

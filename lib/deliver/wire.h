@@ -63,8 +63,8 @@ int wire_hear(struct wire *w, const char *at, struct reply_foreign *r);
 bool wire_has_input(struct wire *w);
 
 /*
- * Before a command whose reply would otherwise be confused with one that nobody asked for. Returns true if the server
- * has sent something: the session is closed, and *r is as after wire_hear.
+ * Call this before a command whose reply could be confused with a reply that nobody asked for. Returns true if the
+ * server has sent something: then the session is closed, and *r is as after wire_hear.
  */
 bool wire_is_out_of_step(struct wire *w, const char *at, struct reply_foreign *r);
 

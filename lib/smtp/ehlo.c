@@ -120,7 +120,7 @@ ehlo_is_refused(const struct ehlo *e, const char *list, size_t len)
 	return false;
 }
 
-/* Append one keyword with its parameters. Returns 0, or -1 with errno ENOMEM. */
+/* Append one keyword with its parameters. Returns 0, or -1 with errno set (ENOMEM). */
 static int
 keyword(struct buf *out, const struct ehlo *e, size_t i)
 {

@@ -42,10 +42,10 @@ int ehlo_refuse(struct ehlo *e, const char *s, size_t len);
 /* Returns true if e refuses a word of list (the value of SOLICIT=, commas between). Whole words count, in any case. */
 bool ehlo_is_refused(const struct ehlo *e, const char *list, size_t len);
 
-/* Append the whole 250 reply to EHLO or LHLO. Returns 0, or -1 with errno ENOMEM. */
+/* Append the whole 250 reply to EHLO or LHLO. Returns 0, or -1 with errno set (ENOMEM). */
 int ehlo_reply(struct buf *out, const struct ehlo *e, const char *host);
 
-/* Append e's keywords in the form of MSA_EHLO, each followed by LF. Returns 0, or -1 with errno ENOMEM. */
+/* Append e's keywords in the form of MSA_EHLO, each followed by LF. Returns 0, or -1 with errno set (ENOMEM). */
 int ehlo_keywords(struct buf *out, const struct ehlo *e);
 
 #endif

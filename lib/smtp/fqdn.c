@@ -134,7 +134,7 @@ adapt(uint32_t delta, uint32_t points, bool first)
 	return k + (BASE - TMIN + 1) * delta / (delta + SKEW);
 }
 
-/* Append a variable-length number (RFC 3492 6.3). Returns 0, or -1 with errno ENOMEM. */
+/* Append a variable-length number (RFC 3492 6.3). Returns 0, or -1 with errno set (ENOMEM). */
 static int
 number(struct buf *out, uint32_t q, uint32_t bias)
 {
@@ -153,7 +153,7 @@ number(struct buf *out, uint32_t q, uint32_t bias)
 
 /*
  * Append the A-label of a U-label of at most ADDR_LABEL_MAX characters. The label is not normalised: that is the
- * client's task (RFC 5891), and a label in another form is another label. Returns 0, or -1 with errno ENOMEM.
+ * client's task (RFC 5891), and a label in another form is another label. Returns 0, or -1 with errno set (ENOMEM).
  */
 static int
 a_label(struct buf *out, const char *label)
@@ -194,7 +194,7 @@ a_label(struct buf *out, const char *label)
 	}
 }
 
-/* Look for a label, in the canonical form of struct addr, on the list. Returns 1, or 0, or -1 with errno ENOMEM. */
+/* Look for a label, in the canonical form of struct addr, on the list. Returns 1, 0, or -1 with errno set (ENOMEM). */
 static int
 is_tld(const struct fqdn *d, const char *label)
 {

@@ -8,9 +8,9 @@
 #include "smtp/ehlo.h"
 #include "smtp/verb.h"
 
-/* What a server says first, in the same words whichever stage says it. host: our own name. */
+/* The first replies of a server, the same from every stage. host: our own name. */
 
-/* Append the greeting, "220 host ESMTP" or "220 host LMTP". Returns 0, or -1 with errno ENOMEM. */
+/* Append the greeting, "220 host ESMTP" or "220 host LMTP". Returns 0, or -1 with errno set (ENOMEM). */
 int greet_banner(struct buf *out, const char *host, bool lmtp);
 
 /* Append the reply to EHLO or LHLO, which lists what offer has, or to HELO, which lists nothing. Returns as above. */

@@ -17,9 +17,9 @@ struct patience {
 };
 
 /*
- * Count a command that was answered with code; idle: it is one that a client could send for ever. Returns REPLY_OK
- * while the session goes on. Over a limit, which is one command more than it allows, returns the 421 that ends the
- * session: REPLY_TOO_MANY_ERRORS or REPLY_TOO_MANY_COMMANDS, to be sent after the command's own reply.
+ * Count a command that was answered with code; idle: a client could send this command for ever. Returns REPLY_OK while
+ * the session goes on. The first command over a limit returns the 421 that ends the session, REPLY_TOO_MANY_ERRORS or
+ * REPLY_TOO_MANY_COMMANDS; send it after the command's own reply.
  */
 enum reply patience_count(struct patience *p, int code, bool idle);
 

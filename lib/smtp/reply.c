@@ -222,7 +222,7 @@ reply_copy(struct reply_foreign *to, const struct reply_foreign *from)
 	return to->text ? 0 : -1;
 }
 
-/* Give r another code, and quote the old reply in the text. Returns 0, or -1 with errno ENOMEM. */
+/* Give r another code, and quote the old reply in the text. Returns 0, or -1 with errno set (ENOMEM). */
 static int
 quote(struct reply_foreign *r, int code, const char *enhanced)
 {

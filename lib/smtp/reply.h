@@ -105,7 +105,7 @@ const char *reply_text(enum reply r);
  */
 enum reply reply_of_errno(int error);
 
-/* Append r as one line, "250 2.0.0 Ok" CRLF, with its own text or another. Returns 0, or -1 with errno ENOMEM. */
+/* Append r as one line, "250 2.0.0 Ok" CRLF, with its own text or another. Returns 0, or -1 with errno set (ENOMEM). */
 int reply_add(struct buf *out, enum reply r);
 int reply_addf(struct buf *out, enum reply r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -141,20 +141,21 @@ int reply_take(struct reply_foreign *r, int code, const char *text, size_t textl
 
 /*
  * Set *to, which is not freed before, to one of our replies, with its own text or another; or to a copy of from.
- * Returns 0, or -1 with errno ENOMEM: then *to is a valid reply without a text.
+ * Returns 0, or -1 with errno set (ENOMEM): then *to is a valid reply without a text.
  */
 int reply_set(struct reply_foreign *to, enum reply r, const char *text);
 int reply_copy(struct reply_foreign *to, const struct reply_foreign *from);
 
 /*
  * Append r as SMTP: a line for each line of the text, at most LINE_REPLY_MAX octets, each with the enhanced code
- * (class.0.0 if r has none). Returns 0, or -1 with errno ENOMEM.
+ * (class.0.0 if r has none). Returns 0, or -1 with errno set (ENOMEM).
  */
 int reply_add_foreign(struct buf *out, const struct reply_foreign *r);
 
 /*
  * Translate a next hop's reply for the client, chain(7) VERDICT: 421 and 3yz become 451; 521, 50z and 53z are about a
- * session that is not the client's and become 554 5.3.0, with the reply quoted. Returns 0, or -1 with errno ENOMEM.
+ * session that is not the client's and become 554 5.3.0, with the reply quoted.
+ * Returns 0, or -1 with errno set (ENOMEM).
  */
 int reply_translate(struct reply_foreign *r);
 

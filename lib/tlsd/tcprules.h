@@ -6,7 +6,7 @@
 #include "chain/facts.h"
 
 /*
- * The table of tcprules(1): who may connect, and variables for those who may. The first of these keys that exists
+ * The table of tcprules(1): the clients that may connect, and variables for them. The first of these keys that exists
  * decides: the address; its prefixes that end with a dot (IPv4) or a colon (IPv6), the longest first; the empty key.
  * tcpserver's keys with names never match, because no name is looked up.
  */

@@ -513,7 +513,7 @@ report(struct load *l, int late)
 	    l->tls[0] ? l->tls : "none", l->error);
 }
 
-/* One message of size octets, lines of 78, and the "." line behind it. */
+/* One message of size octets, lines of 78, and the "." line after it. */
 static void
 compose(struct load *l)
 {

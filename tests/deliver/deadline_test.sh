@@ -105,7 +105,7 @@ test_each_step() {
 	answered "$late" $silent
 }
 
-# Who has been served is told so: a client that knows whom to send to again does not send to him.
+# A recipient that was reached gets 2yz, so that the client does not send to this recipient again.
 test_a_recipient_who_was_served_before_is_not_forgotten() {
 	answered "$(printf '%s\n' '250 2.0.0 Ok,' "$late")" plain chunks reported
 }

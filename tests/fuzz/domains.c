@@ -10,7 +10,7 @@
 
 #include "fuzz.h"
 
-/* The input up to a NUL is a list of top-level domains, behind it an address. */
+/* The input up to a NUL is a list of top-level domains; after the NUL comes an address. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -179,7 +179,7 @@ test_smtplib() {
 	assert_from alice@example.net /C=DE/CN=alice
 }
 
-# Who shows none, and who shows another, is not told of it.
+# A client without a certificate, or with another certificate, is not offered EXTERNAL.
 test_openssl_s_client_sees_the_offer() {
 	if [ -n "$missing" ]; then
 		skip "not installed:$missing"

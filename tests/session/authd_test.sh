@@ -1002,7 +1002,7 @@ test_only_authd_links_sasl() {
 	assertNotContains "$(ldd "$(command -v authd)")" libtls
 }
 
-# Whoever talks to strangers has no code that replaces the password file.
+# A program that talks to strangers has no code that replaces the password file.
 test_authd_cannot_write_the_store() {
 	assertEquals '' "$(nm "$(command -v authd)" | grep -e userdb_change -e userdb_make)"
 }

@@ -112,7 +112,7 @@ test_a_missing_or_unusable_program_is_451() {
 	assertEquals "$LOCAL" "$(cat "$T/answer")"
 }
 
-# qualify and its like hand on what comes behind them: with nothing behind, nothing is accepted.
+# A stage such as qualify hands the message on to the next program: without a next program, nothing is accepted.
 test_a_forgotten_injector_is_451() {
 	program pass <<-'E2'
 		#!/bin/sh

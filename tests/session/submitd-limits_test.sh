@@ -10,7 +10,7 @@ octets() {
 	python3 -c 'import sys; print(len(sys.argv[1].encode("latin-1").decode("unicode_escape")))' "$1"
 }
 
-# One text, by DATA or BDAT, with a command behind it; $T/answer is what follows the reply to RCPT, without the 354.
+# One text, by DATA or BDAT, with a command after it; $T/answer is what follows the reply to RCPT, without the 354.
 # usage: submit DATA|BDAT text submitd's options
 submit() {
 	[ "$1" = DATA ] && said="DATA\\r\\n$2.\\r\\n" || said="BDAT $(octets "$2") LAST\\r\\n$2"

@@ -54,7 +54,7 @@ test_the_table_of_verdicts_through_a_resident() {
 	rm -f "$T/row"
 	give stamp call "$T/it"
 	assertEquals "$local|.|" "$(tr '\n' '|' <"$T/verdict")"
-	# who waits has its deadline at the same time, so that line may come later
+	# the caller has the same deadline, so its line may come later
 	assertEquals 'one line each, but for the verdicts that stand' 9 \
 		"$(grep ' verdict program=' "$T/it.log" | grep -vc 'why="deadline passed"')"
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# rights(8): who may send as whom, by the envelope and by From and Sender. ISC licence, see LICENSE.
+# rights(8): which addresses a user may send as, in the envelope, From and Sender. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/resident.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# route: who goes where, side by side, and whose reply is whose.
+# route: which chain each recipient goes to, chains side by side, and each recipient's own reply.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -118,7 +118,7 @@ test_each_reply_finds_its_recipient() {
 	assert_logged 'done chains=3 rcpts=6 accepted=1 code=451'
 }
 
-# A verdict that is too large is none, so what was delivered would be sent again.
+# A verdict that is too large would be invalid, and the client would send the delivered message again.
 test_much_that_chains_say_is_a_verdict_still() {
 	awk 'BEGIN { print "MAIL FROM:<alice@example.net>"
 		for (i = 0; i < 1000; i++) print "RCPT TO:<r" i "@" (i % 2 ? "east" : "west") ".example>" }' >"$T/env"

@@ -207,7 +207,7 @@ test_commands_before_the_first_blind_one_are_answered_in_order() {
 	END
 }
 
-# Each of these is no command line of SMTP, or none that is looked at; what comes behind it is the stage's.
+# Each of these is not an SMTP command, or not one that is looked at; what comes after it belongs to the stage.
 test_behind_anything_else_starttls_is_the_stages() {
 	long=$(printf '%0600d' 0)
 	for first in 'MAIL FROM:<>' 'NOOP\rx' 'NOOP\0x' 'NOOP\nNOOP' "NOOP $long" 'AUTH PLAIN' 'XCLIENT x' ' NOOP' '' 'ETRN x' \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tlsd -l: who may come in, and with what keys. ISC licence, see LICENSE.
+# tlsd -l: which clients are admitted, and with what keys. ISC licence, see LICENSE.
 # shellcheck disable=SC2154 # port, tlsd, next: tlsserver.sh sets them
 # shellcheck disable=SC2016 # what is quoted is for the next stage
 # shellcheck source=tests/lib/test.sh

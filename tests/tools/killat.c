@@ -1,10 +1,11 @@
 /* ISC licence, see LICENSE. */
 /*
  * usage: killat [-f | -w] number program [arg ...]
- * Run a program and kill it with SIGKILL as it enters system call so and so many, which is then not made. Counted are
- * those of the process that was started, whatever it becomes; -f: those of all its descendants too; -w: those of its
- * children only, as long as they run the same program: the workers of a resident. Who makes the call is killed, and
- * nobody else. After the last call, or for 0, nobody is. The number of calls is written to fd 9, where that is open.
+ * Run a program, and kill it with SIGKILL as it enters the system call with this number, which is then not made. The
+ * calls of the started process are counted, whatever it becomes; -f: those of all its descendants too; -w: only those
+ * of its children, as long as they run the same program (the workers of a resident). Only the process that makes the
+ * call is killed. With 0, or a number above that of the last call, no process is killed. The number of calls is written
+ * to fd 9 if that is open.
  * The exit code is the program's; 128 and the signal if it was killed; 126: cannot trace here.
  */
 #include <errno.h>

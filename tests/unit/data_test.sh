@@ -26,7 +26,7 @@ octets() {
 	python3 -c 'import sys; print(len(sys.argv[1].encode("latin-1").decode("unicode_escape")))' "$1"
 }
 
-# Each text of standard input, by DATA and by BDAT, with a command behind it in the same packet, all in one session: all
+# Each text of standard input, by DATA and by BDAT, with a command after it in the same packet, all in one session: all
 # are refused at their end, none delivers anything, and the command behind is heard. usage: refuse_all DATA|BDAT behind
 refuse_all() {
 	echo '> EHLO x' >"$T/script"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# peer: who it is, by each super-server's variables. ISC licence, see LICENSE.
+# peer: the peer's address, from each super-server's variables. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/table.sh

@@ -89,7 +89,7 @@ zombie(bool own_group)
 	return pid;
 }
 
-/* Of a program that was started for a message and of one that a stage in the same process has started: who is left? */
+/* Make two children that have ended: a message's program and another module's helper. Print which of them is left. */
 static int
 reap(void)
 {

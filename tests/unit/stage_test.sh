@@ -113,7 +113,7 @@ test_the_deadline_ends_the_whole_group() {
 	assertTrue 'ended at once' "gone 'sleep 24.125'"
 }
 
-# Who wrote the dot may live a little longer; when the next message comes it is not kept.
+# A program that wrote the dot may run a little longer; it is reaped when the next message comes.
 test_zombies_do_not_gather() {
 	printf '%s\n' 'ps -o stat= --ppid $PPID | grep -c Z >&2; echo 250 ok; echo .; exec >&-; sleep 0.01' >"$T/script"
 	test-unit stage deliver -t 20 sh "$T/script" >"$T/got" 2>"$T/log" </dev/null

@@ -248,7 +248,7 @@ test_after_helo_no_parameter_is_known() {
 	E2
 }
 
-# RFC 4954 5: whoever was offered AUTH may say AUTH=, and without trust it counts as AUTH=<>; it ends here.
+# RFC 4954 5: a client that was offered AUTH may send AUTH=; without trust it counts as AUTH=<>, and is not passed on.
 test_the_auth_parameter_is_taken_where_auth_was_offered() {
 	for who in SMTPAUTHUSER=alice MSA_VERB=EHLO; do
 		export "${who?}"
