@@ -3,6 +3,7 @@
 #define MSA_TLSD_SERVER_H
 
 #include "net/proxyhdr.h"
+#include "stage/next.h"
 #include "tlsd/admission.h"
 #include "tlsd/conf.h"
 #include "tlsd/pump.h"
@@ -21,7 +22,7 @@ struct tlsserver_conf {
 	struct pump_conf pump; /* tls is set by the server */
 	struct tlsconf keys;
 	const char *address;      /* to listen at, in the form of listener_open; "0": listener_given */
-	char *const *argv;        /* the next stage */
+	struct next next;         /* the next stage: a program, or a resident */
 	const char *user;         /* the workers take this user's uid; NULL: they keep ours */
 	struct admission_conf limits;
 	const char *rules;        /* file of tcprules(1); NULL: none */
