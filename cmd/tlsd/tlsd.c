@@ -35,7 +35,7 @@ enum {
 struct conf {
 	struct tlsconf keys;
 	const char *user;
-	char *const *argv;
+	struct next next;
 	struct pump_conf pump;
 };
 
@@ -77,8 +77,8 @@ struct session {
 static bool
 fork_standby(struct session *session, struct standby *s)
 {
-	if (s->pid == 0 && standby_fork(s, session->call, session->conf->argv) < 0)
-		log_error(&session->call->log, "failed", "next program %s:", session->conf->argv[0]);
+	if (s->pid == 0 && standby_fork(s, session->call, &session->conf->next) < 0)
+		log_error(&session->call->log, "failed", "next program %s:", session->conf->next.argv[0]);
 	return s->pid > 0;
 }
 
@@ -205,7 +205,7 @@ listen_and_serve(const struct conf *conf, struct tlsserver_conf *server)
 
 	server->keys = conf->keys;
 	server->user = conf->user;
-	server->argv = conf->argv;
+	server->next = conf->next;
 	server->pump = conf->pump;
 	signal(SIGPIPE, SIG_IGN);
 	if (os_fill_standard() == 0 && facts_from_environ(&f) == 0) {
@@ -329,6 +329,6 @@ main(int argc, char *argv[])
 		usage(); /* each of these requires TLS */
 	if (conf.keys.n == 0 || !conf.keys.pair[conf.keys.n - 1].key || optind == argc || (alone && !server.address))
 		usage();
-	conf.argv = argv + optind;
+	conf.next = next_parse(argv + optind);
 	return server.address ? listen_and_serve(&conf, &server) : instance_run(&instance);
 }

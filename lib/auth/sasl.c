@@ -12,7 +12,6 @@
 #include <sasl/saslplug.h>
 
 #include "auth/certmap.h"
-#include "auth/saslserver.h"
 
 static const char service_name[] = "smtp"; /* RFC 4954 4 */
 static const char store_mechs[] = "PLAIN LOGIN SCRAM-SHA-256";
@@ -89,7 +88,7 @@ lookup(void *context, sasl_server_params_t *params, unsigned flags, const char *
 	const struct propval *p;
 	struct buf verifier = { 0 };
 	sasl_callback_ft proc;
-	struct saslserver *x;
+	struct sasl_check *check;
 	void *found;
 	int r = SASL_NOUSER;
 
@@ -98,15 +97,15 @@ lookup(void *context, sasl_server_params_t *params, unsigned flags, const char *
 		return SASL_OK;
 	if (params->utils->getcallback(params->utils->conn, SASL_CB_SERVER_USERDB_CHECKPASS, &proc, &found) != SASL_OK)
 		return SASL_FAIL;
-	x = found;
+	check = found;
 	snprintf(name, sizeof name, "%.*s", (int)len, user);
 	for (p = params->utils->prop_get(params->propctx); p && p->name; p++) {
 		if (strcmp(p->name, "*authPassword") != 0 || p->values)
 			continue;
-		x->found = userdb_scram(x->service->db, name, &verifier, x->label);
-		x->asked = true;
+		check->found = userdb_scram(check->db, name, &verifier, check->label);
+		check->asked = true;
 		r = SASL_UNAVAIL;
-		if (x->found != USERDB_ERROR)
+		if (check->found != USERDB_ERROR)
 			r = params->utils->prop_set(params->propctx, p->name, verifier.p, (int)verifier.len);
 		buf_wipe(&verifier);
 		break;

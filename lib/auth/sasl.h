@@ -61,6 +61,17 @@ bool sasl_service_offers(const struct sasl_service *s, const struct facts *facts
 /* The names of the mechanisms that we implement. */
 extern const char sasl_login[], sasl_external[];
 
+/*
+ * What our store answered about the user of one exchange. This is the context of the callback SASL_CB_SERVER_USERDB_CHECKPASS,
+ * where our plugin finds it too.
+ */
+struct sasl_check {
+	struct userdb *db;                /* borrowed; NULL: no store */
+	bool asked;                       /* the store was asked, and found is its answer */
+	enum userdb_result found;
+	char label[USERDB_LABEL_MAX + 1]; /* of the password that was right; "" if unknown */
+};
+
 /* A function pointer of the type that Cyrus's callback lists have. */
 #define SASL_PROC(f) ((int (*)(void))(void (*)(void))(f))
 

@@ -12,7 +12,7 @@
 enum { HOST_MAX = 256 };
 
 /*
- * Callbacks for the library. In all of them context is the exchange.
+ * Callbacks for the library. In all of them but check_password, context is the exchange.
  */
 
 /* Log Cyrus's errors only: the highest of the levels above logs passwords. */
@@ -55,13 +55,13 @@ static int
 check_password(sasl_conn_t *conn, void *context, const char *user, const char *pass, unsigned len,
     struct propctx *props)
 {
-	struct saslserver *x = context;
+	struct sasl_check *check = context;
 
 	(void)conn;
 	(void)props;
-	x->found = userdb_check(x->service->db, user, pass, len, x->label);
-	x->asked = true;
-	return sasl_code(x->found);
+	check->found = userdb_check(check->db, user, pass, len, check->label);
+	check->asked = true;
+	return sasl_code(check->found);
 }
 
 /* A user may act as nobody else. */
@@ -112,7 +112,7 @@ judge(struct saslserver *x, int r)
 	if (r == SASL_OK)
 		return learn_user(x, SASL_USERNAME) == 0 ? SASLSERVER_DONE : refuse(x, "unusable user name");
 	learn_user(x, SASL_AUTHUSER);
-	if (x->asked && x->found == USERDB_ERROR) {
+	if (x->check.asked && x->check.found == USERDB_ERROR) {
 		x->reason = "user store cannot be read";
 		return SASLSERVER_LATER;
 	}
@@ -138,10 +138,12 @@ judge(struct saslserver *x, int r)
 	}
 	if (x->reason)
 		return SASLSERVER_REFUSED;
-	if (!x->asked)
+	if (!x->check.asked)
 		return refuse(x, r == SASL_BADPROT ? "malformed response" : sasl_errstring(r, NULL, NULL));
-	return refuse(x, x->found == USERDB_UNKNOWN ? "unknown user" : x->found == USERDB_LOCKED ? "user is locked" :
-	    r == SASL_BADPROT ? "malformed response" : "wrong password");
+	return refuse(x, x->check.found == USERDB_UNKNOWN ? "unknown user" :
+	    x->check.found == USERDB_LOCKED               ? "user is locked" :
+	    r == SASL_BADPROT                             ? "malformed response" :
+	                                                    "wrong password");
 }
 
 /* A step of LOGIN (draft-murchison-sasl-login is its only specification). response NULL: none yet. */
@@ -188,15 +190,15 @@ external(struct saslserver *x, const char *response, size_t len)
 		return refuse(x, "malformed response");
 	if (len > 0 && strcmp(wanted, x->user) != 0)
 		return refuse(x, "another authorization identity");
-	x->found = x->service->db ? userdb_admits(x->service->db, x->user) : USERDB_RIGHT;
-	switch (x->found) {
+	x->check.found = x->check.db ? userdb_admits(x->check.db, x->user) : USERDB_RIGHT;
+	switch (x->check.found) {
 	case USERDB_RIGHT:
 		return SASLSERVER_DONE;
 	case USERDB_ERROR:
 		x->reason = "user store cannot be read";
 		return SASLSERVER_LATER;
 	default:
-		return refuse(x, x->found == USERDB_LOCKED ? "user is locked" : "unknown user");
+		return refuse(x, x->check.found == USERDB_LOCKED ? "user is locked" : "unknown user");
 	}
 }
 
@@ -207,7 +209,7 @@ external_begin(struct saslserver *x, const struct facts *facts, const char *resp
 
 	switch (certmap_find(x->service->certs, facts, x->user)) {
 	case CERTMAP_USER:
-		snprintf(x->label, sizeof x->label, "%s", strchr(hash, ':') + 1);
+		snprintf(x->check.label, sizeof x->check.label, "%s", strchr(hash, ':') + 1);
 		return external(x, response, len);
 	case CERTMAP_DAMAGED:
 		x->reason = "certificate table cannot be read";
@@ -245,7 +247,7 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 	size_t i;
 	int r, n = 0;
 
-	*x = (struct saslserver){ .service = s, .log = log };
+	*x = (struct saslserver){ .service = s, .log = log, .check = { .db = s->db } };
 	for (i = 0; i < mech_len && i < SASL_MECHS_MAX; i++)
 		x->mech[i] = (char)(mech[i] >= 'a' && mech[i] <= 'z' ? mech[i] - 32 : mech[i]);
 	if (strcmp(x->mech, sasl_external) == 0)
@@ -254,7 +256,7 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, SASL_PROC(authorize), x };
 	if (s->db) {
 		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_CANON_USER, SASL_PROC(canon_user), x };
-		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, SASL_PROC(check_password), x };
+		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, SASL_PROC(check_password), &x->check };
 	}
 	x->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	r = sasl_conn_open(&x->conn, offer_host(facts, host, sizeof host), facts, x->callbacks);
@@ -292,7 +294,8 @@ saslserver_step(struct saslserver *x, const char *response, size_t len)
 bool
 saslserver_is_known(const struct saslserver *x)
 {
-	return strcmp(x->mech, sasl_external) == 0 || (x->asked && x->found != USERDB_UNKNOWN && x->found != USERDB_ERROR);
+	return strcmp(x->mech, sasl_external) == 0 ||
+	    (x->check.asked && x->check.found != USERDB_UNKNOWN && x->check.found != USERDB_ERROR);
 }
 
 void

@@ -14,7 +14,7 @@
 /* How a step of an exchange ended. */
 enum saslserver_result {
 	SASLSERVER_CHALLENGE,    /* send the challenge, then pass the response to saslserver_step */
-	SASLSERVER_DONE,         /* authenticated; user, mech and label are set */
+	SASLSERVER_DONE,         /* authenticated; user, mech and check.label are set */
 	SASLSERVER_REFUSED,      /* reason is set, for the log only */
 	SASLSERVER_SERVER_FIRST, /* an initial response came, but in this mechanism the server speaks first */
 	SASLSERVER_LATER,        /* a failure of the store, of saslauthd or of memory, which reason names: nothing is known */
@@ -28,13 +28,11 @@ struct saslserver {
 	sasl_callback_t callbacks[SASL_CALLBACKS];
 	char mech[SASL_MECHS_MAX + 1];     /* in upper case */
 	char user[USERDB_NAME_MAX + 1];    /* the name that the peer gave, in canonical form; "" if unknown (yet) */
-	char label[USERDB_LABEL_MAX + 1];  /* of the password or certificate that was right; "" if unknown */
+	struct sasl_check check;           /* with EXTERNAL, check.label is the certificate's hash */
 	const char *challenge;             /* the next one, valid until the next step */
 	size_t challenge_len;
 	bool takes_empty;                  /* an empty response to it is valid: EXTERNAL */
 	const char *reason;                /* a constant */
-	bool asked;                        /* the store was asked, and found is its answer */
-	enum userdb_result found;
 	bool has_login_user;               /* LOGIN: the next response is the password */
 	struct buf login_user;
 };

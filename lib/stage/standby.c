@@ -89,12 +89,10 @@ take(struct facts *f, char *letter, size_t n)
 
 /* In the child, whose fds 0 and 1 are the socket. */
 static int
-become(const struct call *call, char *const argv[])
+become(const struct call *call, const struct next *program)
 {
-	const struct next program = next_parse(argv);
-	struct call next = {
-		.out = 1, .envelope = -1, .stop = -1, .may_exec = true, .next = &program, .facts = call->facts, .log = call->log
-	};
+	struct call next = { .in = 0, .out = 1, .envelope = -1, .stop = -1, .may_exec = true, .next = program,
+		.facts = call->facts, .log = call->log };
 	char letter[LETTER_MAX + 1];
 	uint16_t n;
 
@@ -108,12 +106,14 @@ become(const struct call *call, char *const argv[])
 }
 
 int
-standby_fork(struct standby *s, const struct call *call, char *const argv[])
+standby_fork(struct standby *s, const struct call *call, const struct next *next)
 {
 	int fd[2] = { -1, -1 }, e;
 
 	*s = (struct standby){ .fd = -1 };
-	if (look_up(&call->facts, argv[0]) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
+	if (next->how == NEXT_EXEC && look_up(&call->facts, next->argv[0]) < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
 		return -1;
 	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
 	s->pid = fork();
@@ -121,7 +121,7 @@ standby_fork(struct standby *s, const struct call *call, char *const argv[])
 		if (dup2(fd[1], 0) < 0 || dup2(fd[1], 1) < 0)
 			_exit(CHAIN_LATER);
 		os_close_from(CHAIN_FD_ENVELOPE); /* a waiting child must not hold anybody's connection open */
-		_exit(become(call, argv));
+		_exit(become(call, next));
 	}
 	e = errno;
 	close(fd[1]);

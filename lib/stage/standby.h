@@ -6,6 +6,7 @@
 
 #include "chain/facts.h"
 #include "stage/call.h"
+#include "stage/next.h"
 
 /*
  * A child that waits to become the next stage. It is forked before the parent reads a key, drops privileges or talks to
@@ -18,10 +19,11 @@ struct standby {
 };
 
 /*
- * Fork a child that will become argv, with call's facts. The child closes call->in and call->out. Returns 0, or -1 with
- * errno set and *s empty. It fails too if argv[0], searched in the facts' PATH, is not an executable file.
+ * Fork a child that will hand the call on to next, with call's facts. The child closes call->in and call->out. Returns
+ * 0, or -1 with errno set and *s empty. It fails too if next is a program that is not an executable file in the facts'
+ * PATH.
  */
-int standby_fork(struct standby *s, const struct call *call, char *const argv[]);
+int standby_fork(struct standby *s, const struct call *call, const struct next *next);
 
 /*
  * Let the child become the next stage, with the facts f in addition to its own. Returns s->fd, which the caller then

@@ -13,6 +13,7 @@
 #include "smtp/param.h"
 #include "smtp/patience.h"
 #include "smtp/verb.h"
+#include "stage/run.h"
 #include "submit/rejectlog.h"
 #include "submit/transaction.h"
 

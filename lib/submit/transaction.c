@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "smtp/chunk.h"
+#include "stage/run.h"
 #include "submit/pace.h"
 
 enum {

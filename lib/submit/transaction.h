@@ -7,8 +7,9 @@
 #include "mail/smtpdata.h"
 #include "msa/msgfile.h"
 #include "net/lineio.h"
+#include "stage/call.h"
+#include "submit/conf.h"
 #include "submit/mailcmd.h"
-#include "submit/session.h"
 
 /*
  * The message of a session: its text is read by DATA or BDAT, the message chain delivers it, and the client gets the

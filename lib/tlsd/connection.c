@@ -140,14 +140,14 @@ learn(const struct connection *c, struct facts *f)
 static int
 start_program(struct connection *c, struct facts *f)
 {
-	char *const *argv = c->all->server->argv;
+	const struct next *next = &c->all->server->next;
 	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = -1, .facts = *f, .log = c->log };
 	struct facts none = { 0 };
 	struct standby s;
 	int fd = -1;
 
-	if (standby_fork(&s, &call, argv) < 0)
-		log_error(&c->log, "failed", "next program %s:", argv[0]);
+	if (standby_fork(&s, &call, next) < 0)
+		log_error(&c->log, "failed", "next program %s:", next->argv[0]);
 	else if ((fd = standby_go(&s, &none)) < 0) {
 		log_error(&c->log, "failed", "the next stage cannot be started:");
 		close(s.fd);
@@ -155,19 +155,10 @@ start_program(struct connection *c, struct facts *f)
 	return fd;
 }
 
-/* The resident's path if the next stage is "call PATH", or NULL. */
-static const char *
-resident(const struct connections *all)
-{
-	char *const *argv = all->server->argv;
-
-	return strcmp(argv[0], "call") == 0 && argv[1] && !argv[2] ? argv[1] : NULL;
-}
-
 static void
 log_no_handover(const struct connection *c)
 {
-	log_error(&c->log, "failed", "call %s: %s", resident(c->all), handover_why(errno, true));
+	log_error(&c->log, "failed", "call %s: %s", c->all->server->next.path, handover_why(errno, true));
 }
 
 /*
@@ -176,7 +167,7 @@ log_no_handover(const struct connection *c)
  * stage has written something, or late_ms has come, and wait for nothing meanwhile.
  */
 static int
-hand_over(struct connection *c, struct facts *f, const char *path)
+hand_over(struct connection *c, struct facts *f)
 {
 	int fd[2];
 	struct call call = { .envelope = -1, .stop = -1, .facts = *f };
@@ -188,7 +179,7 @@ hand_over(struct connection *c, struct facts *f, const char *path)
 		return PUMP_REFUSED;
 	}
 	call.in = call.out = fd[1];
-	c->handover = handover_call(path, &call, CALL_SESSION, 0);
+	c->handover = handover_call(c->all->server->next.path, &call, CALL_SESSION, 0);
 	if (c->handover < 0) {
 		bool later = errno == EAGAIN && clock_left(c->late_ms) > 0;
 
@@ -206,15 +197,14 @@ static int
 start(void *owner, enum reply *r)
 {
 	struct connection *c = owner;
-	const char *path = resident(c->all);
 	struct facts f = { 0 };
 	int fd = PUMP_REFUSED;
 
 	if (learn(c, &f) < 0)
 		log_error(&c->log, "failed", "facts:");
-	else if (path) {
+	else if (c->all->server->next.how == NEXT_CALL) {
 		*r = REPLY_SHUTDOWN;
-		fd = hand_over(c, &f, path);
+		fd = hand_over(c, &f);
 	} else
 		fd = start_program(c, &f);
 	facts_free(&f);

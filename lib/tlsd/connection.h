@@ -12,7 +12,7 @@
 #include "tlsd/admission.h"
 #include "tlsd/events.h"
 #include "tlsd/pump.h"
-#include "tlsd/server.h"
+#include "tlsd/serverconf.h"
 #include "tlsd/tcprules.h"
 
 /*

@@ -261,7 +261,7 @@ learn(struct server *s)
 	static const char *const peer[] = { "PROTO", "MSA_SESSION", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST",
 		"TCPREMOTEINFO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST", "RELAYCLIENT", "TCP6REMOTEIP", "REMOTE_ADDR",
 		"TCPREMOTEADDR" };
-	bool call = strcmp(s->conf->argv[0], "call") == 0;
+	bool call = s->conf->next.how == NEXT_CALL;
 	char name[64];
 	size_t i, n;
 
@@ -303,7 +303,7 @@ make_room(struct server *s)
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur >= need)
 		return;
-	if (strcmp(s->conf->argv[0], "call") == 0) {
+	if (s->conf->next.how == NEXT_CALL) {
 		rl.rlim_cur = need < rl.rlim_max ? need : rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
 	}

@@ -2,10 +2,7 @@
 #ifndef MSA_TLSD_SERVER_H
 #define MSA_TLSD_SERVER_H
 
-#include "net/proxyhdr.h"
-#include "tlsd/admission.h"
-#include "tlsd/conf.h"
-#include "tlsd/pump.h"
+#include "tlsd/serverconf.h"
 
 /*
  * tlsd -l (Linux only): a parent that listens, and workers, each of which serves many connections in one event loop.
@@ -17,18 +14,6 @@
  * SIGTERM: accept no new connections. Clients in the clear get 421 4.3.2, the stages end the other sessions, and after
  * POOL_STOP_S all is closed. SIGHUP: read keys and rules again.
  */
-struct tlsserver_conf {
-	struct pump_conf pump; /* tls is set by the server */
-	struct tlsconf keys;
-	const char *address;      /* to listen at, in the form of listener_open; "0": listener_given */
-	char *const *argv;        /* the next stage */
-	const char *user;         /* the workers take this user's uid; NULL: they keep ours */
-	struct admission_conf limits;
-	const char *rules;        /* file of tcprules(1); NULL: none */
-	struct proxyhdr_trust proxies;
-	int workers;
-	int notify_fd;            /* the address and a newline are written there once connections are accepted; -1: none */
-};
 
 enum { TLSSERVER_WORKERS_MAX = 256 }; /* with those that are being replaced */
 

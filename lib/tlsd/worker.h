@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "chain/facts.h"
 #include "tlsd/admission.h"
-#include "tlsd/server.h"
+#include "tlsd/serverconf.h"
 #include "tlsd/tcprules.h"
 
 /* One worker of the server: the event loop, the listening socket and the timers. All pointers are borrowed. */

@@ -60,6 +60,58 @@ test_a_program_is_started_for_each_connection() {
 	assertEquals 'no zombie, no child' '' "$(pgrep -P "$tlsd")"
 }
 
+# "call" and one word is a resident; with another word more it is a program, in the parent and in the workers.
+test_call_with_more_words_is_a_program() {
+	mkdir own
+	stage own/call "printf '220 x\r\n'" 'while read -r l; do' 'case $l in' \
+		'Q*) printf "221 bye\r\n"; exit;;' '*) printf "250 %s %s foo=%s\r\n" "$1" "$2" "$FOO";;' 'esac done'
+	PATH=$T/own:$PATH FOO=kept serve call /nowhere x
+	talk_to <<-'END'
+		<
+		> STARTTLS
+		<
+		tls
+		> X
+		<
+		> QUIT
+		<<
+	END
+	assert_got program <<-'END'
+		220 mail.example.net ESMTP
+		220 2.0.0 Ready to start TLS
+		TLS
+		250 /nowhere x foo=kept
+		221 bye
+		EOF
+	END
+	stop
+}
+
+# Without -l too, tlsd hands the session over itself: no program "call" is looked for.
+test_call_needs_no_program_of_that_name() {
+	next
+	talk -t 10 -x env PATH=/nowhere "$(command -v tlsd)" -c one.pem -k one.key call "$T/next" >got 2>log <<-'END'
+		<
+		> STARTTLS
+		<
+		tls
+		> NOOP
+		<
+		> QUIT
+		<<
+	END
+	assert_got session <<-'END'
+		220 mail.example.net ESMTP
+		220 2.0.0 Ready to start TLS
+		TLS
+		250 2.0.0 Ok
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	END
+	stop_next
+}
+
 test_implicit_tls() {
 	serve -i ./who
 	talk_to <<-'END'

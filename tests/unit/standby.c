@@ -19,6 +19,7 @@ unit_standby(int argc, char **argv)
 	struct call call = { .in = -1, .out = -1, .envelope = -1, .stop = -1 };
 	struct facts f = { 0 };
 	struct standby s;
+	struct next next;
 	size_t n = argc > 2 ? strtoul(argv[1], NULL, 10) : 0;
 	char *text = calloc(1, n + 1), data[4096];
 	ssize_t r;
@@ -26,10 +27,11 @@ unit_standby(int argc, char **argv)
 
 	if (argc < 3 || !text || facts_from_environ(&call.facts) < 0)
 		return 100;
+	next = next_parse(argv + 2);
 	memset(text, 'x', n);
 	log_open(&call.log, "unit", -1);
 	if (facts_set(&f, "SSL_CIPHER", "cipher") < 0 || facts_set(&f, "MSA_X_LONG", text) < 0 ||
-	    standby_fork(&s, &call, argv + 2) < 0)
+	    standby_fork(&s, &call, &next) < 0)
 		return 111;
 	fd = standby_go(&s, &f);
 	if (fd < 0)
