@@ -1,5 +1,4 @@
 /* ISC licence, see LICENSE. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "counts.h"
+#include "net/ipaddr.h"
 #include "stage/instance.h"
 
 #define NO_RATE "not recipients/seconds, or two for one time, or more than 8"
@@ -116,17 +116,20 @@ refuse(struct call *call, const char *who, enum reply r, const char *why)
 
 /* Returns the name to count a peer by: its IPv4 address, or the /64 of its IPv6 address: one host may have it all. */
 static const char *
-peer(const char *ip, char net[INET6_ADDRSTRLEN + 4])
+peer(const char *ip, char net[IPADDR_TEXT + 4])
 {
-	struct in6_addr a;
+	struct ipaddr a;
 
 	if (!ip || !*ip)
 		return "-";
-	if (!strchr(ip, ':') || inet_pton(AF_INET6, ip, &a) != 1 || IN6_IS_ADDR_V4MAPPED(&a))
+	if (ipaddr_parse_zoned(&a, ip) < 0)
 		return ip;
-	memset(&a.s6_addr[8], 0, 8);
-	if (!inet_ntop(AF_INET6, &a, net, INET6_ADDRSTRLEN))
-		return ip;
+	if (ipaddr_is_v4(&a)) {
+		ipaddr_text(&a, net);
+		return net;
+	}
+	memset(a.octet + 8, 0, 8);
+	ipaddr_text(&a, net);
 	return strcat(net, "/64");
 }
 
@@ -139,7 +142,7 @@ serve(struct call *call, void *arg)
 	struct rates rates;
 	struct timespec now;
 	int64_t k, now_ms, wait_s = 0;
-	char why[120], octets[24], net[INET6_ADDRSTRLEN + 4];
+	char why[120], octets[24], net[IPADDR_TEXT + 4];
 	int r;
 
 	if (user && !*user)

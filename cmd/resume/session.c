@@ -22,6 +22,7 @@
 #include "chain/limits.h"
 #include "chain/offer.h"
 #include "net/fdpair.h"
+#include "net/ipaddr.h"
 #include "net/lineio.h"
 #include "smtp/ehlo.h"
 #include "smtp/lastreply.h"
@@ -32,7 +33,6 @@ enum {
 	SAY_MS = 5000,      /* for our own last reply */
 	TERM_GRACE_MS = 1000,
 	TEXT_MAX = 200,     /* octets of a reply in the log */
-	ARGUMENT_MAX = 300,
 };
 
 /* One direction. */
@@ -197,10 +197,12 @@ greet_again(struct session *s, const char *verb, enum line_result *result)
 {
 	const struct facts *f = &s->call->facts;
 	const char *name = facts_get(f, "MSA_HELO"), *ip = facts_get(f, "TCPREMOTEIP");
-	char address[ARGUMENT_MAX];
+	char address[IPADDR_LITERAL] = "[127.0.0.1]";
+	struct ipaddr a;
 	int code;
 
-	snprintf(address, sizeof address, "[%s%s]", ip && strchr(ip, ':') ? "IPv6:" : "", ip ? ip : "127.0.0.1");
+	if (ip && ipaddr_parse_zoned(&a, ip) == 0)
+		ipaddr_literal(&a, address);
 	buf_printf(&s->c.out, "%s %s\r\n", verb, name && *name ? name : address);
 	code = take_reply(s, result);
 	if (code / 100 != 5 || !name)

@@ -62,8 +62,8 @@ bool sasl_service_offers(const struct sasl_service *s, const struct facts *facts
 extern const char sasl_login[], sasl_external[];
 
 /*
- * What our store answered about the user of one exchange. This is the context of the callback SASL_CB_SERVER_USERDB_CHECKPASS,
- * where our plugin finds it too.
+ * What our store answered about the user of one exchange. This is the context of the callback
+ * SASL_CB_SERVER_USERDB_CHECKPASS, where our plugin finds it too.
  */
 struct sasl_check {
 	struct userdb *db;                /* borrowed; NULL: no store */

@@ -1,9 +1,7 @@
 /* ISC licence, see LICENSE. */
 #include "mail/received.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,14 +11,13 @@
 #include "base/clock.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
+#include "net/ipaddr.h"
 #include "smtp/addr.h"
-
 #include "smtp/param.h"
 
 enum {
 	TAB = 8,
 	ID_CLAUSE_MAX = 64,     /* octets of an id that is not ours; ours have 14 */
-	LITERAL_MAX = 64,       /* "[IPv6:" address "]" */
 };
 
 /* IANA's TLS Cipher Suites registry, by OpenSSL's names: the suites that TLS 1.2 and 1.3 servers still accept. */
@@ -235,36 +232,6 @@ is_literal(const char *s)
 }
 
 /*
- * Write ip as an address literal, RFC 5321 4.1.3: an IPv4-mapped address as IPv4, and without a zone, which has no
- * meaning for others. Returns false if ip is not an address.
- */
-static bool
-literal(char out[LITERAL_MAX], const char *ip)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in_addr v4;
-	struct in6_addr v6;
-	size_t n = ip ? strcspn(ip, "%") : 0;
-
-	if (n == 0 || n >= sizeof text)
-		return false;
-	memcpy(text, ip, n);
-	text[n] = '\0';
-	if (inet_pton(AF_INET6, text, &v6) == 1) {
-		if (!IN6_IS_ADDR_V4MAPPED(&v6)) {
-			inet_ntop(AF_INET6, &v6, text, sizeof text);
-			snprintf(out, LITERAL_MAX, "[IPv6:%s]", text);
-			return true;
-		}
-		memcpy(&v4, v6.s6_addr + 12, 4);
-	} else if (inet_pton(AF_INET, text, &v4) != 1)
-		return false;
-	inet_ntop(AF_INET, &v4, text, sizeof text);
-	snprintf(out, LITERAL_MAX, "[%s]", text);
-	return true;
-}
-
-/*
  * The From-domain of RFC 5321 4.4. Its Extended-Domain is a domain, or an address literal with TCP-info after it. If
  * the client sent neither, it is "unknown", and a comment has what the client sent.
  */
@@ -272,10 +239,14 @@ static void
 from(struct fold *f, const struct facts *facts)
 {
 	const char *helo = facts_get(facts, "MSA_HELO"), *name = facts_get(facts, "TCPREMOTEHOST");
-	char ip[LITERAL_MAX], info[LITERAL_MAX + ADDR_DOMAIN_MAX + 4];
-	bool has_ip = literal(ip, facts_get(facts, "TCPREMOTEIP"));
+	const char *peer = facts_get(facts, "TCPREMOTEIP");
+	char ip[IPADDR_LITERAL], info[IPADDR_LITERAL + ADDR_DOMAIN_MAX + 4];
+	struct ipaddr a;
+	bool has_ip = peer && ipaddr_parse_zoned(&a, peer) == 0;
 	bool valid = is_domain(helo) || (is_literal(helo) && has_ip);
 
+	if (has_ip)
+		ipaddr_literal(&a, ip);
 	clause(f, "from", valid ? helo : "unknown");
 	if (has_ip && is_domain(name)) {
 		snprintf(info, sizeof info, "(%s", name);

@@ -32,6 +32,19 @@ ipaddr_parse(struct ipaddr *a, const char *text)
 	return 0;
 }
 
+int
+ipaddr_parse_zoned(struct ipaddr *a, const char *text)
+{
+	char ip[IPADDR_TEXT];
+	size_t n = strcspn(text, "%");
+
+	if (n >= sizeof ip)
+		return -1;
+	memcpy(ip, text, n);
+	ip[n] = '\0';
+	return ipaddr_parse(a, ip);
+}
+
 void
 ipaddr_text(const struct ipaddr *a, char text[IPADDR_TEXT])
 {
@@ -39,6 +52,15 @@ ipaddr_text(const struct ipaddr *a, char text[IPADDR_TEXT])
 		inet_ntop(AF_INET, a->octet + sizeof mapped, text, IPADDR_TEXT);
 	else
 		inet_ntop(AF_INET6, a->octet, text, IPADDR_TEXT);
+}
+
+void
+ipaddr_literal(const struct ipaddr *a, char text[IPADDR_LITERAL])
+{
+	char ip[IPADDR_TEXT];
+
+	ipaddr_text(a, ip);
+	snprintf(text, IPADDR_LITERAL, ipaddr_is_v4(a) ? "[%.45s]" : "[IPv6:%.45s]", ip);
 }
 
 bool

@@ -19,6 +19,7 @@ struct endpoint {
 
 enum {
 	IPADDR_TEXT = INET6_ADDRSTRLEN,       /* octets of ipaddr_text, with the NUL */
+	IPADDR_LITERAL = INET6_ADDRSTRLEN + 7, /* of ipaddr_literal: "[IPv6:...]" */
 	ENDPOINT_TEXT = INET6_ADDRSTRLEN + 8, /* of endpoint_text: "[...]:65535" */
 	IPADDR_V4_BITS = 96,                  /* of the prefix that all IPv4 addresses have in common */
 };
@@ -26,11 +27,17 @@ enum {
 /* Parse text, an IPv4 address, or an IPv6 one without a zone. Returns 0, or -1: not an address. */
 int ipaddr_parse(struct ipaddr *a, const char *text);
 
+/* As ipaddr_parse, but text may end with a zone ("fe80::1%eth0"), which has no meaning for other hosts and is dropped. */
+int ipaddr_parse_zoned(struct ipaddr *a, const char *text);
+
 /* The 4 octets (AF_INET) or 16 octets (AF_INET6) at p, in network byte order. */
 struct ipaddr ipaddr_from_octets(int family, const void *p);
 
 /* Write a as chain(7) has it: "192.0.2.1", "2001:db8::1". */
 void ipaddr_text(const struct ipaddr *a, char text[IPADDR_TEXT]);
+
+/* Write a as an address literal, RFC 5321 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]". */
+void ipaddr_literal(const struct ipaddr *a, char text[IPADDR_LITERAL]);
 
 bool ipaddr_is_v4(const struct ipaddr *a);
 bool ipaddr_is_loopback(const struct ipaddr *a);

@@ -1,11 +1,11 @@
 /* ISC licence, see LICENSE. */
 #include "stage/peer.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "net/ipaddr.h"
 
 static int
 set(struct facts *f, const char *name, const char *value)
@@ -15,42 +15,30 @@ set(struct facts *f, const char *name, const char *value)
 	return facts_set_text(f, name, value, strlen(value));
 }
 
-/*
- * Write ip in plain form to text: an IPv4-mapped IPv6 address as the IPv4 address, a link-local address without its
- * zone. Returns text, or NULL if ip is not an address.
- */
-static const char *
-plain(const char *ip, char text[INET6_ADDRSTRLEN])
+static int
+set_ip(struct facts *f, const char *name, const struct ipaddr *ip)
 {
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-	unsigned char addr[16];
-	size_t n = strcspn(ip, "%");
+	char text[IPADDR_TEXT];
 
-	if (n >= INET6_ADDRSTRLEN)
-		return NULL;
-	memcpy(text, ip, n);
-	text[n] = '\0';
-	if (inet_pton(AF_INET6, text, addr) == 1)
-		return memcmp(addr, mapped, sizeof mapped) == 0 ? inet_ntop(AF_INET, addr + 12, text, INET6_ADDRSTRLEN) : text;
-	return inet_pton(AF_INET, text, addr) == 1 ? text : NULL;
+	ipaddr_text(ip, text);
+	return set(f, name, text);
 }
 
 static int
 set_pair(struct facts *f, const char *ip_name, const char *port_name, const char *ip, const char *port)
 {
-	char text[INET6_ADDRSTRLEN];
+	struct ipaddr a;
 
-	ip = ip ? plain(ip, text) : NULL;
-	if (!ip)
+	if (!ip || ipaddr_parse_zoned(&a, ip) < 0)
 		return 0;
-	return set(f, ip_name, ip) < 0 || set(f, port_name, port) < 0 ? -1 : 0;
+	return set_ip(f, ip_name, &a) < 0 || set(f, port_name, port) < 0 ? -1 : 0;
 }
 
 /* ipsvd: "192.0.2.1:4711" in one variable. */
 static int
 set_joined(struct facts *f, const char *ip_name, const char *port_name, const char *joined)
 {
-	char ip[INET6_ADDRSTRLEN + 1];
+	char ip[IPADDR_TEXT + 1];
 	const char *colon;
 
 	if (!joined || !(colon = strrchr(joined, ':')) || (size_t)(colon - joined) >= sizeof ip)
@@ -63,19 +51,13 @@ set_joined(struct facts *f, const char *ip_name, const char *port_name, const ch
 static int
 set_socket(struct facts *f, const char *ip_name, const char *port_name, const struct sockaddr_storage *ss)
 {
-	char ip[INET6_ADDRSTRLEN], port[8];
-	const struct sockaddr_in *in4 = (const struct sockaddr_in *)ss;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
-	unsigned number;
+	struct endpoint e;
+	char port[8];
 
-	if (ss->ss_family == AF_INET && inet_ntop(AF_INET, &in4->sin_addr, ip, sizeof ip))
-		number = ntohs(in4->sin_port);
-	else if (ss->ss_family == AF_INET6 && inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof ip))
-		number = ntohs(in6->sin6_port);
-	else
+	if (endpoint_from(&e, ss) < 0)
 		return 0;
-	snprintf(port, sizeof port, "%u", number);
-	return set_pair(f, ip_name, port_name, ip, port);
+	snprintf(port, sizeof port, "%u", (unsigned)e.port);
+	return set_ip(f, ip_name, &e.ip) < 0 || set(f, port_name, port) < 0 ? -1 : 0;
 }
 
 int

@@ -151,6 +151,10 @@ test_a_peer_without_a_user_counts_by_its_address() {
 		passes "${ip:-none}" -r 1/100000
 		over 1/100000 100001 -r 1/100000
 	done
+	ip=::ffff:192.0.2.1
+	message -r 1/100000
+	assertContains "$ip" "$(cat "$T/log")" ' refused who=192.0.2.1 '
+	ip=
 	user=192.0.2.1
 	passes 'a user of that name is another' -r 1/100000
 	assertEquals '192.0.2.1,=-,=192.0.2.1' "$(files)"

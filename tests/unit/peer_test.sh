@@ -27,6 +27,11 @@ test_mapped_addresses_become_ip4() {
 	learnt '2001:db8::ffff:c000:201 - - -' TCPREMOTEIP=2001:db8::ffff:c000:201
 }
 
+test_an_address_has_one_form() {
+	learnt '2001:db8::1 4711 2001:db8::2 -' TCPREMOTEIP=2001:DB8:0::1 TCPREMOTEPORT=4711 TCPLOCALIP=2001:0db8::0002
+	learnt 'fe80::1 - fe80::2 -' TCPREMOTEIP=FE80::1%eth0 TCPLOCALIP=fe80:0::2%2
+}
+
 test_other_super_servers_names() {
 	learnt '2001:db8::1 4711 2001:db8::2 587' TCP6REMOTEIP=2001:db8::1 TCP6REMOTEPORT=4711 TCP6LOCALIP=2001:db8::2 \
 		TCP6LOCALPORT=587
