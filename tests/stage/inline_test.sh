@@ -247,7 +247,7 @@ test_misuse_is_told_at_the_start() {
 	misused 'inline: submitd serves sessions, so it can only be the first' trace submitd lmtp-inject "$T/s"
 	for option in "-l $T/x" '-U root' '-A root' '-P 1:2' '-C 5' '-R 1'; do
 		# shellcheck disable=SC2086
-		misused 'inline: stamp has -A, -C, -l, -P, -R or -U, which are the first stage'\''s to have' submitd stamp $option lmtp-inject "$T/s"
+		misused 'inline: stamp has -A, -C, -l, -P, -R or -U, which only the first stage may have' submitd stamp $option lmtp-inject "$T/s"
 	done
 	for first in submitd "submitd -l $T/x" "qualify -l $T/x -d example.net"; do
 		# shellcheck disable=SC2086

@@ -59,7 +59,7 @@ test_a_missing_program_is_451() {
 
 test_a_forgotten_injector_is_451() {
 	delivered "$L(no next program)|"
-	assertTrue 'logged' "grep -q 'no program' $T/log"
+	assertTrue 'logged' "grep -q 'misuse reason=.no next program' $T/log"
 	assertFalse 'nothing crashed' "grep -q -i 'sanitizer\\|signal' $T/log"
 }
 
