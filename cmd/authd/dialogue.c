@@ -179,9 +179,9 @@ log_attempt(struct session *s, const struct saslserver *x, const char *event, co
 {
 	const struct facts *f = &s->call->facts;
 
-	log_event(&s->call->log, event, "user", user, "mech", x->mech, "label", *x->check.label && !x->reason ? x->check.label :
-	    NULL,
-	    "reason", x->reason, "ip", facts_get(f, "TCPREMOTEIP"), "tls", facts_get(f, "SSL_PROTOCOL"), (char *)NULL);
+	log_event(&s->call->log, event, "user", user, "mech", x->mech, "label",
+	    *x->check.label && !x->reason ? x->check.label : NULL, "reason", x->reason, "ip", facts_get(f, "TCPREMOTEIP"),
+	    "tls", facts_get(f, "SSL_PROTOCOL"), (char *)NULL);
 }
 
 static enum step

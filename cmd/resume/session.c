@@ -5,7 +5,6 @@
  * keeps the replies from the client. So resume must stay between them and cannot simply become the server.
  */
 #include "session.h"
-#include "stage/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,11 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
 #include "net/fdpair.h"
@@ -26,6 +24,7 @@
 #include "net/lineio.h"
 #include "smtp/ehlo.h"
 #include "smtp/lastreply.h"
+#include "stage/spawn.h"
 
 enum {
 	LINES_MAX = 100,    /* of one reply */
@@ -75,37 +74,24 @@ start(struct session *s)
 	return 0;
 }
 
-/* Wait until end for pid to end. Returns true if it has. A mail server may need time to store what it has accepted. */
-static bool
-has_ended(pid_t pid, int64_t end)
-{
-	struct timespec nap = { 0, 1000000 };
-	pid_t r;
-
-	while ((r = waitpid(pid, NULL, WNOHANG)) == 0 || (r < 0 && errno == EINTR)) {
-		if (clock_left(end) == 0)
-			return false;
-		nanosleep(&nap, NULL);
-		if (nap.tv_nsec < 50000000)
-			nap.tv_nsec *= 2;
-	}
-	return true;
-}
-
+/*
+ * Wait for the server to end: a mail server may need time to store what it has accepted. Then end the server, but not
+ * its process group: a process that it started may be delivering a message.
+ */
 static void
 finish(struct session *s)
 {
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
-	if (s->pid <= 0 || has_ended(s->pid, clock_ms() + STALL_MS))
+	if (s->pid <= 0)
 		return;
-	kill(s->pid, SIGTERM); /* the server only, not the processes that it started */
-	if (has_ended(s->pid, clock_ms() + TERM_GRACE_MS))
-		return;
-	kill(s->pid, SIGKILL);
-	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (!process_has_ended(s->pid, clock_ms() + STALL_MS)) {
+		kill(s->pid, SIGTERM);
+		if (!process_has_ended(s->pid, clock_ms() + TERM_GRACE_MS))
+			kill(s->pid, SIGKILL);
+	}
+	process_reap(s->pid);
 }
 
 /* Read one reply. Returns its code, or 0 and the reason in *result. */

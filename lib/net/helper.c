@@ -6,11 +6,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/os.h"
+#include "base/process.h"
 
 enum { FD_WORK = 3 };
 
@@ -76,7 +76,6 @@ helper_stop(struct helper *h, int grace_ms)
 	}
 	close(h->fd);
 	kill(h->pid, SIGKILL); /* the helper was not reaped yet, so the pid is still its own */
-	while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	process_reap(h->pid);
 	*h = (struct helper){ 0 };
 }

@@ -18,16 +18,16 @@ struct endpoint {
 };
 
 enum {
-	IPADDR_TEXT = INET6_ADDRSTRLEN,       /* octets of ipaddr_text, with the NUL */
+	IPADDR_TEXT = INET6_ADDRSTRLEN,        /* octets of ipaddr_text, with the NUL */
 	IPADDR_LITERAL = INET6_ADDRSTRLEN + 7, /* of ipaddr_literal: "[IPv6:...]" */
-	ENDPOINT_TEXT = INET6_ADDRSTRLEN + 8, /* of endpoint_text: "[...]:65535" */
-	IPADDR_V4_BITS = 96,                  /* of the prefix that all IPv4 addresses have in common */
+	ENDPOINT_TEXT = INET6_ADDRSTRLEN + 8,  /* of endpoint_text: "[...]:65535" */
+	IPADDR_V4_BITS = 96,                   /* of the prefix that all IPv4 addresses have in common */
 };
 
 /* Parse text, an IPv4 address, or an IPv6 one without a zone. Returns 0, or -1: not an address. */
 int ipaddr_parse(struct ipaddr *a, const char *text);
 
-/* As ipaddr_parse, but text may end with a zone ("fe80::1%eth0"), which has no meaning for other hosts and is dropped. */
+/* As ipaddr_parse, but drop a zone at the end of text ("fe80::1%eth0"), which has no meaning for other hosts. */
 int ipaddr_parse_zoned(struct ipaddr *a, const char *text);
 
 /* The 4 octets (AF_INET) or 16 octets (AF_INET6) at p, in network byte order. */

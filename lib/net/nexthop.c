@@ -13,12 +13,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/os.h"
+#include "base/process.h"
 #include "net/ipaddr.h"
 
 enum {
@@ -211,8 +211,7 @@ look_up(const struct nexthop *n, int64_t deadline_ms, struct found *f)
 	if (pid > 0) {
 		e = errno;
 		kill(pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		process_reap(pid);
 	}
 	close(fd[0]);
 	errno = e;

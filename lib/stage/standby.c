@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/os.h"
+#include "base/process.h"
 #include "chain/limits.h"
 #include "msa/buf.h"
 #include "stage/run.h"
@@ -182,7 +182,6 @@ standby_wait(struct standby *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	if (s->pid > 0)
-		while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		process_reap(s->pid);
 	*s = (struct standby){ .fd = -1 };
 }

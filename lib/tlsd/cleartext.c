@@ -99,7 +99,7 @@ bad_line(struct cleartext *c, const char *head, size_t n, struct buf *out, enum 
 	return verb_of_start(head, n) == VERB_BDAT ? lose_chunk(c, out, r) : say(c, out, r);
 }
 
-/* A client that repeats STARTTLS after 454 has no end either. */
+/* Count STARTTLS too: a client could repeat it for ever after 454. */
 static enum cleartext_result
 starttls(struct cleartext *c, struct buf *out)
 {
