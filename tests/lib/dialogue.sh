@@ -49,6 +49,11 @@ verdict() {
 	sed '1,5d; /^221 2.0.0 Bye$/,$d' "$T/out" >"$T/answer"
 }
 
+# How many octets talk makes of a text with escapes. usage: talk_octets text
+talk_octets() {
+	printf '%s\n' "$1" | test-unit data octets
+}
+
 # Standard input is what $T/out must be. usage: expect message
 expect() {
 	cat >"$T/want"

@@ -5,15 +5,10 @@
 # shellcheck source=tests/lib/dialogue.sh
 . "$ROOT/tests/lib/dialogue.sh"
 
-# The length of what talk makes of a text with escapes.
-octets() {
-	python3 -c 'import sys; print(len(sys.argv[1].encode("latin-1").decode("unicode_escape")))' "$1"
-}
-
 # One text, by DATA or BDAT, with a command after it; $T/answer is what follows the reply to RCPT, without the 354.
 # usage: submit DATA|BDAT text submitd's options
 submit() {
-	[ "$1" = DATA ] && said="DATA\\r\\n$2.\\r\\n" || said="BDAT $(octets "$2") LAST\\r\\n$2"
+	[ "$1" = DATA ] && said="DATA\\r\\n$2.\\r\\n" || said="BDAT $(talk_octets "$2") LAST\\r\\n$2"
 	shift 2
 	submission submitd "$@" "$SINK" <<-E2
 		> EHLO x
@@ -79,7 +74,7 @@ test_a_last_line_by_bdat_gets_its_crlf() {
 	for text in '' 'a\r\n'; do
 		submit BDAT "$text"
 		is_accepted "$text"
-		assertEquals "$text: as it is" "$(octets "$text")" "$(wc -c <"$T/message")"
+		assertEquals "$text: as it is" "$(talk_octets "$text")" "$(wc -c <"$T/message")"
 	done
 	submit BDAT 'a\r'
 	is_refused 'a CR is no end' '554 5.6.0 Bare CR, bare LF or NUL in the message'

@@ -15,15 +15,10 @@ by_bdat() {
 		> EHLO x
 		> MAIL FROM:<a@example.org>${2:-}
 		> RCPT TO:<b@example.net>
-		>> BDAT $(octets "$1") LAST\r\n$1NOOP\r\nQUIT\r\n
+		>> BDAT $(talk_octets "$1") LAST\r\n$1NOOP\r\nQUIT\r\n
 		<<
 	E2
 	sed -e '1,/^250 [A-Z0-9]*$/d' "$T/out" | sed '/^250 2.1/d' >"$T/answer"
-}
-
-# The length of what talk makes of a text with escapes.
-octets() {
-	python3 -c 'import sys; print(len(sys.argv[1].encode("latin-1").decode("unicode_escape")))' "$1"
 }
 
 # Each text of standard input, by DATA and by BDAT, with a command after it in the same packet, all in one session: all
@@ -33,7 +28,7 @@ refuse_all() {
 	: >"$T/want"
 	while read -r text; do
 		text=$text$2
-		[ "$1" = DATA ] && text="DATA\\r\\n$text\\r\\n.\\r\\n" || text="BDAT $(octets "$text") LAST\\r\\n$text"
+		[ "$1" = DATA ] && text="DATA\\r\\n$text\\r\\n.\\r\\n" || text="BDAT $(talk_octets "$text") LAST\\r\\n$text"
 		printf '>> MAIL FROM:<a@example.org>\\r\\nRCPT TO:<b@example.net>\\r\\n%sVRFY x\\r\\n\n' "$text" >>"$T/script"
 		cat <<-'E2' >>"$T/want"
 			554 5.6.0 Bare CR, bare LF or NUL in the message

@@ -27,6 +27,7 @@ static const struct {
 	{ "os", unit_os },
 	{ "param", unit_param },
 	{ "peer", unit_peer },
+	{ "received", unit_received },
 	{ "reply", unit_reply },
 	{ "stage", unit_stage },
 	{ "standby", unit_standby },

@@ -132,14 +132,12 @@ test_cipher_names_are_those_of_iana() {
 	openssl ciphers -v -stdname 'ALL:!NULL:!aNULL:!PSK:!SRP:!kDHd:@SECLEVEL=0' 2>/dev/null |
 		sed -n 's/^\([^ ]*\)  *- \([^ ]*\) .*/\1 \2/p' >"$T/all"
 	assertTrue "openssl tells names" "[ $(wc -l <"$T/all") -gt 20 ]"
-	found=0
-	while read -r iana name; do
-		field MSA_VERB=EHLO SSL_PROTOCOL=TLSv1.2 SSL_CIPHER="$name"
-		got=$(sed -n 's/.*tls \([^ ;]*\).*/\1/p' "$T/field")
-		[ -z "$got" ] || found=$((found + 1))
-		assertTrue "$name is $iana, not $got" "[ -z '$got' ] || [ '$got' = '$iana' ]"
-	done <"$T/all"
+	cut -d ' ' -f 2 "$T/all" | test-unit received | sed 's/.* => //' | paste -d ' ' - "$T/all" >"$T/named"
+	assertEquals 'other names than OpenSSL has' '' "$(sed -n '/^[^ ]/p' "$T/named" | awk '$1 != $2')"
+	found=$(grep -c '^[^ ]' "$T/named")
 	assertTrue "names in the table and in OpenSSL: $found" "[ $found -ge 20 ]"
+	field MSA_VERB=EHLO SSL_PROTOCOL=TLSv1.2 SSL_CIPHER=ECDHE-RSA-AES128-GCM-SHA256
+	assertEquals TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 "$(sed -n 's/.*tls \([^ ;]*\).*/\1/p' "$T/field")"
 	field MSA_VERB=EHLO SSL_PROTOCOL=TLSv1.2 SSL_CIPHER=MY-OWN-CIPHER
 	assertEquals "an unknown one is left out" 0 "$(grep -c 'tls' "$T/field")"
 	field MSA_VERB=EHLO SSL_CIPHER=TLS_AES_128_GCM_SHA256

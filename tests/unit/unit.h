@@ -39,6 +39,7 @@ int unit_number(int argc, char **argv);
 int unit_os(int argc, char **argv);
 int unit_param(int argc, char **argv);
 int unit_peer(int argc, char **argv);
+int unit_received(int argc, char **argv);
 int unit_reply(int argc, char **argv);
 int unit_stage(int argc, char **argv);
 int unit_standby(int argc, char **argv);
