@@ -14,9 +14,9 @@ setUp() {
 	cp -R "$ROOT/scripts" "$ROOT/man" "$T/tree"
 	mkdir -p "$T/tree/cmd" "$T/tree/lib/base" "$T/tree/lib/mail" "$T/tree/lib/tlsd" "$T/tree/include/msa"
 	cp -R "$ROOT/cmd/stamp" "$T/tree/cmd"
-	cp "$ROOT/lib/base/buf.c" "$ROOT/lib/base/buf.h" "$T/tree/lib/base"
-	printf '#include <stdio.h>\n#include "mail/a.h"\n#include "base/buf.h"\n' >"$T/tree/lib/mail/a.c"
-	printf '#include <sys/types.h>\n#include "base/buf.h"\n' >"$T/tree/lib/mail/a.h"
+	cp "$ROOT/lib/base/clock.c" "$ROOT/lib/base/clock.h" "$T/tree/lib/base"
+	printf '#include <stdio.h>\n#include "mail/a.h"\n#include "base/clock.h"\n' >"$T/tree/lib/mail/a.c"
+	printf '#include <sys/types.h>\n#include "base/clock.h"\n' >"$T/tree/lib/mail/a.h"
 	printf '#include "msa/stage.h"\n#include "mail/a.h"\n' >"$T/tree/lib/mail/b.h"
 	printf '#include <stdint.h>\n#include <msa/log.h>\n' >"$T/tree/include/msa/stage.h"
 }
@@ -41,9 +41,9 @@ test_each_finding_fails() {
 		assertContains "$rule" "$(cat "$T/said")" "$rule: "
 		cp "$T/was" "$T/tree/$file"
 	done <<-'END'
-		long line|lib/base/buf.c|/* %0125d */\n
-		white space at the end|lib/base/buf.c|int x; \n
-		include|lib/base/buf.c|#include "mail/a.h"\n
+		long line|lib/base/clock.c|/* %0125d */\n
+		white space at the end|lib/base/clock.c|int x; \n
+		include|lib/base/clock.c|#include "mail/a.h"\n
 		include|lib/mail/a.h|#  include "tlsd/pump.h" /* later */\n
 		include|lib/mail/a.h|#include "b.h"\n
 		include|lib/mail/a.c|#include "session/dialogue.h"\n
@@ -52,6 +52,7 @@ test_each_finding_fails() {
 		include|include/msa/stage.h|#include <chain/facts.h>\n
 		include|include/msa/stage.h|#include "stage.h"\n
 		circle of includes|lib/mail/a.h|#include "mail/b.h"\n
+		circle of includes|lib/mail/a.c|#include "mail/b.h"\n
 		lib does not exit|lib/mail/a.c|void f(void) { exit(1); }\n
 		lib reads no environment|lib/mail/a.c|char *f(void) { return getenv("HOME"); }\n
 		page|cmd/stamp/stamp.8|.Nosuch macro\n
