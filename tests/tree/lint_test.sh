@@ -66,7 +66,7 @@ test_the_order_of_the_folders_is_read() {
 	printf '# The library\n\n- `mail/` messages\n- `base/` the ground\n' >"$T/tree/lib/README.md"
 	look
 	assertEquals "$(cat "$T/said")" 1 "$code"
-	assertContains "$(cat "$T/said")" 'include: lib/mail/a.h:2: base/buf.h: base comes after mail'
+	assertContains "$(cat "$T/said")" 'include: lib/mail/a.h:2: base/clock.h: base comes after mail'
 	printf -- '- `base/` the ground\n- `mail/` messages\n' >"$T/tree/lib/README.md"
 	look
 	assertEquals "$(cat "$T/said")" 0 "$code"

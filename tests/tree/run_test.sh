@@ -7,7 +7,7 @@ setUp() {
 	mkdir -p "$T/tree/tests/a" "$T/tree/bin"
 	cp "$ROOT/tests/run" "$T/tree/tests"
 	mkdir "$T/tree/tests/lib"
-	cp "$ROOT/tests/lib/test.sh" "$T/tree/tests/lib"
+	cp "$ROOT/tests/lib/test.sh" "$ROOT/tests/lib/faster.sh" "$T/tree/tests/lib"
 }
 
 tearDown() {
