@@ -11,7 +11,7 @@ sink() {
 	: >"$T/sink" # the redirection below happens in the child, maybe late
 	bench-sink "$@" 0 >"$T/sink" &
 	SINK=$!
-	wait_for 30 grep -q '^ready' "$T/sink" || return 1
+	wait_until grep -q '^ready' "$T/sink" || return 1
 	read -r _ PORT <"$T/sink"
 }
 
@@ -95,7 +95,7 @@ test_the_limit_in_seconds_ends_a_silent_server() {
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); print("ready", flush=True); time.sleep(30)' "$socket" >"$T/silent" &
 	silent=$!
-	wait_for 30 grep -q ready "$T/silent"
+	wait_until grep -q ready "$T/silent"
 	bench-load -n -T 1 -s 2 "$socket" >"$T/load"
 	assertEquals 1 $?
 	kill $silent
@@ -109,8 +109,7 @@ test_idle_connections_are_held_until_told() {
 	: >"$T/load"
 	bench-load -n -I 20 "$PORT" >"$T/load" &
 	load=$!
-	wait_for 30 grep -q '^ready 20$' "$T/load"
-	assertEquals "ready" 0 $?
+	wait_until grep -q '^ready 20$' "$T/load"
 	assertEquals 21 "$(sunk connections)"
 	kill $load
 	wait $load
@@ -124,7 +123,7 @@ test_lost_idle_connections_are_counted() {
 	: >"$T/load"
 	bench-load -n -I 5 "$PORT" >"$T/load" &
 	load=$!
-	wait_for 30 grep -q '^ready 5$' "$T/load"
+	wait_until grep -q '^ready 5$' "$T/load"
 	unsink
 	wait $load
 	assertEquals 1 $?
@@ -212,18 +211,17 @@ test_keep_ends_what_the_server_left_behind() {
 	# shellcheck disable=SC2016
 	bench-keep sh -c '(setsid sleep 1000 & echo $! >"$0/orphan"); echo >"$0/started"; exec sleep 1000' "$T" &
 	keep=$!
-	wait_for 30 test -s "$T/started"
-	wait_for 30 test -s "$T/orphan"
+	wait_until test -s "$T/started"
+	wait_until test -s "$T/orphan"
 	orphan=$(cat "$T/orphan")
 	assertEquals "the orphan's parent" $keep "$(ps -o ppid= -p "$orphan" | tr -d ' ')"
 	kill $keep
 	wait $keep
-	assertFalse "the orphan is gone" "kill -0 $orphan 2>/dev/null"
+	assertFalse "the orphan is gone" "proc_alive $orphan"
 }
 
 test_the_floor_is_measured() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout "$T/key.pem" \
-		-out "$T/cert.pem" 2>/dev/null
+	cert "$T/key.pem" "$T/cert.pem" /CN=localhost
 	bench-floor "$T/cert.pem" "$T/key.pem" 5 >"$T/floor"
 	assertEquals 0 $?
 	grep -Eqx 'server_ms=[0-9]+\.[0-9]{3} client_ms=[0-9]+\.[0-9]{3}' "$T/floor"

@@ -107,16 +107,12 @@ test_a_clause_without_a_test_is_never_yes() {
 
 test_the_program_listens_and_asks_by_itself() {
 	: >"$T/ready"
-	sink=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	sink=$(port_free)
+	port=$(port_free)
 	echo wonderland | "$REPORT/report" -l "127.0.0.1:$sink" -w 20 -o "$T/json" -n date_is_added,mail_without_auth_is_530 \
 		127.0.0.1 "$port" alice@example.net - >"$T/out" 2>&1 &
 	report=$!
-	i=0
-	until LMTP=127.0.0.1:$sink lmtp-inject -k "127.0.0.1:$sink" >/dev/null 2>&1 || [ "$i" -ge 200 ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
+	wait_until env LMTP="127.0.0.1:$sink" lmtp-inject -k "127.0.0.1:$sink" >/dev/null 2>&1
 	LMTP=127.0.0.1:$sink SUBMISSION_PORT=$port SUBMISSIONS_PORT=0 "$ROOT/examples/quickstart/run" >"$T/ready" 2>"$T/log" &
 	service=$!
 	wait "$report"

@@ -16,11 +16,7 @@ started() {
 	shift 3
 	lmtpd -u "$T/s.$name" -n 3 -t 60 -r "$T/rec.$name" "$@" >"$T/ready.$name" 2>&1 &
 	servers="$servers $!"
-	tries=0
-	while [ ! -s "$T/ready.$name" ] && [ "$tries" -lt 500 ]; do
-		sleep 0.02
-		tries=$((tries + 1))
-	done
+	wait_until [ -s "$T/ready.$name" ]
 	held "$name" "$chain" &
 	clients="$clients $!"
 }

@@ -8,8 +8,8 @@
 . "$ROOT/tests/lib/inject.sh"
 
 setUp() {
-	message 'Subject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	chain_message 'Subject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 }
 
 local_error='451 4.3.0 Local error, try again later'
@@ -31,36 +31,36 @@ test_misuse_by_hand_is_100_and_in_a_chain_451() {
 		assertEquals "what is wrong with $args" "$wrong" "$(tail -n 1 "$T/err")"
 		assertEquals "output of $args" '' "$(cat "$T/out")"
 		# shellcheck disable=SC2086
-		call lmtp-inject $args
+		chain_call lmtp-inject $args
 		assertEquals "exit code of $args in a chain" 111 "$code"
 		assert_verdict "verdict of $args" "$local_error"
 	done
-	call lmtp-inject -f alice@example.net -r bob@example.org "$T/s"
+	chain_call lmtp-inject -f alice@example.net -r bob@example.org "$T/s"
 	assert_verdict 'options of both kinds' "$local_error"
 	lmtp-inject "$T/s" <"$T/msg" >"$T/out" 2>"$T/err"
 	assertEquals 'neither in a chain nor with options' 100 $?
 }
 
 test_msa_rcpts_must_be_the_number_of_recipients() {
-	serve -t 1
+	lmtpd_start -t 1
 	for n in 0 2 '' x 1x -1; do
-		call MSA_RCPTS="$n" lmtp-inject "$T/s"
+		chain_call MSA_RCPTS="$n" lmtp-inject "$T/s"
 		assert_verdict "MSA_RCPTS=$n" "$local_error"
 		assertEquals "exit code of MSA_RCPTS=$n" 111 "$code"
 	done
 	MSA_MESSAGE=M lmtp-inject "$T/s" <"$T/msg" 3<"$T/env" >"$T/out" 2>"$T/log"
 	assertEquals 'unset' "$local_error" "$(head -n 1 "$T/out" | tr -d '\r')"
 	assert_logged 'misuse reason="MSA_RCPTS is not the number of recipients"'
-	envelope '<alice@example.net>'
-	call lmtp-inject "$T/s"
+	chain_envelope '<alice@example.net>'
+	chain_call lmtp-inject "$T/s"
 	assert_verdict 'no recipients' "$local_error"
-	served 2>/dev/null
+	lmtpd_ended 2>/dev/null
 	assertFalse 'nobody connected' "[ -s '$T/rec' ]"
 }
 
 test_the_envelope_must_be_there_and_be_one() {
 	printf 'RCPT TO:<bob@example.org>\n' >"$T/env"
-	call lmtp-inject "$T/s"
+	chain_call lmtp-inject "$T/s"
 	assert_verdict 'no MAIL' "$local_error"
 	assert_logged 'misuse reason="envelope: first line is no MAIL'
 	MSA_MESSAGE=M MSA_RCPTS=1 lmtp-inject "$T/s" <"$T/msg" 3<&- >"$T/out" 2>"$T/log"
@@ -73,11 +73,11 @@ test_the_envelope_must_be_there_and_be_one() {
 test_what_is_said_to_many_recipients_stays_a_verdict() {
 	long=$(printf '%04000d' 0)
 	# shellcheck disable=SC2046
-	envelope '<alice@example.net>' $(seq -f 'RCPT&TO:<u%.0f@example.org>' 300)
+	chain_envelope '<alice@example.net>' $(seq -f 'RCPT&TO:<u%.0f@example.org>' 300)
 	sed -i 's/&/ /' "$T/env"
-	serve -t 100 "END=250-2.0.0 $long\\r\\n250 2.0.0 $long"
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start -t 100 "END=250-2.0.0 $long\\r\\n250 2.0.0 $long"
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assertEquals 'exit code' 0 "$code"
 	assertTrue 'chain(7): one MiB' "[ $(wc -c <"$T/verdict.crlf") -le 1048576 ]"
 	assertEquals 'replies' 300 "$(grep -c '^250 2.0.0 0*$' "$T/verdict")"
@@ -85,18 +85,18 @@ test_what_is_said_to_many_recipients_stays_a_verdict() {
 }
 
 test_nobody_listens() {
-	call lmtp-inject "$T/none"
+	chain_call lmtp-inject "$T/none"
 	assert_verdict 'no socket' '451 4.4.1 Next server cannot be reached, try again later'
 	assert_logged 'failed to=.*/none at=connect reason="No such file or directory"'
 	: >"$T/file"
-	call lmtp-inject "$T/file"
+	chain_call lmtp-inject "$T/file"
 	assert_verdict 'a file' '451 4.4.1 Next server cannot be reached, try again later'
 	# A port that was just given back by the system: nobody has it.
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	call lmtp-inject "127.0.0.1:$port"
+	port=$(port_free)
+	chain_call lmtp-inject "127.0.0.1:$port"
 	assert_verdict 'no port' '451 4.4.1 Next server cannot be reached, try again later'
 	assert_logged 'at=connect reason="Connection refused"'
-	call lmtp-inject "name.invalid:24"
+	chain_call lmtp-inject "name.invalid:24"
 	assert_verdict 'no name' '451 4.4.1 Next server cannot be reached, try again later'
 }
 
@@ -104,21 +104,21 @@ test_over_tcp_by_number_and_by_name() {
 	for host in 127.0.0.1 localhost; do
 		rm -f "$T/ready"
 		lmtpd -r "$T/rec" >"$T/ready" &
-		await "$T/ready"
-		call lmtp-inject "$host:$(sed 's/.*://' "$T/ready")"
+		wait_until [ -s "$T/ready" ]
+		chain_call lmtp-inject "$host:$(sed 's/.*://' "$T/ready")"
 		wait $!
 		assert_verdict "$host" '250 2.0.0 Saved'
 	done
 }
 
 test_the_deadline_of_the_chain_counts_where_it_is_earlier() {
-	call MSA_DEADLINE="$(($(date +%s) - 1))" lmtp-inject "$T/none"
+	chain_call MSA_DEADLINE="$(($(date +%s) - 1))" lmtp-inject "$T/none"
 	assert_verdict 'passed: nothing is tried' '451 4.4.7 No answer in time, try again later'
 	assert_logged 'abandoned reason="the deadline has passed"'
-	serve LHLO=stall
+	lmtpd_start LHLO=stall
 	start=$(date +%s)
-	call MSA_DEADLINE="$((start + 2))" lmtp-inject "$T/s"
-	served
+	chain_call MSA_DEADLINE="$((start + 2))" lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'two seconds' '451 4.4.7 No answer in time, try again later'
 	assertTrue 'in time' "[ $(($(date +%s) - start)) -le 15 ]"
 }
@@ -126,12 +126,12 @@ test_the_deadline_of_the_chain_counts_where_it_is_earlier() {
 test_without_a_reader_of_the_verdict_the_message_is_not_ended() {
 	# The text is taken slowly; meanwhile the reader of the verdict leaves. The server must not get the dot.
 	for e in PIPELINING PIPELINING,CHUNKING; do
-		serve -e "$e" 'RCPT=sleep:1|250 2.1.5 Ok'
+		lmtpd_start -e "$e" 'RCPT=sleep:1|250 2.1.5 Ok'
 		mkfifo "$T/fifo"
 		# shellcheck disable=SC2217
 		sleep 0.3 <"$T/fifo" &
 		MSA_MESSAGE=M MSA_RCPTS=1 lmtp-inject "$T/s" <"$T/msg" 3<"$T/env" >"$T/fifo" 2>"$T/log"
-		served
+		lmtpd_ended
 		wait
 		rm "$T/fifo"
 		assert_logged 'abandoned reason="nobody reads the verdict"'
@@ -143,34 +143,34 @@ test_without_a_reader_of_the_verdict_the_message_is_not_ended() {
 }
 
 test_replies_in_recipients_places() {
-	serve -t 1
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' '550 5.7.1 Not to Carol'
-	call lmtp-inject "$T/s"
+	lmtpd_start -t 1
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' '550 5.7.1 Not to Carol'
+	chain_call lmtp-inject "$T/s"
 	assert_verdict 'without MSA_PARTIAL for all' '550 5.7.1 Not to Carol' '550 5.7.1 Not to Carol'
 	assertEquals 'exit code' 100 "$code"
-	envelope '<alice@example.net>' '450 4.7.1 Not now' '550 5.7.1 Not to Carol' 'COPY TO:<x@example.net>'
-	call MSA_PARTIAL=1 lmtp-inject "$T/s"
+	chain_envelope '<alice@example.net>' '450 4.7.1 Not now' '550 5.7.1 Not to Carol' 'COPY TO:<x@example.net>'
+	chain_call MSA_PARTIAL=1 lmtp-inject "$T/s"
 	assert_verdict 'nobody is left' '450 4.7.1 Not now' '550 5.7.1 Not to Carol'
-	served 2>/dev/null
+	lmtpd_ended 2>/dev/null
 	assertFalse 'nobody connected' "[ -s '$T/rec' ]"
 }
 
 # MAIL's line as the server heard it. usage: mail_line keywords mail-arguments
 mail_line() {
-	serve -e "$1"
-	envelope "$2" 'RCPT TO:<bob@example.org>'
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start -e "$1"
+	chain_envelope "$2" 'RCPT TO:<bob@example.org>'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict "$2 to $1" '250 2.0.0 Saved'
 	sed -n 2p "$T/rec" | tr -d '\r'
 }
 
 # The verdict; nothing but LHLO and QUIT was said. usage: refused keywords mail-arguments verdict
 refused() {
-	serve -e "$1"
-	envelope "$2" 'RCPT TO:<bob@example.org>'
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start -e "$1"
+	chain_envelope "$2" 'RCPT TO:<bob@example.org>'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict "$2 to $1" "$3"
 	assert_heard "$2 to $1" 'LHLO test.example' QUIT
 }
@@ -180,11 +180,11 @@ test_parameters_are_passed_where_offered() {
 	assertEquals 'MAIL FROM:<alice@example.net> BODY=8BITMIME RET=HDRS ENVID=x+2By SMTPUTF8 REQUIRETLS AUTH=<> SIZE=24' \
 		"$(mail_line "$all" '<alice@example.net> RET=HDRS BODY=8BITMIME ENVID=x+2By SMTPUTF8 REQUIRETLS AUTH=<>')"
 	assertEquals 'MAIL FROM:<> BY=120;N MT-PRIORITY=-3 SIZE=24' "$(mail_line "$all" '<> BY=120;N MT-PRIORITY=-3')"
-	envelope '<>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@example.org' \
+	chain_envelope '<>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@example.org' \
 		'COPY TO:<x@example.net> NOTIFY=NEVER'
-	serve -e "$all"
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start -e "$all"
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assertEquals 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@example.org' \
 		"$(sed -n 3p "$T/rec" | tr -d '\r')"
 	assertEquals 'RCPT TO:<x@example.net> NOTIFY=NEVER' "$(sed -n 4p "$T/rec" | tr -d '\r')"
@@ -213,25 +213,25 @@ test_parameters_that_are_refused_where_not_offered() {
 }
 
 test_a_recipients_parameters_are_its_own_matter() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=NEVER' 'RCPT TO:<carol@example.org>' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=NEVER' 'RCPT TO:<carol@example.org>' \
 		'COPY TO:<x@example.net> ORCPT=rfc822;y'
-	serve
-	call MSA_PARTIAL=1 lmtp-inject "$T/s"
-	served
+	lmtpd_start
+	chain_call MSA_PARTIAL=1 lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'partial' '554 5.3.3 Next server does not support NOTIFY' '250 2.0.0 Saved'
 	assert_logged 'copy rcpt=x@example.net reply="554 5.3.3 Next server does not support ORCPT"'
 	grep -q -e bob -e x@example "$T/rec"
 	assertFalse 'not named' $?
-	serve
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'all or nothing' '554 5.3.3 Next server does not support NOTIFY' \
 		'554 5.3.3 Next server does not support NOTIFY'
 	assert_heard 'all or nothing' 'LHLO test.example' QUIT
 }
 
 test_8_bit_data() {
-	message 'Subject: test\r\n\r\n\303\251\r\n'
+	chain_message 'Subject: test\r\n\r\n\303\251\r\n'
 	assertEquals 'declared by us' 'MAIL FROM:<alice@example.net> BODY=8BITMIME' \
 		"$(mail_line 8BITMIME '<alice@example.net>')"
 	assertEquals 'declared' 'MAIL FROM:<alice@example.net> BODY=8BITMIME' \
@@ -243,20 +243,20 @@ test_8_bit_data() {
 }
 
 test_binary_data() {
-	message 'Subject: test\r\n\r\na\nb\rc\0d\n.\r\n'
+	chain_message 'Subject: test\r\n\r\na\nb\rc\0d\n.\r\n'
 	refused CHUNKING '<alice@example.net> BODY=BINARYMIME' '554 5.6.3 Next server does not take binary data'
 	refused BINARYMIME,8BITMIME '<alice@example.net> BODY=BINARYMIME' '554 5.6.3 Next server does not take binary data'
 	assertEquals 'MAIL FROM:<alice@example.net> BODY=BINARYMIME' \
 		"$(mail_line CHUNKING,BINARYMIME '<alice@example.net> BODY=BINARYMIME')"
-	serve -e CHUNKING,BINARYMIME
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start -e CHUNKING,BINARYMIME
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assertEquals 'octet for octet' 'BDAT 28 LAST\r\nSubject: test\r\n\r\na\nb\rc\x00d\n.\r\n' "$(sed -n 4p "$T/rec.reads")"
 }
 
 test_a_bare_cr_or_lf_is_never_sent() {
 	for text in 'a\nb\r\n' 'a\rb\r\n' 'a\r' '\nb\r\n' 'a\n.\r\nMAIL FROM:<x@example.org>\r\n' 'a\r\n\n' 'a\r\r\n'; do
-		message "$text"
+		chain_message "$text"
 		refused PIPELINING,CHUNKING '<alice@example.net>' "$local_error"
 		assert_logged 'misuse reason="bare CR or bare LF in the message"'
 	done
@@ -270,18 +270,18 @@ test_the_servers_limit_of_size() {
 }
 
 test_k_prints_what_the_server_offers() {
-	serve -e 'PIPELINING,SIZE 1000,8BITMIME,ENHANCEDSTATUSCODES,CHUNKING,DSN,STARTTLS,XCLIENT A B,AUTH PLAIN'
+	lmtpd_start -e 'PIPELINING,SIZE 1000,8BITMIME,ENHANCEDSTATUSCODES,CHUNKING,DSN,STARTTLS,XCLIENT A B,AUTH PLAIN'
 	MSA_HOST=test.example lmtp-inject -k "$T/s" >"$T/out" 2>"$T/err"
 	assertEquals 'exit code' 0 $?
-	served
+	lmtpd_ended
 	printf '%s\n' PIPELINING 'SIZE 1000' 8BITMIME ENHANCEDSTATUSCODES CHUNKING DSN >"$T/expected"
 	assert_same 'keywords' "$T/expected" "$T/out"
 	assertEquals 'log' '' "$(cat "$T/err")"
 	assert_heard 'dialogue' 'LHLO test.example' QUIT
-	serve 'LHLO=450 4.3.2 Not now'
+	lmtpd_start 'LHLO=450 4.3.2 Not now'
 	lmtp-inject -k "$T/s" >"$T/out" 2>"$T/err"
 	assertEquals 'exit code of a refusal' 111 $?
-	served
+	lmtpd_ended
 	assertEquals 'output of a refusal' '' "$(cat "$T/out")"
 	assertEquals 'message' "lmtp-inject: - failed to=$T/s at=LHLO reason=refused code=450 text=\"Not now\"" \
 		"$(cat "$T/err")"
@@ -290,31 +290,31 @@ test_k_prints_what_the_server_offers() {
 }
 
 test_by_hand_lines_get_crlf_and_replies_are_printed() {
-	serve 'RCPT:carol=550 5.1.1 No Carol'
+	lmtpd_start 'RCPT:carol=550 5.1.1 No Carol'
 	printf 'Subject: test\n\n.dot\r\nlast' |
 		MSA_HOST=test.example lmtp-inject -f '' -r bob@Example.ORG -r carol@example.org "$T/s" >"$T/out" 2>"$T/log"
 	assertEquals 'exit code' 100 $?
-	served
+	lmtpd_ended
 	printf '%s\n' '250 2.0.0 Saved' '550 5.1.1 No Carol' >"$T/expected"
 	assert_same 'replies' "$T/expected" "$T/out"
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' \
 		DATA 'Subject: test' '' ..dot last . QUIT
-	serve END='450 4.2.1 Busy'
+	lmtpd_start END='450 4.2.1 Busy'
 	lmtp-inject -f alice@example.net -r Postmaster "$T/s" <"$T/msg" >"$T/out" 2>"$T/log"
 	assertEquals 'exit code of a temporary refusal' 111 $?
-	served
-	serve
+	lmtpd_ended
+	lmtpd_start
 	lmtp-inject -f alice@example.net -r bob@example.org "$T/s" <"$T/msg" >"$T/out" 2>"$T/log"
 	assertEquals 'exit code of success' 0 $?
-	served
+	lmtpd_ended
 }
 
 test_lines_across_read_blocks_by_hand() {
 	# CR and LF on two sides of the blocks that are read, 16,384 octets.
 	python3 -c 'print("x" * 16383, end="\r\n"); print("y" * 16382, end="\r\n"); print("z" * 16385, end="\n")' >"$T/in"
-	serve
+	lmtpd_start
 	lmtp-inject -f alice@example.net -r bob@example.org "$T/s" <"$T/in" >"$T/out" 2>"$T/log"
-	served
+	lmtpd_ended
 	python3 - "$T/rec" <<-'P'
 		import sys
 		text = open(sys.argv[1], 'rb').read().split(b'DATA\r\n', 1)[1]
@@ -328,16 +328,16 @@ test_privileges_are_dropped() {
 		skip 'not root'
 		return
 	}
-	serve
+	lmtpd_start
 	chmod 700 "$T"
-	call lmtp-inject -U nobody "$T/s"
+	chain_call lmtp-inject -U nobody "$T/s"
 	assert_verdict 'nobody cannot reach the socket' '451 4.4.1 Next server cannot be reached, try again later'
 	chmod 755 "$T"
 	chmod 777 "$T/s"
-	call lmtp-inject -U nobody "$T/s"
-	served
+	chain_call lmtp-inject -U nobody "$T/s"
+	lmtpd_ended
 	assert_verdict 'nobody can' '250 2.0.0 Saved'
-	call lmtp-inject -U no-such-user "$T/s"
+	chain_call lmtp-inject -U no-such-user "$T/s"
 	assert_verdict 'no such user' "$local_error"
 }
 

@@ -7,14 +7,14 @@
 . "$ROOT/tests/lib/inject.sh"
 
 setUp() {
-	message 'Subject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	chain_message 'Subject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 }
 
 test_one_recipient() {
-	serve
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '250 2.0.0 Saved'
 	assertEquals 'exit code' 0 "$code"
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA \
@@ -23,10 +23,10 @@ test_one_recipient() {
 }
 
 test_mail_and_rcpts_are_one_turn_and_data_another() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
-	serve
-	call lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
+	lmtpd_start
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_turns 'turns' 'LHLO test.example\r\n' \
 		'MAIL FROM:<alice@example.net>\r\nRCPT TO:<bob@example.org>\r\nRCPT TO:<carol@example.org>\r\n' \
 		'DATA\r\n' 'Subject: test\r\n\r\nHello\r\n.\r\n' 'QUIT\r\n'
@@ -34,52 +34,52 @@ test_mail_and_rcpts_are_one_turn_and_data_another() {
 
 # DATA without a recipient is refused; a server that wants a text all the same gets none.
 test_with_one_recipient_data_is_in_the_turn_too() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
-	serve
-	call lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	lmtpd_start
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'taken' '250 2.0.0 Saved'
 	assert_turns 'turns' 'LHLO test.example\r\n' 'MAIL FROM:<alice@example.net>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n' \
 		'Subject: test\r\n\r\nHello\r\n.\r\n' 'QUIT\r\n'
 	for empty in '503 5.5.1 No recipients' '554 5.5.1 None' '354 Go on' '250 2.0.0 Saved' close; do
-		serve 'RCPT=550 5.1.1 No Bob' "EMPTY=$empty"
-		call lmtp-inject "$T/s"
-		served
+		lmtpd_start 'RCPT=550 5.1.1 No Bob' "EMPTY=$empty"
+		chain_call lmtp-inject "$T/s"
+		lmtpd_ended
 		assert_verdict "refused, then $empty" '550 5.1.1 No Bob'
 		assertFalse "no text after $empty" "grep -q 'Subject' '$T/rec'"
-		serve 'MAIL=451 4.3.2 Later' "EMPTY=$empty"
-		call lmtp-inject "$T/s"
-		served
+		lmtpd_start 'MAIL=451 4.3.2 Later' "EMPTY=$empty"
+		chain_call lmtp-inject "$T/s"
+		lmtpd_ended
 		assert_verdict "no sender, then $empty" '451 4.3.2 Later'
 		assertFalse "no text after $empty" "grep -q 'Subject' '$T/rec'"
 	done
 }
 
 test_without_pipelining_each_command_is_a_turn() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
-	serve -e ''
-	call lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
+	lmtpd_start -e ''
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '250 2.0.0 Saved' '250 2.0.0 Saved'
 	assert_turns 'turns' 'LHLO test.example\r\n' 'MAIL FROM:<alice@example.net>\r\n' 'RCPT TO:<bob@example.org>\r\n' \
 		'RCPT TO:<carol@example.org>\r\n' 'DATA\r\n' 'Subject: test\r\n\r\nHello\r\n.\r\n' 'QUIT\r\n'
 }
 
 test_bdat_where_chunking_is_offered() {
-	message '.Subject: test\r\n\r\n.\r\n..Hello\r\n'
-	serve -e PIPELINING,CHUNKING
-	call lmtp-inject "$T/s"
-	served
+	chain_message '.Subject: test\r\n\r\n.\r\n..Hello\r\n'
+	lmtpd_start -e PIPELINING,CHUNKING
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '250 2.0.0 Saved'
 	assert_turns 'turns' 'LHLO test.example\r\n' 'MAIL FROM:<alice@example.net>\r\nRCPT TO:<bob@example.org>\r\n' \
 		'BDAT 30 LAST\r\n.Subject: test\r\n\r\n.\r\n..Hello\r\n' 'QUIT\r\n'
 }
 
 test_dots_are_stuffed() {
-	message '.Subject: test\r\n..\r\n\r\n.\r\na.b\r\n.x.\r\n...\r\n'
-	serve
-	call lmtp-inject "$T/s"
-	served
+	chain_message '.Subject: test\r\n..\r\n\r\n.\r\na.b\r\n.x.\r\n...\r\n'
+	lmtpd_start
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA \
 		'..Subject: test' '...' '' '..' 'a.b' '..x.' '....' . QUIT
 }
@@ -88,9 +88,9 @@ test_dots_at_block_edges() {
 	# The blocks that are read are 65,536 octets: put the line's start on both sides of that.
 	for n in 65532 65533 65534 65535 65536; do
 		python3 -c 'print("x" * ('"$n"' - 2) + "\r\n.\r\n..\r\n" + "y" * 70000 + "\r\n", end="")' >"$T/msg"
-		serve
-		call lmtp-inject "$T/s"
-		served
+		lmtpd_start
+		chain_call lmtp-inject "$T/s"
+		lmtpd_ended
 		assert_verdict "verdict $n" '250 2.0.0 Saved'
 		python3 - "$T/rec" "$T/msg" <<-'P'
 			import sys
@@ -105,27 +105,27 @@ test_dots_at_block_edges() {
 }
 
 test_a_missing_last_line_end_is_added() {
-	message 'Subject: test\r\n\r\nHello'
-	serve
-	call lmtp-inject "$T/s"
-	served
+	chain_message 'Subject: test\r\n\r\nHello'
+	lmtpd_start
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assertEquals 'with DATA' 'Subject: test\r\n\r\nHello\r\n.\r\n' "$(sed -n 3p "$T/rec.reads")"
-	serve -e CHUNKING
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start -e CHUNKING
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assertEquals 'with BDAT' 'BDAT 24 LAST\r\nSubject: test\r\n\r\nHello\r\n' "$(sed -n 4p "$T/rec.reads")"
 }
 
 test_an_empty_message() {
-	message ''
-	serve
-	call lmtp-inject "$T/s"
-	served
+	chain_message ''
+	lmtpd_start
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assertEquals 'with DATA' '.\r\n' "$(sed -n 3p "$T/rec.reads")"
 	assert_verdict 'verdict' '250 2.0.0 Saved'
-	serve -e CHUNKING
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start -e CHUNKING
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assertEquals 'with BDAT' 'BDAT 0 LAST\r\n' "$(sed -n 4p "$T/rec.reads")"
 	assert_verdict 'verdict' '250 2.0.0 Saved'
 }
@@ -140,9 +140,9 @@ each() {
 		n=$((n + 1))
 		set -- "$@" "$n/$step=$action"
 	done <"$T/table"
-	serve -n "$n" -e "$keywords" "$@"
+	lmtpd_start -n "$n" -e "$keywords" "$@"
 	while IFS=$tab read -r action verdict <&4; do
-		call lmtp-inject -t 1 "$T/s" 4<&-
+		chain_call lmtp-inject -t 1 "$T/s" 4<&-
 		assert_verdict "$step=$action" "$(printf '%b' "$verdict")"
 		case $verdict in
 		5*) assertEquals "exit code of $step=$action" 100 "$code" ;;
@@ -150,7 +150,7 @@ each() {
 		esac
 		assert_logged '^lmtp-inject: S/M done '
 	done 4<"$T/table"
-	served
+	lmtpd_ended
 }
 
 # usage: one_step step action keywords verdict
@@ -233,7 +233,7 @@ test_a_server_that_stalls_is_given_up_at_the_deadline() {
 		set -- "$@" $!
 	done
 	for step in $steps; do
-		await "$T/ready.$step"
+		wait_until [ -s "$T/ready.$step" ]
 		MSA_MESSAGE=M MSA_RCPTS=1 lmtp-inject -t 1 "$T/s.$step" <"$T/msg" 3<"$T/env" >"$T/verdict.$step" 2>"$T/log" &
 		set -- "$@" $!
 	done
@@ -254,11 +254,11 @@ test_endless_replies_end_the_session() {
 }
 
 test_refused_before_the_data_nothing_is_sent() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' \
 		'COPY TO:<archive@example.net>'
-	serve 'RCPT:carol=550 5.1.1 No Carol'
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start 'RCPT:carol=550 5.1.1 No Carol'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'her reply is everybody'"'"'s' '550 5.1.1 No Carol' '550 5.1.1 No Carol'
 	assertEquals 'exit code' 100 "$code"
 	assert_heard 'no DATA' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' \
@@ -267,28 +267,28 @@ test_refused_before_the_data_nothing_is_sent() {
 }
 
 test_of_several_refusals_the_temporary_one_is_for_the_rest() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' 'RCPT TO:<c@example.org>'
-	serve 'RCPT:<a=550 5.1.1 No' 'RCPT:<b=450 4.2.1 Later'
-	call lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' 'RCPT TO:<c@example.org>'
+	lmtpd_start 'RCPT:<a=550 5.1.1 No' 'RCPT:<b=450 4.2.1 Later'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '550 5.1.1 No' '450 4.2.1 Later' '450 4.2.1 Later'
 }
 
 test_no_more_recipients_are_named_once_one_was_refused() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' 'RCPT TO:<c@example.org>'
-	serve -e '' 'RCPT:<a=550 5.1.1 No'
-	call lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' 'RCPT TO:<c@example.org>'
+	lmtpd_start -e '' 'RCPT:<a=550 5.1.1 No'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '550 5.1.1 No' '550 5.1.1 No' '550 5.1.1 No'
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<a@example.org>' QUIT
 }
 
 test_partial_each_recipient_has_its_own_reply() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' '550 5.7.1 Not to Carol' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' '550 5.7.1 Not to Carol' \
 		'RCPT TO:<d@example.org>' 'COPY TO:<archive@example.net>'
-	serve 'RCPT:<b=450 4.2.1 Later' 'END#2=552 5.2.2 Full' 'END#3=554 5.6.0 No copy'
-	call MSA_PARTIAL=1 lmtp-inject "$T/s"
-	served
+	lmtpd_start 'RCPT:<b=450 4.2.1 Later' 'END#2=552 5.2.2 Full' 'END#3=554 5.6.0 No copy'
+	chain_call MSA_PARTIAL=1 lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '250 2.0.0 Saved' '450 4.2.1 Later' '550 5.7.1 Not to Carol' '552 5.2.2 Full'
 	assertEquals 'exit code: the verdict stands' 0 "$code"
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<a@example.org>' \
@@ -301,78 +301,78 @@ test_partial_each_recipient_has_its_own_reply() {
 }
 
 test_partial_no_recipient_no_data() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' 'COPY TO:<archive@example.net>'
-	serve 'RCPT:example.org=550 5.1.1 No'
-	call MSA_PARTIAL=1 lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' 'COPY TO:<archive@example.net>'
+	lmtpd_start 'RCPT:example.org=550 5.1.1 No'
+	chain_call MSA_PARTIAL=1 lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '550 5.1.1 No' '550 5.1.1 No'
 	grep -q DATA "$T/rec"
 	assertFalse 'the copy alone is not delivered' $?
 }
 
 test_a_refused_copy_changes_nothing() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'COPY TO:<archive@example.net>'
-	serve 'RCPT:archive=550 5.1.1 No archive'
-	call lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'COPY TO:<archive@example.net>'
+	lmtpd_start 'RCPT:archive=550 5.1.1 No archive'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '250 2.0.0 Saved'
 	assert_logged 'copy rcpt=archive@example.net reply="550 5.1.1 No archive"'
 }
 
 test_mixed_results_after_the_data_are_told_as_they_are() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
-	serve 'END#2=552 5.2.2 Full'
-	call lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
+	lmtpd_start 'END#2=552 5.2.2 Full'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '250 2.0.0 Saved' '552 5.2.2 Full'
 }
 
 test_replies_that_do_not_come_are_451() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' 'RCPT TO:<c@example.org>'
-	serve 'END#2=close'
-	call lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' 'RCPT TO:<c@example.org>'
+	lmtpd_start 'END#2=close'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'closed' '250 2.0.0 Saved' '451 4.4.2 Next server closed the connection, try again later' \
 		'451 4.4.2 Next server closed the connection, try again later'
-	serve 'END#2=421 4.3.2 Going|close'
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start 'END#2=421 4.3.2 Going|close'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict '421' '250 2.0.0 Saved' '451 4.3.0 The next server said: 421 4.3.2 Going' \
 		'451 4.3.0 The next server said: 421 4.3.2 Going'
-	serve 'END#2=stall'
-	call lmtp-inject -t 1 "$T/s"
-	served
+	lmtpd_start 'END#2=stall'
+	chain_call lmtp-inject -t 1 "$T/s"
+	lmtpd_ended
 	assert_verdict 'stalled' '250 2.0.0 Saved' '451 4.4.7 No answer in time, try again later' \
 		'451 4.4.7 No answer in time, try again later'
 }
 
 test_bdat_refused_as_a_command_is_for_all() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
-	serve -e CHUNKING 'BDAT#1=503 5.5.1 Not now' 'BDAT#2=stall'
-	call lmtp-inject "$T/s"
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
+	lmtpd_start -e CHUNKING 'BDAT#1=503 5.5.1 Not now' 'BDAT#2=stall'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'verdict' '554 5.3.0 The next server said: 503 5.5.1 Not now' \
 		'554 5.3.0 The next server said: 503 5.5.1 Not now'
 }
 
 test_a_yes_that_comes_too_early_is_none() {
 	# Two replies to one command: with BDAT the second could pass for the verdict.
-	serve -e PIPELINING,CHUNKING 'RCPT=250 2.1.5 Ok\r\n250 2.0.0 Saved'
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start -e PIPELINING,CHUNKING 'RCPT=250 2.1.5 Ok\r\n250 2.0.0 Saved'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'after RCPT' '451 4.3.0 Local error, try again later'
 	grep -q BDAT "$T/rec"
 	assertFalse 'no text' $?
-	serve 'GREETING=220 a\r\n220 b'
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start 'GREETING=220 a\r\n220 b'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assert_verdict 'after the greeting' '451 4.3.0 Local error, try again later'
 	# A yes before the end of the text; it is large, so the server sees its first part alone.
 	python3 -c 'print(("x" * 78 + "\r\n") * 20000, end="")' >"$T/msg"
 	for e in PIPELINING PIPELINING,CHUNKING; do
-		serve -e "$e" 'TEXT=250 2.0.0 Saved'
-		call lmtp-inject "$T/s"
-		served
+		lmtpd_start -e "$e" 'TEXT=250 2.0.0 Saved'
+		chain_call lmtp-inject "$T/s"
+		lmtpd_ended
 		assert_verdict "in the text, $e" '451 4.3.0 Local error, try again later'
 	done
 }
@@ -380,27 +380,27 @@ test_a_yes_that_comes_too_early_is_none() {
 test_a_refusal_within_the_text_is_the_reply() {
 	python3 -c 'print(("x" * 78 + "\r\n") * 20000, end="")' >"$T/msg"
 	for e in PIPELINING PIPELINING,CHUNKING; do
-		serve -e "$e" 'TEXT=452 4.3.1 Disk full'
-		call lmtp-inject "$T/s"
-		served
+		lmtpd_start -e "$e" 'TEXT=452 4.3.1 Disk full'
+		chain_call lmtp-inject "$T/s"
+		lmtpd_ended
 		assert_verdict "said, $e" '452 4.3.1 Disk full'
-		serve -e "$e" 'TEXT=452 4.3.1 Disk full|close'
-		call lmtp-inject "$T/s"
-		served
+		lmtpd_start -e "$e" 'TEXT=452 4.3.1 Disk full|close'
+		chain_call lmtp-inject "$T/s"
+		lmtpd_ended
 		assert_verdict "said and closed, $e" '452 4.3.1 Disk full'
-		serve -e "$e" 'TEXT=close'
-		call lmtp-inject "$T/s"
-		served
+		lmtpd_start -e "$e" 'TEXT=close'
+		chain_call lmtp-inject "$T/s"
+		lmtpd_ended
 		assert_verdict "closed, $e" '451 4.4.2 Next server closed the connection, try again later'
 	done
 }
 
 test_a_server_that_takes_no_text_is_given_up_at_the_deadline() {
 	python3 -c 'print(("x" * 78 + "\r\n") * 20000, end="")' >"$T/msg"
-	serve 'DATA=354 Go on|sleep:2'
-	call lmtp-inject -t 1 "$T/s"
+	lmtpd_start 'DATA=354 Go on|sleep:2'
+	chain_call lmtp-inject -t 1 "$T/s"
 	assert_verdict 'verdict' '451 4.4.7 No answer in time, try again later'
-	served
+	lmtpd_ended
 }
 
 test_a_thousand_recipients_do_not_block() {
@@ -411,11 +411,11 @@ test_a_thousand_recipients_do_not_block() {
 		set -- "$@" "RCPT TO:<recipient-number-$i-with-a-rather-long-name@department.example.org>"
 		i=$((i + 1))
 	done
-	envelope '<alice@example.net>' "$@"
+	chain_envelope '<alice@example.net>' "$@"
 	long=$(printf '%0400d' 0)
-	serve "RCPT=250-2.1.5 $long\\r\\n250 2.1.5 ok" 'END#1000=550 5.0.0 The last'
-	call lmtp-inject "$T/s"
-	served
+	lmtpd_start "RCPT=250-2.1.5 $long\\r\\n250 2.1.5 ok" 'END#1000=550 5.0.0 The last'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
 	assertEquals 'replies and the dot' 1001 "$(wc -l <"$T/verdict" | tr -d ' ')"
 	assertEquals 'accepted' 999 "$(grep -c '^250 2.0.0 Saved$' "$T/verdict")"
 	assertEquals 'in order' '550 5.0.0 The last' "$(sed -n 1000p "$T/verdict")"
@@ -430,10 +430,10 @@ test_a_large_message_is_not_copied_where_chunking_is_offered() {
 	fi
 	for mb in 1 6; do
 		python3 -c 'import sys; sys.stdout.write("Subject: large\r\n\r\n" + ("x" * 76 + "\r\n") * ('"$mb"' * 1048576 // 78))' >"$T/msg"
-		serve -e PIPELINING,CHUNKING,8BITMIME
-		call env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -e trace=sendfile -o "$T/trace" \
+		lmtpd_start -e PIPELINING,CHUNKING,8BITMIME
+		chain_call env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -e trace=sendfile -o "$T/trace" \
 			lmtp-inject "$T/s"
-		served
+		lmtpd_ended
 		assert_verdict "$mb MB" '250 2.0.0 Saved'
 		sent=$(awk -F' = ' '/sendfile/ { n += $NF } END { print n + 0 }' "$T/trace")
 		size=$(wc -c <"$T/msg")
@@ -442,19 +442,19 @@ test_a_large_message_is_not_copied_where_chunking_is_offered() {
 }
 
 test_a_session_can_be_kept() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
-	serve 'RCPT#1=550 5.1.1 Not yet'
-	call lmtp-keep "$T/s" 3
-	served
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	lmtpd_start 'RCPT#1=550 5.1.1 Not yet'
+	chain_call lmtp-keep "$T/s" 3
+	lmtpd_ended
 	printf '%s\n' '550 5.1.1 Not yet' . '250 2.0.0 Saved' . '250 2.0.0 Saved' . >"$T/expected"
 	assert_same 'verdicts' "$T/expected" "$T/verdict"
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' \
 		DATA RSET 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . \
 		'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . QUIT
 	# It ends while it is kept: a new one is opened.
-	serve -n 2 'END=250 2.0.0 Saved\r\n421 4.4.2 Idle|close'
-	call lmtp-keep "$T/s" 2
-	served
+	lmtpd_start -n 2 'END=250 2.0.0 Saved\r\n421 4.4.2 Idle|close'
+	chain_call lmtp-keep "$T/s" 2
+	lmtpd_ended
 	printf '%s\n' '250 2.0.0 Saved' . '250 2.0.0 Saved' . >"$T/expected"
 	assert_same 'verdicts over two sessions' "$T/expected" "$T/verdict"
 	assertEquals 'sessions' 2 "$(grep -c LHLO "$T/rec")"

@@ -9,8 +9,8 @@
 setUp() {
 	rm -rf "$T/mail"
 	mkdir "$T/mail"
-	message 'Subject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	chain_message 'Subject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 }
 
 local_error='451 4.3.0 Local error, try again later'
@@ -36,16 +36,16 @@ assert_delivered() {
 }
 
 test_with_n_it_only_says_who_can_have_a_maildir() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<no/box@example.org>' 'RCPT TO:<carol@example.org>'
-	message ''
-	call maildir-inject -n "$T/mail"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<no/box@example.org>' 'RCPT TO:<carol@example.org>'
+	chain_message ''
+	chain_call maildir-inject -n "$T/mail"
 	assert_verdict 'each his own' '250 2.1.5 Recipient ok' '550 5.1.1 No such mailbox here' '250 2.1.5 Recipient ok'
 	assert_files 'nothing'
 	assertEquals 'no directory either' '' "$(ls "$T/mail")"
 }
 
 test_a_message_is_delivered() {
-	call maildir-inject "$T/mail"
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'verdict' '250 2.0.0 Delivered'
 	assertEquals 'exit code' 0 "$code"
 	assert_files 'files' '1 bob@example.org/new'
@@ -60,16 +60,16 @@ test_a_message_is_delivered() {
 test_a_file_over_the_operators_limit_is_insufficient_storage() {
 	{ cat "$T/msg"; head -c 100000 /dev/zero | tr '\0' x | fold -w 70 | sed 's/$/\r/'; } >"$T/long"
 	mv "$T/long" "$T/msg"
-	call sh -c 'ulimit -f 100; exec maildir-inject "$0"' "$T/mail"
+	chain_call sh -c 'ulimit -f 100; exec maildir-inject "$0"' "$T/mail"
 	assert_verdict 'verdict' '452 4.3.1 Insufficient storage, try again later'
 	assert_logged 'failed reason="writing to bob@example.org: File too large"'
 	assert_files 'nothing'
 }
 
 test_each_recipient_has_a_file_of_its_own() {
-	envelope '<>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<postmaster>' \
+	chain_envelope '<>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<postmaster>' \
 		'RCPT TO:<BOB@example.org>' 'COPY TO:<archive@example.net>'
-	call maildir-inject "$T/mail"
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'verdict' '250 2.0.0 Delivered' '250 2.0.0 Delivered' '250 2.0.0 Delivered' '250 2.0.0 Delivered'
 	assert_files 'files; letter case makes no mailbox' '1 archive@example.net/new' '2 bob@example.org/new' \
 		'1 carol@example.org/new' '1 postmaster/new'
@@ -79,15 +79,15 @@ test_each_recipient_has_a_file_of_its_own() {
 }
 
 test_only_crlf_becomes_lf() {
-	message 'a\r\n\r\r\nb\rc\r\n\n.\r\n\303\251 \0 x'
-	call maildir-inject "$T/mail"
+	chain_message 'a\r\n\r\r\nb\rc\r\n\n.\r\n\303\251 \0 x'
+	chain_call maildir-inject "$T/mail"
 	assert_delivered bob@example.org 'Return-Path: <alice@example.net>\na\n\r\nb\rc\n\n.\n\303\251 \0 x\n'
 }
 
 test_a_message_cannot_go_on_in_return_path() {
 	for first in ' ' '\t'; do
-		message "$first"'(forged)\r\nSubject: test\r\n\r\nHello\r\n'
-		call maildir-inject "$T/mail"
+		chain_message "$first"'(forged)\r\nSubject: test\r\n\r\nHello\r\n'
+		chain_call maildir-inject "$T/mail"
 		assert_verdict 'verdict' '554 5.6.0 Message is not valid'
 	done
 	assertEquals 'nothing was made' '' "$(ls -A "$T/mail")"
@@ -97,7 +97,7 @@ test_crlf_at_block_edges() {
 	for n in 65533 65534 65535 65536 131071; do
 		rm -rf "$T/mail/bob@example.org"
 		python3 -c 'print("x" * '"$n"' + "\r\n" + "\r" * 5 + "y" * 70000, end="\r\n")' >"$T/msg"
-		call maildir-inject "$T/mail"
+		chain_call maildir-inject "$T/mail"
 		{
 			echo 'Return-Path: <alice@example.net>'
 			python3 -c 'import sys; sys.stdout.write(open(sys.argv[1], newline="").read().replace("\r\n", "\n"))' "$T/msg"
@@ -105,17 +105,17 @@ test_crlf_at_block_edges() {
 		cmp "$T/expected" "$T/mail/bob@example.org/new/"*
 		assertTrue "text $n" $?
 	done
-	message ''
+	chain_message ''
 	rm -rf "$T/mail/bob@example.org"
-	call maildir-inject "$T/mail"
+	chain_call maildir-inject "$T/mail"
 	assert_delivered bob@example.org 'Return-Path: <alice@example.net>\n'
 }
 
 test_names_that_would_leave_the_directory_are_refused() {
 	for name in 'a/b@example.org' '../x@example.org' '"/etc/x"@example.org' '"../../x"@example.org' \
 		'"a/../../b"@example.org' .. . '' .x / x/; do
-		envelope '<alice@example.net>' "RCPT TO:<$name>"
-		call maildir-inject "$T/mail"
+		chain_envelope '<alice@example.net>' "RCPT TO:<$name>"
+		chain_call maildir-inject "$T/mail"
 		case $(cat "$T/verdict") in
 		"550 5.1.1 No such mailbox here
 .") ;;
@@ -125,17 +125,17 @@ test_names_that_would_leave_the_directory_are_refused() {
 		esac
 	done
 	assertEquals 'nothing was made' '' "$(ls -A "$T/mail")"
-	envelope '<alice@example.net>' 'RCPT TO:<a/b@example.org>'
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a/b@example.org>'
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'an address, but no name' '550 5.1.1 No such mailbox here'
 	assertEquals 'exit code' 100 "$code"
 }
 
 test_odd_names_stay_one_name() {
-	envelope '<alice@example.net>' 'RCPT TO:<"a b"@example.org>' 'RCPT TO:<"@"@example.org>' 'RCPT TO:<a@[192.0.2.1]>' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<"a b"@example.org>' 'RCPT TO:<"@"@example.org>' 'RCPT TO:<a@[192.0.2.1]>' \
 		'RCPT TO:<a%b!c@example.org>' 'RCPT TO:<-x@example.org>' 'RCPT TO:<"a:b"@example.org>' \
 		'RCPT TO:<".."@example.org>'
-	call maildir-inject "$T/mail"
+	chain_call maildir-inject "$T/mail"
 	assertEquals 'accepted' 7 "$(grep -c '^250 2.0.0 Delivered$' "$T/verdict")"
 	assert_files 'files' '1 ".."@example.org/new' '1 "@"@example.org/new' '1 "a b"@example.org/new' \
 		'1 "a:b"@example.org/new' '1 -x@example.org/new' '1 a%b!c@example.org/new' '1 a@[192.0.2.1]/new'
@@ -144,21 +144,21 @@ test_odd_names_stay_one_name() {
 test_the_longest_address_fits() {
 	local_part=$(printf '%064d' 0)
 	label=$(printf '%061d' 1)
-	envelope '<alice@example.net>' "RCPT TO:<$local_part@$label.$label.$label.de>"
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net>' "RCPT TO:<$local_part@$label.$label.$label.de>"
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'verdict' '250 2.0.0 Delivered'
 	assert_files 'files' "1 $local_part@$label.$label.$label.de/new"
 }
 
 test_all_or_none_when_one_cannot_be_written() {
 	: >"$T/mail/carol@example.org"
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<dave@example.org>'
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<dave@example.org>'
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'verdict' "$local_error" "$local_error" "$local_error"
 	assertEquals 'exit code' 111 "$code"
 	assert_files 'nothing is left' '1 carol@example.org'
 	assert_logged 'failed reason="writing to carol@example.org: Not a directory"'
-	call MSA_PARTIAL=1 maildir-inject "$T/mail"
+	chain_call MSA_PARTIAL=1 maildir-inject "$T/mail"
 	assert_verdict 'with MSA_PARTIAL' '250 2.0.0 Delivered' "$local_error" '250 2.0.0 Delivered'
 	assert_files 'the others have it' '1 bob@example.org/new' '1 carol@example.org' '1 dave@example.org/new'
 }
@@ -166,12 +166,12 @@ test_all_or_none_when_one_cannot_be_written() {
 test_all_or_none_when_one_cannot_be_moved() {
 	mkdir -p "$T/mail/carol@example.org/tmp"
 	: >"$T/mail/carol@example.org/new"
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<dave@example.org>' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<dave@example.org>' \
 		'COPY TO:<archive@example.net>'
-	call maildir-inject "$T/mail"
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'verdict' "$local_error" "$local_error" "$local_error"
 	assert_files 'what was delivered is taken back' '1 carol@example.org'
-	call MSA_PARTIAL=1 maildir-inject "$T/mail"
+	chain_call MSA_PARTIAL=1 maildir-inject "$T/mail"
 	assert_verdict 'with MSA_PARTIAL' '250 2.0.0 Delivered' "$local_error" '250 2.0.0 Delivered'
 	assert_files 'the others have it' '1 archive@example.net/new' '1 bob@example.org/new' '1 carol@example.org' \
 		'1 dave@example.org/new'
@@ -179,8 +179,8 @@ test_all_or_none_when_one_cannot_be_moved() {
 
 test_a_copy_that_fails_changes_nothing() {
 	: >"$T/mail/archive@example.net"
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'COPY TO:<archive@example.net>'
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'COPY TO:<archive@example.net>'
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'verdict' '250 2.0.0 Delivered'
 	assert_logged 'copy rcpt=archive@example.net reply="451 4.3.0 Local error, try again later"'
 	assert_files 'files' '1 archive@example.net' '1 bob@example.org/new'
@@ -192,65 +192,65 @@ test_a_full_disk_is_452_and_leaves_nothing() {
 		return
 	}
 	python3 -c 'print(("x" * 78 + "\r\n") * 2000, end="")' >"$T/msg"
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'verdict' '452 4.3.1 Insufficient storage, try again later' \
 		'452 4.3.1 Insufficient storage, try again later'
 	assert_files 'nothing is left'
-	call MSA_PARTIAL=1 maildir-inject "$T/mail"
+	chain_call MSA_PARTIAL=1 maildir-inject "$T/mail"
 	assert_verdict 'with MSA_PARTIAL' '250 2.0.0 Delivered' '452 4.3.1 Insufficient storage, try again later'
 	assert_files 'one' '1 bob@example.org/new'
 	umount "$T/mail"
 }
 
 test_refused_recipients() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' '550 5.7.1 Not to Carol'
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' '550 5.7.1 Not to Carol'
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'for all' '550 5.7.1 Not to Carol' '550 5.7.1 Not to Carol'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<a/b@example.org>'
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<a/b@example.org>'
+	chain_call maildir-inject "$T/mail"
 	assert_verdict 'no mailbox' '550 5.1.1 No such mailbox here' '550 5.1.1 No such mailbox here'
 	assert_files 'nothing'
 	assertEquals 'nothing was made' '' "$(ls -A "$T/mail")"
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' '550 5.7.1 Not to Carol' 'RCPT TO:<a/b@example.org>'
-	call MSA_PARTIAL=1 maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' '550 5.7.1 Not to Carol' 'RCPT TO:<a/b@example.org>'
+	chain_call MSA_PARTIAL=1 maildir-inject "$T/mail"
 	assert_verdict 'with MSA_PARTIAL' '250 2.0.0 Delivered' '550 5.7.1 Not to Carol' '550 5.1.1 No such mailbox here'
 	assert_files 'files' '1 bob@example.org/new'
 }
 
 test_parameters() {
-	message 'Subject: test\r\n\r\n\303\251\r\n'
+	chain_message 'Subject: test\r\n\r\n\303\251\r\n'
 	for p in 'BODY=8BITMIME' 'BODY=7BIT' 'SMTPUTF8' ''; do
-		envelope "<alice@example.net>${p:+ $p}" 'RCPT TO:<bob@example.org>'
-		call maildir-inject "$T/mail"
+		chain_envelope "<alice@example.net>${p:+ $p}" 'RCPT TO:<bob@example.org>'
+		chain_call maildir-inject "$T/mail"
 		assert_verdict "$p" '250 2.0.0 Delivered'
 	done
 	for p in RET=FULL ENVID=x 'BY=1;N' X-SITE=1; do
-		envelope "<alice@example.net> $p" 'RCPT TO:<bob@example.org>'
-		call maildir-inject "$T/mail"
+		chain_envelope "<alice@example.net> $p" 'RCPT TO:<bob@example.org>'
+		chain_call maildir-inject "$T/mail"
 		assert_verdict "$p" "554 5.3.3 Next server does not support ${p%%=*}"
 	done
-	envelope '<alice@example.net> REQUIRETLS' 'RCPT TO:<bob@example.org>'
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net> REQUIRETLS' 'RCPT TO:<bob@example.org>'
+	chain_call maildir-inject "$T/mail"
 	assert_verdict REQUIRETLS '550 5.7.30 Next server does not support REQUIRETLS'
-	envelope '<alice@example.net> BODY=BINARYMIME' 'RCPT TO:<bob@example.org>'
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net> BODY=BINARYMIME' 'RCPT TO:<bob@example.org>'
+	chain_call maildir-inject "$T/mail"
 	assert_verdict BINARYMIME '554 5.6.3 Next server does not take binary data'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS'
-	call maildir-inject "$T/mail"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS'
+	chain_call maildir-inject "$T/mail"
 	assert_verdict NOTIFY '554 5.3.3 Next server does not support NOTIFY'
 	assert_files 'files' '4 bob@example.org/new'
 }
 
 test_the_checks_of_the_call() {
-	call MSA_RCPTS=2 maildir-inject "$T/mail"
+	chain_call MSA_RCPTS=2 maildir-inject "$T/mail"
 	assert_verdict 'MSA_RCPTS' "$local_error"
-	call MSA_DEADLINE="$(($(date +%s) - 1))" maildir-inject "$T/mail"
+	chain_call MSA_DEADLINE="$(($(date +%s) - 1))" maildir-inject "$T/mail"
 	assert_verdict 'deadline' '451 4.4.7 No answer in time, try again later'
-	call maildir-inject "$T/none"
+	chain_call maildir-inject "$T/none"
 	assert_verdict 'no directory' "$local_error"
 	assert_logged 'failed reason=".*/none: No such file or directory"'
-	call maildir-inject "$T/msg"
+	chain_call maildir-inject "$T/msg"
 	assert_verdict 'a file' "$local_error"
 	mkfifo "$T/fifo"
 	# shellcheck disable=SC2217
@@ -277,7 +277,7 @@ test_misuse() {
 		esac
 		assertEquals "what is wrong with $args" "$wrong" "$(tail -n 1 "$T/err")"
 		# shellcheck disable=SC2086
-		call maildir-inject $args
+		chain_call maildir-inject $args
 		assertEquals "exit code of $args in a chain" 111 "$code"
 		assert_verdict "verdict of $args" "$local_error"
 	done
@@ -306,7 +306,7 @@ test_the_file_is_on_the_disk_before_the_verdict() {
 		skip 'no strace'
 		return
 	}
-	call strace -f -e trace=fsync,rename,renameat,renameat2,write -o "$T/trace" maildir-inject "$T/mail"
+	chain_call strace -f -e trace=fsync,rename,renameat,renameat2,write -o "$T/trace" maildir-inject "$T/mail"
 	assert_verdict 'verdict' '250 2.0.0 Delivered'
 	sed -n -e 's/.*fsync(.*= 0$/fsync/p' -e 's/.*\(rename\)[a-z0-9]*(.*= 0$/\1/p' \
 		-e 's/.*write(1, .*/verdict/p' "$T/trace" | tail -n 4 | tr '\n' ' ' >"$T/order"
@@ -319,10 +319,10 @@ test_privileges_are_dropped() {
 		return
 	}
 	chmod 755 "$T"
-	call maildir-inject -U nobody "$T/mail"
+	chain_call maildir-inject -U nobody "$T/mail"
 	assert_verdict 'nobody may not' "$local_error"
 	chown nobody "$T/mail"
-	call maildir-inject -U nobody "$T/mail"
+	chain_call maildir-inject -U nobody "$T/mail"
 	assert_verdict 'nobody may' '250 2.0.0 Delivered'
 	assertEquals 'owner' nobody "$(stat -c %U "$T/mail/bob@example.org/new/"*)"
 }

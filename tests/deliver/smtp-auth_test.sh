@@ -9,11 +9,6 @@
 outside='451 4.7.0 Next server does not let us in, try again later'
 yes='250 2.0.0 Saved'
 
-# With TLS and the authority that is right.
-inject() {
-	call smtp-inject -c "$T/ca.pem" "$@"
-}
-
 test_credentials_must_be_nobody_elses() {
 	chmod 644 "$T/credentials"
 	smtp-inject -a "$T/credentials" -f a@b.c -r a@b.c 127.0.0.1:1 </dev/null >"$T/out" 2>"$T/err"
@@ -26,9 +21,9 @@ test_credentials_must_be_nobody_elses() {
 auth() {
 	offer=$1
 	shift
-	smarthost -e PIPELINING,STARTTLS -E "$offer" "$@"
-	inject -a "$T/credentials" "127.0.0.1:$port"
-	served
+	smarthost_start -e PIPELINING,STARTTLS -E "$offer" "$@"
+	smarthost_inject -a "$T/credentials" "127.0.0.1:$port"
+	lmtpd_ended
 	sed -n '/^EHLO/d; /^STARTTLS/d; /^.TLS/d; /^MAIL/q; p' "$T/rec" | tr -d '\r'
 }
 
@@ -42,11 +37,11 @@ $(printf alice | base64)
 $(printf 'a secret' | base64)" "$(auth 'AUTH LOGIN' 'AUTH=334 VXNlcm5hbWU6' 'RESPONSE#1=334 UGFzc3dvcmQ6')"
 	assert_verdict 'LOGIN' "$yes"
 	long=$(printf '%0400d' 0)
-	credentials alice "$long"
+	smarthost_credentials alice "$long"
 	assertEquals 'too long for a command' "AUTH PLAIN
 $(printf '\0alice\0%s' "$long" | base64 -w 0)" "$(auth 'AUTH PLAIN' 'AUTH=334 ')"
 	assert_verdict 'too long for a command' "$yes"
-	credentials alice 'a secret'
+	smarthost_credentials alice 'a secret'
 }
 
 test_auth_that_fails_is_about_us() {
@@ -82,29 +77,28 @@ test_no_password_is_ever_logged_or_shown() {
 	assert_logged '535 5.7.8 in place of 235'
 }
 
+has_another_worker() {
+	new=$(proc_children "$1") && [ "$new" != "$2" ]
+}
+
 test_the_password_of_the_moment_counts() {
 	# What the server is told is what the file says when the resident was told to look.
-	smarthost -e PIPELINING,STARTTLS -E 'AUTH PLAIN' -n 2
+	smarthost_start -e PIPELINING,STARTTLS -E 'AUTH PLAIN' -n 2
 	: >"$T/in.log"
 	smtp-inject -I 0 -c "$T/ca.pem" -a "$T/credentials" -P 1:1 -l "$T/in" "127.0.0.1:$port" 2>"$T/in.log" &
 	resident=$!
-	await "$T/in.log"
-	call call "$T/in"
+	wait_until [ -s "$T/in.log" ]
+	chain_call call "$T/in"
 	assert_verdict first "$yes"
 	old=$(pgrep -P "$resident")
 	rm "$T/credentials"
-	credentials alice other
+	smarthost_credentials alice other
 	kill -HUP "$resident"
-	i=0
-	while [ "$(pgrep -P "$resident" | head -n 1)" = "$old" ] || ! pgrep -P "$resident" >/dev/null; do
-		sleep 0.05
-		i=$((i + 1))
-		[ "$i" -lt 200 ] || break
-	done
-	call call "$T/in"
+	wait_until has_another_worker "$resident" "$old"
+	chain_call call "$T/in"
 	assert_verdict second "$yes"
-	served
-	credentials alice 'a secret'
+	lmtpd_ended
+	smarthost_credentials alice 'a secret'
 	assertEquals 'passwords' "$(printf '\0alice\0a secret' | base64) $(printf '\0alice\0other' | base64) " \
 		"$(sed -n 's/^AUTH PLAIN //p' "$T/rec" | tr -d '\r' | tr '\n' ' ')"
 }

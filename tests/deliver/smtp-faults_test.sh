@@ -10,13 +10,13 @@
 . "$ROOT/tests/lib/tls.sh"
 
 oneTimeSetUp() {
-	certificates localhost 127.0.0.1 || fail 'openssl makes no certificates'
-	credentials alice secret
+	cert_server localhost 127.0.0.1 || fail 'openssl makes no certificates'
+	smarthost_credentials alice secret
 }
 
 setUp() {
-	message 'Subject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	chain_message 'Subject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 }
 
 tab=$(printf '\t')
@@ -44,16 +44,16 @@ each() {
 		set -- "$@" "$n/$rule"
 	done <"$T/table"
 	# shellcheck disable=SC2086
-	smarthost -n "$n" -t 60 $options "$@"
+	smarthost_start -n "$n" -t 60 $options "$@"
 	while IFS=$tab read -r rule verdict <&4; do
 		: >"$T/rec"
 		# shellcheck disable=SC2086
-		call smtp-inject -t 2 $inject_options "127.0.0.1:$port" 4<&-
+		chain_call smtp-inject -t 2 $inject_options "127.0.0.1:$port" 4<&-
 		assert_verdict "$rule" "$(printf '%b' "$verdict")"
 		assertTrue "$rule: sent once at most" "[ $(grep -c '^Hello' "$T/rec") -le 1 ]"
 		assert_logged '^smtp-inject: S/M done '
 	done 4<"$T/table"
-	served
+	lmtpd_ended
 }
 
 # What every step can do. usage: every_reply step [keywords] ; and what else, on standard input
@@ -130,14 +130,14 @@ test_auth() {
 	EHLO=250-test\\r\\n250 AUTH PLAIN\\r\\n250 2.7.0 Ghost	$garbled
 	TABLE
 	auth_is='EHLO=250-test\r\n250 AUTH PLAIN'
-	smarthost -i -n 8 -t 60 "$auth_is" '1/AUTH=454 4.7.0 Not now' '2/AUTH=535 5.7.8 Who?' '3/AUTH=250 2.0.0 Ok' \
+	smarthost_start -i -n 8 -t 60 "$auth_is" '1/AUTH=454 4.7.0 Not now' '2/AUTH=535 5.7.8 Who?' '3/AUTH=250 2.0.0 Ok' \
 		'4/AUTH=close' '5/AUTH=raw:hello\r\n' '6/AUTH=334 ' '6/RESPONSE=334 bW9yZQ==' '7/AUTH=stall' \
 		'8/AUTH=235 2.7.0 Ok\r\n235 2.7.0 Ghost'
 	for verdict in "$outside" "$outside" "$outside" "$lost" "$garbled" "$outside" "$late" "$garbled"; do
-		call smtp-inject -i -t 2 -c "$T/ca.pem" -a "$T/credentials" "127.0.0.1:$port"
+		chain_call smtp-inject -i -t 2 -c "$T/ca.pem" -a "$T/credentials" "127.0.0.1:$port"
 		assert_verdict "AUTH: $verdict" "$verdict"
 	done
-	served
+	lmtpd_ended
 	grep -q MAIL "$T/rec"
 	assertFalse 'no mail' $?
 }
@@ -153,7 +153,7 @@ test_a_server_that_stalls_is_given_up_at_the_deadline() {
 		set -- "$@" $!
 	done
 	for step in $steps; do
-		await "$T/ready.$step"
+		wait_until [ -s "$T/ready.$step" ]
 		MSA_MESSAGE=M MSA_RCPTS=1 smtp-inject -c "$T/ca.pem" -t 3 "$(cat "$T/ready.$step")" \
 			<"$T/msg" 3<"$T/env" >"$T/verdict.$step" 2>"$T/log.$step" &
 		set -- "$@" $!
@@ -187,7 +187,7 @@ test_a_server_that_speaks_unasked() {
 test_a_name_that_nobody_knows_in_time() {
 	# The resolver's answer is the reserved name's, or its silence: it has no more time than there is.
 	start=$(date +%s)
-	call smtp-inject -t 3 smarthost.invalid
+	chain_call smtp-inject -t 3 smarthost.invalid
 	assert_verdict 'verdict' '451 4.4.1 Next server cannot be reached, try again later'
 	assertTrue "took $(($(date +%s) - start)) s" "[ $(($(date +%s) - start)) -le 12 ]"
 }

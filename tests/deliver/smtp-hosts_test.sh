@@ -7,8 +7,8 @@
 . "$ROOT/tests/lib/inject.sh"
 
 setUp() {
-	message 'Subject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	chain_message 'Subject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 }
 
 yes='250 2.0.0 Saved'
@@ -25,8 +25,8 @@ two() {
 	first_pid=$!
 	lmtpd -s -t 15 -e PIPELINING -r "$T/rec.2" "$2" >"$T/ready.2" 2>/dev/null &
 	second_pid=$!
-	await "$T/ready.1"
-	await "$T/ready.2"
+	wait_until [ -s "$T/ready.1" ]
+	wait_until [ -s "$T/ready.2" ]
 	one=$(cat "$T/ready.1")
 	two=$(cat "$T/ready.2")
 }
@@ -41,15 +41,15 @@ test_the_next_host_where_nothing_was_taken() {
 		'EHLO=close' 'GREETING=raw:hello\r\n' 'EHLO=250 test\r\n421 4.3.2 Going|close' \
 		'EHLO=250 test|close' 'MAIL=421 4.3.2 Going|close' MAIL=close GREETING=stall; do
 		two "$rule" QUIT=close
-		call smtp-inject -t 4 -p "$one" "$two"
+		chain_call smtp-inject -t 4 -p "$one" "$two"
 		both_end
 		assert_verdict "$rule" "$yes"
 		assertEquals "$rule: once" 1 "$(cat "$T/rec.1" "$T/rec.2" | grep -c '^Hello')"
 		assert_logged "done to=$two "
 	done
 	two QUIT=close QUIT=close
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	call smtp-inject -p "127.0.0.1:$port" no.such.name.invalid "$two" "$one"
+	port=$(port_free)
+	chain_call smtp-inject -p "127.0.0.1:$port" no.such.name.invalid "$two" "$one"
 	both_end
 	assert_verdict 'nobody listens, and no name' "$yes"
 	assertFalse 'and not the one behind' "[ -s $T/rec.1 ]"
@@ -59,7 +59,7 @@ test_no_other_host_once_one_has_answered() {
 	for rule in 'MAIL=450 4.7.1 Not you' 'MAIL=550 5.7.1 Not you' 'RCPT=550 5.1.1 No' 'DATA=451 4.3.0 Not now' \
 		'END=452 4.3.1 Full' END=close RCPT=close 'DATA=354 Go on|close' END=stall; do
 		two "$rule" QUIT=close
-		call smtp-inject -t 2 -p "$one" "$two"
+		chain_call smtp-inject -t 2 -p "$one" "$two"
 		both_end
 		assertFalse "$rule: the second is not asked" "[ -s $T/rec.2 ]"
 		assertNotEquals "$rule: not a yes" 2 "$(head -c 1 "$T/verdict")"
@@ -68,11 +68,11 @@ test_no_other_host_once_one_has_answered() {
 
 test_no_host_at_all() {
 	two 'GREETING=450 4.3.2 Busy' 'GREETING=554 5.3.2 Never'
-	call smtp-inject -p "$one" "$two"
+	chain_call smtp-inject -p "$one" "$two"
 	both_end
 	assert_verdict 'the one that may pass' '450 4.3.2 Busy'
 	two 'GREETING=554 5.3.2 Never' 'GREETING=554 5.3.2 Never'
-	call smtp-inject -p "$one" "$two"
+	chain_call smtp-inject -p "$one" "$two"
 	both_end
 	assert_verdict 'both for good' '554 5.3.2 Never'
 }
@@ -95,7 +95,7 @@ test_a_resolver_that_does_not_answer_has_no_more_time_than_there_is() {
 		print('asked, seconds', int(time.monotonic() - start), file=sys.stderr)
 	P
 	printf 'nameserver 127.0.0.1\noptions timeout:30 attempts:2\n' >"$T/resolv"
-	call unshare -n -m python3 "$T/quiet" "$T/resolv" smtp-inject -t 2 smarthost.test 3<"$T/env"
+	chain_call unshare -n -m python3 "$T/quiet" "$T/resolv" smtp-inject -t 2 smarthost.test 3<"$T/env"
 	assert_verdict 'verdict' '451 4.4.1 Next server cannot be reached, try again later'
 	assert_logged 'asked, seconds [2-9]$'
 	assert_logged 'at=connect reason="Connection timed out"'

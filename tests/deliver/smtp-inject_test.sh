@@ -12,11 +12,6 @@ unsafe='451 4.7.5 Next server cannot be reached securely, try again later'
 unreachable='451 4.4.1 Next server cannot be reached, try again later'
 yes='250 2.0.0 Saved'
 
-# With TLS and the authority that is right.
-inject() {
-	call smtp-inject -c "$T/ca.pem" "$@"
-}
-
 test_misuse_by_hand_is_100_and_in_a_chain_451() {
 	for args in '' '-x host' '-t 0 host' '-I x host' '-i -p host' 'host:' 'host:0' 'host:65536' '::1' '[::1' '[]' \
 		'[::1]x' '-F abc host' '-F SHA256:12 host' '-a /nonexistent host' "-p -a $T/credentials host" \
@@ -37,15 +32,15 @@ test_misuse_by_hand_is_100_and_in_a_chain_451() {
 		tail -n 1 "$T/err" | grep -qF -e "$wrong"
 		assertTrue "what is wrong with $args: $(cat "$T/err")" $?
 		# shellcheck disable=SC2086
-		call smtp-inject $args
+		chain_call smtp-inject $args
 		assert_verdict "verdict of $args" "$local_error"
 	done
 }
 
 test_starttls_then_everything_anew() {
-	smarthost -e 'PIPELINING,STARTTLS,8BITMIME,SIZE 5' -E PIPELINING,8BITMIME
-	inject "127.0.0.1:$port"
-	served
+	smarthost_start -e 'PIPELINING,STARTTLS,8BITMIME,SIZE 5' -E PIPELINING,8BITMIME
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'verdict' "$yes"
 	assertEquals 'exit code' 0 "$code"
 	assert_heard 'dialogue' 'EHLO test.example' STARTTLS '[TLS]' 'EHLO test.example' 'MAIL FROM:<alice@example.net>' \
@@ -57,9 +52,9 @@ test_starttls_then_everything_anew() {
 }
 
 test_tls_from_the_start() {
-	smarthost -i -e PIPELINING,CHUNKING
-	inject -i "127.0.0.1:$port"
-	served
+	smarthost_start -i -e PIPELINING,CHUNKING
+	smarthost_inject -i "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'verdict' "$yes"
 	assert_heard 'dialogue' '[TLS]' 'EHLO test.example' 'MAIL FROM:<alice@example.net>' \
 		'RCPT TO:<bob@example.org>' 'BDAT 24 LAST' 'Subject: test' '' Hello QUIT
@@ -69,9 +64,9 @@ test_tls_from_the_start() {
 not_with() {
 	reason=$1
 	shift
-	smarthost -e PIPELINING,STARTTLS
-	call smtp-inject "$@" "127.0.0.1:$port"
-	served
+	smarthost_start -e PIPELINING,STARTTLS
+	chain_call smtp-inject "$@" "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict "$*" "$unsafe"
 	assertEquals "exit code of $*" 111 "$code"
 	sed -i '/^.TLS/d' "$T/rec" # a name is looked at when the handshake is done
@@ -88,28 +83,28 @@ test_the_certificate_is_verified() {
 }
 
 test_by_name_and_by_fingerprint() {
-	smarthost -e PIPELINING,STARTTLS -n 4
-	inject "localhost:$port"
+	smarthost_start -e PIPELINING,STARTTLS -n 4
+	smarthost_inject "localhost:$port"
 	assert_verdict 'by name' "$yes"
-	inject -h localhost "127.0.0.1:$port"
+	smarthost_inject -h localhost "127.0.0.1:$port"
 	assert_verdict 'by another name' "$yes"
-	call smtp-inject -F "$(fingerprint)" -h whatever.example "127.0.0.1:$port"
+	chain_call smtp-inject -F "$(cert_fingerprint)" -h whatever.example "127.0.0.1:$port"
 	assert_verdict 'by fingerprint' "$yes"
-	call smtp-inject -F "$(fingerprint | tr a-f A-F)" "127.0.0.1:$port"
+	chain_call smtp-inject -F "$(cert_fingerprint | tr a-f A-F)" "127.0.0.1:$port"
 	assert_verdict 'in upper case' "$yes"
-	served
+	lmtpd_ended
 }
 
 test_without_starttls_nothing_is_sent() {
-	smarthost -e PIPELINING
-	inject "127.0.0.1:$port"
-	served
+	smarthost_start -e PIPELINING
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'not offered' "$unsafe"
 	assert_heard 'not offered' 'EHLO test.example'
 	assert_logged 'at=STARTTLS reason="not offered"'
-	smarthost -e STARTTLS 'STARTTLS=454 4.7.0 Not now'
-	inject "127.0.0.1:$port"
-	served
+	smarthost_start -e STARTTLS 'STARTTLS=454 4.7.0 Not now'
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict '454' "$unsafe"
 	assert_heard '454' 'EHLO test.example' STARTTLS
 }
@@ -117,47 +112,47 @@ test_without_starttls_nothing_is_sent() {
 test_what_was_injected_before_tls_counts_for_nothing() {
 	# Behind 220, in the clear: had it been kept, it would answer EHLO, MAIL, RCPT and DATA.
 	fake='250 test\r\n250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 Go on\r\n250 2.0.0 Stolen'
-	smarthost -e PIPELINING,STARTTLS "STARTTLS=220 Go on\\r\\n$fake"
-	inject "127.0.0.1:$port"
-	served
+	smarthost_start -e PIPELINING,STARTTLS "STARTTLS=220 Go on\\r\\n$fake"
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'in one piece' "$unsafe"
 	assert_heard 'in one piece' 'EHLO test.example' STARTTLS
-	smarthost -e PIPELINING,STARTTLS "HANDSHAKE=sleep:0.3|$fake"
-	inject "127.0.0.1:$port"
-	served
+	smarthost_start -e PIPELINING,STARTTLS "HANDSHAKE=sleep:0.3|$fake"
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'a moment later' "$unsafe"
 	assert_heard 'a moment later' 'EHLO test.example' STARTTLS
-	smarthost -e PIPELINING,STARTTLS 'EHLO#1=250-test\r\n250 STARTTLS\r\n220 Go on'
-	inject "127.0.0.1:$port"
-	served
+	smarthost_start -e PIPELINING,STARTTLS 'EHLO#1=250-test\r\n250 STARTTLS\r\n220 Go on'
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
 	grep -q MAIL "$T/rec"
 	assertFalse 'before STARTTLS' $?
 	# The list of the clear does not count: neither what it has more, nor what it has less.
-	message 'Subject: test\r\n\r\n\303\251\r\n'
-	smarthost -e PIPELINING,STARTTLS,8BITMIME,SMTPUTF8 -E PIPELINING
-	inject "127.0.0.1:$port"
-	served
+	chain_message 'Subject: test\r\n\r\n\303\251\r\n'
+	smarthost_start -e PIPELINING,STARTTLS,8BITMIME,SMTPUTF8 -E PIPELINING
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'the list of TLS counts' '554 5.6.3 Next server does not take 8-bit data'
 }
 
 test_in_the_clear_to_this_machine_alone() {
-	smarthost -e PIPELINING,STARTTLS -n 2
-	call smtp-inject -p "127.0.0.1:$port"
+	smarthost_start -e PIPELINING,STARTTLS -n 2
+	chain_call smtp-inject -p "127.0.0.1:$port"
 	assert_verdict '-p' "$yes"
 	grep -q STARTTLS "$T/rec"
 	assertFalse '-p is no TLS' $?
-	call smtp-inject -p "localhost:$port"
+	chain_call smtp-inject -p "localhost:$port"
 	assert_verdict '-p by name' "$yes"
-	served
-	call smtp-inject -p -t 5 192.0.2.1:25
+	lmtpd_ended
+	chain_call smtp-inject -p -t 5 192.0.2.1:25
 	assert_verdict 'another machine' "$unreachable"
 	assert_logged 'at=connect reason="the connection would leave this machine in the clear"'
 }
 
 test_without_ehlo_there_is_helo() {
-	smarthost -e PIPELINING 'EHLO=502 5.5.1 What?'
-	call smtp-inject -p "127.0.0.1:$port"
-	served
+	smarthost_start -e PIPELINING 'EHLO=502 5.5.1 What?'
+	chain_call smtp-inject -p "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'verdict' "$yes"
 	assert_turns 'turns' 'EHLO test.example\r\n' 'HELO test.example\r\n' 'MAIL FROM:<alice@example.net>\r\n' \
 		'RCPT TO:<bob@example.org>\r\n' 'DATA\r\n' 'Subject: test\r\n\r\nHello\r\n.\r\n' 'QUIT\r\n'
@@ -165,11 +160,11 @@ test_without_ehlo_there_is_helo() {
 
 # MAIL's line. usage: mail_line keywords mail-arguments [NAME=value ... --] [option ...]
 mail_line() {
-	smarthost -i -e "$1"
-	envelope "$2" 'RCPT TO:<bob@example.org>'
+	smarthost_start -i -e "$1"
+	chain_envelope "$2" 'RCPT TO:<bob@example.org>'
 	shift 2
-	call "$@" -i -c "$T/ca.pem" "127.0.0.1:$port"
-	served
+	chain_call "$@" -i -c "$T/ca.pem" "127.0.0.1:$port"
+	lmtpd_ended
 	sed -n 3p "$T/rec" | tr -d '\r'
 }
 
@@ -189,97 +184,97 @@ test_parameters() {
 }
 
 test_requiretls_is_nothing_for_the_clear() {
-	smarthost -e PIPELINING,REQUIRETLS
-	envelope '<alice@example.net> REQUIRETLS' 'RCPT TO:<bob@example.org>'
-	call smtp-inject -p "127.0.0.1:$port"
+	smarthost_start -e PIPELINING,REQUIRETLS
+	chain_envelope '<alice@example.net> REQUIRETLS' 'RCPT TO:<bob@example.org>'
+	chain_call smtp-inject -p "127.0.0.1:$port"
 	assert_verdict 'offered all the same' '550 5.7.30 Next server does not support REQUIRETLS'
-	served
+	lmtpd_ended
 	: >"$T/ready"
 	lmtpd -e PIPELINING,REQUIRETLS >"$T/ready" &
 	lmtpd_pid=$!
-	await "$T/ready"
-	call lmtp-inject "$(cat "$T/ready")"
+	wait_until [ -s "$T/ready" ]
+	chain_call lmtp-inject "$(cat "$T/ready")"
 	assert_verdict 'lmtp-inject' '550 5.7.30 Next server does not support REQUIRETLS'
-	served
-	smarthost -e PIPELINING,STARTTLS
-	inject "127.0.0.1:$port"
-	served
+	lmtpd_ended
+	smarthost_start -e PIPELINING,STARTTLS
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'not offered under TLS' '550 5.7.30 Next server does not support REQUIRETLS'
 }
 
 three() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' '550 5.7.1 Not to Carol' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' '550 5.7.1 Not to Carol' \
 		'COPY TO:<archive@example.net>'
 }
 
 test_one_reply_is_everybodys() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
-	smarthost -e PIPELINING -n 3 '2/END=552 5.2.2 Full'
-	call smtp-inject -p "127.0.0.1:$port"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
+	smarthost_start -e PIPELINING -n 3 '2/END=552 5.2.2 Full'
+	chain_call smtp-inject -p "127.0.0.1:$port"
 	assert_verdict 'yes' "$yes" "$yes"
-	call smtp-inject -p "127.0.0.1:$port"
+	chain_call smtp-inject -p "127.0.0.1:$port"
 	assert_verdict 'no' '552 5.2.2 Full' '552 5.2.2 Full'
 	three
-	call MSA_PARTIAL=1 smtp-inject -p "127.0.0.1:$port"
+	chain_call MSA_PARTIAL=1 smtp-inject -p "127.0.0.1:$port"
 	assert_verdict 'partial' "$yes" "$yes" '550 5.7.1 Not to Carol'
-	served
-	smarthost -e PIPELINING,CHUNKING -n 2 'RCPT:<b=450 4.2.1 Later'
-	call MSA_PARTIAL=1 smtp-inject -p "127.0.0.1:$port"
+	lmtpd_ended
+	smarthost_start -e PIPELINING,CHUNKING -n 2 'RCPT:<b=450 4.2.1 Later'
+	chain_call MSA_PARTIAL=1 smtp-inject -p "127.0.0.1:$port"
 	assert_verdict 'refused by the server' "$yes" '450 4.2.1 Later' '550 5.7.1 Not to Carol'
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
-	call smtp-inject -p "127.0.0.1:$port"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
+	chain_call smtp-inject -p "127.0.0.1:$port"
 	assert_verdict 'all or nothing' '450 4.2.1 Later' '450 4.2.1 Later'
-	served
+	lmtpd_ended
 	assertEquals 'texts' 1 "$(grep -c '^BDAT' "$T/rec")"
 }
 
 test_k_prints_what_is_offered_under_tls() {
-	smarthost -e STARTTLS,DSN -E 'PIPELINING,SIZE 1000,8BITMIME,AUTH PLAIN,LIMITS RCPTMAX=5'
+	smarthost_start -e STARTTLS,DSN -E 'PIPELINING,SIZE 1000,8BITMIME,AUTH PLAIN,LIMITS RCPTMAX=5'
 	MSA_HOST=test.example smtp-inject -k -c "$T/ca.pem" "127.0.0.1:$port" >"$T/out" 2>"$T/err"
 	assertEquals 'exit code' 0 $?
-	served
+	lmtpd_ended
 	printf '%s\n' PIPELINING 'SIZE 1000' 8BITMIME >"$T/expected"
 	assert_same 'keywords' "$T/expected" "$T/out"
 }
 
 test_n_asks_for_recipients_and_delivers_nothing() {
 	three
-	smarthost -e PIPELINING,SIZE 'RCPT:<b=550 5.1.1 No b'
-	call smtp-inject -n -p "127.0.0.1:$port"
-	served
+	smarthost_start -e PIPELINING,SIZE 'RCPT:<b=550 5.1.1 No b'
+	chain_call smtp-inject -n -p "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'each its own' '250 2.1.5 Recipient ok' '550 5.1.1 No b' '550 5.7.1 Not to Carol'
 	assert_heard 'dialogue' 'EHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<a@example.org>' \
 		'RCPT TO:<b@example.org>' 'RCPT TO:<archive@example.net>' RSET QUIT
-	smarthost -e PIPELINING 'MAIL=550 5.7.1 Not you'
-	call smtp-inject -n -p "127.0.0.1:$port"
-	served
+	smarthost_start -e PIPELINING 'MAIL=550 5.7.1 Not you'
+	chain_call smtp-inject -n -p "127.0.0.1:$port"
+	lmtpd_ended
 	assert_verdict 'MAIL' '550 5.7.1 Not you' '550 5.7.1 Not you' '550 5.7.1 Not to Carol'
 	: >"$T/msg"
-	envelope '<>' 'RCPT TO:<bob@example.org>'
-	serve -e CHUNKING
-	call lmtp-inject -n "$T/s"
-	served
+	chain_envelope '<>' 'RCPT TO:<bob@example.org>'
+	lmtpd_start -e CHUNKING
+	chain_call lmtp-inject -n "$T/s"
+	lmtpd_ended
 	assert_verdict 'LMTP, without PIPELINING' '250 2.1.5 Recipient ok'
 	assert_turns 'LMTP, without PIPELINING' 'LHLO test.example\r\n' 'MAIL FROM:<>\r\n' 'RCPT TO:<bob@example.org>\r\n' \
 		'RSET\r\n' 'QUIT\r\n'
 }
 
 test_n_of_a_resident_is_one_session() {
-	serve 'RCPT:<b=550 5.1.1 No b'
+	lmtpd_start 'RCPT:<b=550 5.1.1 No b'
 	: >"$T/in.log"
 	lmtp-inject -n -P 1:1 -l "$T/in" "$T/s" 2>"$T/in.log" &
 	resident=$!
-	await "$T/in.log"
+	wait_until [ -s "$T/in.log" ]
 	for who in a b a b; do
-		envelope '<>' "RCPT TO:<$who@example.org>"
-		call call "$T/in"
+		chain_envelope '<>' "RCPT TO:<$who@example.org>"
+		chain_call call "$T/in"
 		[ "$who" = a ] && reply='250 2.1.5 Recipient ok' || reply='550 5.1.1 No b'
 		assert_verdict "$who" "$reply"
 	done
 	kill "$resident"
 	wait "$resident"
 	resident=
-	served
+	lmtpd_ended
 	assertEquals 'verbs' 'LHLO MAIL RCPT RSET MAIL RCPT RSET MAIL RCPT RSET MAIL RCPT RSET QUIT ' \
 		"$(cut -c1-4 "$T/rec" | tr '\n' ' ')"
 }
@@ -287,9 +282,9 @@ test_n_of_a_resident_is_one_session() {
 test_a_large_message_under_tls() {
 	python3 -c 'print(("." + "x" * 70 + "\r\n") * 40000, end="")' >"$T/msg"
 	for how in PIPELINING PIPELINING,CHUNKING; do
-		smarthost -i -e "$how"
-		inject -i "127.0.0.1:$port"
-		served
+		smarthost_start -i -e "$how"
+		smarthost_inject -i "127.0.0.1:$port"
+		lmtpd_ended
 		assert_verdict "$how" "$yes"
 		python3 - "$T/rec" "$T/msg" "$how" <<-'P'
 			import sys
@@ -303,20 +298,20 @@ test_a_large_message_under_tls() {
 test_a_refusal_within_the_text_is_the_reply_under_tls_too() {
 	python3 -c 'print(("x" * 78 + "\r\n") * 20000, end="")' >"$T/msg"
 	for e in PIPELINING PIPELINING,CHUNKING; do
-		smarthost -i -e "$e" 'TEXT=452 4.3.1 Disk full'
-		inject -i "127.0.0.1:$port"
-		served
+		smarthost_start -i -e "$e" 'TEXT=452 4.3.1 Disk full'
+		smarthost_inject -i "127.0.0.1:$port"
+		lmtpd_ended
 		assert_verdict "$e" '452 4.3.1 Disk full'
 	done
 }
 
 test_without_a_reader_of_the_verdict_the_message_is_not_ended() {
-	smarthost -e PIPELINING,STARTTLS 'RCPT=sleep:0.6|250 2.1.5 Ok'
+	smarthost_start -e PIPELINING,STARTTLS 'RCPT=sleep:0.6|250 2.1.5 Ok'
 	mkfifo "$T/fifo"
 	# shellcheck disable=SC2217
 	sleep 0.3 <"$T/fifo" &
 	MSA_MESSAGE=M MSA_RCPTS=1 smtp-inject -c "$T/ca.pem" "127.0.0.1:$port" <"$T/msg" 3<"$T/env" >"$T/fifo" 2>"$T/log"
-	served
+	lmtpd_ended
 	wait
 	rm "$T/fifo"
 	assert_logged 'abandoned reason="nobody reads the verdict"'
@@ -331,13 +326,13 @@ test_lmtp_under_tls_with_auth() {
 	lmtpd -c "$T/server.pem" -r "$T/rec" -e PIPELINING,STARTTLS -E 'PIPELINING,AUTH PLAIN' -n 2 'END#2=550 5.2.2 Full' \
 		>"$T/ready" &
 	lmtpd_pid=$!
-	await "$T/ready"
-	envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
-	call lmtp-inject -s -c "$T/ca.pem" -a "$T/credentials" "$(cat "$T/ready")"
+	wait_until [ -s "$T/ready" ]
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
+	chain_call lmtp-inject -s -c "$T/ca.pem" -a "$T/credentials" "$(cat "$T/ready")"
 	assert_verdict 'each its own' "$yes" '550 5.2.2 Full'
-	call lmtp-inject -s -h localhost "$(cat "$T/ready")"
+	chain_call lmtp-inject -s -h localhost "$(cat "$T/ready")"
 	assert_verdict 'not verified' "$unsafe" "$unsafe"
-	served
+	lmtpd_ended
 	assertEquals 'verbs' 'LHLO STARTTLS LHLO AUTH MAIL RCPT RCPT DATA QUIT LHLO STARTTLS ' \
 		"$(grep -o '^[A-Z]\{4,8\}' "$T/rec" | tr '\n' ' ')"
 }

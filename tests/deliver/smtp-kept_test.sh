@@ -13,7 +13,7 @@ keep() {
 	: >"$T/in.log"
 	smtp-inject -c "$T/ca.pem" -P 1:1 -l "$T/in" "$@" 2>"$T/in.log" &
 	resident=$!
-	await "$T/in.log"
+	wait_until [ -s "$T/in.log" ]
 }
 
 let_go() {
@@ -23,56 +23,52 @@ let_go() {
 }
 
 test_a_session_under_tls_is_kept() {
-	smarthost -e PIPELINING,STARTTLS -E 'PIPELINING,AUTH PLAIN' 'DATA#2=451 4.3.0 Not now'
+	smarthost_start -e PIPELINING,STARTTLS -E 'PIPELINING,AUTH PLAIN' 'DATA#2=451 4.3.0 Not now'
 	keep -a "$T/credentials" "127.0.0.1:$port"
 	for reply in "$yes" '451 4.3.0 Not now' "$yes" "$yes"; do
-		call call "$T/in"
+		chain_call call "$T/in"
 		assert_verdict "$reply" "$reply"
 	done
 	let_go
-	served
+	lmtpd_ended
 	assertEquals 'verbs' 'EHLO STARTTLS EHLO AUTH MAIL RCPT DATA MAIL RCPT DATA RSET MAIL RCPT DATA MAIL RCPT DATA QUIT ' \
 		"$(grep -o '^[A-Z]\{4,8\}' "$T/rec" | tr '\n' ' ')"
 	assertEquals 'log' '' "$(grep -E 'failed|lost' "$T/in.log")"
 }
 
 test_a_kept_session_that_has_ended_is_opened_anew() {
-	smarthost -e PIPELINING,STARTTLS -n 3 "1/END=$yes|close" "2/END=$yes\\r\\n421 4.4.2 Idle|close" '3/END#2=close'
+	smarthost_start -e PIPELINING,STARTTLS -n 3 "1/END=$yes|close" "2/END=$yes\\r\\n421 4.4.2 Idle|close" '3/END#2=close'
 	keep "127.0.0.1:$port"
 	for reply in "$yes" "$yes" "$yes" '451 4.4.2 Next server closed the connection, try again later'; do
-		call call "$T/in"
+		chain_call call "$T/in"
 		assert_verdict "$reply" "$reply"
 	done
 	let_go
-	served
+	lmtpd_ended
 	assertEquals 'texts' 4 "$(grep -c '^Hello' "$T/rec")"
 	assertEquals 'handshakes' 3 "$(grep -c TLS.$ "$T/rec")"
 }
 
 test_the_helpers_are_gone_with_the_session() {
-	smarthost -e PIPELINING,STARTTLS -n 2
+	smarthost_start -e PIPELINING,STARTTLS -n 2
 	keep -I 1 "127.0.0.1:$port"
-	call call "$T/in"
+	chain_call call "$T/in"
 	assert_verdict 'verdict' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
 	assertEquals 'TLS has a process of its own' tlsc "$(ps -o comm= --ppid "$worker")"
-	i=0
-	while [ -n "$(ps -o comm= --ppid "$worker")" ] && [ "$i" -lt 200 ]; do
-		sleep 0.05
-		i=$((i + 1))
-	done
-	assertEquals 'the idle limit ends it' '' "$(ps -o comm= --ppid "$worker")"
-	call call "$T/in"
+	# The idle limit ends it.
+	wait_until eval '[ -z "$(proc_children "$worker")" ]'
+	chain_call call "$T/in"
 	assert_verdict 'again' "$yes"
 	let_go
-	served
+	lmtpd_ended
 	assertEquals 'sessions end in QUIT' 2 "$(grep -c '^QUIT' "$T/rec")"
 }
 
 test_a_supervisors_sigterm_to_all_of_them_ends_no_session() {
-	smarthost -e PIPELINING,STARTTLS 'RCPT#2=sleep:0.6|250 2.1.5 Ok'
+	smarthost_start -e PIPELINING,STARTTLS 'RCPT#2=sleep:0.6|250 2.1.5 Ok'
 	keep "127.0.0.1:$port"
-	call call "$T/in"
+	chain_call call "$T/in"
 	assert_verdict 'first' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
 	helper=$(ps -o pid= --ppid "$worker" | tr -d ' ')
@@ -80,51 +76,41 @@ test_a_supervisors_sigterm_to_all_of_them_ends_no_session() {
 		sleep 0.3
 		kill -TERM "$resident" "$worker" "$helper"
 	) &
-	call call "$T/in"
+	chain_call call "$T/in"
 	assert_verdict 'the message in hand' "$yes"
 	wait "$resident"
 	resident=
-	served
+	lmtpd_ended
 	assertEquals 'the session ends in QUIT' QUIT "$(tail -n 1 "$T/rec" | tr -d '\r')"
 }
 
 test_a_worker_that_is_killed_takes_its_helper_with_it() {
-	smarthost -e PIPELINING,STARTTLS -n 2
+	smarthost_start -e PIPELINING,STARTTLS -n 2
 	keep "127.0.0.1:$port"
-	call call "$T/in"
+	chain_call call "$T/in"
 	assert_verdict 'verdict' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
 	helper=$(ps -o pid= --ppid "$worker" | tr -d ' ')
-	assertTrue 'it has one' "kill -0 $helper"
+	assertTrue 'it has one' "proc_alive $helper"
 	kill -KILL "$worker"
-	i=0
-	while kill -0 "$helper" 2>/dev/null && [ "$i" -lt 500 ]; do
-		sleep 0.02
-		i=$((i + 1))
-	done
-	kill -0 "$helper" 2>/dev/null
-	assertFalse 'it is gone' $?
-	call call "$T/in"
+	wait_until proc_gone "$helper"
+	chain_call call "$T/in"
 	assert_verdict 'the next worker' "$yes"
 	let_go
-	served
+	lmtpd_ended
 }
 
 # The injector dies with the text half sent: the server has no end of it, and nothing counts as delivered.
 test_an_injector_that_is_killed_in_the_text_has_delivered_nothing() {
 	python3 -c 'print(("x" * 78 + "\r\n") * 200000, end="")' >"$T/msg"
-	smarthost -i -e PIPELINING 'TEXT=sleep:1|stall'
+	smarthost_start -i -e PIPELINING 'TEXT=sleep:1|stall'
 	MSA_MESSAGE=M MSA_RCPTS=1 smtp-inject -i -c "$T/ca.pem" "127.0.0.1:$port" <"$T/msg" 3<"$T/env" >"$T/out" 2>"$T/log" &
 	injector=$!
-	i=0
-	until grep -q '^DATA' "$T/rec" 2>/dev/null || [ "$i" -gt 500 ]; do
-		sleep 0.02
-		i=$((i + 1))
-	done
+	wait_until grep -qs '^DATA' "$T/rec"
 	sleep 0.2
 	kill -KILL "$injector"
 	wait "$injector" 2>/dev/null
-	served
+	lmtpd_ended
 	grep -q '^\.' "$T/rec"
 	assertFalse 'no dot' $?
 	assertEquals 'no verdict' '' "$(cat "$T/out")"

@@ -16,9 +16,9 @@ oneTimeSetUp() {
 	: >"$T/cells"
 	# 8-bit text in header and body, dots at the start of lines, the longest line, an empty line at the end.
 	{
-		header "$(printf 'gr\303\274\303\237e')"
+		client_header "$(printf 'gr\303\274\303\237e')"
 		printf '.\n..\n.dot\n\nf\303\274nf\n%%TO_ADDRESS%% \\n\nFrom here\n%0998d\n.end\n\n' 1
-	} | message
+	} | client_message
 }
 
 oneTimeTearDown() {
@@ -38,7 +38,7 @@ client() {
 	for mechanism in $MECHANISMS; do
 		for transport in $TRANSPORTS; do
 			since=$__shunit_assertsFailed
-			send "$1" "$transport" "$mechanism" "$PASSWORD" "$T/message" bob@example.org
+			client_send "$1" "$transport" "$mechanism" "$PASSWORD" "$T/message" bob@example.org
 			code=$?
 			if [ "$code" -eq 77 ]; then
 				skip "$client $transport $mechanism: $(cat "$T/out")"
@@ -46,15 +46,15 @@ client() {
 				continue
 			fi
 			assertEquals "$client $transport $mechanism: $(cat "$T/out")" 0 "$code"
-			assert_arrived bob@example.org "$T/text" "$mechanism"
+			assert_client_arrived bob@example.org "$T/text" "$mechanism"
 			note right "$since"
 		done
 		[ "$code" -ne 77 ] || continue
 		since=$__shunit_assertsFailed
 		refused=$(grep -c " refused user=$USER_NAME mech=$mechanism " "$T/log")
-		send "$1" tls "$mechanism" wrong-one "$T/message" bob@example.org
+		client_send "$1" tls "$mechanism" wrong-one "$T/message" bob@example.org
 		assertNotEquals "$client $mechanism, wrong password: $(cat "$T/out")" 0 $?
-		assert_nothing_arrived "$client $mechanism, wrong password"
+		assert_client_nothing_arrived "$client $mechanism, wrong password"
 		assertTrue "authd refused it" "[ $(grep -c " refused user=$USER_NAME mech=$mechanism " "$T/log") -gt $refused ]"
 		note wrong "$since"
 	done

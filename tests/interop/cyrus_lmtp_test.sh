@@ -27,8 +27,8 @@ oneTimeTearDown() {
 setUp() {
 	rm -f "$T/msg"
 	[ -z "$ready" ] || find "$T/c/spool" -name '[0-9]*.' -exec rm {} +
-	message "$(fields)"'\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.net>'
+	chain_message "$(fields)"'\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.net>'
 }
 
 # A header that Cyrus adds nothing to; what it has seen before it would drop.
@@ -42,7 +42,7 @@ is_ready() {
 }
 
 # So many files came, each the message as it was, CRLF and all, below what Cyrus puts on top. usage: assert_got number
-assert_got() {
+assert_spooled() {
 	find "$T/c/spool" -name '[0-9]*.' >"$T/files"
 	python3 - "$T/msg" "$1" 3<"$T/files" <<-'P'
 		import os, sys
@@ -67,53 +67,53 @@ test_over_a_unix_socket_and_tcp() {
 	is_ready || return 0
 	for to in "$socket" "$tcp"; do
 		setUp
-		call lmtp-inject "$to"
+		chain_call lmtp-inject "$to"
 		assertEquals 'exit code' 0 "$code"
 		assert_replies 'verdict' '250 2.1.5 Success'
-		assert_got 1
+		assert_spooled 1
 	done
 }
 
 test_each_recipient_its_own_reply() {
 	is_ready || return 0
-	envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<nobody@example.net>' 'RCPT TO:<bob@example.net>'
-	call MSA_PARTIAL=1 lmtp-inject "$socket"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<nobody@example.net>' 'RCPT TO:<bob@example.net>'
+	chain_call MSA_PARTIAL=1 lmtp-inject "$socket"
 	cp "$T/verdict" "$T/said"
 	grep -c '^250 2.1.5 Success' "$T/said" >"$T/good"
 	assertEquals 'reached' 2 "$(cat "$T/good")"
 	assertTrue "refused: $(cat "$T/said")" "sed -n 2p $T/said | grep -q '^550[ -]5.1.1 '"
-	assert_got 2
+	assert_spooled 2
 }
 
 test_all_or_nothing() {
 	is_ready || return 0
-	envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<nobody@example.net>'
-	call lmtp-inject "$socket"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<nobody@example.net>'
+	chain_call lmtp-inject "$socket"
 	assertEquals 'refused for all' 0 "$(grep -c '^2' "$T/verdict")"
 	assertTrue "$(cat "$T/verdict")" "grep -q '^550[ -]5.1.1 ' $T/verdict"
-	assert_got 0
+	assert_spooled 0
 }
 
 test_every_text() {
 	is_ready || return 0
 	for text in '\r\n.\r\n..\r\n.a\r\nb.\r\n' '\r\nno end' '\r\n\r\n\r\n'; do
 		setUp
-		message "$(fields)$text"
-		call lmtp-inject "$socket"
+		chain_message "$(fields)$text"
+		chain_call lmtp-inject "$socket"
 		assert_replies "$text" '250 2.1.5 Success'
-		assert_got 1
+		assert_spooled 1
 	done
 }
 
 test_a_large_message() {
 	is_ready || return 0
-	message "$(fields)"
+	chain_message "$(fields)"
 	python3 - >>"$T/msg" <<-'P'
 		print('\r\n' + ''.join('.' * (i % 4) + 'x' * (i % 900) + '\r\n' for i in range(20000)), end='')
 	P
-	call lmtp-inject "$socket"
+	chain_call lmtp-inject "$socket"
 	assert_replies 'verdict' '250 2.1.5 Success'
-	assert_got 1
+	assert_spooled 1
 }
 
 test_a_resident_keeps_its_session() {
@@ -121,12 +121,12 @@ test_a_resident_keeps_its_session() {
 	: >"$T/in.log"
 	lmtp-inject -P 1:1 -l "$T/in" "$socket" 2>"$T/in.log" &
 	resident=$!
-	await "$T/in.log"
+	wait_until [ -s "$T/in.log" ]
 	for i in 1 2 3; do
 		setUp
-		call call "$T/in"
+		chain_call call "$T/in"
 		assert_replies "message $i" '250 2.1.5 Success'
-		assert_got 1
+		assert_spooled 1
 	done
 	kill "$resident"
 	wait "$resident"

@@ -42,7 +42,7 @@ submit() {
 }
 
 test_the_report_lies_in_the_senders_mailbox() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	for how in one two; do
 		if [ "$how" = one ]; then
 			submit ' RET=FULL ENVID=x+2By' bounce -d lmtp-inject "$socket"
@@ -73,7 +73,7 @@ test_the_report_lies_in_the_senders_mailbox() {
 }
 
 test_without_bounce_nobody_gets_it() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	rm -rf "$T/d/mail/"*
 	RELAYCLIENT='' talk submitd lmtp-inject "$socket" >"$T/out" 2>"$T/log" <<-'X'
 		> EHLO client.example
@@ -91,7 +91,7 @@ test_without_bounce_nobody_gets_it() {
 }
 
 test_prdr_needs_no_bounce() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	submit ' PRDR' bounce lmtp-inject "$socket"
 	sed -n '/^353/,$p' "$T/out" | sed 's/message [0-9a-z]\{14\}/message ID/; /^221/,$d' >"$T/got"
 	cat >"$T/want" <<-'X'

@@ -22,7 +22,7 @@ oneTimeTearDown() {
 
 # usage: chain mode || return 0
 chain() {
-	is_ready || return 1
+	dovecot_ready || return 1
 	rm -rf "$T/d/mail/"*
 	MODE=$1
 	export MODE
@@ -38,7 +38,7 @@ submit() {
 }
 
 # usage: assert_got user subject
-assert_got() {
+assert_has() {
 	set -- "$1" "$2" "$T/d/mail/$1@example.net/Maildir/new/"*
 	assertEquals "one file for $1" 3 $#
 	cp "$3" "$T/got" 2>/dev/null
@@ -55,7 +55,7 @@ assert_got() {
 deliver_and_refuse() {
 	submit bob@example.net "hello $1"
 	assertEquals "$(cat "$T/swaks")" 0 $?
-	assert_got bob "hello $1"
+	assert_has bob "hello $1"
 	id=$(sed -n 's/.* with ESMTPSA id \([0-9a-z]*\).*/\1/p' "$T/received")
 	assertContains "the client knows the id" "$(cat "$T/swaks")" "$id"
 
@@ -104,7 +104,7 @@ test_msmtp_with_scram_over_implicit_tls() {
 	printf '%s\n' "From: Alice <alice>" "To: bob" "Subject: msmtp" "" "Body" >"$T/message"
 	msmtp -C "$T/msmtprc" bob@example.net <"$T/message" >"$T/out" 2>&1
 	assertEquals "$(cat "$T/out")" 0 $?
-	assert_got bob msmtp
+	assert_has bob msmtp
 	msmtp -C "$T/msmtprc" nobody@example.net <"$T/message" >"$T/out" 2>&1
 	assertNotEquals 0 $?
 	assertContains "$(cat "$T/out")" "550 5.1.1 <nobody@example.net>"

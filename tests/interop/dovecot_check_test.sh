@@ -43,7 +43,7 @@ submit() {
 }
 
 test_an_unknown_user_is_refused_at_rcpt() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	for check in "lmtp-inject -n $socket" "call $T/check"; do
 		submit "$check" lmtp-inject "$socket"
 		sed 's/message [0-9a-z]\{14\}$/message ID/' "$T/out" | grep -E '^[0-9]{3} ' | grep -v CHUNKING >"$T/got"

@@ -18,12 +18,12 @@ oneTimeTearDown() {
 
 setUp() {
 	rm -rf "$T/d/mail/"*
-	message 'From: alice@example.net\r\nSubject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.net>'
+	chain_message 'From: alice@example.net\r\nSubject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.net>'
 }
 
 # What the user got is the message with LF ends, below what Dovecot puts on top. usage: assert_got user
-assert_got() {
+assert_has() {
 	python3 - "$T/msg" "$T/d/mail/$1@example.net/Maildir/new/"* <<-'P'
 		import sys
 		msg = open(sys.argv[1], 'rb').read().replace(b'\r\n', b'\n')
@@ -42,18 +42,18 @@ assert_replies() {
 }
 
 test_over_a_unix_socket_and_tcp() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	for to in "$socket" "$tcp"; do
 		setUp
-		call lmtp-inject "$to"
+		chain_call lmtp-inject "$to"
 		assertEquals 'exit code' 0 "$code"
 		assert_replies 'verdict' '250 2.0.0 <bob@example.net> ID Saved'
-		assert_got bob
+		assert_has bob
 	done
 }
 
 test_k() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	lmtp-inject -k "$socket" >"$T/out" 2>"$T/err"
 	assertEquals 'exit code' 0 $?
 	printf '%s\n' PIPELINING 8BITMIME ENHANCEDSTATUSCODES CHUNKING >"$T/expected"
@@ -61,63 +61,63 @@ test_k() {
 }
 
 test_each_recipient_its_own_reply() {
-	is_ready || return 0
-	envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<full@example.net>' \
+	dovecot_ready || return 0
+	chain_envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<full@example.net>' \
 		'RCPT TO:<nobody@example.net>' 'RCPT TO:<bob@example.net>'
-	call MSA_PARTIAL=1 lmtp-inject "$socket"
+	chain_call MSA_PARTIAL=1 lmtp-inject "$socket"
 	assert_replies 'verdict' '250 2.0.0 <alice@example.net> ID Saved' \
 		'552 5.2.2 <full@example.net> Quota exceeded (mailbox for user is full)' \
 		"550 5.1.1 <nobody@example.net> User doesn't exist: nobody@example.net" '250 2.0.0 <bob@example.net> ID Saved'
-	assert_got alice
-	assert_got bob
+	assert_has alice
+	assert_has bob
 }
 
 test_all_or_nothing() {
-	is_ready || return 0
-	envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<nobody@example.net>'
-	call lmtp-inject "$socket"
+	dovecot_ready || return 0
+	chain_envelope '<alice@example.net>' 'RCPT TO:<alice@example.net>' 'RCPT TO:<nobody@example.net>'
+	chain_call lmtp-inject "$socket"
 	refusal="550 5.1.1 <nobody@example.net> User doesn't exist: nobody@example.net"
 	assert_replies 'verdict' "$refusal" "$refusal"
 	assertEquals 'nothing is delivered' '' "$(find "$T/d/mail" -path '*/new/*')"
 }
 
 test_data_and_bdat_carry_every_text() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	for text in '\r\n.\r\n..\r\n.a\r\nb.\r\n' '\r\n\303\251\377\r\n' '\r\nno end' '\r\n\r\n\r\n'; do
 		for how in DATA BDAT; do
 			rm -rf "$T/d/mail/"*
-			message "Subject: $how\\r\\n$text"
+			chain_message "Subject: $how\\r\\n$text"
 			to=$socket
 			if [ "$how" = DATA ]; then
 				lmtp-less CHUNKING "$socket" "$T/less" >"$T/ready" &
-				await "$T/ready"
+				wait_until [ -s "$T/ready" ]
 				rm "$T/ready"
 				to=$T/less
 			fi
-			call lmtp-inject "$to"
+			chain_call lmtp-inject "$to"
 			assert_replies "$how $text" '250 2.0.0 <bob@example.net> ID Saved'
-			assert_got bob
+			assert_has bob
 			wait
 		done
 	done
 }
 
 test_a_resident_keeps_its_session() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	: >"$T/in.log"
 	before=$(wc -l <"$T/d/log")
 	lmtp-inject -P 1:1 -l "$T/in" "$socket" 2>"$T/in.log" &
 	resident=$!
-	await "$T/in.log"
+	wait_until [ -s "$T/in.log" ]
 	for how in 'RCPT TO:<nobody@example.net>' 'RCPT TO:<bob@example.net>' 'RCPT TO:<bob@example.net>'; do
 		rm -rf "$T/d/mail/"*
-		envelope '<alice@example.net>' "$how"
-		call call "$T/in"
+		chain_envelope '<alice@example.net>' "$how"
+		chain_call call "$T/in"
 		case $how in
 		*nobody*) assert_replies 'refused' "550 5.1.1 <nobody@example.net> User doesn't exist: nobody@example.net" ;;
 		*)
 			assert_replies 'delivered' '250 2.0.0 <bob@example.net> ID Saved'
-			assert_got bob
+			assert_has bob
 			;;
 		esac
 	done
@@ -128,32 +128,32 @@ test_a_resident_keeps_its_session() {
 }
 
 test_a_large_message() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	python3 - >"$T/msg" <<-'P'
 		lines = ('.' * (i % 4) + 'x' * (i % 900) + '\r\n' for i in range(20000))
 		print('Subject: large\r\n\r\n' + ''.join(lines), end='')
 	P
-	call lmtp-inject "$socket"
+	chain_call lmtp-inject "$socket"
 	assert_replies 'verdict' '250 2.0.0 <bob@example.net> ID Saved'
-	assert_got bob
+	assert_has bob
 }
 
 test_many_recipients() {
-	is_ready || return 0
+	dovecot_ready || return 0
 	set --
 	while [ $# -lt 300 ]; do
 		set -- "$@" 'RCPT TO:<bob@example.net>' "RCPT TO:<nobody$#@example.net>" 'RCPT TO:<alice@example.net>'
 	done
-	envelope '<alice@example.net>' "$@"
-	call MSA_PARTIAL=1 lmtp-inject "$socket"
+	chain_envelope '<alice@example.net>' "$@"
+	chain_call MSA_PARTIAL=1 lmtp-inject "$socket"
 	assertEquals 'replies' 300 "$(grep -c '^[25]' "$T/verdict")"
 	assertEquals 'delivered' 200 "$(grep -c '^250 2.0.0 <.*> .* Saved$' "$T/verdict")"
 	assertEquals 'refused' 100 "$(grep -c '^550 5.1.1 <nobody' "$T/verdict")"
 }
 
 test_dovecot_has_nothing_to_complain_of() {
-	is_ready || return 0
-	call lmtp-inject "$socket"
+	dovecot_ready || return 0
+	chain_call lmtp-inject "$socket"
 	grep -E -i -v 'Info: .*(Quota exceeded|starting up)' "$T/d/log" |
 		grep -E -i 'error|warning|fatal|unexpected|Connection closed' >"$T/complaints"
 	assertEquals 'log' '' "$(cat "$T/complaints")"

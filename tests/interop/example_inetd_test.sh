@@ -16,19 +16,19 @@ oneTimeTearDown() {
 }
 
 test_it_serves_both_ports_and_stops() {
-	is_ready || return 0
+	example_ready || return 0
 	example_copy inetd -e "s/^submission	/127.0.0.1:$PORT	/" -e "s/^submissions	/127.0.0.1:$PORT_TLS	/"
 	cp "$T/inetd/session" "$T/etc/session"
 	inetd -i "$T/inetd/inetd.conf" &
 	pid=$!
-	wait_for 30 accepts "$PORT"
-	wait_for 30 accepts "$PORT_TLS"
-	assert_submits "$PORT" -tls "over STARTTLS"
-	assert_submits "$PORT_TLS" -tlsc "over TLS"
-	assert_refuses "$PORT" -tls
+	wait_until port_accepts "$PORT"
+	wait_until port_accepts "$PORT_TLS"
+	assert_example_submits "$PORT" -tls "over STARTTLS"
+	assert_example_submits "$PORT_TLS" -tlsc "over TLS"
+	assert_example_refuses "$PORT" -tls
 	kill "$pid"
 	wait "$pid"
-	assert_no_process
+	assert_example_over
 }
 
 # shellcheck source=/dev/null

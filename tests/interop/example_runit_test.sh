@@ -15,33 +15,32 @@ oneTimeTearDown() {
 }
 
 test_it_serves_both_ports_and_stops() {
-	is_ready || return 0
+	example_ready || return 0
 	example_copy runit -e "s/0:587/127.0.0.1:$PORT/" -e "s/0:465/127.0.0.1:$PORT_TLS/"
 	runsvdir -P "$T/runit" 2>"$T/runsvdir" &
 	pid=$!
-	wait_for 30 accepts "$PORT"
-	wait_for 30 accepts "$PORT_TLS"
+	wait_until port_accepts "$PORT"
+	wait_until port_accepts "$PORT_TLS"
 	for service in authd submitd qualify stamp lmtp-inject; do
-		wait_for 30 test -S "$T/run/$service/socket"
-		assertTrue "$service is ready" $?
+		wait_until test -S "$T/run/$service/socket"
 	done
-	assert_submits "$PORT" -tls "over STARTTLS"
-	assert_submits "$PORT_TLS" -tlsc "over TLS"
-	assert_refuses "$PORT" -tls
-	assert_users
-	assert_stranger_is_refused "$T/run/submitd/socket"
+	assert_example_submits "$PORT" -tls "over STARTTLS"
+	assert_example_submits "$PORT_TLS" -tlsc "over TLS"
+	assert_example_refuses "$PORT" -tls
+	assert_example_users
+	assert_example_refuses_stranger "$T/run/submitd/socket"
 	assertTrue "stamp's log" "grep -q 'stamp: .* done with=ESMTPSA' '$T/log/stamp/current'"
 
 	sv -w 15 restart "$T/runit/stamp" >"$T/out"
 	assertEquals "$(cat "$T/out")" 0 $?
-	wait_for 30 test -S "$T/run/stamp/socket"
-	assert_submits "$PORT" -tls "after a restart of stamp"
+	wait_until test -S "$T/run/stamp/socket"
+	assert_example_submits "$PORT" -tls "after a restart of stamp"
 
-	all=$(descendants "$pid")
+	all=$(proc_descendants "$pid")
 	kill -HUP "$pid" # runsvdir's word for: end all services
 	wait "$pid"
-	assert_gone "$all"
-	assert_no_process
+	assert_proc_gone "$all"
+	assert_example_over
 }
 
 # shellcheck source=/dev/null

@@ -15,32 +15,32 @@ oneTimeTearDown() {
 }
 
 test_it_serves_both_ports_and_stops() {
-	is_ready || return 0
+	example_ready || return 0
 	example_copy s6 -e "s/0:587/127.0.0.1:$PORT/" -e "s/0:465/127.0.0.1:$PORT_TLS/"
 	install -d -o news "$T/log"
 	s6-svscan "$T/s6" 2>"$T/svscan" &
 	pid=$!
-	wait_for 30 test -p "$T/s6/tlsd/supervise/control"
+	wait_until test -p "$T/s6/tlsd/supervise/control"
 	for service in "$T"/s6/*/; do
 		s6-svwait -U -t 15000 "$service"
 		assertEquals "${service} is ready" 0 $?
 	done
-	assert_submits "$PORT" -tls "over STARTTLS"
-	assert_submits "$PORT_TLS" -tlsc "over TLS"
-	assert_refuses "$PORT" -tls
-	assert_users
-	assert_stranger_is_refused "$T/run/submitd"
+	assert_example_submits "$PORT" -tls "over STARTTLS"
+	assert_example_submits "$PORT_TLS" -tlsc "over TLS"
+	assert_example_refuses "$PORT" -tls
+	assert_example_users
+	assert_example_refuses_stranger "$T/run/submitd"
 	assertTrue "stamp's log" "grep -q 'stamp: .* done with=ESMTPSA' '$T/log/stamp/current'"
 
 	s6-svc -wR -r "$T/s6/stamp"
 	s6-svwait -U -t 15000 "$T/s6/stamp"
-	assert_submits "$PORT" -tls "after a restart of stamp"
+	assert_example_submits "$PORT" -tls "after a restart of stamp"
 
-	all=$(descendants "$pid")
+	all=$(proc_descendants "$pid")
 	kill "$pid"
 	wait "$pid"
-	assert_gone "$all"
-	assert_no_process
+	assert_proc_gone "$all"
+	assert_example_over
 }
 
 # shellcheck source=/dev/null

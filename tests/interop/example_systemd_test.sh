@@ -25,7 +25,7 @@ oneTimeTearDown() {
 }
 
 test_the_units_are_understood() {
-	is_ready || return 0
+	example_ready || return 0
 	for way in resident exec; do
 		systemd-analyze verify "$T/systemd/$way"/* >"$T/out" 2>&1
 		assertEquals "$way: $(cat "$T/out")" 0 $?
@@ -34,7 +34,7 @@ test_the_units_are_understood() {
 }
 
 test_what_the_units_take_away() {
-	is_ready || return 0
+	example_ready || return 0
 	for unit in "$T"/systemd/resident/*.service; do
 		systemd-analyze security --offline=true --threshold=15 "$unit" >"$T/out" 2>&1
 		assertEquals "$unit: $(tail -n 1 "$T/out")" 0 $?
@@ -42,7 +42,7 @@ test_what_the_units_take_away() {
 }
 
 test_the_users_are_made() {
-	is_ready || return 0
+	example_ready || return 0
 	mkdir "$T/root"
 	mkdir "$T/root/etc"
 	systemd-sysusers --root="$T/root" "$ROOT/examples/systemd/msa.sysusers.conf" >"$T/out" 2>&1
@@ -78,14 +78,14 @@ start() {
 stop() {
 	all=
 	for pid in $pids; do
-		all="$all $(descendants "$pid")"
+		all="$all $(proc_descendants "$pid")"
 	done
 	# shellcheck disable=SC2086
 	kill $pids
 	# shellcheck disable=SC2086
 	wait $pids 2>/dev/null
-	assert_gone "$all"
-	assert_no_process
+	assert_proc_gone "$all"
+	assert_example_over
 }
 
 start_residents() {
@@ -93,30 +93,29 @@ start_residents() {
 	rm -f "$T/run"/*
 	for stage in lmtp-inject stamp qualify submitd authd; do
 		start "resident/msa-$stage" "$(setting ListenStream "$T/systemd/resident/msa-$stage.socket")"
-		wait_for 30 test -S "$T/run/$stage"
-		assertTrue "$stage" $?
+		wait_until test -S "$T/run/$stage"
 		chmod "$(setting SocketMode "$T/systemd/resident/msa-$stage.socket")" "$T/run/$stage"
 	done
 	start resident/msa-tlsd "127.0.0.1:$PORT"
 	start resident/msa-tlsd-implicit "127.0.0.1:$PORT_TLS"
-	wait_for 30 accepts "$PORT"
-	wait_for 30 accepts "$PORT_TLS"
+	wait_until port_accepts "$PORT"
+	wait_until port_accepts "$PORT_TLS"
 }
 
 test_residents_with_listen_fds() {
-	is_ready || return 0
+	example_ready || return 0
 	start_residents
-	assert_submits "$PORT" -tls "over STARTTLS"
-	assert_submits "$PORT_TLS" -tlsc "over TLS"
-	assert_refuses "$PORT" -tls
-	assert_users
-	assert_stranger_is_refused "$T/run/submitd"
+	assert_example_submits "$PORT" -tls "over STARTTLS"
+	assert_example_submits "$PORT_TLS" -tlsc "over TLS"
+	assert_example_refuses "$PORT" -tls
+	assert_example_users
+	assert_example_refuses_stranger "$T/run/submitd"
 	stop
 }
 
 # Nobody here can load SystemCallFilter= as systemd does: so look at what the stages call.
 test_the_system_calls_are_within_the_filter() {
-	is_ready || return 0
+	example_ready || return 0
 	if ! command -v strace >/dev/null || grep -q __asan_init "$T/bin/stamp"; then
 		skip "no strace, or programs with a sanitizer"
 		return 0
@@ -124,13 +123,13 @@ test_the_system_calls_are_within_the_filter() {
 	mkdir "$T/trace"
 	TRACE=1
 	start_residents
-	assert_submits "$PORT" -tls "over STARTTLS"
-	assert_submits "$PORT_TLS" -tlsc "over TLS"
+	assert_example_submits "$PORT" -tls "over STARTTLS"
+	assert_example_submits "$PORT_TLS" -tlsc "over TLS"
 	for pid in $(pgrep -f "^[^ ]*/(authd|submitd|qualify|stamp|lmtp-inject|tlsd) .*$T"); do
 		kill -HUP "$pid" 2>/dev/null # the parents' reload, the workers' end
 	done
-	wait_for 30 grep -q "tlsd: - reloaded" "$T/log"
-	assert_submits "$PORT" -tls "after a reload"
+	wait_until grep -q "tlsd: - reloaded" "$T/log"
+	assert_example_submits "$PORT" -tls "after a reload"
 	stop
 	TRACE=
 	systemd-analyze syscall-filter >"$T/sets" 2>/dev/null
@@ -164,15 +163,15 @@ test_the_system_calls_are_within_the_filter() {
 }
 
 test_exec_with_a_process_for_each_connection() {
-	is_ready || return 0
+	example_ready || return 0
 	pids=
 	start exec/msa-submission@ "127.0.0.1:$PORT" --accept --inetd
 	start exec/msa-submissions@ "127.0.0.1:$PORT_TLS" --accept --inetd
-	wait_for 30 accepts "$PORT"
-	wait_for 30 accepts "$PORT_TLS"
-	assert_submits "$PORT" -tls "over STARTTLS"
-	assert_submits "$PORT_TLS" -tlsc "over TLS"
-	assert_refuses "$PORT" -tls
+	wait_until port_accepts "$PORT"
+	wait_until port_accepts "$PORT_TLS"
+	assert_example_submits "$PORT" -tls "over STARTTLS"
+	assert_example_submits "$PORT_TLS" -tlsc "over TLS"
+	assert_example_refuses "$PORT" -tls
 	stop
 }
 

@@ -5,8 +5,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/quickstart.sh
 . "$ROOT/tests/lib/quickstart.sh"
-# shellcheck source=tests/lib/certificates.sh
-. "$ROOT/tests/lib/certificates.sh"
+# shellcheck source=tests/lib/cert.sh
+. "$ROOT/tests/lib/cert.sh"
 
 oneTimeSetUp() {
 	missing=
@@ -14,18 +14,18 @@ oneTimeSetUp() {
 		PATH=$PATH:/usr/sbin command -v $p >/dev/null || missing="$missing $p"
 	done
 	cd "$T" || exit 1
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=mail.example.net 2>/dev/null
-	authority house
-	authority stranger
-	client alice house
+	cert key.pem cert.pem /CN=mail.example.net
+	cert_authority house
+	cert_authority stranger
+	cert_client alice house
 	# The same name, each with a key of its own: one that the house signed too, one of an authority that nobody asked.
 	mkdir forged stolen
 	for who in forged:stranger stolen:house; do
-		client alice "${who#*:}"
+		cert_client alice "${who#*:}"
 		mv alice.pem alice.key "${who%:*}"
 	done
-	client alice house
-	client bob house
+	cert_client alice house
+	cert_client bob house
 	for user in alice@example.net bob; do
 		printf 'wonderland\n' | msa-passwd -i 4096 users.cdb "$user"
 	done
@@ -61,7 +61,7 @@ tearDown() {
 serve() {
 	how=$1
 	shift
-	port=$(free_port)
+	port=$(port_free)
 	: >"$T/log"
 	if [ "$how" = exec ]; then
 		PATH=$PATH:/usr/sbin tcpserver -HRl mail.example.net 127.0.0.1 "$port" tlsd -c "$T/cert.pem" -k "$T/key.pem" "$@" \
@@ -70,14 +70,14 @@ serve() {
 	else
 		submitd -l "$T/submit" "$T/sink" 2>>"$T/log" &
 		started=$!
-		wait_for 20 [ -S "$T/submit" ]
+		wait_until [ -S "$T/submit" ]
 		authd -l "$T/auth" -c "$T/certs.cdb" -u "$T/users.cdb" call "$T/submit" 2>>"$T/log" &
 		started="$! $started"
-		wait_for 20 [ -S "$T/auth" ]
+		wait_until [ -S "$T/auth" ]
 		tlsd -l "127.0.0.1:$port" -c "$T/cert.pem" -k "$T/key.pem" "$@" call "$T/auth" 2>>"$T/log" &
 		started="$! $started"
 	fi
-	wait_for 20 accepts "$port"
+	wait_until port_accepts "$port"
 }
 
 # Submit by curl with a certificate, which makes it use EXTERNAL. usage: submit scheme certificate [option ...]

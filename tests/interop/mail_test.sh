@@ -28,11 +28,11 @@ sent() {
 
 # An attachment of 5 MB is 6.8 MB of text.
 test_each_client_sends_megabytes() {
-	{ header megabytes && base64 "$T/attachment"; } | message
+	{ client_header megabytes && base64 "$T/attachment"; } | client_message
 	for one in $CLIENTS; do
-		send "$one" tls PLAIN "$PASSWORD" "$T/message" bob@example.org
+		client_send "$one" tls PLAIN "$PASSWORD" "$T/message" bob@example.org
 		sent || continue
-		assert_arrived bob@example.org "$T/text" PLAIN
+		assert_client_arrived bob@example.org "$T/text" PLAIN
 	done
 }
 
@@ -176,10 +176,10 @@ recipients() {
 }
 
 test_clients_that_pipeline_send_to_many() {
-	{ header many && echo body; } | message
+	{ client_header many && echo body; } | client_message
 	for one in swaks msmtp; do
 		# shellcheck disable=SC2046
-		send "$one" starttls PLAIN "$PASSWORD" "$T/message" $(recipients)
+		client_send "$one" starttls PLAIN "$PASSWORD" "$T/message" $(recipients)
 		sent || continue
 		assertEquals "$one" 300 "$(ls "$T/mail" | wc -l)"
 		cat "$T/mail/"*/new/* | sed '/^$/q' >"$T/got"
@@ -190,10 +190,10 @@ test_clients_that_pipeline_send_to_many() {
 
 # The client has sent more by the time that it hears of it: nobody gets anything, and nobody hangs.
 test_a_recipient_that_is_refused_among_many() {
-	{ header refused && echo body; } | message
+	{ client_header refused && echo body; } | client_message
 	for one in swaks msmtp; do
 		# shellcheck disable=SC2046
-		send "$one" starttls PLAIN "$PASSWORD" "$T/message" bob@host $(recipients)
+		client_send "$one" starttls PLAIN "$PASSWORD" "$T/message" bob@host $(recipients)
 		code=$?
 		if [ "$code" -eq 77 ]; then
 			skip "$client: $(cat "$T/out")"
@@ -203,7 +203,7 @@ test_a_recipient_that_is_refused_among_many() {
 		msmtp) # gives up
 			assertNotEquals "$one: $(cat "$T/out")" 0 "$code"
 			assertContains "$(cat "$T/out")" "554"
-			assert_nothing_arrived "$one"
+			assert_client_nothing_arrived "$one"
 			;;
 		swaks) # goes on with the others
 			assertContains "$(cat "$T/out")" "554 5.1.2"
@@ -224,11 +224,11 @@ test_zz_net_smtp_sends_by_bdat() {
 	skip 'BDAT: swaks, msmtp, curl, s-nail, smtplib and nodemailer have none'
 	lmtpd -n 2 -t 60 -u "$T/lmtp" -r "$T/rec" -e PIPELINING,8BITMIME,ENHANCEDSTATUSCODES,CHUNKING,BINARYMIME >"$T/address" &
 	server=$!
-	wait_for 30 test -s "$T/address"
+	wait_until test -s "$T/address"
 	LMTP=$T/lmtp quickstart_start
 	assertTrue "the service starts" $?
-	{ header chunks && echo body; } | message
-	BITS=binary send net-smtp tls PLAIN "$PASSWORD" "$T/message" bob@example.org
+	{ client_header chunks && echo body; } | client_message
+	BITS=binary client_send net-smtp tls PLAIN "$PASSWORD" "$T/message" bob@example.org
 	if sent; then
 		tr -d '\r' <"$T/rec" >"$T/heard"
 		assertTrue "$(cat "$T/heard")" "grep -q '^MAIL FROM:<$USER_NAME> BODY=BINARYMIME$' '$T/heard'"

@@ -99,8 +99,7 @@ test_a_client_that_leaves_before_the_final_dot_leaves_nothing() {
 		close
 	EOF
 	assertContains "$(cat "$T/out")" "354 "
-	wait_for 30 grep -q "lost where=data" "$T/log"
-	assertTrue "the log says it" $?
+	wait_until grep -q "lost where=data" "$T/log"
 	assertFalse "nothing delivered" "[ -e '$T/mail/bob@example.org' ]"
 }
 
@@ -151,17 +150,13 @@ test_zz_sigterm_ends_all_processes_and_sessions() {
 	printf '%s\n' tls '<' '> EHLO client' '<' "> AUTH PLAIN $plain" '<' "> MAIL FROM:<$USER_NAME>" '<' '<<' |
 		talk -c "127.0.0.1:$SUBMISSIONS" >"$T/known" &
 	known=$!
-	wait_for 30 grep -q '^250 ' "$T/clear"
-	wait_for 30 grep -q '^250 ' "$T/unknown"
-	wait_for 30 grep -q '^250 2.1.0 ' "$T/known"
-	assertTrue "sessions are open" $?
-	pids=$(descendants "$QUICKSTART")
+	wait_until grep -q '^250 ' "$T/clear"
+	wait_until grep -q '^250 ' "$T/unknown"
+	wait_until grep -q '^250 2.1.0 ' "$T/known"
+	pids=$(proc_descendants "$QUICKSTART")
 	assertNotNull "$pids"
 	quickstart_stop
-	for pid in $QUICKSTART $pids; do
-		wait_for 30 is_gone "$pid"
-		assertTrue "pid $pid is gone" $?
-	done
+	assert_proc_gone "$QUICKSTART $pids"
 	wait "$clear" "$unknown" "$known"
 	[ "${MODE:-exec}" = resident ] || return 0
 	for session in clear unknown known; do # residents have time for a last word

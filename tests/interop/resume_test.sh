@@ -20,8 +20,7 @@ oneTimeSetUp() {
 	fi
 	[ -z "$missing" ] || return 0
 	chmod 711 "$T"
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/key.pem" -out "$T/cert.pem" -days 2 \
-		-subj /CN=mail.example.net 2>/dev/null
+	cert "$T/key.pem" "$T/cert.pem" /CN=mail.example.net
 	printf 'wonderland\n' | msa-passwd "$T/users.cdb" alice@example.net
 	postfix_here
 }
@@ -55,11 +54,11 @@ tearDown() {
 
 # A free port, and what listens there by tcpserver. usage: serve program ...
 serve() {
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	port=$(port_free)
 	MSA_EHLO='=PIPELINING,SIZE,8BITMIME,DSN,SMTPUTF8,CHUNKING,ENHANCEDSTATUSCODES' \
 		tcpserver -HRl mail.example.net 127.0.0.1 "$port" "$@" 2>"$T/log" &
 	pids="${pids:-} $!"
-	wait_for 10 python3 -c "import socket; socket.create_connection(('127.0.0.1', $port)).close()" 2>/dev/null
+	wait_until port_accepts "$port"
 }
 
 # usage: submit swaks-option ... ; what swaks said is in heard
@@ -117,8 +116,8 @@ test_residents_do_the_same() {
 	pids=$!
 	authd -l "$T/auth" -u "$T/users.cdb" call "$T/resume" 2>"$T/auth.log" &
 	pids="$pids $!"
-	wait_for 10 test -S "$T/resume"
-	wait_for 10 test -S "$T/auth"
+	wait_until test -S "$T/resume"
+	wait_until test -S "$T/auth"
 	serve tlsd -c "$T/cert.pem" -k "$T/key.pem" call "$T/auth"
 	submit --tls --auth PLAIN --auth-user alice@example.net --auth-password wonderland
 	assertTrue "authenticated: $(cat "$T/heard" "$T/auth.log")" "grep -q ' 235 ' '$T/heard'"

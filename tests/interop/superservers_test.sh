@@ -16,7 +16,7 @@ oneTimeSetUp() {
 	MODE=resident TMPDIR=$T/tmp quickstart_start || fail "the quickstart service does not start"
 	OURS=$(echo "$T"/tmp/ucspi-msa.*)
 	: >"$T/cells"
-	{ header superservers && printf '.\nbody\n'; } | message
+	{ client_header superservers && printf '.\nbody\n'; } | client_message
 	# What a super-server starts: some give no PATH, and none gives a variable. usage: session exec|call|printer [-i]
 	cat >"$T/session" <<-S
 		#!/bin/sh
@@ -49,7 +49,7 @@ oneTimeTearDown() {
 start() {
 	server=$1
 	shift
-	port=$(free_port)
+	port=$(port_free)
 	case $server in
 	tcpserver) tcpserver -H -R -l localhost 127.0.0.1 "$port" "$T/session" "$@" ;;
 	tcpsvd) tcpsvd -E -l localhost 127.0.0.1 "$port" "$T/session" "$@" ;;
@@ -60,19 +60,17 @@ start() {
 	systemd-socket-activate) systemd-socket-activate -l "127.0.0.1:$port" --accept --inetd "$T/session" "$@" ;;
 	esac 2>>"$T/superlog" &
 	servers="$servers $!"
-	wait_for 30 accepts "$port"
-	assertTrue "$server listens: $(cat "$T/superlog")" $?
+	wait_until port_accepts "$port"
 }
 
 has_no_sessions() {
-	[ -z "$(descendants "$1")" ]
+	[ -z "$(proc_descendants "$1")" ]
 }
 
 # The clients have left, so the super-servers must be alone.
 stop() {
 	for pid in $servers; do
-		wait_for 30 has_no_sessions "$pid"
-		assertTrue "a session stays: $(ps -o args= -p "$(descendants "$pid" | head -n 1)" 2>/dev/null)" $?
+		wait_until has_no_sessions "$pid"
 		kill "$pid"
 		wait "$pid" 2>/dev/null
 	done
@@ -105,16 +103,16 @@ serves() {
 	SUBMISSIONS=$port
 	for cell in 'swaks starttls PLAIN' 'openssl tls SCRAM-SHA-256'; do
 		# shellcheck disable=SC2086
-		send $cell "$PASSWORD" "$T/message" bob@example.org
+		client_send $cell "$PASSWORD" "$T/message" bob@example.org
 		assertEquals "$1 $2 $cell: $(cat "$T/out")" 0 $?
-		assert_delivered bob@example.org "$T/text"
-		[ "$2" = exec ] || assert_arrived bob@example.org "$T/text" "${cell##* }" # inetd's sessions log to syslog
+		assert_client_delivered bob@example.org "$T/text"
+		[ "$2" = exec ] || assert_client_arrived bob@example.org "$T/text" "${cell##* }" # inetd's sessions log to syslog
 	done
 	for transport in starttls tls; do
-		send swaks "$transport" PLAIN wrong-one "$T/message" bob@example.org
+		client_send swaks "$transport" PLAIN wrong-one "$T/message" bob@example.org
 		assertNotEquals "$1 $2 $transport, wrong password" 0 $?
 		assertContains "$(cat "$T/out")" "535 5.7.8 "
-		assert_nothing_arrived "$1 $2 $transport, wrong password"
+		assert_client_nothing_arrived "$1 $2 $transport, wrong password"
 	done
 	stop
 	note "$1" "$2" "$since"

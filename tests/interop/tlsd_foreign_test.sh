@@ -7,8 +7,7 @@
 SERVER='mailfront smtp echo accept'
 
 oneTimeSetUp() {
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/key.pem" -out "$T/cert.pem" -days 2 \
-		-subj /CN=mail.example.net 2>/dev/null
+	cert "$T/key.pem" "$T/cert.pem" /CN=mail.example.net
 	missing=
 	for p in mailfront swaks tcpserver; do
 		command -v $p >/dev/null || missing="$missing $p"
@@ -21,16 +20,12 @@ oneTimeTearDown() {
 
 # Serve one port with tlsd and these options; the port is in port.
 serve() {
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	port=$(port_free)
 	# shellcheck disable=SC2086
 	PATH=$PATH:/usr/sbin tcpserver -HRl mail.example.net 127.0.0.1 "$port" \
 		tlsd "$@" -c "$T/cert.pem" -k "$T/key.pem" $SERVER 2>"$T/log" &
 	server=$!
-	i=0
-	while [ $i -lt 200 ] && ! python3 -c "import socket; socket.create_connection(('127.0.0.1', $port)).close()" 2>/dev/null; do
-		sleep 0.1
-		i=$((i + 1))
-	done
+	wait_until port_accepts "$port"
 }
 
 stop() {
@@ -58,12 +53,7 @@ test_mailfront_takes_a_message_over_starttls() {
 	assertEquals 'one greeting' 1 "$(grep -c '^<.  220 .* ESMTP' "$T/heard")"
 	assertTrue 'the whole message' "grep -q '^<~  250 Received 34 bytes' '$T/heard'"
 	assertTrue 'closed well' "grep -q '^<~  221 ' '$T/heard'"
-	i=0
-	while [ $i -lt 200 ] && ! grep -q '^tlsd: [a-z0-9]* done tls=TLSv1.3 ' "$T/log"; do
-		sleep 0.1
-		i=$((i + 1))
-	done
-	assertTrue "log: $(cat "$T/log")" "[ $i -lt 200 ]"
+	wait_until grep -q '^tlsd: [a-z0-9]* done tls=TLSv1.3 ' "$T/log"
 	assertTrue 'mailfront spoke to the log' "grep -q '^mailfront.*RCPT TO:<c@example.net>' '$T/log'"
 	stop
 }

@@ -5,8 +5,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/quickstart.sh
 . "$ROOT/tests/lib/quickstart.sh"
-# shellcheck source=tests/lib/certificates.sh
-. "$ROOT/tests/lib/certificates.sh"
+# shellcheck source=tests/lib/cert.sh
+. "$ROOT/tests/lib/cert.sh"
 
 oneTimeSetUp() {
 	missing=
@@ -14,9 +14,9 @@ oneTimeSetUp() {
 		command -v $p >/dev/null || missing="$missing $p"
 	done
 	cd "$T" || exit 1
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=mail.example.net 2>/dev/null
-	authority house
-	client alice house
+	cert key.pem cert.pem /CN=mail.example.net
+	cert_authority house
+	cert_client alice house
 	cat >sink <<-'END'
 		#!/bin/sh
 		cat >"$T/message"; echo "${SSL_PROTOCOL-clear} ${SSL_PEER_CERT_SUBJECT-nobody}" >"$T/tls"
@@ -39,11 +39,11 @@ tearDown() {
 
 # Serve with tlsd and these options under tcpserver. The port is in port.
 serve() {
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	port=$(port_free)
 	PATH=$PATH:/usr/sbin tcpserver -HRl mail.example.net 127.0.0.1 "$port" \
 		env RELAYCLIENT= tlsd -c "$T/cert.pem" -k "$T/key.pem" "$@" 2>"$T/log" &
 	server=$!
-	wait_for 10 python3 -c "import socket; socket.create_connection(('127.0.0.1', $port)).close()" 2>/dev/null
+	wait_until port_accepts "$port"
 }
 
 # usage: submit [swaks-option ...]; what swaks said is in heard

@@ -10,21 +10,21 @@
 CLIENTS='swaks msmtp curl s-nail net-smtp smtplib nodemailer openssl'
 USER_NAME=alice@example.net PASSWORD=wonderland
 
-# A header that is complete, so that the chain adds nothing to it. usage: header subject
-header() {
+# A header that is complete, so that the chain adds nothing to it. usage: client_header subject
+client_header() {
 	printf 'From: Alice <%s>\nTo: bob@example.org\nSubject: %s\n' "$USER_NAME" "$1"
 	printf 'Date: Thu, 01 Jan 2026 00:00:00 +0000\nMessage-ID: <one@client.example>\nMIME-Version: 1.0\n'
 	printf 'Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n'
 }
 
 # $T/text, with line ends as they are sent in $T/message.
-message() {
+client_message() {
 	cat >"$T/text"
 	sed 's/$/\r/' "$T/text" >"$T/message"
 }
 
-# usage: send client transport mechanism password file recipient ...; what it says is in $T/out
-send() {
+# usage: client_send client transport mechanism password file recipient ...; what it says is in $T/out
+client_send() {
 	client=$1 transport=$2 mechanism=$3 password=$4
 	shift 4
 	port=$SUBMISSION
@@ -35,7 +35,7 @@ send() {
 }
 
 # The only message of recipient $1 is the text of file $2, and above it what the chain adds; sets its id and cipher.
-assert_delivered() {
+assert_client_delivered() {
 	recipient=$1 text=$2
 	set -- "$T/mail/$recipient/new/"*
 	assertEquals "messages for $recipient" 1 $#
@@ -51,12 +51,12 @@ assert_delivered() {
 }
 
 # The same, and the log knows it, with mechanism $3.
-assert_arrived() {
-	assert_delivered "$1" "$2"
+assert_client_arrived() {
+	assert_client_delivered "$1" "$2"
 	log=$(grep "submitd: [0-9a-z]*/${id:-none} accepted " "$T/log")
 	assertContains "$log" "$log" " user=$USER_NAME mech=$3 ip=127.0.0.1 tls=TLSv1.3 cipher=$cipher "
 }
 
-assert_nothing_arrived() {
+assert_client_nothing_arrived() {
 	assertEquals "$1" "" "$(ls "$T/mail")"
 }

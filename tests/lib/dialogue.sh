@@ -5,14 +5,8 @@
 export MSA_HOST=mx.test MSA_SESSION=session TCPREMOTEIP=192.0.2.1
 mkdir "$T/tmp" # submitd's TMPDIR
 
-# A program of the message chain: its text is standard input. usage: program name
-program() {
-	cat >"$T/$1"
-	chmod 755 "$T/$1"
-}
-
 # What it is given goes to $T/message and $T/envelope, and is accepted.
-program sink <<'E2'
+program_make sink <<'E2'
 #!/bin/sh
 cat >"$T/message"
 cat <&3 >"$T/envelope"
@@ -22,21 +16,21 @@ SINK=$T/sink
 export SINK
 
 # Hold the conversation of standard input with a program: $T/out is what it said, ids as ID, and how it ended; $T/log
-# its log. usage: conversation [talk's options] program [arg ...]
-conversation() {
+# its log. usage: dialogue_hold [talk's options] program [arg ...]
+dialogue_hold() {
 	rm -f "$T/message" "$T/envelope"
 	TMPDIR=${SUBMITD_TMPDIR-$T/tmp} talk -x "$@" >"$T/raw" 2>"$T/log"
 	sed 's/message [0-9a-z]\{14\}$/message ID/' "$T/raw" >"$T/out"
 }
 
 # The same with a client that may submit.
-submission() {
-	RELAYCLIENT='' conversation "$@"
+dialogue_submit() {
+	RELAYCLIENT='' dialogue_hold "$@"
 }
 
-# A whole message of one line for one recipient; $T/answer is what the client hears of it. usage: verdict program [arg ...]
-verdict() {
-	submission submitd -t 10 "$@" <<-'E2'
+# A whole message of one line for one recipient; $T/answer is what the client hears of it. usage: dialogue_verdict program [arg ...]
+dialogue_verdict() {
+	dialogue_submit submitd -t 10 "$@" <<-'E2'
 		> HELO client.example
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -49,18 +43,7 @@ verdict() {
 	sed '1,5d; /^221 2.0.0 Bye$/,$d' "$T/out" >"$T/answer"
 }
 
-# How many octets talk makes of a text with escapes. usage: talk_octets text
-talk_octets() {
+# How many octets talk makes of a text with escapes. usage: dialogue_octets text
+dialogue_octets() {
 	printf '%s\n' "$1" | test-unit data octets
-}
-
-# Standard input is what $T/out must be. usage: expect message
-expect() {
-	cat >"$T/want"
-	assert_same "$1" "$T/want" "$T/out"
-}
-
-# The process is there and not dead. usage: is_alive pid
-is_alive() {
-	[ -r "/proc/$1/stat" ] && ! grep -q ') Z ' "/proc/$1/stat"
 }

@@ -22,8 +22,8 @@ dovecot_stop() {
 	ready=
 }
 
-# A test begins with it: is_ready || return 0
-is_ready() {
+# A test begins with it: dovecot_ready || return 0
+dovecot_ready() {
 	[ -n "$ready" ] || skip 'no dovecot-lmtpd, or not root'
 	[ -n "$ready" ]
 }

@@ -8,7 +8,7 @@
 READY=
 
 # Dovecot, a key, a certificate, a user, the programs where every uid can run them. usage: example_prepare program ...
-# The programs are the ones needed besides the chain's. Sets READY, or says a skip in is_ready.
+# The programs are the ones needed besides the chain's. Sets READY, or says a skip in example_ready.
 example_prepare() {
 	missing=
 	[ "$(id -u)" -eq 0 ] || missing=' root'
@@ -23,12 +23,11 @@ example_prepare() {
 		cp "$(command -v "$program")" "$T/bin"
 	done
 	chmod 755 "$T/bin"/*
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
-		-keyout "$T/etc/key.pem" -out "$T/etc/cert.pem" 2>/dev/null
+	cert "$T/etc/key.pem" "$T/etc/cert.pem" /CN=localhost
 	echo wonderland | msa-passwd "$T/etc/users.cdb" alice@example.net
 	chmod 400 "$T/etc/key.pem" "$T/etc/users.cdb"
 	# shellcheck disable=SC2034
-	PORT=$(free_port) PORT_TLS=$(free_port)
+	PORT=$(port_free) PORT_TLS=$(port_free)
 	if ! dovecot-lmtp start "$T/d" bob@example.net >/dev/null; then
 		fail 'Dovecot does not start'
 		return 0
@@ -36,7 +35,7 @@ example_prepare() {
 	READY=1
 }
 
-is_ready() {
+example_ready() {
 	[ -n "$READY" ] || skip "missing:${missing:- Dovecot}"
 	[ -n "$READY" ]
 }
@@ -63,7 +62,7 @@ example_copy() {
 }
 
 # A message to port $1 with swaks's option $2 arrives with Dovecot. $3 is its subject.
-assert_submits() {
+assert_example_submits() {
 	rm -rf "$T/d/mail/"*
 	printf '%s\n' "From: Alice <alice@example.net>" "To: bob@example.net" "Bcc: secret@example.net" "Subject: $3" "" Hello \
 		>"$T/message"
@@ -79,7 +78,7 @@ assert_submits() {
 }
 
 # What the user of a service never gets.
-assert_refuses() {
+assert_example_refuses() {
 	swaks --server 127.0.0.1 --port "$1" "$2" --auth PLAIN --auth-user alice@example.net --auth-password wrong \
 		--from alice@example.net --to bob@example.net --data "@$T/message" >"$T/swaks" 2>&1
 	assertNotEquals 0 $?
@@ -90,37 +89,29 @@ assert_refuses() {
 }
 
 # The example's processes.
-processes() {
+example_processes() {
 	pgrep -a -f "$T/" | grep -v 'dovecot -c'
 }
 
-no_process() {
-	! processes >/dev/null
+example_over() {
+	! example_processes >/dev/null
 }
 
-assert_no_process() {
-	wait_for 30 no_process
-	assertEquals "processes" "" "$(processes)"
+assert_example_over() {
+	wait_until example_over
+	assertEquals "processes" "" "$(example_processes)"
 }
 
 # Residents: nobody who talks or is called is root, and each stage is another user.
-assert_users() {
+assert_example_users() {
 	for pair in tlsd:daemon authd:bin submitd:sys qualify:games stamp:man lmtp-inject:lp; do
 		assertTrue "$pair" "pgrep -u ${pair#*:} -f '(^|/)${pair%:*} .*$T/' >/dev/null"
 	done
 }
 
-# A user whom -A does not name cannot hand over a session, whatever it claims. usage: assert_stranger_is_refused socket
-assert_stranger_is_refused() {
+# A user whom -A does not name cannot hand over a session, whatever it claims. usage: assert_example_refuses_stranger socket
+assert_example_refuses_stranger() {
 	printf '%s\n' '<<' | talk setpriv --reuid nobody --regid nogroup --clear-groups \
 		env SMTPAUTHUSER=root RELAYCLIENT= "$T/bin/call" "$1" >"$T/out" 2>"$T/err"
 	assertContains "$(cat "$T/out" "$T/err")" "421 4.3.2 "
-}
-
-# usage: assert_gone pids
-assert_gone() {
-	for one in $1; do
-		wait_for 30 is_gone "$one"
-		assertTrue "$one: $(ps -o args= -p "$one")" $?
-	done
 }

@@ -3,36 +3,27 @@
 # For the tests of what delivers: a message, an envelope, a call in a chain.
 # ISC licence, see LICENSE.
 
-# Start lmtpd on $T/s in the background, recording to $T/rec. usage: serve [option ...] [rule ...]
-serve() {
+# Start lmtpd on $T/s in the background, recording to $T/rec. usage: lmtpd_start [option ...] [rule ...]
+lmtpd_start() {
 	rm -f "$T/rec" "$T/rec.reads" "$T/ready" "$T/s"
 	lmtpd -u "$T/s" -r "$T/rec" "$@" >"$T/ready" 2>"$T/lmtpd.err" &
 	lmtpd_pid=$!
-	await "$T/ready"
+	wait_until [ -s "$T/ready" ]
 }
 
 # The server has served its sessions and ended.
-served() {
+lmtpd_ended() {
 	wait "$lmtpd_pid"
 }
 
-# Until a file is not empty, 20 s at most.
-await() {
-	i=0
-	while [ ! -s "$1" ] && [ "$i" -lt 1000 ]; do
-		sleep 0.02
-		i=$((i + 1))
-	done
-}
-
-# $T/msg. usage: message printf-format
-message() {
+# $T/msg. usage: chain_message printf-format
+chain_message() {
 	# shellcheck disable=SC2059
 	printf "$1" >"$T/msg"
 }
 
-# $T/env and MSA_RCPTS. usage: envelope mail-arguments recipient-line ...
-envelope() {
+# $T/env and MSA_RCPTS. usage: chain_envelope mail-arguments recipient-line ...
+chain_envelope() {
 	printf 'MAIL FROM:%s\n' "$1" >"$T/env"
 	shift
 	rcpts=0
@@ -46,8 +37,8 @@ envelope() {
 }
 
 # Run a stage on them as the message chain does: $T/verdict (CR cut off), $T/log, $code.
-# usage: call [NAME=value ...] stage ...
-call() {
+# usage: chain_call [NAME=value ...] stage ...
+chain_call() {
 	env MSA_HOST=test.example MSA_SESSION=S MSA_MESSAGE=M MSA_RCPTS="$rcpts" "$@" <"$T/msg" 3<"$T/env" \
 		>"$T/verdict.crlf" 2>"$T/log"
 	code=$?
@@ -82,9 +73,4 @@ assert_turns() {
 		printf '%s\n' "$line"
 	done >"$T/expected"
 	assert_same "$what" "$T/expected" "$T/rec.reads"
-}
-
-assert_logged() {
-	grep -q -e "$1" "$T/log"
-	assertTrue "log has no $1: $(cat "$T/log")" $?
 }

@@ -5,8 +5,8 @@
 residents=
 
 # Start a stage as a resident at $T/NAME, log in $T/NAME.log, its parent's pid in $NAME_pid, and wait until it is ready.
-# usage: resident NAME stage [option ...]
-resident() {
+# usage: resident_start NAME stage [option ...]
+resident_start() {
 	name=$1
 	stage=$2
 	shift 2
@@ -14,27 +14,12 @@ resident() {
 	"$stage" -l "$T/$name" -R 3 "$@" 3>"$T/ready" 2>>"$T/$name.log" </dev/null &
 	eval "${name}_pid=$!"
 	residents="$residents $!"
-	await "$T/ready"
+	wait_until [ -s "$T/ready" ]
 	assertTrue "$stage is ready: $(cat "$T/$name.log")" "[ -s $T/ready ]"
 }
 
-# Until a file is not empty, 20 s at most.
-await() {
-	until_true [ -s "$1" ]
-}
-
-# Until a command is true, 20 s at most. usage: until_true command ...
-until_true() {
-	tries=0
-	until "$@"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 1000 ] || return 1
-		sleep 0.02
-	done
-}
-
-# usage: stop NAME ...
-stop() {
+# usage: resident_stop NAME ...
+resident_stop() {
 	for name; do
 		eval "pid=\$${name}_pid"
 		kill "$pid" 2>/dev/null
@@ -42,44 +27,29 @@ stop() {
 	done
 }
 
-stop_all() {
+resident_stop_all() {
 	for pid in $residents; do
 		kill "$pid" 2>/dev/null && wait "$pid"
 	done
 	residents=
 }
 
-workers() {
-	pgrep -P "$1"
-}
-
-# The only worker of a resident. usage: worker NAME
-worker() {
+# The only worker of a resident. usage: resident_worker NAME
+resident_worker() {
 	eval "pid=\$${1}_pid"
-	workers "$pid" | head -n 1
+	proc_children "$pid" | head -n 1
 }
 
-files() {
+# $T/message and $T/envelope for chain_give.
+chain_default() {
 	printf 'Subject: x\r\n\r\nbody\r\n' >"$T/message"
 	printf 'MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\n' >"$T/envelope"
 }
 
-# Give $T/message to a program of the message chain; $T/verdict is its answer. usage: give [NAME=value ...] program ...
-give() {
+# Give $T/message to a program of the message chain; $T/verdict is its answer. usage: chain_give [NAME=value ...] program ...
+chain_give() {
 	env MSA_SESSION=s MSA_MESSAGE=m MSA_RCPTS=1 "$@" <"$T/message" 3<"$T/envelope" >"$T/verdict.crlf" 2>"$T/give.log"
 	code=$?
 	tr -d '\r' <"$T/verdict.crlf" >"$T/verdict"
 	return "$code"
-}
-
-# Standard input is what a program of this name under $T is. usage: program NAME
-program() {
-	cat >"$T/$1"
-	chmod 755 "$T/$1"
-}
-
-# Standard input must be $T/out. usage: expect message
-expect() {
-	cat >"$T/want"
-	assert_same "$1" "$T/want" "$T/out"
 }

@@ -8,13 +8,18 @@
 . "$ROOT/tests/lib/tls.sh"
 
 oneTimeSetUp() {
-	certificates localhost 127.0.0.1 || fail 'openssl makes no certificates'
-	credentials alice 'a secret'
+	cert_server localhost 127.0.0.1 || fail 'openssl makes no certificates'
+	smarthost_credentials alice 'a secret'
+}
+
+# With TLS and the authority that is right. usage: smarthost_inject [option ...] host
+smarthost_inject() {
+	chain_call smtp-inject -c "$T/ca.pem" "$@"
 }
 
 setUp() {
-	message 'Subject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	chain_message 'Subject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 	resident=
 }
 

@@ -30,40 +30,40 @@ setUp() {
 	rm -rf "$T"/*.env "$T"/*.msg "$T"/*.facts "$T"/*.done "$T"/*.begun "$T"/answer.* "$T"/run.* "$T/hold" "$T/spool"
 	mkdir -m 700 "$T/spool"
 	: >"$T/spoold.log"
-	message 'From: alice@example.net\r\nSubject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	chain_message 'From: alice@example.net\r\nSubject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 }
 
 tearDown() {
 	rm -f "$T/hold"
-	stop_all
+	resident_stop_all
 }
 
-# Put $T/msg and $T/env into the spool; $id is what it is called there. usage: put [NAME=value ...]
-put() {
-	call "$@" spool "$T/spool"
+# Put $T/msg and $T/env into the spool; $id is what it is called there. usage: spoold_put [NAME=value ...]
+spoold_put() {
+	chain_call "$@" spool "$T/spool"
 	assertEquals "taken: $(cat "$T/verdict" "$T/log")" 0 "$code"
 	id=$(sed -n '1s/.* as //p' "$T/verdict")
 }
 
-# usage: answers N reply ...
-answers() {
+# usage: spoold_answers N reply ...
+spoold_answers() {
 	n=$1
 	shift
 	printf '%s\n' "$@" . >"$T/answer.$n"
 }
 
-# Start spoold, and wait until it is ready. usage: start_runner [option ...]
-start_runner() {
+# Start spoold, and wait until it is ready. usage: spoold_start [option ...]
+spoold_start() {
 	: >"$T/ready"
 	MSA_HOST=test.example spoold -R 3 "$@" "$T/spool" "$T/next" 3>"$T/ready" 2>>"$T/spoold.log" </dev/null &
 	runner_pid=$!
 	residents="$residents $!"
-	await "$T/ready"
+	wait_until [ -s "$T/ready" ]
 	assertTrue "spoold is ready: $(cat "$T/spoold.log")" "[ -s $T/ready ]"
 }
 
-stop_runner() {
+spoold_stop() {
 	kill "$runner_pid" 2>/dev/null
 	wait "$runner_pid"
 	assertEquals "spoold's end: $(cat "$T/spoold.log")" 0 $?
@@ -72,56 +72,54 @@ stop_runner() {
 
 # Whether no message is left. A message moves from new to cur and may leave a report in new: one look at each folder could
 # miss both. A report causes no report, so the second look does not.
-is_empty() {
+spoold_empty() {
 	for sub in new cur new cur; do
 		[ -z "$(ls "$T/spool/$sub" 2>/dev/null)" ] || return 1
 	done
 }
 
-# Run spoold until nothing is left. usage: drained [option ...]
-drained() {
-	start_runner "$@"
-	until_true is_empty
-	assertTrue "all is done: $(cat "$T/spoold.log")" $?
-	stop_runner
+# Run spoold until nothing is left. usage: spoold_drain [option ...]
+spoold_drain() {
+	spoold_start "$@"
+	wait_until spoold_empty
+	spoold_stop
 }
 
-# usage: logs text
-logs() {
+# usage: spoold_logs text
+spoold_logs() {
 	grep -q -e "$1" "$T/spoold.log"
 }
 
-assert_logs() {
-	until_true logs "$1"
-	assertTrue "log has no $1: $(cat "$T/spoold.log")" $?
+assert_spoold_logs() {
+	wait_until spoold_logs "$1"
 }
 
-# The chain was run so often. usage: assert_runs what N
-assert_runs() {
+# The chain was run so often. usage: assert_spoold_runs what N
+assert_spoold_runs() {
 	assertEquals "$1: runs" "$2" "$(find "$T" -maxdepth 1 -name 'run.*' | wc -l)"
 }
 
-# The envelope that the Nth run had is standard input. usage: assert_envelope what N
-assert_envelope() {
+# The envelope that the Nth run had is standard input. usage: assert_spoold_envelope what N
+assert_spoold_envelope() {
 	cat >"$T/expected"
 	assert_same "$1" "$T/expected" "$T/$2.env"
 }
 
-# The fields of the report that the Nth run had, less dates, are standard input. usage: assert_status what N
-assert_status() {
+# The fields of the report that the Nth run had, less dates, are standard input. usage: assert_spoold_status what N
+assert_spoold_status() {
 	cat >"$T/expected"
 	tr -d '\r' <"$T/$2.msg" | sed -n '/^Subject: Message /p; /^Content-Type: message\/delivery-status/,/^--/p' |
 		sed -E '/^(Content-|--)/d; s/^([A-Z][A-Za-z-]*): [A-Z][a-z]{2}, .*[0-9]{4}$/\1: DATE/; /^$/d' >"$T/got"
 	assert_same "$1" "$T/expected" "$T/got"
 }
 
-# Make the message older. usage: age seconds [sub]
-age() {
+# Make the message older. usage: spoold_age seconds [sub]
+spoold_age() {
 	t=$(sed -n 's/^arrived //p' "$T/spool/${2:-new}/$id/envelope")
 	sed -i "s/^arrived .*/arrived $((t - $1))/" "$T/spool/${2:-new}/$id/envelope"
 }
 
-# What is known of the message, less times. usage: known sub
-known() {
+# What is known of the message, less times. usage: spoold_known sub
+spoold_known() {
 	sed -E -e '/^fact /d; /^$/,$d' -e 's/^(arrived|next) .*/\1 T/' "$T/spool/$1/$id/envelope"
 }

@@ -50,9 +50,119 @@ assert_same() {
 	fi
 }
 
+# Standard input is what $T/out must be. usage: assert_out message
+assert_out() {
+	cat >"$T/want"
+	assert_same "$1" "$T/want" "$T/out"
+}
+
+# Standard input is what $T/got must be. usage: assert_got message
+assert_got() {
+	cat >"$T/want"
+	assert_same "$1" "$T/want" "$T/got"
+}
+
+# $T/log has a line like this. usage: assert_logged pattern
+assert_logged() {
+	grep -q -e "$1" "$T/log"
+	assertTrue "log has no $1: $(cat "$T/log")" $?
+}
+
+# Wait until a command is true; the test fails if it is not so after 30 s, or as many seconds as the first word says.
+# The only wait there is. usage: wait_until [seconds] command [arg ...]
+wait_until() {
+	wait_seconds=30
+	case $1 in
+	*[!0-9]*) ;;
+	*)
+		wait_seconds=$1
+		shift
+		;;
+	esac
+	read -r wait_now _ </proc/uptime
+	wait_end=$((${wait_now%.*} + wait_seconds))
+	until "$@"; do
+		read -r wait_now _ </proc/uptime
+		[ "${wait_now%.*}" -le "$wait_end" ] || {
+			fail "waited $wait_seconds s for: $*"
+			tail -n 20 "$T/log" "$T"/*.log 2>/dev/null
+			return 1
+		}
+		sleep 0.02
+	done
+}
+
+# The process is there and not dead. usage: proc_alive pid
+proc_alive() {
+	[ -r "/proc/$1/stat" ] && ! grep -qs ') Z ' "/proc/$1/stat"
+}
+
+# None of these processes is alive. usage: proc_gone pid ...
+proc_gone() {
+	for proc; do
+		! proc_alive "$proc" || return 1
+	done
+}
+
+# usage: assert_proc_gone pids
+assert_proc_gone() {
+	# shellcheck disable=SC2086
+	wait_until proc_gone $1
+}
+
+# The pids of its children. usage: proc_children pid
+proc_children() {
+	pgrep -P "$1"
+}
+
+# The pids below it. usage: proc_descendants pid
+proc_descendants() {
+	ps -e -o pid= -o ppid= | awk -v top="$1" '
+		{ parent[$1] = $2 }
+		END { for (p in parent) for (q = p; q in parent; q = parent[q]) if (parent[q] == top) { print p; break } }'
+}
+
+# How many descriptors it has. usage: proc_descriptors pid
+proc_descriptors() {
+	find "/proc/$1/fd" -type l 2>/dev/null | wc -l
+}
+
 # Signals 32 and 33 are the C library's own, and no program can set them: out of the masks of /proc/PID/status.
-libc_aside() {
+proc_libc_aside() {
 	sed 's/00000001800000\([0-9a-f][0-9a-f]\)/00000000000000\1/g'
+}
+
+# A port of 127.0.0.1 that nobody listens at.
+port_free() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Somebody takes connections there. usage: port_accepts port
+port_accepts() {
+	python3 -c "import socket; socket.create_connection(('127.0.0.1', $1)).close()" 2>/dev/null
+}
+
+# The program at $T/NAME, its text is standard input. usage: program_make name
+program_make() {
+	cat >"$T/$1"
+	chmod 755 "$T/$1"
+}
+
+# The shell script of these lines at $T/NAME. usage: program_lines name line ...
+program_lines() {
+	program=$1
+	shift
+	printf '%s\n' '#!/bin/sh' "$@" | program_make "$program"
+}
+
+# The programs under test are built with a sanitizer.
+program_sanitized() {
+	grep -q __asan_init "$(command -v submitd)"
+}
+
+# usage: text_repeat n text
+text_repeat() {
+	printf "%${1}s" '' | sed "s/ /$2/g"
 }
 
 # Count and say a skip. usage: skip reason

@@ -1,26 +1,23 @@
 # shellcheck shell=sh
 # What the tests of tlsd as a server begin with, after test.sh. ISC licence, see LICENSE.
 # shellcheck disable=SC2016 # what is quoted is for the next stage
+# shellcheck source=tests/lib/cert.sh
+. "$ROOT/tests/lib/cert.sh"
+
 MSA_HOST=mail.example.net
 export MSA_HOST
-
-certificate() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.pem" \
-		-days 2 -subj "/CN=$2" -addext "subjectAltName=DNS:$2" 2>/dev/null
-	chmod 644 "$1.key"
-}
 
 oneTimeSetUp() {
 	cd "$T" || exit 1
 	chmod 755 "$T"
-	certificate one mail.example.net
-	certificate two other.example.org
+	cert_self one mail.example.net
+	cert_self two other.example.org
 	# A next stage that says who it thinks the client is, one that is like a server.
-	stage who "printf '220 x\r\n'" 'while read -r l; do' 'case $l in' \
+	program_lines who "printf '220 x\r\n'" 'while read -r l; do' 'case $l in' \
 		'Q*) printf "221 bye\r\n"; exit;;' \
 		'*) printf "250 %s %s %s relay=%s x=%s foo=%s\r\n" "$PROTO" "${TCPREMOTEIP-none}" "${TCPLOCALPORT:+local}" "${RELAYCLIENT-no}" "${MSA_X_A-no}" "${FOO-no}";;' \
 		'esac done'
-	stage cat "printf '220 x\r\n'" 'exec cat'
+	program_lines cat "printf '220 x\r\n'" 'exec cat'
 	cd "$OLDPWD" || exit 1
 }
 
@@ -37,38 +34,18 @@ tearDown() {
 	return 0
 }
 
-stage() {
-	stage_name=$1
-	shift
-	{
-		echo '#!/bin/sh'
-		printf '%s\n' "$@"
-	} >"$stage_name"
-	chmod 755 "$stage_name"
-}
-
-# Wait until a command succeeds, 20 s at most.
-await() {
-	tries=0
-	until eval "$1"; do
-		tries=$((tries + 1))
-		[ $tries -lt 200 ] || return 1
-		sleep 0.1
-	done
-}
-
 # Start tlsd with these arguments (behind -l, -c and -k): sets port and tlsd.
-serve() {
+tlsd_start() {
 	: >log
 	tlsd -l "${listen:-127.0.0.1:0}" -c one.pem -k one.key "$@" 2>log &
 	tlsd=$!
 	servers="$servers $tlsd"
-	await 'grep -q "^tlsd: - ready address=" log' || fail "not ready: $(cat log)"
+	wait_until grep -q '^tlsd: - ready address=' log
 	port=$(sed -n 's/^tlsd: - ready address=.*:\([0-9]*\)$/\1/p' log)
 }
 
 # End it: it must end well.
-stop() {
+tlsd_stop() {
 	kill -TERM "$tlsd"
 	wait "$tlsd"
 	assertEquals "tlsd ended well: $(cat log)" 0 $?
@@ -76,35 +53,26 @@ stop() {
 }
 
 # A resident session stage at $T/next: submitd, which needs no next stage before a message.
-next() {
+tlsd_next() {
 	: >next.log
 	submitd -e "${2:-20}" -l "$T/next" -P "${1:-1:100}" true 2>next.log &
 	next=$!
 	servers="$servers $next"
-	await 'grep -q "submitd: - ready" next.log' || fail 'the resident is not ready'
+	wait_until grep -q 'submitd: - ready' next.log
 }
 
-stop_next() {
+tlsd_next_stop() {
 	kill -TERM "$next"
 	wait "$next"
 }
 
 # Talk to the port: the script is standard input.
-talk_to() {
+tlsd_talk() {
 	talk -t 10 -c "127.0.0.1:$port" >got 2>&1
 }
 
-assert_got() {
-	cat >want
-	assert_same "$1" want got
-}
-
-assert_logged() {
-	assertTrue "log has: $1; log: $(cat log)" "grep -q '$1' log"
-}
-
-# Python with what the tests below need. usage: clients argument ... <script
-clients() {
+# Python with what the tests below need. usage: tlsd_clients argument ... <script
+tlsd_clients() {
 	{
 		cat <<-'END'
 			import os, resource, socket, ssl, struct, sys, time

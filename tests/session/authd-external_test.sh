@@ -40,7 +40,7 @@ oneTimeSetUp() {
 		SHA256:short alice@example.net
 		$(printf 'SHA384:%064d' 5) alice@example.net
 	X
-	program next <<-'X'
+	program_make next <<-'X'
 		#!/bin/sh
 		printf 'next %s %s\r\n' "$SMTPAUTHUSER" "$SMTPAUTHMETHOD"
 		while read -r line; do printf 'read %s\n' "$line"; done
@@ -49,7 +49,7 @@ oneTimeSetUp() {
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 	assertFalse 'a credential in the log' "grep -q -e pencil -e AGJvYg -e YWxpY2U '$T/log'"
 	rm -f "$T"/*.log
 }
@@ -73,7 +73,7 @@ shows() {
 			2>"$T/log"
 	fi
 	sed -n '/^250 /,$p' "$T/raw" >"$T/out"
-	printf '%s\n%s\n' "250 AUTH $mechs$offered" "$expected" | expect "$hash"
+	printf '%s\n%s\n' "250 AUTH $mechs$offered" "$expected" | assert_out "$hash"
 }
 
 external() { # hash offered expected
@@ -391,7 +391,7 @@ test_a_table_that_cannot_be_opened_closes_the_service() {
 		file=${pair%%:*}
 		printf '<<\n' >"$T/script"
 		talk -x authd -p -c "$T/$file" -u "$T/users.cdb" "$T/next" <"$T/script" >"$T/out" 2>"$T/log"
-		printf '%s\n' '421 4.3.0 Local trouble, closing the connection' EOF 'exit 100' | expect "$file"
+		printf '%s\n' '421 4.3.0 Local trouble, closing the connection' EOF 'exit 100' | assert_out "$file"
 		assertTrue "$(cat "$T/log")" "grep -q ' misuse reason=.$T/$file: ${pair#*:}.' $T/log"
 		authd -l "$T/none" -c "$T/$file" -u "$T/users.cdb" "$T/next" 2>"$T/log"
 		assertEquals "resident, $file" 100 $?
@@ -425,7 +425,7 @@ test_its_place_among_the_mechanisms() {
 	SSL_PROTOCOL=TLSv1.3 MSA_EHLO='AUTH PLAIN' talk authd -c "$T/certs.cdb" -m EXTERNAL -u "$T/users.cdb" "$T/next" \
 		<"$T/script" >"$T/out" 2>"$T/log"
 	printf '%s\n' '220 mx.example ESMTP' 250-mx.example 250-PIPELINING 250-SIZE 250-ENHANCEDSTATUSCODES 250-PRDR \
-		'250-LIMITS RCPTMAX=1000' '250 CHUNKING' '504 5.5.4 Mechanism not supported' | expect 'no AUTH at all'
+		'250-LIMITS RCPTMAX=1000' '250 CHUNKING' '504 5.5.4 Mechanism not supported' | assert_out 'no AUTH at all'
 	# Without the table it is Cyrus's to have it, and it has not.
 	printf '<<\n' >"$T/script"
 	talk -x authd -m EXTERNAL -u "$T/users.cdb" "$T/next" <"$T/script" >"$T/out" 2>"$T/log"
@@ -459,7 +459,7 @@ test_lmtp() {
 		<"$T/script" >"$T/raw" 2>"$T/log"
 	tail -n 3 "$T/raw" >"$T/out"
 	printf '%s\n' '250 AUTH PLAIN LOGIN SCRAM-SHA-256 EXTERNAL' '235 2.7.0 Authentication succeeded' 'next bob EXTERNAL' |
-		expect LHLO
+		assert_out LHLO
 }
 
 test_the_table_is_opened_before_privileges_are_dropped() {
@@ -479,7 +479,7 @@ nobody' authd -U nobody -c "$T/certs.cdb" -u "$T/users.cdb" sh -c 'id -un | sed 
 
 # One worker, one client after the other.
 test_a_resident_takes_each_client_by_its_own_certificate() {
-	resident auth authd -P 1:1 -c "$T/certs.cdb" -u "$T/users.cdb" "$T/next"
+	resident_start auth authd -P 1:1 -c "$T/certs.cdb" -u "$T/users.cdb" "$T/next"
 	for _ in 1 2; do
 		shows "$ALICE" "$yes" '334 
 235 2.7.0 Authentication succeeded
@@ -525,7 +525,7 @@ next bob EXTERNAL" call "$T/auth" <<-X
 test_sighup_opens_the_table_anew_and_keeps_both_tables_if_one_cannot_be_used() {
 	cp "$T/users.cdb" "$T/some.cdb"
 	echo "$ALICE alice@example.net" | certs "$T/few.cdb"
-	resident auth authd -P 1:1 -c "$T/few.cdb" -u "$T/some.cdb" "$T/next"
+	resident_start auth authd -P 1:1 -c "$T/few.cdb" -u "$T/some.cdb" "$T/next"
 	asks() { # hash offered reply
 		shows "$1" "$2" "$3" call "$T/auth" <<-X
 			> AUTH EXTERNAL =
@@ -537,7 +537,7 @@ test_sighup_opens_the_table_anew_and_keeps_both_tables_if_one_cannot_be_used() {
 	asks "$BOB" '' '504 5.5.4 Mechanism not supported'
 	echo "$BOB bob" | certs "$T/few.cdb"
 	kill -HUP "$auth_pid"
-	until_true grep -q ' reloaded' "$T/auth.log"
+	wait_until grep -q ' reloaded' "$T/auth.log"
 	asks "$ALICE" '' '504 5.5.4 Mechanism not supported'
 	asks "$BOB" "$yes" '235 2.7.0 Authentication succeeded'
 	stores=$(find "/proc/$auth_pid/fd" -lname '*.cdb*' | wc -l)
@@ -547,20 +547,20 @@ test_sighup_opens_the_table_anew_and_keeps_both_tables_if_one_cannot_be_used() {
 	echo text >"$T/few.new"
 	mv "$T/few.new" "$T/few.cdb"
 	kill -HUP "$auth_pid"
-	until_true grep -q ' kept ' "$T/auth.log"
+	wait_until grep -q ' kept ' "$T/auth.log"
 	assertTrue "$(cat "$T/auth.log")" "grep -q ' failed reason=.$T/few.cdb: not a cdb' $T/auth.log"
 	assertEquals 'and still is' "$stores" "$(find "/proc/$auth_pid/fd" -lname '*.cdb*' | wc -l)"
 	asks "$BOB" "$yes" '235 2.7.0 Authentication succeeded'
 	echo "$BOB bob" | certs "$T/few.cdb"
 	kill -HUP "$auth_pid"
-	until_true eval '[ "$(grep -c " reloaded" "$T/auth.log")" = 2 ]'
+	wait_until eval '[ "$(grep -c " reloaded" "$T/auth.log")" = 2 ]'
 	asks "$BOB" "$yes" '535 5.7.8 Authentication credentials invalid'
 	# The store that cannot be used: the table stays.
 	echo "$ALICE alice@example.net" | certs "$T/few.cdb"
 	echo text >"$T/some.new"
 	mv "$T/some.new" "$T/some.cdb"
 	kill -HUP "$auth_pid"
-	until_true eval '[ "$(grep -c " kept " "$T/auth.log")" = 2 ]'
+	wait_until eval '[ "$(grep -c " kept " "$T/auth.log")" = 2 ]'
 	asks "$ALICE" '' '504 5.5.4 Mechanism not supported'
 	rm -f "$T/some.cdb" "$T/few.cdb"
 }

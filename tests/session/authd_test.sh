@@ -855,11 +855,7 @@ test_nobody_else_of_its_uid_can_look_into_it_but_into_the_next_stage() {
 	# shellcheck disable=SC2094
 	setpriv --reuid nobody --clear-groups authd -p -u "$T/nobody.cdb" true <"$T/fifo" >"$T/said" 2>>"$T/log" &
 	exec 9>"$T/fifo"
-	i=0
-	while [ ! -s "$T/said" ] && [ "$i" -lt 1000 ]; do
-		sleep 0.02
-		i=$((i + 1))
-	done
+	wait_until [ -s "$T/said" ]
 	assertEquals 'files in /proc of what is not dumpable are root'"'s" root "$(stat -c %U "/proc/$!/mem")"
 	exec 9>&-
 	wait $!

@@ -2,6 +2,8 @@
 # ISC licence, see LICENSE.
 # shellcheck shell=sh source=tests/lib/test.sh disable=SC2016
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 
 setUp() {
 	rm -rf "$T/d"
@@ -261,21 +263,7 @@ test_a_full_disk_changes_nothing() {
 
 # After the rename the change is made, whatever becomes of flushing the directory.
 test_a_directory_that_cannot_be_flushed() {
-	cat >"$T/fsync.c" <<-'X'
-		#include <errno.h>
-		#include <stdlib.h>
-		#include <sys/stat.h>
-		int fsync(int fd) {
-			struct stat st;
-			if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
-				return 0;
-			errno = atoi(getenv("FSYNC_ERRNO"));
-			return -1;
-		}
-	X
-	${CC:-cc} -shared -fPIC -o "$T/fsync.so" "$T/fsync.c"
-	# Under ASan the library may come before the sanitizer's, for it allocates nothing.
-	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
+	preload_build fsync || return 0
 	FSYNC_ERRNO=22 LD_PRELOAD=$T/fsync.so msa-passwd -g -n phone "$db" a >"$T/out" 2>&1
 	assertEquals 'EINVAL: the file system knows no such thing' 0 $?
 	assertTrue 'EINVAL' "takes a '$(cat "$T/out")'"

@@ -12,7 +12,7 @@ mkdir "$T/tmp"
 export TMPDIR="$T/tmp"
 
 # Says what the message says; "exit N" is how it ends.
-program answer <<'E2'
+program_make answer <<'E2'
 #!/bin/sh
 read -r line
 cat >/dev/null
@@ -26,7 +26,7 @@ esac
 E2
 
 # Files of the process have at most 100 blocks, a big message does not fit.
-program narrow <<'E2'
+program_make narrow <<'E2'
 #!/bin/sh
 ulimit -f 100
 exec submitd "$@"
@@ -47,9 +47,9 @@ session() {
 	} >"$T/want.session"
 	talk "$stage" "$@" <"$T/script" 2>"$T/log" | sed 's/message [0-9a-z]\{14\}$/message ID/' >"$T/heard"
 	assert_same "$row, started for it" "$T/want.session" "$T/heard"
-	resident it "$stage" "$@"
+	resident_start it "$stage" "$@"
 	talk call "$T/it" <"$T/script" 2>"$T/log" | sed 's/message [0-9a-z]\{14\}$/message ID/' >"$T/heard"
-	stop it
+	resident_stop it
 	assert_same "$row, resident" "$T/want.session" "$T/heard"
 }
 

@@ -7,7 +7,7 @@
 . "$ROOT/tests/lib/tls.sh"
 
 setUp() {
-	credentials alice 'a secret'
+	smarthost_credentials alice 'a secret'
 }
 
 # The answers to lines on standard input, and the exit code. usage: answers

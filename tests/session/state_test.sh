@@ -9,10 +9,10 @@
 
 oneTimeSetUp() {
 	export MSA_HOST=mx.test
-	files
+	chain_default
 	printf 'wonderland\n' | msa-passwd -i 4096 "$T/users.cdb" alice
 	# What a next program is given goes to $T/given.
-	program dump <<-'X'
+	program_make dump <<-'X'
 		#!/bin/sh
 		{
 			env | grep -v -e '^_=' -e '^MSA_DEADLINE=' -e '^MSA_MESSAGE=' -e '^MSA_SESSION=' | sort
@@ -25,7 +25,7 @@ oneTimeSetUp() {
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 	rm -f "$T"/*.log
 }
 
@@ -39,15 +39,15 @@ clean() {
 # $T/seen; then the resident's command line. usage: same_after_a_first_call stage [option ...]
 same_after_a_first_call() {
 	for round in used fresh; do
-		resident it "$@" -P 1:1 "$T/dump"
-		it=$(worker it)
-		[ $round = fresh ] || { first >/dev/null; until_true idle_again "$it"; }
+		resident_start it "$@" -P 1:1 "$T/dump"
+		it=$(resident_worker it)
+		[ $round = fresh ] || { first >/dev/null; wait_until idle_again "$it"; }
 		: >"$T/given"
 		: >"$T/seen"
 		second
 		cat "$T/seen" "$T/given" | clean >"$T/$round"
-		assertEquals 'one worker served both' "$it" "$(worker it)"
-		stop it
+		assertEquals 'one worker served both' "$it" "$(resident_worker it)"
+		resident_stop it
 	done
 	assertTrue 'it was served' "[ -s $T/fresh ]"
 	assert_same "$1: the second client's call" "$T/fresh" "$T/used"
@@ -65,7 +65,7 @@ test_submitd() {
 	first() {
 		printf '> MAIL FROM:<first@b.example> RET=HDRS\n<\n> RCPT TO:<x@d.example>\n<\n>> DAT\nclose\n' |
 			rich talk call "$T/it"
-		until_true idle_again "$it"
+		wait_until idle_again "$it"
 		printf '> MAIL FROM:<first@b.example>\n<\n> RCPT TO:<x@d.example>\n<\n> DATA\n<\n>> Subject: f\\r\\n\\r\\nhalf\nclose\n' |
 			rich talk call "$T/it"
 	}
@@ -96,7 +96,7 @@ idle_again() {
 test_authd() {
 	first() {
 		printf '<\n> EHLO first.example\n<\n> AUTH LOGIN\n<\n> YWxpY2U=\n<\n>> d29u\nclose\n' | rich talk call "$T/it"
-		until_true idle_again "$it"
+		wait_until idle_again "$it"
 		printf '<\n> EHLO first.example\n<\n> AUTH PLAIN %s\n<\n> x\nclose\n' \
 			"$(printf '\0alice\0wonderland' | base64 -w0)" | rich talk call "$T/it"
 	}
@@ -113,7 +113,7 @@ test_authd() {
 
 # A server that says what it is told, and of whom.
 test_resume() {
-	program told <<-'END'
+	program_make told <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'
 		while read -r l; do
@@ -124,11 +124,11 @@ test_resume() {
 	END
 	first() {
 		printf '> NOOP\n<\n>> MAIL FROM:<fir\nclose\n' | rich talk call "$T/it"
-		until_true idle_again "$it"
+		wait_until idle_again "$it"
 	}
 	second() {
 		printf '> NOOP\n<\n> QUIT\n<<\n' | MSA_VERB=HELO MSA_HELO=second SMTPAUTHUSER=bob talk call "$T/it" >>"$T/seen"
-		until_true idle_again "$it"
+		wait_until idle_again "$it"
 		printf '<\n> QUIT\n<<\n' | talk call "$T/it" >>"$T/seen"
 	}
 	same_after_a_first_call resume "$T/told"
@@ -142,10 +142,10 @@ two_messages() {
 		printf 'From: first@b.example\r\nBcc: x@d.example\r\nReceived: x\r\n\r\nfirst\r\n' >"$T/message"
 		printf 'MAIL FROM:<first@b.example> SMTPUTF8\nRCPT TO:<c@d.example>\n550 5.7.1 Not to f\n' >"$T/envelope"
 		rich give MSA_RCPTS=2 call "$T/it"
-		files
+		chain_default
 	}
 	second() {
-		give call "$T/it"
+		chain_give call "$T/it"
 		cat "$T/verdict" >>"$T/seen"
 	}
 }
@@ -168,13 +168,13 @@ test_stamp() {
 test_filter() {
 	two_messages
 	for round in used fresh; do
-		resident it filter -P 1:1 'env | grep -c -e SSL_P -e SSL_CI -e SSL_T -e MSA_X >&2; cat' "$T/dump"
-		[ $round = fresh ] || { first >/dev/null; until_true idle_again "$it"; }
+		resident_start it filter -P 1:1 'env | grep -c -e SSL_P -e SSL_CI -e SSL_T -e MSA_X >&2; cat' "$T/dump"
+		[ $round = fresh ] || { first >/dev/null; wait_until idle_again "$it"; }
 		: >"$T/given"
 		: >"$T/seen"
 		second
 		cat "$T/seen" "$T/given" | clean >"$T/$round"
-		stop it
+		resident_stop it
 	done
 	assert_same 'filter' "$T/fresh" "$T/used"
 	assertTrue "$(cat "$T/used")" "grep -q '^250' $T/used"
@@ -185,15 +185,15 @@ test_maildir_inject() {
 	for round in used fresh; do
 		rm -rf "$T/mail"
 		mkdir "$T/mail"
-		resident it maildir-inject -P 1:1 "$T/mail"
-		[ $round = fresh ] || { first >/dev/null; until_true idle_again "$it"; }
+		resident_start it maildir-inject -P 1:1 "$T/mail"
+		[ $round = fresh ] || { first >/dev/null; wait_until idle_again "$it"; }
 		rm -rf "$T/mail"
 		mkdir "$T/mail"
 		: >"$T/seen"
 		second
 		(cd "$T/mail" && find . -type f -exec cat {} + && find . -type d | sort) >>"$T/seen"
 		clean <"$T/seen" >"$T/$round"
-		stop it
+		resident_stop it
 	done
 	assert_same 'maildir-inject' "$T/fresh" "$T/used"
 	assertTrue "$(cat "$T/used")" "grep -q '^250' $T/used"

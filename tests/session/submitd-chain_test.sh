@@ -17,7 +17,7 @@ row() {
 	printf '%s\n' '> MAIL FROM:<a@example.org>' '> RCPT TO:<b@example.net>' '>> BDAT 2 LAST\r\n\r\n' >>"$T/script"
 }
 
-program row <<'E2'
+program_make row <<'E2'
 #!/bin/sh
 n=$(($(cat "$T/n") + 1))
 echo $n >"$T/n"
@@ -31,7 +31,7 @@ judge() {
 		cat "$T/script"
 		printf '%s\n' '> QUIT' '<<'
 	} >"$T/all"
-	submission submitd -t 10 "$T/row" <"$T/all"
+	dialogue_submit submitd -t 10 "$T/row" <"$T/all"
 	sed -e '1,2d; /^250 2.1/d; /^221/,$d' "$T/out" >"$T/answers"
 	assert_same 'rows' "$T/rows" "$T/answers"
 	assertEquals 'a line for each message' "$rows" "$(grep -c ' \(accepted\|refused\) ' "$T/log")"
@@ -102,54 +102,54 @@ test_a_killed_program_is_451() {
 }
 
 test_a_missing_or_unusable_program_is_451() {
-	verdict "$T/missing"
+	dialogue_verdict "$T/missing"
 	assertEquals "$LOCAL" "$(cat "$T/answer")"
 	assertTrue 'log' "grep -q 'next program $T/missing: No such file or directory' $T/log"
 	: >"$T/plain"
-	verdict "$T/plain"
+	dialogue_verdict "$T/plain"
 	assertEquals "$LOCAL" "$(cat "$T/answer")"
-	verdict "$T"
+	dialogue_verdict "$T"
 	assertEquals "$LOCAL" "$(cat "$T/answer")"
 }
 
 # A stage such as qualify hands the message on to the next program: without a next program, nothing is accepted.
 test_a_forgotten_injector_is_451() {
-	program pass <<-'E2'
+	program_make pass <<-'E2'
 		#!/bin/sh
 		grep -qi '^X-Secret:' && { echo '550 5.7.0 Not outside'; exit 100; }
 		rewind
 		exec "$@"
 	E2
-	program rewind <<-'E2'
+	program_make rewind <<-'E2'
 		#!/bin/sh
 		exec python3 -c 'import os; os.lseek(0, 0, 0)'
 	E2
-	PATH=$T:$PATH verdict "$T/pass"
+	PATH=$T:$PATH dialogue_verdict "$T/pass"
 	assertEquals "$LOCAL" "$(cat "$T/answer")"
-	PATH=$T:$PATH verdict "$T/pass" "$SINK"
+	PATH=$T:$PATH dialogue_verdict "$T/pass" "$SINK"
 	assertEquals '250 2.0.0 Ok, message ID' "$(cat "$T/answer")"
 	assertEquals 'rewound' 'Subject: x' "$(tr -d '\r' <"$T/message")"
-	PATH=$T:$PATH verdict "$T/pass" "$T/missing"
+	PATH=$T:$PATH dialogue_verdict "$T/pass" "$T/missing"
 	assertEquals "$LOCAL" "$(cat "$T/answer")"
 }
 
 # Two readers share one offset: the second sees nothing unless somebody rewinds or reopens.
 test_two_readers_of_fd_0() {
-	program readers <<-'E2'
+	program_make readers <<-'E2'
 		#!/bin/sh
 		cat | wc -c >"$T/first"
 		cat | wc -c >"$T/second"
 		cat /proc/self/fd/0 | wc -c >"$T/reopened"
 		echo 250 ok
 	E2
-	verdict "$T/readers"
+	dialogue_verdict "$T/readers"
 	assertEquals '12 0 12' "$(cat "$T/first") $(cat "$T/second") $(cat "$T/reopened")"
 }
 
 # Three recipients, and a script of that text for the chain. usage: three [VARIABLE=value] text
 three() {
-	printf '#!/bin/sh\n%b\n' "$1" | program three
-	submission submitd "$T/three" <<-E2
+	printf '#!/bin/sh\n%b\n' "$1" | program_make three
+	dialogue_submit submitd "$T/three" <<-E2
 		> ${2:-EHLO} x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -233,7 +233,7 @@ test_msa_partial_is_set_in_lmtp_alone() {
 
 test_the_deadline_is_451_and_ends_the_whole_group() {
 	for trap in '' 'trap "" TERM'; do
-		program slow <<-E2
+		program_make slow <<-E2
 			#!/bin/sh
 			$trap
 			echo 250 ok
@@ -242,24 +242,24 @@ test_the_deadline_is_451_and_ends_the_whole_group() {
 			sleep 60
 			echo .
 		E2
-		verdict -t 2 "$T/slow"
+		dialogue_verdict -t 2 "$T/slow"
 		assertEquals '451 4.4.7 No answer in time, try again later' "$(cat "$T/answer")"
 		read -r leader child <"$T/pids"
-		assertFalse 'the program is gone' "is_alive $leader"
-		assertFalse 'and what it had started' "is_alive $child"
+		assertFalse 'the program is gone' "proc_alive $leader"
+		assertFalse 'and what it had started' "proc_alive $child"
 	done
 	assertTrue 'log' "grep -q ' verdict .*why=\"deadline passed\"' $T/log"
 }
 
 test_a_daemon_that_keeps_the_verdicts_pipe_open_holds_nobody() {
-	program daemon <<-'E2'
+	program_make daemon <<-'E2'
 		#!/bin/sh
 		sleep 60 &
 		echo $! >"$T/pid"
 		echo 250 ok
 	E2
 	start=$(date +%s)
-	verdict "$T/daemon"
+	dialogue_verdict "$T/daemon"
 	kill "$(cat "$T/pid")"
 	assertEquals '250 2.0.0 Ok, message ID' "$(cat "$T/answer")"
 	assertTrue 'soon' "[ $(($(date +%s) - start)) -lt 30 ]"
@@ -267,13 +267,13 @@ test_a_daemon_that_keeps_the_verdicts_pipe_open_holds_nobody() {
 
 # A client that leaves when the whole message is in changes nothing.
 test_a_client_that_leaves_after_the_dot_has_its_message_delivered() {
-	program late <<-'E2'
+	program_make late <<-'E2'
 		#!/bin/sh
 		sleep 0.5
 		cat >"$T/message"
 		echo 250 ok
 	E2
-	submission submitd "$T/late" <<-'E2'
+	dialogue_submit submitd "$T/late" <<-'E2'
 		> HELO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -288,7 +288,7 @@ test_a_client_that_leaves_after_the_dot_has_its_message_delivered() {
 }
 
 test_the_message_is_a_regular_file_that_nobody_can_change() {
-	program change <<-'E2'
+	program_make change <<-'E2'
 		#!/bin/sh
 		{
 			[ -f /proc/self/fd/0 ] && echo regular
@@ -302,7 +302,7 @@ test_the_message_is_a_regular_file_that_nobody_can_change() {
 		} >"$T/changes"
 		exec "$T/sink"
 	E2
-	verdict "$T/change"
+	dialogue_verdict "$T/change"
 	assertEquals 'regular regular closed closed closed closed closed closed' "$(tr '\n' ' ' <"$T/changes" | sed 's/ $//')"
 	assertEquals 'message' 'Subject: x' "$(tr -d '\r' <"$T/message")"
 	printf 'MAIL FROM:<a@example.org>\nRCPT TO:<b@example.net>\n' >"$T/want"
@@ -317,7 +317,7 @@ test_a_large_message_is_a_file_that_nobody_can_change() {
 	}
 	chmod 755 "$T"
 	chmod 1777 "$T/tmp"
-	program change <<-'E2'
+	program_make change <<-'E2'
 		#!/bin/sh
 		{
 			stat -L -c '%F %a' /proc/self/fd/0
@@ -329,7 +329,7 @@ test_a_large_message_is_a_file_that_nobody_can_change() {
 		echo 250 ok
 	E2
 	yes "$(printf '%074d\r' 0)" | head -n 6000 >"$T/big"
-	submission setpriv --reuid=65534 --clear-groups submitd "$T/change" <<-E2
+	dialogue_submit setpriv --reuid=65534 --clear-groups submitd "$T/change" <<-E2
 		> HELO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -344,7 +344,7 @@ test_a_large_message_is_a_file_that_nobody_can_change() {
 }
 
 test_the_callers_descriptors_are_not_the_chains() {
-	program descriptors <<-'E2'
+	program_make descriptors <<-'E2'
 		#!/bin/sh
 		ls /proc/$$/fd >"$T/fds"
 		cat <&3 >"$T/envelope"
@@ -354,7 +354,7 @@ test_the_callers_descriptors_are_not_the_chains() {
 	exec 5<"$T/secret"
 	for caller in "-3 $T/secret" '-3 /dev/null'; do
 		# shellcheck disable=SC2086
-		submission $caller sh -c "exec submitd '$T/descriptors' 4<'$T/secret' 5<&4" <<-'E2'
+		dialogue_submit $caller sh -c "exec submitd '$T/descriptors' 4<'$T/secret' 5<&4" <<-'E2'
 			> HELO x
 			> MAIL FROM:<a@example.org>
 			> RCPT TO:<b@example.net>
@@ -372,13 +372,13 @@ test_the_callers_descriptors_are_not_the_chains() {
 }
 
 test_what_the_caller_forged_does_not_survive() {
-	program forged <<-'E2'
+	program_make forged <<-'E2'
 		#!/bin/sh
 		env | grep '^MSA_[MRDP]' | sort >"$T/facts"
 		echo 250 ok
 	E2
 	now=$(date +%s)
-	MSA_MESSAGE=forged MSA_RCPTS=7 MSA_DEADLINE=9 MSA_PARTIAL=1 verdict -t 50 "$T/forged"
+	MSA_MESSAGE=forged MSA_RCPTS=7 MSA_DEADLINE=9 MSA_PARTIAL=1 dialogue_verdict -t 50 "$T/forged"
 	assertEquals '250 2.0.0 Ok, message ID' "$(cat "$T/answer")"
 	assertFalse 'forged' "grep -q forged $T/facts $T/log"
 	assertFalse 'MSA_PARTIAL' "grep -q MSA_PARTIAL $T/facts"
@@ -389,14 +389,14 @@ test_what_the_caller_forged_does_not_survive() {
 
 # The second message of a session sees nothing of the first.
 test_each_message_has_its_own_facts_and_process() {
-	program each <<-'E2'
+	program_make each <<-'E2'
 		#!/bin/sh
 		echo "$MSA_MESSAGE $MSA_RCPTS" >>"$T/seen"
 		cat >>"$T/seen"
 		cat <&3 >>"$T/seen"
 		echo 250 ok
 	E2
-	submission submitd "$T/each" <<-'E2'
+	dialogue_submit submitd "$T/each" <<-'E2'
 		> EHLO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -432,18 +432,18 @@ test_a_user_of_its_own() {
 		skip 'needs root'
 		return
 	}
-	program who <<-'E2'
+	program_make who <<-'E2'
 		#!/bin/sh
 		echo "250 $(id -un) $(id -G)" >&2
 		echo 250 ok
 	E2
 	chmod 755 "$T"
-	verdict -U nobody "$T/who"
+	dialogue_verdict -U nobody "$T/who"
 	assertTrue 'user' "grep -qx '250 nobody $(id -G nobody)' $T/log"
-	conversation submitd -U no-such-user "$SINK" <<-'E2'
+	dialogue_hold submitd -U no-such-user "$SINK" <<-'E2'
 		<<
 	E2
-	expect 'no such user' <<-'E2'
+	assert_out 'no such user' <<-'E2'
 		421 4.3.0 Local trouble, closing the connection
 		EOF
 		exit 100

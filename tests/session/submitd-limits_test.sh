@@ -8,9 +8,9 @@
 # One text, by DATA or BDAT, with a command after it; $T/answer is what follows the reply to RCPT, without the 354.
 # usage: submit DATA|BDAT text submitd's options
 submit() {
-	[ "$1" = DATA ] && said="DATA\\r\\n$2.\\r\\n" || said="BDAT $(talk_octets "$2") LAST\\r\\n$2"
+	[ "$1" = DATA ] && said="DATA\\r\\n$2.\\r\\n" || said="BDAT $(dialogue_octets "$2") LAST\\r\\n$2"
 	shift 2
-	submission submitd "$@" "$SINK" <<-E2
+	dialogue_submit submitd "$@" "$SINK" <<-E2
 		> EHLO x
 		> MAIL FROM:<a@example.org>${BODY:-}
 		> RCPT TO:<b@example.net>
@@ -74,7 +74,7 @@ test_a_last_line_by_bdat_gets_its_crlf() {
 	for text in '' 'a\r\n'; do
 		submit BDAT "$text"
 		is_accepted "$text"
-		assertEquals "$text: as it is" "$(talk_octets "$text")" "$(wc -c <"$T/message")"
+		assertEquals "$text: as it is" "$(dialogue_octets "$text")" "$(wc -c <"$T/message")"
 	done
 	submit BDAT 'a\r'
 	is_refused 'a CR is no end' '554 5.6.0 Bare CR, bare LF or NUL in the message'
@@ -82,7 +82,7 @@ test_a_last_line_by_bdat_gets_its_crlf() {
 	is_accepted 'binary data'
 	assertEquals 'stays as it is' 1 "$(wc -c <"$T/message")"
 	# the last chunk may be empty, or alone have text
-	submission submitd "$SINK" <<-'E2'
+	dialogue_submit submitd "$SINK" <<-'E2'
 		> EHLO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -97,7 +97,7 @@ test_a_last_line_by_bdat_gets_its_crlf() {
 
 # The message contract says that lines end with CRLF, and filter holds everybody to it.
 test_such_a_message_passes_a_filter() {
-	submission submitd filter cat "$SINK" <<-'E2'
+	dialogue_submit submitd filter cat "$SINK" <<-'E2'
 		> EHLO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -143,7 +143,7 @@ test_a_mended_message_still_ends_with_crlf_dot_crlf_alone() {
 		\n..\r\n|0
 	E2
 	# and so it goes over DATA to the next server
-	submission submitd -b sh -c 'stuffed=$(tr -d "\r" | sed "s/^\./../"); printf "%s\n" "$stuffed" >"$T/wire"; echo 250 ok' <<-'E2'
+	dialogue_submit submitd -b sh -c 'stuffed=$(tr -d "\r" | sed "s/^\./../"); printf "%s\n" "$stuffed" >"$T/wire"; echo 250 ok' <<-'E2'
 		> HELO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -169,7 +169,7 @@ test_limits_are_those_that_hold() {
 }
 
 test_beyond_mailmax_the_session_ends() {
-	MSA_MAILMAX=2 submission submitd "$SINK" <<-'E2'
+	MSA_MAILMAX=2 dialogue_submit submitd "$SINK" <<-'E2'
 		> EHLO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -182,7 +182,7 @@ test_beyond_mailmax_the_session_ends() {
 		<<
 	E2
 	sed -i '1,/^250 CHUNKING/d' "$T/out"
-	expect 'the third MAIL, whatever became of the others' <<-'E2'
+	assert_out 'the third MAIL, whatever became of the others' <<-'E2'
 		250 2.1.0 Sender ok
 		250 2.1.5 Recipient ok
 		354 End data with <CR><LF>.<CR><LF>
@@ -217,7 +217,7 @@ probe() {
 	} >"$T/commands"
 	printf '%s\n' "file $T/commands" '<<' >"$T/script"
 	shift
-	conversation "$@" <"$T/script"
+	dialogue_hold "$@" <"$T/script"
 }
 
 test_commands_without_a_message_have_an_end() {
@@ -247,7 +247,7 @@ test_a_message_begins_the_count_anew() {
 		echo QUIT
 	} | sed 's/$/\r/' >"$T/commands"
 	printf '%s\n' "file $T/commands" '<<' >"$T/script"
-	submission submitd "$SINK" <"$T/script"
+	dialogue_submit submitd "$SINK" <"$T/script"
 	assertEquals 'messages' 3 "$(grep -c '^250 2.0.0 Ok, message ID' "$T/out")"
 	assertEquals 'and its own end' '221 2.0.0 Bye' "$(tail -n 3 "$T/out" | head -n 1)"
 }

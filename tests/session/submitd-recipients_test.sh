@@ -8,7 +8,7 @@
 
 # The check: answers by the recipient, and keeps what it got.
 oneTimeSetUp() {
-	program check <<-'X'
+	program_make check <<-'X'
 		#!/bin/sh
 		n=1
 		while [ -e "$T/check.$n" ]; do n=$((n + 1)); done
@@ -29,7 +29,7 @@ oneTimeSetUp() {
 		*) echo '250 2.1.5 known' ;;
 		esac
 	X
-	program own <<-'X'
+	program_make own <<-'X'
 		#!/bin/sh
 		touch "$T/partial"
 		env | grep ^MSA_PARTIAL >"$T/partial"
@@ -43,7 +43,7 @@ setUp() {
 }
 
 test_the_check_answers_rcpt() {
-	submission submitd -r "$T/check a  b" "$SINK" <<-'X'
+	dialogue_submit submitd -r "$T/check a  b" "$SINK" <<-'X'
 		> EHLO client.example
 		<
 		<
@@ -63,7 +63,7 @@ test_the_check_answers_rcpt() {
 		<<
 	X
 	sed -i '1,/^250 CHUNKING/d' "$T/out"
-	expect 'replies' <<-'X'
+	assert_out 'replies' <<-'X'
 		250 2.1.0 Sender ok
 		250 2.1.5 Recipient ok
 		550-5.1.1 No such user
@@ -99,7 +99,7 @@ test_the_check_answers_rcpt() {
 }
 
 test_all_recipients_refused_by_the_check() {
-	submission submitd -r "$T/check" "$SINK" <<-'X'
+	dialogue_submit submitd -r "$T/check" "$SINK" <<-'X'
 		> EHLO client.example
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<no@example.net>
@@ -111,7 +111,7 @@ test_all_recipients_refused_by_the_check() {
 		<<
 	X
 	sed -i '1,/^250 CHUNKING/d' "$T/out"
-	expect 'replies' <<-'X'
+	assert_out 'replies' <<-'X'
 		250 2.1.0 Sender ok
 		550-5.1.1 No such user
 		550 5.1.1 here
@@ -127,7 +127,7 @@ test_all_recipients_refused_by_the_check() {
 }
 
 test_the_check_is_not_asked_for_dsn() {
-	MSA_EHLO=8BITMIME,DSN,SMTPUTF8 submission submitd -r "$T/check" "$SINK" <<-'X'
+	MSA_EHLO=8BITMIME,DSN,SMTPUTF8 dialogue_submit submitd -r "$T/check" "$SINK" <<-'X'
 		> EHLO client.example
 		> MAIL FROM:<a@example.org> RET=HDRS SMTPUTF8 ENVID=x
 		> RCPT TO:<b@example.net> NOTIFY=SUCCESS ORCPT=rfc822;b@example.net
@@ -143,7 +143,7 @@ test_the_check_is_not_asked_for_dsn() {
 }
 
 test_a_check_that_does_not_answer_is_451() {
-	submission submitd -t 1 -r "$T/check" "$SINK" <<-'X'
+	dialogue_submit submitd -t 1 -r "$T/check" "$SINK" <<-'X'
 		> EHLO client.example
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<slow@example.net>
@@ -152,7 +152,7 @@ test_a_check_that_does_not_answer_is_451() {
 		<<
 	X
 	sed -i '1,/^250 CHUNKING/d' "$T/out"
-	expect 'replies' <<-'X'
+	assert_out 'replies' <<-'X'
 		250 2.1.0 Sender ok
 		451 4.4.7 No answer in time, try again later
 		250 2.1.5 Recipient ok
@@ -160,7 +160,7 @@ test_a_check_that_does_not_answer_is_451() {
 		EOF
 		exit 0
 	X
-	submission submitd -r "$T/none" "$SINK" <<-'X'
+	dialogue_submit submitd -r "$T/none" "$SINK" <<-'X'
 		> HELO client.example
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -171,7 +171,7 @@ test_a_check_that_does_not_answer_is_451() {
 }
 
 test_unknown_users_count_as_refused_commands() {
-	submission submitd -e 2 -r "$T/check" "$SINK" <<-'X'
+	dialogue_submit submitd -e 2 -r "$T/check" "$SINK" <<-'X'
 		> HELO client.example
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<no@example.net>
@@ -189,9 +189,8 @@ test_a_resident_checks() {
 	: >"$T/ready"
 	stamp -l "$T/r" -R 5 "$T/check" 5>"$T/ready" 2>"$T/r.log" </dev/null &
 	resident=$!
-	i=0
-	while [ ! -s "$T/ready" ] && [ "$i" -lt 500 ]; do sleep 0.02; i=$((i + 1)); done
-	submission submitd -r "call $T/r" "$SINK" <<-'X'
+	wait_until [ -s "$T/ready" ]
+	dialogue_submit submitd -r "call $T/r" "$SINK" <<-'X'
 		> HELO client.example
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -205,7 +204,7 @@ test_a_resident_checks() {
 }
 
 test_in_lmtp_too() {
-	MSA_LMTP='' submission submitd -r "$T/check" "$SINK" <<-'X'
+	MSA_LMTP='' dialogue_submit submitd -r "$T/check" "$SINK" <<-'X'
 		> LHLO client.example
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<no@example.net>
@@ -218,7 +217,7 @@ test_in_lmtp_too() {
 		<<
 	X
 	sed -i '1,/^250 2.1.0/d' "$T/out"
-	expect 'a reply for each that was accepted' <<-'X'
+	assert_out 'a reply for each that was accepted' <<-'X'
 		550-5.1.1 No such user
 		550 5.1.1 here
 		250 2.1.5 Recipient ok
@@ -250,7 +249,7 @@ prdr() {
 			printf '%s\n' '> BDAT 12 LAST' '> Subject: x'
 		fi
 		printf '%s\n' '> QUIT' '<<'
-	} | submission submitd "$T/own"
+	} | dialogue_submit submitd "$T/own"
 	sed -i '1,/^250 CHUNKING/d; /^250 2.1/d; /^354/d; /^221/,$d' "$T/out"
 }
 
@@ -258,7 +257,7 @@ test_prdr_gives_each_recipient_its_own_reply() {
 	printf '%s\n' '250 2.0.0 one' '550-5.1.1 No' '550 5.1.1 such' '452 4.2.2 Full' . >"$T/verdict"
 	for how in DATA BDAT; do
 		prdr ' PRDR' "$how"
-		expect "$how" <<-'X'
+		assert_out "$how" <<-'X'
 			353 Each recipient's own reply follows, then one for the message
 			250 2.0.0 Ok, message ID
 			550-5.1.1 No
@@ -271,7 +270,7 @@ test_prdr_gives_each_recipient_its_own_reply() {
 		assertTrue 'log' "grep -q ' mixed .*rcpts=3 .* code=250 ' $T/log"
 	done
 	prdr '' DATA
-	expect 'without PRDR' <<-'X'
+	assert_out 'without PRDR' <<-'X'
 		451 4.3.0 Not all recipients could be served alike, try again
 	X
 	assertEquals 'and the chain knows' '' "$(cat "$T/partial")"
@@ -280,7 +279,7 @@ test_prdr_gives_each_recipient_its_own_reply() {
 test_prdr_of_a_verdict_that_is_no_yes() {
 	printf '%s\n' '550 5.1.1 one' '451 4.2.0 two' '551 5.1.6 three' . >"$T/verdict"
 	prdr ' PRDR' DATA
-	expect 'refused and postponed' <<-'X'
+	assert_out 'refused and postponed' <<-'X'
 		353 Each recipient's own reply follows, then one for the message
 		550 5.1.1 one
 		451 4.2.0 two
@@ -289,7 +288,7 @@ test_prdr_of_a_verdict_that_is_no_yes() {
 	X
 	echo '550 5.7.1 Not this' >"$T/verdict"
 	prdr ' PRDR' DATA
-	expect 'refused' <<-'X'
+	assert_out 'refused' <<-'X'
 		353 Each recipient's own reply follows, then one for the message
 		550 5.7.1 Not this
 		550 5.7.1 Not this
@@ -298,7 +297,7 @@ test_prdr_of_a_verdict_that_is_no_yes() {
 	X
 	echo '250 2.0.0 Ok' >"$T/verdict"
 	prdr ' PRDR' DATA
-	expect 'accepted' <<-'X'
+	assert_out 'accepted' <<-'X'
 		353 Each recipient's own reply follows, then one for the message
 		250 2.0.0 Ok, message ID
 		250 2.0.0 Ok, message ID
@@ -309,7 +308,7 @@ test_prdr_of_a_verdict_that_is_no_yes() {
 
 test_prdr_with_one_recipient_or_a_bad_message_is_one_reply() {
 	echo '550 5.1.1 one' >"$T/verdict"
-	submission submitd "$T/own" <<-'X'
+	dialogue_submit submitd "$T/own" <<-'X'
 		> EHLO client.example
 		> MAIL FROM:<a@example.org> PRDR
 		> RCPT TO:<b@example.net>
@@ -326,7 +325,7 @@ test_prdr_with_one_recipient_or_a_bad_message_is_one_reply() {
 		<<
 	X
 	sed -i '1,/^250 CHUNKING/d; /^250 2.1/d; /^354/d' "$T/out"
-	expect 'replies' <<-'X'
+	assert_out 'replies' <<-'X'
 		550 5.1.1 one
 		554 5.6.0 Bare CR, bare LF or NUL in the message
 		501 5.5.4 Bad value of a parameter: PRDR
@@ -338,7 +337,7 @@ test_prdr_with_one_recipient_or_a_bad_message_is_one_reply() {
 }
 
 test_prdr_is_not_for_lmtp_nor_after_helo() {
-	MSA_LMTP='' submission submitd "$SINK" <<-'X'
+	MSA_LMTP='' dialogue_submit submitd "$SINK" <<-'X'
 		> LHLO client.example
 		> MAIL FROM:<a@example.org> PRDR
 		> QUIT
@@ -346,7 +345,7 @@ test_prdr_is_not_for_lmtp_nor_after_helo() {
 	X
 	assertFalse 'not offered' "grep -q '^250-PRDR' $T/out"
 	assertTrue 'not known' "grep -q '^555 .*PRDR' $T/out"
-	submission submitd "$SINK" <<-'X'
+	dialogue_submit submitd "$SINK" <<-'X'
 		> HELO client.example
 		> MAIL FROM:<a@example.org> PRDR
 		> QUIT

@@ -37,7 +37,7 @@ solicit() {
 		printf '%s\n%s\n' "$reply" '250 2.0.0 Ok' >>"$T/want"
 	done
 	printf '%s\n' '> QUIT' '<<' >>"$T/script"
-	submission submitd -e 1000 "$SINK" <"$T/script"
+	dialogue_submit submitd -e 1000 "$SINK" <"$T/script"
 	sed '1,/^250 [A-Z]/d; /^221/,$d' "$T/out" >"$T/got"
 	assert_same 'replies' "$T/want" "$T/got"
 }
@@ -72,7 +72,7 @@ test_soliciting_by_a_word_of_the_site_is_550() {
 
 test_solicit_goes_on_to_a_next_hop_that_knows_it_and_to_no_other() {
 	for hop in '8BITMIME,NO-SOLICITING com.example:Y' 8BITMIME; do
-		MSA_SOLICIT=net.example:ADV MSA_EHLO=$hop submission submitd "$SINK" <<-'E2'
+		MSA_SOLICIT=net.example:ADV MSA_EHLO=$hop dialogue_submit submitd "$SINK" <<-'E2'
 			> EHLO x
 			> MAIL FROM:<a@example.org> SOLICIT=com.example:X BODY=8BITMIME
 			> RCPT TO:<b@example.net>

@@ -2,6 +2,8 @@
 # submitd: the dialogue, from greeting to QUIT. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 # shellcheck source=tests/lib/dialogue.sh
 . "$ROOT/tests/lib/dialogue.sh"
 
@@ -37,24 +39,24 @@ test_a_wrong_option_is_misuse() {
 }
 
 test_the_next_programs_options_are_its_own() {
-	program options <<-'E2'
+	program_make options <<-'E2'
 		#!/bin/sh
 		echo "250 $*"
 		echo "$*" >"$T/arguments"
 	E2
-	verdict "$T/options" -w x -t
+	dialogue_verdict "$T/options" -w x -t
 	assertEquals '-w x -t' "$(cat "$T/arguments")"
 }
 
 test_greeting_ehlo_and_quit() {
-	conversation submitd "$SINK" <<-'E2'
+	dialogue_hold submitd "$SINK" <<-'E2'
 		<
 		> EHLO client.example
 		<
 		> quit
 		<<
 	E2
-	expect 'the keywords that need no next hop' <<-'E2'
+	assert_out 'the keywords that need no next hop' <<-'E2'
 		220 mx.test ESMTP
 		250-mx.test
 		250-PIPELINING
@@ -71,14 +73,14 @@ test_greeting_ehlo_and_quit() {
 }
 
 test_the_same_over_two_pipes() {
-	conversation -p submitd "$SINK" <<-'E2'
+	dialogue_hold -p submitd "$SINK" <<-'E2'
 		<
 		> HELO client.example
 		<
 		> QUIT
 		<<
 	E2
-	expect 'HELO' <<-'E2'
+	assert_out 'HELO' <<-'E2'
 		220 mx.test ESMTP
 		250 mx.test
 		221 2.0.0 Bye
@@ -89,12 +91,12 @@ test_the_same_over_two_pipes() {
 
 test_ehlo_lists_what_the_next_hop_offers_and_the_size_limit() {
 	MSA_EHLO='8BITMIME,DSN,SMTPUTF8,SIZE 5000,STARTTLS,AUTH PLAIN,X-UNKNOWN,BINARYMIME,DELIVERBY 60' DATABYTES=4000 \
-		conversation submitd "$SINK" <<-'E2'
+		dialogue_hold submitd "$SINK" <<-'E2'
 		<
 		> EHLO client.example
 		<
 	E2
-	expect 'EHLO' <<-'E2'
+	assert_out 'EHLO' <<-'E2'
 		220 mx.test ESMTP
 		250-mx.test
 		250-PIPELINING
@@ -121,19 +123,19 @@ test_an_ehlo_argument_is_never_a_reason() {
 			echo "> HELO $arg"
 		done
 		printf '%s\n' '>> EHLO \xe4\xff\xc3\r\n' '>> HELO \x01\x7f\x80\r\n' '> QUIT' '<<'
-	} | conversation submitd "$SINK"
+	} | dialogue_hold submitd "$SINK"
 	assertEquals 'EHLO replies' 10 "$(grep -c '^250 CHUNKING' "$T/out")"
 	assertEquals 'HELO replies' 10 "$(grep -c '^250 mx.test' "$T/out")"
 	assertEquals 'no other' 0 "$(grep -c '^[345]' "$T/out")"
 }
 
 test_the_facts_of_helo_are_clean_text() {
-	program facts <<-'E2'
+	program_make facts <<-'E2'
 		#!/bin/sh
 		env | grep '^MSA_' | grep -v MSA_BIN | sort >"$T/facts"
 		echo 250 ok
 	E2
-	submission submitd "$T/facts" <<-'E2'
+	dialogue_submit submitd "$T/facts" <<-'E2'
 		>> EHLO a$(id)`x`\xe4\x01;b\r\n
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -239,13 +241,13 @@ test_every_verb_in_every_state() {
 		done <"$T/verbs"
 		printf '%s\n' '> QUIT' '<<' >>"$T/script"
 		printf '%s\n' '221 2.0.0 Bye' EOF 'exit 0' >>"$T/want"
-		submission submitd -e 1000 "$SINK" <"$T/script"
+		dialogue_submit submitd -e 1000 "$SINK" <"$T/script"
 		assert_same "state $state ($setup)" "$T/want" "$T/out"
 	done
 }
 
 test_verbs_have_no_case_and_spaces_at_the_end_do_not_matter() {
-	submission submitd "$SINK" <<-'E2'
+	dialogue_submit submitd "$SINK" <<-'E2'
 		> hElO x
 		>> nOOp  \r\n
 		>> mail from:<a@example.org> \r\n
@@ -256,7 +258,7 @@ test_verbs_have_no_case_and_spaces_at_the_end_do_not_matter() {
 		> Quit
 		<<
 	E2
-	expect 'replies' <<-'E2'
+	assert_out 'replies' <<-'E2'
 		220 mx.test ESMTP
 		250 mx.test
 		250 2.0.0 Ok
@@ -274,7 +276,7 @@ test_verbs_have_no_case_and_spaces_at_the_end_do_not_matter() {
 test_mail_is_refused_without_user_or_relayclient() {
 	for user in unset '' ; do
 		[ "$user" = unset ] || export SMTPAUTHUSER="$user"
-		conversation submitd "$SINK" <<-'E2'
+		dialogue_hold submitd "$SINK" <<-'E2'
 			> EHLO x
 			> MAIL FROM:<a@example.org>
 			> MAIL FROM:nonsense
@@ -284,7 +286,7 @@ test_mail_is_refused_without_user_or_relayclient() {
 		E2
 		unset SMTPAUTHUSER
 		sed -i '/^250/d' "$T/out"
-		expect 'closed' <<-'E2'
+		assert_out 'closed' <<-'E2'
 			220 mx.test ESMTP
 			530 5.7.0 Authentication required
 			530 5.7.0 Authentication required
@@ -300,7 +302,7 @@ test_mail_is_refused_without_user_or_relayclient() {
 test_a_null_reverse_path_needs_a_user_or_an_address() {
 	for who in 'RELAYCLIENT=' 'RELAYCLIENT= TCPREMOTEIP=192.0.2.1' SMTPAUTHUSER=alice; do
 		# shellcheck disable=SC2086
-		conversation env -u RELAYCLIENT -u SMTPAUTHUSER -u TCPREMOTEIP $who submitd "$SINK" <<-'E2'
+		dialogue_hold env -u RELAYCLIENT -u SMTPAUTHUSER -u TCPREMOTEIP $who submitd "$SINK" <<-'E2'
 			> HELO x
 			> MAIL FROM:<>
 			> RSET
@@ -311,7 +313,7 @@ test_a_null_reverse_path_needs_a_user_or_an_address() {
 		E2
 		null='250 2.1.0 Sender ok'
 		[ "$who" != 'RELAYCLIENT=' ] || null='550 5.1.8 No return path'
-		expect "$who" <<-E2
+		assert_out "$who" <<-E2
 			220 mx.test ESMTP
 			250 mx.test
 			$null
@@ -326,7 +328,7 @@ test_a_null_reverse_path_needs_a_user_or_an_address() {
 }
 
 test_a_user_may_submit_and_hears_503_to_a_second_auth_and_to_starttls_in_tls() {
-	SMTPAUTHUSER=alice SMTPAUTHMETHOD=PLAIN SSL_PROTOCOL=TLSv1.3 conversation submitd "$SINK" <<-'E2'
+	SMTPAUTHUSER=alice SMTPAUTHMETHOD=PLAIN SSL_PROTOCOL=TLSv1.3 dialogue_hold submitd "$SINK" <<-'E2'
 		> HELO x
 		> MAIL FROM:<a@example.org>
 		> AUTH PLAIN AGEAYg==
@@ -335,7 +337,7 @@ test_a_user_may_submit_and_hears_503_to_a_second_auth_and_to_starttls_in_tls() {
 		> QUIT
 		<<
 	E2
-	expect 'replies' <<-'E2'
+	assert_out 'replies' <<-'E2'
 		220 mx.test ESMTP
 		250 mx.test
 		250 2.1.0 Sender ok
@@ -349,23 +351,23 @@ test_a_user_may_submit_and_hears_503_to_a_second_auth_and_to_starttls_in_tls() {
 }
 
 test_started_behind_ehlo_it_does_not_greet_and_is_in_that_state() {
-	MSA_VERB=EHLO MSA_HELO=client.example submission submitd "$SINK" <<-'E2'
+	MSA_VERB=EHLO MSA_HELO=client.example dialogue_submit submitd "$SINK" <<-'E2'
 		> MAIL FROM:<a@example.org> SIZE=5
 		> QUIT
 		<<
 	E2
-	expect 'EHLO' <<-'E2'
+	assert_out 'EHLO' <<-'E2'
 		250 2.1.0 Sender ok
 		221 2.0.0 Bye
 		EOF
 		exit 0
 	E2
-	MSA_VERB=HELO MSA_HELO=client.example submission submitd "$SINK" <<-'E2'
+	MSA_VERB=HELO MSA_HELO=client.example dialogue_submit submitd "$SINK" <<-'E2'
 		> MAIL FROM:<a@example.org> SIZE=5
 		> QUIT
 		<<
 	E2
-	expect 'HELO' <<-'E2'
+	assert_out 'HELO' <<-'E2'
 		555 5.5.4 Parameter not recognized or not implemented: SIZE
 		221 2.0.0 Bye
 		EOF
@@ -374,7 +376,7 @@ test_started_behind_ehlo_it_does_not_greet_and_is_in_that_state() {
 }
 
 test_a_second_ehlo_resets() {
-	submission submitd "$SINK" <<-'E2'
+	dialogue_submit submitd "$SINK" <<-'E2'
 		> HELO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -395,7 +397,7 @@ test_a_second_ehlo_resets() {
 		> QUIT
 		<<
 	E2
-	expect 'replies' <<-'E2'
+	assert_out 'replies' <<-'E2'
 		220 mx.test ESMTP
 		250 mx.test
 		250 2.1.0 Sender ok
@@ -422,12 +424,12 @@ test_a_second_ehlo_resets() {
 }
 
 test_a_whole_session_in_one_packet_with_a_reset_in_it() {
-	submission submitd "$SINK" <<-'E2'
+	dialogue_submit submitd "$SINK" <<-'E2'
 		>> EHLO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\nRSET\r\nMAIL FROM:<c@example.org>\r\nRCPT TO:<d@example.net>\r\nDATA\r\nSubject: one\r\n\r\nRSET\r\n.\r\nMAIL FROM:<e@example.org>\r\nRCPT TO:<f@example.net>\r\nBDAT 16 LAST\r\nSubject: two\r\n\r\nNOOP\r\nQUIT\r\nNOOP\r\n
 		<<
 	E2
 	sed -i '/^250-/d' "$T/out"
-	expect 'in step' <<-'E2'
+	assert_out 'in step' <<-'E2'
 		220 mx.test ESMTP
 		250 CHUNKING
 		250 2.1.0 Sender ok
@@ -457,7 +459,7 @@ test_bad_octets_in_a_command_are_500_and_the_next_one_is_heard() {
 		done
 		printf '%s\n' '> QUIT' '<<'
 	} >"$T/script"
-	conversation submitd "$SINK" <"$T/script"
+	dialogue_hold submitd "$SINK" <"$T/script"
 	assertEquals '500' 8 "$(grep -c '^500 5.5.2 Bare CR, bare LF or NUL in a command$' "$T/out")"
 	assertEquals '250' 8 "$(grep -c '^250 2.0.0 Ok$' "$T/out")"
 	assertEquals 'no other' 20 "$(wc -l <"$T/out")"
@@ -468,7 +470,7 @@ test_after_a_bdat_that_cannot_be_read_the_session_ends() {
 	while IFS='|' read -r bdat reply; do
 		printf '%s\n' '> HELO x' '> MAIL FROM:<a@example.org>' '> RCPT TO:<b@example.net>' ">> $bdat\\r\\nNOOP\\r\\nVRFY x\\r\\n" '<<' \
 			>"$T/script"
-		submission submitd "$SINK" <"$T/script"
+		dialogue_submit submitd "$SINK" <"$T/script"
 		printf '%s\n' '220 mx.test ESMTP' '250 mx.test' '250 2.1.0 Sender ok' '250 2.1.5 Recipient ok' "$reply" \
 			"421 4.5.4 Cannot tell the chunk's length, closing the connection" EOF 'exit 0' >"$T/want"
 		assert_same "$(echo "$bdat" | cut -c1-20)" "$T/want" "$T/out"
@@ -486,14 +488,14 @@ test_after_a_bdat_that_cannot_be_read_the_session_ends() {
 }
 
 test_what_comes_with_a_bare_lf_is_never_a_command() {
-	submission submitd "$SINK" <<-'E2'
+	dialogue_submit submitd "$SINK" <<-'E2'
 		<
 		>> HELO x\nMAIL FROM:<a@example.org>\nRCPT TO:<b@example.net>\n
 		<
 		> QUIT
 		<<
 	E2
-	expect 'one reply' <<-'E2'
+	assert_out 'one reply' <<-'E2'
 		220 mx.test ESMTP
 		500 5.5.2 Bare CR, bare LF or NUL in a command
 		221 2.0.0 Bye
@@ -527,8 +529,8 @@ test_command_lines_have_their_limits() {
 		line 513 'RCPT TO:' ''
 		printf '%s\n' '> QUIT' '<<'
 	} >"$T/script"
-	submission submitd "$SINK" <"$T/script"
-	expect 'limits' <<-'E2'
+	dialogue_submit submitd "$SINK" <"$T/script"
+	assert_out 'limits' <<-'E2'
 		220 mx.test ESMTP
 		250 mx.test
 		250 2.0.0 Ok
@@ -553,9 +555,9 @@ test_no_reply_to_a_greeting_has_an_enhanced_code() {
 		line 600000 'HELO ' ''
 		printf '%s\n' '> EHLO x' '> EHLOX' '> QUIT' '<<'
 	} >"$T/script"
-	conversation submitd "$SINK" <"$T/script"
+	dialogue_hold submitd "$SINK" <"$T/script"
 	sed -i '/^250/d' "$T/out"
-	expect 'replies' <<-'E2'
+	assert_out 'replies' <<-'E2'
 		220 mx.test ESMTP
 		501 Argument missing
 		501 Argument missing
@@ -577,9 +579,9 @@ test_extensions_make_the_limits_of_mail_and_rcpt_longer() {
 		line $((512 + 26 + 17 + 1)) 'MAIL FROM:<a@example.org> X=' ''
 		printf '%s\n' '> QUIT' '<<'
 	} >"$T/script"
-	submission submitd "$SINK" <"$T/script"
+	dialogue_submit submitd "$SINK" <"$T/script"
 	sed -i '/^250/d' "$T/out"
-	expect 'MAIL' <<-'E2'
+	assert_out 'MAIL' <<-'E2'
 		220 mx.test ESMTP
 		555 5.5.4 Parameter not recognized or not implemented: X
 		500 5.5.2 Line too long
@@ -596,7 +598,7 @@ test_extensions_make_the_limits_of_mail_and_rcpt_longer() {
 		line $((512 + 29 + 507 + 1)) 'RCPT TO:<b@example.net> X=' ''
 		printf '%s\n' '> QUIT' '<<'
 	} >"$T/script"
-	SMTPAUTHUSER=alice submission submitd "$SINK" <"$T/script"
+	SMTPAUTHUSER=alice dialogue_submit submitd "$SINK" <"$T/script"
 	sed -n '/^555/p; /^500/p' "$T/out" >"$T/replies"
 	cat >"$T/want" <<-'E2'
 		555 5.5.4 Parameter not recognized or not implemented: X
@@ -605,7 +607,7 @@ test_extensions_make_the_limits_of_mail_and_rcpt_longer() {
 		500 5.5.2 Line too long
 	E2
 	assert_same 'with AUTH, without DSN' "$T/want" "$T/replies"
-	MSA_EHLO=8BITMIME,DSN SMTPAUTHUSER=alice submission submitd "$SINK" <"$T/script"
+	MSA_EHLO=8BITMIME,DSN SMTPAUTHUSER=alice dialogue_submit submitd "$SINK" <"$T/script"
 	sed -n '/^555/p; /^500/p' "$T/out" >"$T/replies"
 	cat >"$T/want" <<-'E2'
 		555 5.5.4 Parameter not recognized or not implemented: X
@@ -617,7 +619,7 @@ test_extensions_make_the_limits_of_mail_and_rcpt_longer() {
 }
 
 test_too_many_errors_end_the_session() {
-	conversation submitd -e 2 "$SINK" <<-'E2'
+	dialogue_hold submitd -e 2 "$SINK" <<-'E2'
 		> HELO x
 		> XYZZY
 		> NOOP
@@ -625,7 +627,7 @@ test_too_many_errors_end_the_session() {
 		> MAIL FROM:<a@example.org>
 		<<
 	E2
-	expect 'the third error is the last' <<-'E2'
+	assert_out 'the third error is the last' <<-'E2'
 		220 mx.test ESMTP
 		250 mx.test
 		500 5.5.2 Command not recognized
@@ -646,14 +648,14 @@ test_too_many_errors_end_the_session() {
 }
 
 test_a_refused_parameter_and_a_refused_message_count_as_errors() {
-	submission submitd -e 1 "$SINK" <<-'E2'
+	dialogue_submit submitd -e 1 "$SINK" <<-'E2'
 		> HELO x
 		> MAIL FROM:<a@example.org> X=1
 		> MAIL FROM:<a@example.org> X=1
 		<<
 	E2
 	assertEquals '421 4.7.0 Too many errors, closing the connection' "$(sed -n 5p "$T/out")"
-	submission submitd -e 1 "$SINK" <<-'E2'
+	dialogue_submit submitd -e 1 "$SINK" <<-'E2'
 		> HELO x
 		> XYZZY
 		> MAIL FROM:<a@example.org>
@@ -666,10 +668,10 @@ test_a_refused_parameter_and_a_refused_message_count_as_errors() {
 }
 
 test_a_silent_client_hears_421() {
-	conversation submitd -w 1 "$SINK" <<-'E2'
+	dialogue_hold submitd -w 1 "$SINK" <<-'E2'
 		<<
 	E2
-	expect '-w' <<-'E2'
+	assert_out '-w' <<-'E2'
 		220 mx.test ESMTP
 		421 4.4.2 Waited too long, closing the connection
 		EOF
@@ -678,7 +680,7 @@ test_a_silent_client_hears_421() {
 }
 
 test_a_client_that_drips_hears_421() {
-	conversation submitd -w 1 "$SINK" <<-'E2'
+	dialogue_hold submitd -w 1 "$SINK" <<-'E2'
 		<
 		>> N
 		sleep 0.4
@@ -687,7 +689,7 @@ test_a_client_that_drips_hears_421() {
 		>> O
 		<<
 	E2
-	expect 'one wait for the whole line' <<-'E2'
+	assert_out 'one wait for the whole line' <<-'E2'
 		220 mx.test ESMTP
 		421 4.4.2 Waited too long, closing the connection
 		EOF
@@ -696,7 +698,7 @@ test_a_client_that_drips_hears_421() {
 }
 
 test_a_session_has_an_end_in_its_data_too() {
-	submission submitd -S 1 "$SINK" <<-'E2'
+	dialogue_submit submitd -S 1 "$SINK" <<-'E2'
 		> HELO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -704,7 +706,7 @@ test_a_session_has_an_end_in_its_data_too() {
 		> Subject: x
 		<<
 	E2
-	expect '-S' <<-'E2'
+	assert_out '-S' <<-'E2'
 		220 mx.test ESMTP
 		250 mx.test
 		250 2.1.0 Sender ok
@@ -723,7 +725,7 @@ test_a_client_that_leaves_before_the_dot_leaves_nothing() {
 	head -c 400000 /dev/zero | tr '\0' x | fold -w 76 | sed 's/$/\r/' >"$T/big"
 	for how in close shut; do
 		for what in DATA 'BDAT 500000 LAST'; do
-			submission submitd "$SINK" <<-E2
+			dialogue_submit submitd "$SINK" <<-E2
 				> HELO x
 				> MAIL FROM:<a@example.org>
 				> RCPT TO:<b@example.net>
@@ -738,7 +740,7 @@ test_a_client_that_leaves_before_the_dot_leaves_nothing() {
 			assert_same 'log' "$T/want" "$T/log"
 		done
 	done
-	submission submitd "$SINK" <<-'E2'
+	dialogue_submit submitd "$SINK" <<-'E2'
 		<
 		> HELO x
 		<
@@ -757,18 +759,18 @@ test_a_client_that_leaves_before_the_dot_leaves_nothing() {
 }
 
 test_the_log_has_one_line_for_a_message() {
-	SMTPAUTHUSER=alice SMTPAUTHMETHOD=PLAIN SSL_PROTOCOL=TLSv1.3 SSL_CIPHER=TLS_AES_256_GCM_SHA384 verdict "$SINK"
+	SMTPAUTHUSER=alice SMTPAUTHMETHOD=PLAIN SSL_PROTOCOL=TLSv1.3 SSL_CIPHER=TLS_AES_256_GCM_SHA384 dialogue_verdict "$SINK"
 	sed -i 's/\/[0-9a-z]\{14\} /\/ID /; s/ms=[0-9]*/ms=N/' "$T/log"
 	cat >"$T/want" <<-'E2'
 		submitd: session/ID accepted user=alice mech=PLAIN ip=192.0.2.1 tls=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 rcpts=1 size=12 code=250 ms=N from=a@example.org
 	E2
 	assert_same 'accepted' "$T/want" "$T/log"
-	program refuse <<-'E2'
+	program_make refuse <<-'E2'
 		#!/bin/sh
 		printf '550-5.7.1 Two\n550 5.7.1 lines\n'
 		exit 100
 	E2
-	verdict "$T/refuse"
+	dialogue_verdict "$T/refuse"
 	sed -i 's/\/[0-9a-z]\{14\} /\/ID /; s/ms=[0-9]*/ms=N/' "$T/log"
 	cat >"$T/want" <<-'E2'
 		submitd: session/ID refused ip=192.0.2.1 rcpts=1 size=12 code=550 ms=N from=a@example.org reason="Two\x0alines"
@@ -777,12 +779,12 @@ test_the_log_has_one_line_for_a_message() {
 }
 
 test_the_id_is_the_same_in_log_reply_and_chain() {
-	program id <<-'E2'
+	program_make id <<-'E2'
 		#!/bin/sh
 		echo "$MSA_MESSAGE" >"$T/id"
 		echo 250 ok
 	E2
-	verdict "$T/id"
+	dialogue_verdict "$T/id"
 	id=$(cat "$T/id")
 	assertEquals 14 ${#id}
 	assertTrue 'reply' "grep -qx '250 2.0.0 Ok, message $id' $T/raw"
@@ -792,7 +794,7 @@ test_the_id_is_the_same_in_log_reply_and_chain() {
 test_a_long_sender_leaves_code_and_time_in_the_log() {
 	local=$(printf '\\xc3\\xa4%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)
 	label=$(printf '\\xc3\\xbc%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30)
-	MSA_EHLO=8BITMIME,SMTPUTF8 submission submitd "$SINK" <<-E2
+	MSA_EHLO=8BITMIME,SMTPUTF8 dialogue_submit submitd "$SINK" <<-E2
 		> EHLO x
 		>> MAIL FROM:<$local@$label.$label.example> SMTPUTF8\r\n
 		> RCPT TO:<b@example.net>
@@ -807,19 +809,19 @@ test_a_long_sender_leaves_code_and_time_in_the_log() {
 }
 
 test_control_characters_never_reach_the_log_raw() {
-	program escapes <<-'E2'
+	program_make escapes <<-'E2'
 		#!/bin/sh
 		printf '550 5.7.1 a\033[31mb\001\200c\n'
 		exit 100
 	E2
-	verdict "$T/escapes"
+	dialogue_verdict "$T/escapes"
 	assertEquals '550 5.7.1 a?[31mb??c' "$(cat "$T/answer")"
 	assertEquals 'no raw octet' '' "$(LC_ALL=C tr -d '\n -~' <"$T/log")"
-	program noise <<-'E2'
+	program_make noise <<-'E2'
 		#!/bin/sh
 		printf 'a\033[31mb\001\200c\n'
 	E2
-	SMTPAUTHUSER=$(printf 'al\033\nice') verdict "$T/noise"
+	SMTPAUTHUSER=$(printf 'al\033\nice') dialogue_verdict "$T/noise"
 	assertEquals '451 4.3.0 Local error, try again later' "$(cat "$T/answer")"
 	assertTrue 'the text is there' "grep -q 'text=\"a.x1b.31mb.x01.x80c' $T/log"
 	assertTrue 'the user is there' "grep -q 'user=\"al.x1b.x0aice\"' $T/log"
@@ -827,12 +829,12 @@ test_control_characters_never_reach_the_log_raw() {
 }
 
 test_no_log_reaches_a_client_that_is_fd_2() {
-	program loud <<-'E2'
+	program_make loud <<-'E2'
 		#!/bin/sh
 		echo secret >&2
 		printf 'nonsense\n'
 	E2
-	submission -2 submitd "$T/loud" <<-'E2'
+	dialogue_submit -2 submitd "$T/loud" <<-'E2'
 		> HELO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -841,7 +843,7 @@ test_no_log_reaches_a_client_that_is_fd_2() {
 		> QUIT
 		<<
 	E2
-	expect 'replies only' <<-'E2'
+	assert_out 'replies only' <<-'E2'
 		220 mx.test ESMTP
 		250 mx.test
 		250 2.1.0 Sender ok
@@ -852,7 +854,7 @@ test_no_log_reaches_a_client_that_is_fd_2() {
 		EOF
 		exit 0
 	E2
-	submission -2 submitd "$T/missing" <<-'E2'
+	dialogue_submit -2 submitd "$T/missing" <<-'E2'
 		> HELO x
 		> MAIL FROM:<a@example.org>
 		> RCPT TO:<b@example.net>
@@ -862,11 +864,11 @@ test_no_log_reaches_a_client_that_is_fd_2() {
 		<<
 	E2
 	cp "$T/want" "$T/same"
-	expect 'replies only' <"$T/same"
+	assert_out 'replies only' <"$T/same"
 }
 
 test_lmtp_greets_by_lhlo_alone() {
-	MSA_LMTP='' submission submitd "$SINK" <<-'E2'
+	MSA_LMTP='' dialogue_submit submitd "$SINK" <<-'E2'
 		> EHLO x
 		> EHLO
 		> HELO x
@@ -882,7 +884,7 @@ test_lmtp_greets_by_lhlo_alone() {
 		<<
 	E2
 	sed -i '/^250-/d' "$T/out"
-	expect 'replies' <<-'E2'
+	assert_out 'replies' <<-'E2'
 		220 mx.test LMTP
 		500 Command not recognized
 		500 Command not recognized
@@ -900,21 +902,6 @@ test_lmtp_greets_by_lhlo_alone() {
 	E2
 }
 
-# Build tests/preload/oom.c. The status is not 0 where that is not possible, which counts as a skip.
-oom_built() {
-	printf '#include <stdlib.h>\n#ifndef __GLIBC__\n#error\n#endif\n' | ${CC:-cc} -E -o /dev/null - 2>/dev/null || {
-		skip 'needs glibc'
-		return 1
-	}
-	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/preload/oom.c"
-	assertEquals 'built' 0 $?
-	LD_PRELOAD=$T/oom.so submitd >/dev/null 2>&1
-	[ $? -eq 100 ] || {
-		skip 'not with the sanitizers'
-		return 1
-	}
-}
-
 # submitd with these variables alone, for each takes memory; the conversation is $T/in, $T/out and $T/log.
 # usage: short_of_memory VARIABLE=value ... program [arg ...]
 short_of_memory() {
@@ -925,8 +912,8 @@ short_of_memory() {
 
 # Whatever allocation fails: no crash, each line is a reply, and the session stays in step or says 421.
 test_out_of_memory_is_a_reply() {
-	oom_built || return 0
-	program differ <<-'E2'
+	preload_build oom || return 0
+	program_make differ <<-'E2'
 		#!/bin/sh
 		printf '250 ok\n550-no\n550 such\n450 later\n'
 	E2
@@ -955,8 +942,8 @@ test_out_of_memory_is_a_reply() {
 
 # A client that got 451 for a message that was delivered would send it again.
 test_whatever_allocation_fails_what_was_delivered_is_accepted() {
-	oom_built || return 0
-	program deliver <<-'E2'
+	preload_build oom || return 0
+	program_make deliver <<-'E2'
 		#!/bin/sh
 		: >"$T/delivered"
 		echo '250 2.0.0 Saved'
@@ -981,8 +968,8 @@ test_whatever_allocation_fails_what_was_delivered_is_accepted() {
 
 # A client that heard 451 of a message that was delivered would send it again.
 test_what_was_accepted_is_said_so_without_memory() {
-	oom_built || return 0
-	program long <<-'E2'
+	preload_build oom || return 0
+	program_make long <<-'E2'
 		#!/bin/sh
 		echo delivered >>"$T/delivered"
 		echo '250 ok'

@@ -3,6 +3,8 @@
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 
 # usage: faults mode [option ...]
 faults() {
@@ -14,13 +16,9 @@ faults() {
 	assertTrue "$(cat "$T/out")" "grep -q ' 0 wrong$' $T/out"
 }
 
-has_sanitizer() {
-	grep -q __asan_init "$(command -v submitd)"
-}
-
 # A prime: other calls of each program than of the one before.
 test_killed_at_some_system_calls() {
-	if has_sanitizer; then
+	if program_sanitized; then
 		faults kill -s 211 -d 30
 	else
 		faults kill -s 97 -d 30
@@ -32,11 +30,7 @@ test_short_of_descriptors() {
 }
 
 test_short_of_memory() {
-	printf '#include <stdlib.h>\n#ifndef __GLIBC__\n#error\n#endif\n' | ${CC:-cc} -E -o /dev/null - 2>/dev/null || {
-		skip 'needs glibc'
-		return
-	}
-	has_sanitizer && { skip 'not with the sanitizers'; return; }
+	preload_build oom || return 0
 	faults memory -s 9 -d 30
 }
 

@@ -3,6 +3,8 @@
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 # shellcheck source=tests/lib/resident.sh
 . "$ROOT/tests/lib/resident.sh"
 # shellcheck source=tests/lib/inject.sh
@@ -13,12 +15,12 @@ LOCAL='451 4.3.0 Local error, try again later'
 setUp() {
 	rm -rf "$T/spool"
 	mkdir -m 700 "$T/spool"
-	message 'From: a@b.example\r\nSubject: x\r\n\r\nbody\r\n'
-	envelope '<a@b.example>' 'RCPT TO:<c@d.example>'
+	chain_message 'From: a@b.example\r\nSubject: x\r\n\r\nbody\r\n'
+	chain_envelope '<a@b.example>' 'RCPT TO:<c@d.example>'
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 }
 
 # $id of the only message in the spool; the verdict with ID in its place.
@@ -33,9 +35,9 @@ assert_empty() {
 }
 
 test_a_message_is_one_directory() {
-	envelope '<a@b.example> RET=FULL ENVID=x BY=60;R' 'RCPT TO:<c@d.example> NOTIFY=SUCCESS' 'RCPT TO:<e@d.example>' \
+	chain_envelope '<a@b.example> RET=FULL ENVID=x BY=60;R' 'RCPT TO:<c@d.example> NOTIFY=SUCCESS' 'RCPT TO:<e@d.example>' \
 		'COPY TO:<k@b.example>'
-	call MSA_X_SITE='a\b
+	chain_call MSA_X_SITE='a\b
 c' MSA_PARTIAL='' MSA_DEADLINE=$(($(date +%s) + 50)) SMTPAUTHUSER=alice SSL_PROTOCOL=TLSv1.3 TCPREMOTEIP=192.0.2.1 \
 		OTHER=1 spool "$T/spool"
 	learn_id
@@ -72,7 +74,7 @@ c' MSA_PARTIAL='' MSA_DEADLINE=$(($(date +%s) + 50)) SMTPAUTHUSER=alice SSL_PROT
 
 test_it_is_on_the_disk_before_the_verdict() {
 	strace -o /dev/null true 2>/dev/null || { skip 'strace cannot trace here'; return; }
-	call ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -y -e trace=fsync,renameat,renameat2,write -o "$T/trace" \
+	chain_call ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -y -e trace=fsync,renameat,renameat2,write -o "$T/trace" \
 		spool "$T/spool"
 	sed -n -e "s|^fsync([0-9]*<$T/spool/\([^>]*\)>) *= 0\$|fsync \1|p" \
 		-e 's|^rename[a-z0-9]*([^"]*"\([^"]*\)"[^"]*"\([^"]*\)".*= 0$|rename \1 \2|p' -e 's|^write(1<.*|verdict|p' \
@@ -89,25 +91,25 @@ test_it_is_on_the_disk_before_the_verdict() {
 }
 
 test_who_was_refused_before_is_not_in_it() {
-	envelope '<a@b.example>' 'RCPT TO:<c@d.example>' '550 5.7.1 Not to Carol'
-	call MSA_PARTIAL='' spool "$T/spool"
+	chain_envelope '<a@b.example>' 'RCPT TO:<c@d.example>' '550 5.7.1 Not to Carol'
+	chain_call MSA_PARTIAL='' spool "$T/spool"
 	learn_id
 	assert_verdict 'each his own' '250 2.0.0 Spooled as ID' '550 5.7.1 Not to Carol'
 	assertEquals 'envelope' 'MAIL FROM:<a@b.example>
 RCPT TO:<c@d.example>' "$(sed '1,/^$/d' "$T/spool/new/$id/envelope")"
 	rm -rf "$T/spool/new/$id"
-	call spool "$T/spool"
+	chain_call spool "$T/spool"
 	assert_verdict 'without MSA_PARTIAL nobody' '550 5.7.1 Not to Carol' '550 5.7.1 Not to Carol'
 	assert_empty 'nobody'
-	envelope '<a@b.example>' '450 4.7.1 Wait'
-	call MSA_PARTIAL='' spool "$T/spool"
+	chain_envelope '<a@b.example>' '450 4.7.1 Wait'
+	chain_call MSA_PARTIAL='' spool "$T/spool"
 	assert_verdict 'all are refused' '450 4.7.1 Wait'
 	assert_empty 'all are refused'
 }
 
 test_a_large_message_is_whole() {
 	head -c 3000000 /dev/urandom >"$T/msg"
-	call spool "$T/spool"
+	chain_call spool "$T/spool"
 	learn_id
 	assert_verdict 'taken' '250 2.0.0 Spooled as ID'
 	cmp "$T/msg" "$T/spool/new/$id/message"
@@ -117,20 +119,20 @@ test_a_large_message_is_whole() {
 test_a_directory_that_is_not_one_users_alone_is_451() {
 	for mode in 770 707 720; do
 		chmod "$mode" "$T/spool"
-		call spool "$T/spool"
+		chain_call spool "$T/spool"
 		assert_verdict "$mode" "$LOCAL"
 		assert_logged "^spool: S/M failed reason=\"$T/spool: Operation not permitted\""
 		assertEquals "$mode: nothing is made there" '' "$(ls "$T/spool")"
 	done
 	chmod 700 "$T/spool"
-	call spool "$T/spool/nowhere"
+	chain_call spool "$T/spool/nowhere"
 	assert_verdict 'no directory' "$LOCAL"
 	[ "$(id -u)" -eq 0 ] || { skip 'somebody else'\''s directory needs root'; return; }
 	chown nobody "$T/spool"
-	call spool "$T/spool"
+	chain_call spool "$T/spool"
 	assert_verdict 'not its own' "$LOCAL"
 	chmod 755 "$T"
-	call spool -U nobody "$T/spool"
+	chain_call spool -U nobody "$T/spool"
 	learn_id
 	assert_verdict 'the owner may' '250 2.0.0 Spooled as ID'
 	assertEquals 'owner' nobody "$(stat -c %U "$T/spool/new/$id/message")"
@@ -143,7 +145,7 @@ test_a_full_disk_is_452_and_leaves_nothing() {
 	fi
 	for size in 245000 250000 253000 256000 262000 300000 1000000; do
 		head -c "$size" /dev/zero >"$T/msg"
-		call spool "$T/spool"
+		chain_call spool "$T/spool"
 		learn_id
 		if [ "$code" -eq 0 ]; then # it may just fit
 			assert_verdict "$size" '250 2.0.0 Spooled as ID'
@@ -156,16 +158,16 @@ test_a_full_disk_is_452_and_leaves_nothing() {
 		assert_empty "$size"
 	done
 	assertEquals 'the last one does not fit' 111 "$code"
-	message 'small\r\n'
-	call spool -m 100000 "$T/spool"
+	chain_message 'small\r\n'
+	chain_call spool -m 100000 "$T/spool"
 	learn_id
 	assert_verdict 'room is left' '250 2.0.0 Spooled as ID'
 	rm -rf "$T/spool/new/$id"
-	call spool -m 300000 "$T/spool"
+	chain_call spool -m 300000 "$T/spool"
 	assert_verdict '-m' '452 4.3.1 Insufficient storage, try again later'
 	assert_empty '-m'
 	mount -o remount,nr_inodes=8 "$T/spool" # the root, three directories, lock and trigger: two are left
-	call spool "$T/spool"
+	chain_call spool "$T/spool"
 	assert_verdict 'no inodes' '452 4.3.1 Insufficient storage, try again later'
 	assert_empty 'no inodes'
 	umount "$T/spool"
@@ -190,11 +192,10 @@ test_without_descriptors_it_is_451_and_nothing_is_left() {
 }
 
 test_out_of_memory_is_451_and_leaves_nothing() {
-	${CC:-cc} -shared -fPIC -O1 -o "$T/oom.so" "$ROOT/tests/preload/oom.c"
-	LD_PRELOAD=$T/oom.so spool -p "$T/spool" >/dev/null 2>&1 || { skip 'no preloading here'; return; }
+	preload_build oom || return 0
 	n=1
 	while [ "$n" -lt 500 ]; do
-		call OOM_IN=spool OOM_AT="$n" LD_PRELOAD="$T/oom.so" spool "$T/spool"
+		chain_call OOM_IN=spool OOM_AT="$n" LD_PRELOAD="$T/oom.so" spool "$T/spool"
 		learn_id
 		[ "$code" -ne 0 ] || break
 		assertEquals "$n: later" 111 "$code"
@@ -209,7 +210,7 @@ test_out_of_memory_is_451_and_leaves_nothing() {
 }
 
 test_nobody_waits_any_more() {
-	call MSA_DEADLINE=$(($(date +%s) - 1)) spool "$T/spool"
+	chain_call MSA_DEADLINE=$(($(date +%s) - 1)) spool "$T/spool"
 	assert_verdict 'late' '451 4.4.7 No answer in time, try again later'
 	assert_logged 'abandoned reason="the deadline has passed"'
 	assert_empty 'late'
@@ -223,12 +224,12 @@ test_misuse() {
 		spool $args </dev/null >"$T/out" 2>"$T/log"
 		assertEquals "$args" 100 $?
 	done
-	call spool -x "$T/spool"
+	chain_call spool -x "$T/spool"
 	assertEquals 'in a chain' 111 "$code"
 	assert_verdict 'in a chain' "$LOCAL"
-	envelope '<a@b.example>' 'RCPT TO:<c@d.example>'
+	chain_envelope '<a@b.example>' 'RCPT TO:<c@d.example>'
 	rcpts=2
-	call spool "$T/spool"
+	chain_call spool "$T/spool"
 	assert_verdict 'a wrong number of recipients' "$LOCAL"
 	assert_empty 'a wrong number'
 }
@@ -240,19 +241,19 @@ test_more_facts_than_a_call_may_have_are_451() {
 		set -- "$@" "MSA_X_$n=1"
 		n=$((n + 1))
 	done
-	call "$@" spool "$T/spool"
+	chain_call "$@" spool "$T/spool"
 	assert_verdict 'refused' "$LOCAL"
 	assert_empty 'refused'
 }
 
 test_resident_it_takes_one_message_after_another() {
-	resident put spool "$T/spool"
+	resident_start put spool "$T/spool"
 	for n in 1 2 3; do
-		call call "$T/put"
+		chain_call call "$T/put"
 		assertEquals "$n" '250 2.0.0 Spooled as' "$(head -n 1 "$T/verdict" | sed 's/ [0-9a-z]\{14\}$//')"
 	done
 	assertEquals 'messages' 3 "$(ls "$T/spool/new" | wc -l)"
-	stop put
+	resident_stop put
 	assertEquals 'it ends' 0 $?
 }
 
@@ -260,16 +261,16 @@ test_the_list_has_a_line_for_each_message() {
 	spool -p "$T/spool" >"$T/out" 2>"$T/log"
 	assertEquals 'of nothing' 0 $?
 	assertEquals 'of nothing' '' "$(cat "$T/out" "$T/log")"
-	envelope '<a@b.example>' 'RCPT TO:<c@d.example>' 'RCPT TO:<e@d.example>'
-	call spool "$T/spool"
+	chain_envelope '<a@b.example>' 'RCPT TO:<c@d.example>' 'RCPT TO:<e@d.example>'
+	chain_call spool "$T/spool"
 	learn_id
 	first=$id
 	mv "$T/spool/new/$id" "$T/spool/cur/$id"
 	now=$(date +%s)
 	sed -i -e "s/^arrived .*/arrived $((now - 1000))/" -e "s/^next .*/next $((now + 5000))/" \
 		-e 's/^$/rcpt 1 reached told 250 2.0.0 ok\nrcpt 2 waiting untold 451 4.2.2 Full\\nup\n/' "$T/spool/cur/$id/envelope"
-	envelope '<>' 'RCPT TO:<c@d.example>'
-	call spool "$T/spool"
+	chain_envelope '<>' 'RCPT TO:<c@d.example>'
+	chain_call spool "$T/spool"
 	second=$(ls "$T/spool/new")
 	spool -p "$T/spool" >"$T/out" 2>"$T/log"
 	assertEquals 'exit code' 0 $?

@@ -11,23 +11,23 @@ test_who_was_reached_is_not_tried_again_though_the_disk_is_full() {
 		skip 'a small tmpfs needs root'
 		return
 	fi
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<dave@example.org>'
-	answers 1 '250 2.0.0 one' '450 4.2.2 Full' '550 5.1.1 No such user'
-	put
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<dave@example.org>'
+	spoold_answers 1 '250 2.0.0 one' '450 4.2.2 Full' '550 5.1.1 No such user'
+	spoold_put
 	head -c 300000 /dev/zero >"$T/spool/filler" 2>/dev/null
-	start_runner -b 1:1 -n 1
-	assert_logs "spoold: S/M failed reason=\"recording $id: No space left on device\""
+	spoold_start -b 1:1 -n 1
+	assert_spoold_logs "spoold: S/M failed reason=\"recording $id: No space left on device\""
 	sleep 3 # it could try again now
-	assert_runs 'once' 1
+	assert_spoold_runs 'once' 1
 	rm "$T/spool/filler"
-	until_true is_empty
+	wait_until spoold_empty
 	for n in 2 3; do
 		sed -n '2,$p' "$T/$n.env"
 	done | sort >"$T/got"
 	printf '%s\n' 'RCPT TO:<alice@example.net>' 'RCPT TO:<carol@example.org>' >"$T/expected"
 	assert_same 'then the report, and who waited' "$T/expected" "$T/got"
-	assert_runs 'all' 3
-	stop_runner
+	assert_spoold_runs 'all' 3
+	spoold_stop
 	umount "$T/spool"
 }
 
@@ -36,17 +36,17 @@ test_a_report_that_does_not_fit_comes_later() {
 		skip 'a small tmpfs needs root'
 		return
 	fi
-	answers 1 '550 5.1.1 No such user'
-	put
+	spoold_answers 1 '550 5.1.1 No such user'
+	spoold_put
 	mount -o remount,nr_inodes=11 "$T/spool" # room for what is known, not for a message
-	start_runner -b 1:1 -n 1
-	assert_logs 'spoold: S/M failed reason="report: No space left on device"'
-	assertEquals 'kept' 'rcpt 1 failed untold 550 5.1.1 No such user' "$(known cur | grep '^rcpt')"
+	spoold_start -b 1:1 -n 1
+	assert_spoold_logs 'spoold: S/M failed reason="report: No space left on device"'
+	assertEquals 'kept' 'rcpt 1 failed untold 550 5.1.1 No such user' "$(spoold_known cur | grep '^rcpt')"
 	mount -o remount,nr_inodes=100 "$T/spool"
-	until_true is_empty
+	wait_until spoold_empty
 	assertEquals 'told then' 'Action: failed' "$(tr -d '\r' <"$T/2.msg" | grep '^Action')"
-	assert_runs 'and not tried again' 2
-	stop_runner
+	assert_spoold_runs 'and not tried again' 2
+	spoold_stop
 	umount "$T/spool"
 }
 

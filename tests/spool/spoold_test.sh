@@ -7,12 +7,12 @@
 . "$ROOT/tests/lib/spoold.sh"
 
 test_the_rest_of_the_chain_gets_the_message_as_it_came() {
-	envelope '<alice@example.net> BODY=8BITMIME' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' \
+	chain_envelope '<alice@example.net> BODY=8BITMIME' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' \
 		'COPY TO:<archive@example.net>'
-	put SMTPAUTHUSER=alice SSL_PROTOCOL=TLSv1.3 TCPREMOTEIP=192.0.2.1 MSA_X_A='a b'
+	spoold_put SMTPAUTHUSER=alice SSL_PROTOCOL=TLSv1.3 TCPREMOTEIP=192.0.2.1 MSA_X_A='a b'
 	now=$(date +%s)
-	drained -a 50
-	assert_envelope 'envelope' 1 <<-'X'
+	spoold_drain -a 50
+	assert_spoold_envelope 'envelope' 1 <<-'X'
 		MAIL FROM:<alice@example.net> BODY=8BITMIME
 		RCPT TO:<bob@example.org>
 		RCPT TO:<carol@example.org>
@@ -26,28 +26,28 @@ test_the_rest_of_the_chain_gets_the_message_as_it_came() {
 		SMTPAUTHUSER=alice SSL_PROTOCOL=TLSv1.3 TCPREMOTEIP=192.0.2.1 | LC_ALL=C sort >"$T/expected"
 	LC_ALL=C sort -o "$T/1.facts" "$T/1.facts"
 	assert_same 'facts' "$T/expected" "$T/1.facts"
-	assert_runs 'once' 1
-	assert_logs "^spoold: S/M done id=$id reached=2 failed=0 ms=[0-9]*\$"
+	assert_spoold_runs 'once' 1
+	assert_spoold_logs "^spoold: S/M done id=$id reached=2 failed=0 ms=[0-9]*\$"
 	assertEquals 'nothing is left' '' "$(find "$T/spool" -mindepth 2)"
 }
 
 test_a_new_message_wakes_it_at_once() {
-	start_runner
+	spoold_start
 	sleep 1.2 # it waits now, a minute
-	put
-	until_true [ -e "$T/1.done" ] # 20 s
+	spoold_put
+	wait_until [ -e "$T/1.done" ] # 20 s
 	assertTrue 'tried' "[ -e $T/1.done ]"
-	until_true is_empty
-	stop_runner
+	wait_until spoold_empty
+	spoold_stop
 }
 
 test_only_who_waits_is_tried_again() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=NEVER' 'RCPT TO:<carol@example.org>' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=NEVER' 'RCPT TO:<carol@example.org>' \
 		'RCPT TO:<dave@example.org> ORCPT=rfc822;d@x' 'COPY TO:<archive@example.net>'
-	answers 1 '250 2.0.0 one' '451-4.2.2 Full \ up' '451 4.2.2 now' '450 4.1.1 Later'
-	put
-	start_runner -b 1000:2000
-	until_true logs waiting=2
+	spoold_answers 1 '250 2.0.0 one' '451-4.2.2 Full \ up' '451 4.2.2 now' '450 4.1.1 Later'
+	spoold_put
+	spoold_start -b 1000:2000
+	wait_until spoold_logs waiting=2
 	cat >"$T/expected" <<-'X'
 		spool 1
 		arrived T
@@ -57,17 +57,17 @@ test_only_who_waits_is_tried_again() {
 		rcpt 2 waiting untold 451 4.2.2 Full \\ up\nnow
 		rcpt 3 waiting untold 450 4.1.1 Later
 	X
-	known cur >"$T/got"
+	spoold_known cur >"$T/got"
 	assert_same 'what is known' "$T/expected" "$T/got"
 	next=$(($(sed -n 's/^next //p' "$T/spool/cur/$id/envelope") - $(date +%s)))
 	assertTrue "later, and unevenly: $next" "[ $next -gt 800 ] && [ $next -lt 1200 ]"
-	assert_logs "^spoold: S/M waiting id=$id reached=1 failed=0 waiting=2 next=[0-9]* reason=\"Full .*now\" ms=[0-9]*\$"
-	stop_runner
-	answers 2 '450 4.1.1 Later' '250 2.0.0 three'
-	start_runner -b 1000:2000
+	assert_spoold_logs "^spoold: S/M waiting id=$id reached=1 failed=0 waiting=2 next=[0-9]* reason=\"Full .*now\" ms=[0-9]*\$"
+	spoold_stop
+	spoold_answers 2 '450 4.1.1 Later' '250 2.0.0 three'
+	spoold_start -b 1000:2000
 	spool -f "$T/spool"
-	until_true logs 'reached=2 failed=0 waiting=1'
-	assert_envelope 'the second time, without the copy' 2 <<-'X'
+	wait_until spoold_logs 'reached=2 failed=0 waiting=1'
+	assert_spoold_envelope 'the second time, without the copy' 2 <<-'X'
 		MAIL FROM:<alice@example.net>
 		RCPT TO:<carol@example.org>
 		RCPT TO:<dave@example.org>
@@ -76,28 +76,28 @@ test_only_who_waits_is_tried_again() {
 	next=$(($(sed -n 's/^next //p' "$T/spool/cur/$id/envelope") - $(date +%s)))
 	assertTrue "the wait doubles: $next" "[ $next -gt 1700 ]"
 	kill -ALRM "$runner_pid"
-	until_true is_empty
-	assert_envelope 'the third time' 3 <<-'X'
+	wait_until spoold_empty
+	assert_spoold_envelope 'the third time' 3 <<-'X'
 		MAIL FROM:<alice@example.net>
 		RCPT TO:<carol@example.org>
 	X
-	assert_runs 'three attempts, no report' 3
-	stop_runner
+	assert_spoold_runs 'three attempts, no report' 3
+	spoold_stop
 }
 
 test_dsn_parameters_stay_here_unless_the_next_hop_knows_them() {
-	envelope '<alice@example.net> RET=FULL ENVID=x' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS ORCPT=rfc822;b@x'
-	put
-	drained
-	assert_envelope 'without' 1 <<-'X'
+	chain_envelope '<alice@example.net> RET=FULL ENVID=x' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS ORCPT=rfc822;b@x'
+	spoold_put
+	spoold_drain
+	assert_spoold_envelope 'without' 1 <<-'X'
 		MAIL FROM:<alice@example.net>
 		RCPT TO:<bob@example.org>
 	X
-	assert_envelope 'the report' 2 <<-'X'
+	assert_spoold_envelope 'the report' 2 <<-'X'
 		MAIL FROM:<>
 		RCPT TO:<alice@example.net>
 	X
-	assert_status 'relayed' 2 <<-'X'
+	assert_spoold_status 'relayed' 2 <<-'X'
 		Subject: Message handed on
 		Original-Envelope-Id: x
 		Reporting-MTA: dns; test.example
@@ -107,30 +107,30 @@ test_dsn_parameters_stay_here_unless_the_next_hop_knows_them() {
 		Action: relayed
 		Status: 2.0.0
 	X
-	put
-	drained -d
+	spoold_put
+	spoold_drain -d
 	assertEquals 'delivered' 'Action: delivered' "$(tr -d '\r' <"$T/4.msg" | grep '^Action')"
-	put
-	drained -k 'DSN,PIPELINING'
-	assert_envelope 'with' 5 <<-'X'
+	spoold_put
+	spoold_drain -k 'DSN,PIPELINING'
+	assert_spoold_envelope 'with' 5 <<-'X'
 		MAIL FROM:<alice@example.net> RET=FULL ENVID=x
 		RCPT TO:<bob@example.org> NOTIFY=SUCCESS ORCPT=rfc822;b@x
 	X
-	assert_runs 'no report' 5
+	assert_spoold_runs 'no report' 5
 }
 
 test_who_is_refused_is_reported_at_once_and_the_others_are_tried_again() {
-	envelope '<alice@example.net> RET=FULL ENVID=x' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' \
+	chain_envelope '<alice@example.net> RET=FULL ENVID=x' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' \
 		'RCPT TO:<dave@example.org> NOTIFY=SUCCESS,DELAY' 'RCPT TO:<erin@example.org> NOTIFY=FAILURE'
-	answers 1 '450 4.1.1 Later' '550 5.1.1 No such user' '551 5.1.6 Moved' '552 5.2.2 Full'
-	answers 3 '250 2.0.0 ok'
-	put SMTPAUTHUSER=alice TCPREMOTEIP=192.0.2.1
-	drained -b 1:1 -n 1
-	assert_envelope 'the report' 2 <<-'X'
+	spoold_answers 1 '450 4.1.1 Later' '550 5.1.1 No such user' '551 5.1.6 Moved' '552 5.2.2 Full'
+	spoold_answers 3 '250 2.0.0 ok'
+	spoold_put SMTPAUTHUSER=alice TCPREMOTEIP=192.0.2.1
+	spoold_drain -b 1:1 -n 1
+	assert_spoold_envelope 'the report' 2 <<-'X'
 		MAIL FROM:<>
 		RCPT TO:<alice@example.net>
 	X
-	assert_status 'one report' 2 <<-'X'
+	assert_spoold_status 'one report' 2 <<-'X'
 		Subject: Message not delivered to every recipient
 		Original-Envelope-Id: x
 		Reporting-MTA: dns; test.example
@@ -148,35 +148,35 @@ test_who_is_refused_is_reported_at_once_and_the_others_are_tried_again() {
 	grep -v '^MSA_\(DEADLINE\|MESSAGE\)=' "$T/2.facts" >"$T/got"
 	printf '%s\n' MSA_HOST=test.example MSA_PARTIAL= MSA_RCPTS=1 MSA_SESSION=S >"$T/expected"
 	assert_same 'nothing of the client' "$T/expected" "$T/got"
-	assert_logs "spoold: S/M untold code=551 rcpt=dave@example.org reason=Moved"
-	assert_envelope 'the others' 3 <<-'X'
+	assert_spoold_logs "spoold: S/M untold code=551 rcpt=dave@example.org reason=Moved"
+	assert_spoold_envelope 'the others' 3 <<-'X'
 		MAIL FROM:<alice@example.net>
 		RCPT TO:<bob@example.org>
 	X
-	assert_runs 'all' 3
+	assert_spoold_runs 'all' 3
 }
 
 test_there_is_no_report_about_a_report() {
-	envelope '<>' 'RCPT TO:<bob@example.org>'
-	answers 1 '550 5.1.1 No such user'
-	put
-	drained
-	assert_runs 'nothing else' 1
-	assert_logs 'untold code=550 rcpt=bob@example.org reason="No such user"'
+	chain_envelope '<>' 'RCPT TO:<bob@example.org>'
+	spoold_answers 1 '550 5.1.1 No such user'
+	spoold_put
+	spoold_drain
+	assert_spoold_runs 'nothing else' 1
+	assert_spoold_logs 'untold code=550 rcpt=bob@example.org reason="No such user"'
 }
 
 test_a_delay_is_reported_once() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org> NOTIFY=FAILURE'
-	answers 1 '450 4.2.2 Full' '450 4.2.2 Full'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org> NOTIFY=FAILURE'
+	spoold_answers 1 '450 4.2.2 Full' '450 4.2.2 Full'
 	for n in 2 3 4 5 6; do
-		answers "$n" '450 4.2.2 Full'
+		spoold_answers "$n" '450 4.2.2 Full'
 	done
-	answers 2 '250 2.0.0 the report'
-	put
-	age 100
-	start_runner -b 1:1 -w 100 -n 1
-	until_true [ -e "$T/4.done" ]
-	assert_status 'delayed' 2 <<-'X'
+	spoold_answers 2 '250 2.0.0 the report'
+	spoold_put
+	spoold_age 100
+	spoold_start -b 1:1 -w 100 -n 1
+	wait_until [ -e "$T/4.done" ]
+	assert_spoold_status 'delayed' 2 <<-'X'
 		Subject: Message delayed
 		Reporting-MTA: dns; test.example
 		Arrival-Date: DATE
@@ -190,25 +190,25 @@ test_a_delay_is_reported_once() {
 		assertEquals "$n is no report" 'MAIL FROM:<alice@example.net>' "$(head -n 1 "$T/$n.env")"
 	done
 	assertEquals 'told' 'rcpt 1 waiting told 450 4.2.2 Full rcpt 2 waiting told 450 4.2.2 Full ' \
-		"$(known cur | sed -n '/^rcpt/p' | tr '\n' ' ')"
-	stop_runner
+		"$(spoold_known cur | sed -n '/^rcpt/p' | tr '\n' ' ')"
+	spoold_stop
 }
 
 test_at_the_end_of_its_life_a_message_has_failed() {
-	answers 1 '450 4.2.2 Full'
-	put
-	age 3
-	start_runner -b 1000:1000 -t 5 -w 0 -n 1
-	until_true [ -e "$T/2.done" ] # at that moment, and not a thousand seconds later
-	answers 3 '450 4.2.2 never'
-	until_true [ -e "$T/2.done" ]
-	stop_runner
+	spoold_answers 1 '450 4.2.2 Full'
+	spoold_put
+	spoold_age 3
+	spoold_start -b 1000:1000 -t 5 -w 0 -n 1
+	wait_until [ -e "$T/2.done" ] # at that moment, and not a thousand seconds later
+	spoold_answers 3 '450 4.2.2 never'
+	wait_until [ -e "$T/2.done" ]
+	spoold_stop
 	rm -rf "$T"/run.* "$T"/*.done "$T/spool"/cur/*
-	answers 1 '451-4.2.2 Full' '451 4.2.2 still'
-	put
-	age 100
-	drained -t 100 -n 1
-	assert_status 'failed, with the last reply' 2 <<-'X'
+	spoold_answers 1 '451-4.2.2 Full' '451 4.2.2 still'
+	spoold_put
+	spoold_age 100
+	spoold_drain -t 100 -n 1
+	assert_spoold_status 'failed, with the last reply' 2 <<-'X'
 		Subject: Message not delivered to every recipient
 		Reporting-MTA: dns; test.example
 		Arrival-Date: DATE
@@ -218,20 +218,20 @@ test_at_the_end_of_its_life_a_message_has_failed() {
 		Diagnostic-Code: smtp; 451 4.2.2 Full
 		 451 4.2.2 still
 	X
-	assert_runs 'one more attempt, and the report' 2
+	assert_spoold_runs 'one more attempt, and the report' 2
 }
 
 test_deliverby_has_its_clock() {
-	envelope '<alice@example.net> BY=120;R' 'RCPT TO:<bob@example.org>'
-	put
-	age 100
-	drained
+	chain_envelope '<alice@example.net> BY=120;R' 'RCPT TO:<bob@example.org>'
+	spoold_put
+	spoold_age 100
+	spoold_drain
 	left=$(sed -n 's/^MAIL FROM:<alice@example.net> BY=\([0-9]*\);R$/\1/p' "$T/1.env")
 	assertTrue "what is left of 20 s: $left" "[ ${left:-0} -ge 1 ] && [ ${left:-99} -le 20 ]"
-	put
-	age 200
-	drained
-	assert_status 'R, too late: nobody tries' 2 <<-'X'
+	spoold_put
+	spoold_age 200
+	spoold_drain
+	assert_spoold_status 'R, too late: nobody tries' 2 <<-'X'
 		Subject: Message not delivered to every recipient
 		Reporting-MTA: dns; test.example
 		Arrival-Date: DATE
@@ -240,57 +240,57 @@ test_deliverby_has_its_clock() {
 		Status: 5.4.7
 		Diagnostic-Code: smtp; 550 5.4.7 Not delivered within the time asked for
 	X
-	assert_runs 'R' 2
-	put
-	drained -d
-	assert_envelope 'where the next hop delivers it is fulfilled' 3 <<-'X'
+	assert_spoold_runs 'R' 2
+	spoold_put
+	spoold_drain -d
+	assert_spoold_envelope 'where the next hop delivers it is fulfilled' 3 <<-'X'
 		MAIL FROM:<alice@example.net>
 		RCPT TO:<bob@example.org>
 	X
-	envelope '<alice@example.net> BY=60;NT' 'RCPT TO:<bob@example.org>'
-	answers 4 '450 4.2.2 Full'
-	put
-	age 100
-	drained -n 1 -b 1:1
+	chain_envelope '<alice@example.net> BY=60;NT' 'RCPT TO:<bob@example.org>'
+	spoold_answers 4 '450 4.2.2 Full'
+	spoold_put
+	spoold_age 100
+	spoold_drain -n 1 -b 1:1
 	assertEquals 'N, too late: the delay is reported' 'Action: delayed' "$(tr -d '\r' <"$T/5.msg" | grep '^Action')"
-	assert_envelope 'N goes on without it' 6 <<-'X'
+	assert_spoold_envelope 'N goes on without it' 6 <<-'X'
 		MAIL FROM:<alice@example.net>
 		RCPT TO:<bob@example.org>
 	X
-	put
-	age 100
-	drained -k DELIVERBY
+	spoold_put
+	spoold_age 100
+	spoold_drain -k DELIVERBY
 	assertTrue "N with it, in the past: $(head -n 1 "$T/7.env")" "grep -q '^MAIL FROM:<alice@example.net> BY=-[0-9]*;NT\$' $T/7.env"
 }
 
 test_other_obligations_go_on() {
-	envelope '<alice@example.net> SMTPUTF8 BODY=BINARYMIME MT-PRIORITY=3 REQUIRETLS' 'RCPT TO:<bob@example.org>'
-	put
-	drained
+	chain_envelope '<alice@example.net> SMTPUTF8 BODY=BINARYMIME MT-PRIORITY=3 REQUIRETLS' 'RCPT TO:<bob@example.org>'
+	spoold_put
+	spoold_drain
 	assertEquals "$(cat "$T/env")" "$(cat "$T/1.env")"
 }
 
 test_the_oldest_due_is_first_and_no_more_than_n_are_tried_at_once() {
 	: >"$T/hold"
 	for n in 1 2 3 4; do
-		envelope "<a$n@example.net>" 'RCPT TO:<bob@example.org>'
-		put
+		chain_envelope "<a$n@example.net>" 'RCPT TO:<bob@example.org>'
+		spoold_put
 		sed -i "s/^next .*/next $((1000 - n))/" "$T/spool/new/$id/envelope"
 	done
-	start_runner -n 3
-	until_true [ -e "$T/3.begun" ]
+	spoold_start -n 3
+	wait_until [ -e "$T/3.begun" ]
 	sleep 0.5
-	assert_runs 'three' 3
+	assert_spoold_runs 'three' 3
 	rm "$T/hold"
-	until_true is_empty
-	stop_runner
+	wait_until spoold_empty
+	spoold_stop
 	rm -rf "$T"/run.*
 	for n in 1 2 3 4; do
-		envelope "<a$n@example.net>" 'RCPT TO:<bob@example.org>'
-		put
+		chain_envelope "<a$n@example.net>" 'RCPT TO:<bob@example.org>'
+		spoold_put
 		sed -i "s/^next .*/next $((1000 - n))/" "$T/spool/new/$id/envelope"
 	done
-	drained -n 1
+	spoold_drain -n 1
 	assertEquals 'order' 'a4 a3 a2 a1 ' "$(sed -n 's/^MAIL FROM:<\(..\)@.*/\1/p' "$T/1.env" "$T/2.env" "$T/3.env" "$T/4.env" | tr '\n' ' ')"
 }
 

@@ -25,8 +25,8 @@ oneTimeSetUp() {
 
 setUp() {
 	rm -f "$T"/*.env "$T"/*.msg "$T"/*.facts "$T"/answer.*
-	message 'From: alice@example.net\r\nSubject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
+	chain_message 'From: alice@example.net\r\nSubject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
 	answers 1 '250 2.0.0 one' '550 5.1.1 No such user'
 }
 
@@ -85,10 +85,10 @@ parsed() {
 }
 
 test_a_mixed_verdict_becomes_a_report_octet_for_octet() {
-	envelope '<alice@example.net> ENVID=QQ314159+2B' 'RCPT TO:<bob@example.org>' \
+	chain_envelope '<alice@example.net> ENVID=QQ314159+2B' 'RCPT TO:<bob@example.org>' \
 		'RCPT TO:<carol@example.org> ORCPT=rfc822;Carol+2B@example.org' 'RCPT TO:<dave@example.org> NOTIFY=FAILURE,DELAY'
 	printf '%s\n' '250 2.0.0 one' '550-5.1.1 No such user' '550 5.1.1 here' '452 4.2.2 Mailbox full' . >"$T/answer.1"
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	assertEquals 'exit code' 0 "$code"
 	assert_verdict 'all are served' '250 2.0.0 one' "$REPORTED" "$REPORTED"
 	assert_runs 'the message and the report' 2
@@ -157,7 +157,7 @@ test_a_mixed_verdict_becomes_a_report_octet_for_octet() {
 
 test_a_mime_parser_reads_it() {
 	answers 1 '250 2.0.0 one' '550 No'
-	call bounce -f help@example.net "$T/next"
+	chain_call bounce -f help@example.net "$T/next"
 	parsed "$T/2.msg" >"$T/out" <<-'X'
 		m.get_content_type(), m.get_param('report-type'), types
 		str(m['From']), str(m['To'])
@@ -180,7 +180,7 @@ test_a_uniform_verdict_passes_as_it_is() {
 		setUp
 		first=${replies%|*} second=${replies#*|}
 		answers 1 "$first" "$second"
-		call bounce "$T/next"
+		chain_call bounce "$T/next"
 		assert_verdict "$replies" "$first" "$second"
 		assert_runs "$replies" 1
 		assertTrue 'the rest of the chain knew that results may differ' "grep -qx MSA_PARTIAL= $T/1.facts"
@@ -191,8 +191,8 @@ test_notify_is_obeyed() {
 	# notify | who is in the report
 	while IFS='|' read -r notify named; do
 		setUp
-		envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' "RCPT TO:<carol@example.org>$notify"
-		call bounce "$T/next"
+		chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' "RCPT TO:<carol@example.org>$notify"
+		chain_call bounce "$T/next"
 		assert_verdict "250 for all, $notify" '250 2.0.0 one' "$REPORTED"
 		assert_runs "$notify" $((1 + ${#named} / 5))
 		[ -z "$named" ] || assertEquals "$notify" "$named@example.org" \
@@ -211,8 +211,8 @@ test_notify_is_obeyed() {
 }
 
 test_there_is_no_report_about_a_report() {
-	envelope '<>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' 'RCPT TO:<carol@example.org> NOTIFY=SUCCESS,FAILURE'
-	call bounce "$T/next"
+	chain_envelope '<>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' 'RCPT TO:<carol@example.org> NOTIFY=SUCCESS,FAILURE'
+	chain_call bounce "$T/next"
 	assert_verdict 'accepted' '250 2.0.0 one' "$REPORTED"
 	assert_runs 'no report' 1
 	assert_logged 'untold code=550 rcpt=carol@example.org'
@@ -222,23 +222,23 @@ test_a_report_that_is_not_accepted_is_451_for_all() {
 	for no in '550 5.1.1 no such sender' '451 4.3.0 later'; do
 		setUp
 		answers 2 "$no"
-		call bounce "$T/next"
+		chain_call bounce "$T/next"
 		assert_verdict "$no" "$UNREPORTED" "$UNREPORTED"
 		assert_logged "unreported report=[0-9a-z]* code=${no%% *}"
 	done
 	setUp
 	echo nonsense >"$T/answer.2"
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	assert_verdict 'nonsense' "$UNREPORTED" "$UNREPORTED"
 }
 
 test_success_is_reported_where_the_next_hop_does_not() {
 	for how in relayed delivered; do
 		setUp
-		envelope '<alice@example.net> RET=FULL' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' \
+		chain_envelope '<alice@example.net> RET=FULL' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' \
 			'RCPT TO:<carol@example.org> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;c@example.org' 'RCPT TO:<dave@example.org>'
 		answers 1 '250 2.0.0 one' '250 2.6.0 two' '250 three'
-		if [ "$how" = relayed ]; then call bounce "$T/next"; else call bounce -d "$T/next"; fi
+		if [ "$how" = relayed ]; then chain_call bounce "$T/next"; else chain_call bounce -d "$T/next"; fi
 		assert_verdict "$how" '250 2.0.0 one' '250 2.6.0 two' '250 2.0.0 three'
 		parsed "$T/2.msg" >"$T/out" <<-'X'
 			str(m['Subject'])
@@ -256,21 +256,21 @@ test_success_is_reported_where_the_next_hop_does_not() {
 }
 
 test_a_report_of_success_that_is_refused_is_no_reason_to_send_again() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS'
 	answers 1 '250 2.0.0 one'
 	answers 2 '550 5.1.1 no such sender'
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	assert_verdict 'accepted' '250 2.0.0 one'
 	assert_runs 'the report was tried' 2
 	assert_logged 'unreported .* code=550'
 }
 
 test_what_it_fulfils_it_removes_from_the_envelope() {
-	envelope '<alice@example.net> BODY=8BITMIME RET=HDRS ENVID=x MT-PRIORITY=3' \
+	chain_envelope '<alice@example.net> BODY=8BITMIME RET=HDRS ENVID=x MT-PRIORITY=3' \
 		'RCPT TO:<bob@example.org> NOTIFY=NEVER ORCPT=rfc822;b@example.org' 'RCPT TO:<"c d"@example.org>' \
 		'COPY TO:<log@example.net> NOTIFY=NEVER'
 	answers 1 '250 2.0.0 one'
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	assert_envelope 'passed on' 1 <<-'X'
 		MAIL FROM:<alice@example.net> BODY=8BITMIME MT-PRIORITY=3
 		RCPT TO:<bob@example.org>
@@ -279,9 +279,9 @@ test_what_it_fulfils_it_removes_from_the_envelope() {
 	X
 	# One recipient, no report wanted: the next program takes its place, with the same envelope.
 	setUp
-	envelope '<alice@example.net> ENVID=x' 'RCPT TO:<bob@example.org> NOTIFY=FAILURE'
+	chain_envelope '<alice@example.net> ENVID=x' 'RCPT TO:<bob@example.org> NOTIFY=FAILURE'
 	answers 1 '550 5.1.1 no'
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	assert_verdict 'one recipient' '550 5.1.1 no'
 	assert_envelope 'one recipient' 1 <<-'X'
 		MAIL FROM:<alice@example.net>
@@ -291,51 +291,51 @@ test_what_it_fulfils_it_removes_from_the_envelope() {
 }
 
 test_a_next_hop_with_dsn_gets_all_and_reports_what_it_accepts() {
-	envelope '<alice@example.net> RET=HDRS ENVID=x' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' \
+	chain_envelope '<alice@example.net> RET=HDRS ENVID=x' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' \
 		'RCPT TO:<carol@example.org> NOTIFY=SUCCESS,FAILURE'
 	cp "$T/env" "$T/as-it-was"
-	call bounce -k "$(printf '%s\n' PIPELINING DSN)" "$T/next"
+	chain_call bounce -k "$(printf '%s\n' PIPELINING DSN)" "$T/next"
 	assert_verdict 'what it refuses is ours' '250 2.0.0 one' "$REPORTED"
 	assert_same 'envelope' "$T/as-it-was" "$T/1.env"
 	assertEquals 'only the failure' carol@example.org "$(sed -n 's/^Final-Recipient: rfc822; \(.*\)\r$/\1/p' "$T/2.msg")"
 }
 
 test_where_the_client_takes_each_reply_failures_are_its_own() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' 'RCPT TO:<carol@example.org>'
-	call MSA_PARTIAL= bounce "$T/next"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' 'RCPT TO:<carol@example.org>'
+	chain_call MSA_PARTIAL= bounce "$T/next"
 	assert_verdict 'as it is' '250 2.0.0 one' '550 5.1.1 No such user'
 	assertEquals 'the success is reported' 'bob@example.org relayed' \
 		"$(sed -n 's/^Final-Recipient: rfc822; \(.*\)\r$/\1/p; s/^Action: \(.*\)\r$/\1/p' "$T/2.msg" | paste -sd ' ')"
 	setUp
-	call MSA_PARTIAL= bounce "$T/next"
+	chain_call MSA_PARTIAL= bounce "$T/next"
 	assert_runs 'no report' 1
 }
 
 test_whom_an_earlier_stage_refused_no_report_can_name() {
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' '550 5.7.1 Not to Carol' 'RCPT TO:<dave@example.org>'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' '550 5.7.1 Not to Carol' 'RCPT TO:<dave@example.org>'
 	answers 1 '550 5.7.1 Not to Carol'
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	assert_verdict 'all or nothing' '550 5.7.1 Not to Carol'
 	assertFalse 'so nobody is told that results may differ' "grep -q MSA_PARTIAL $T/1.facts"
 	setUp
-	envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' '550 5.7.1 Not to Carol'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' '550 5.7.1 Not to Carol'
 	answers 1 '250 2.0.0 one' '550 5.7.1 Not to Carol'
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	assert_verdict 'delivered all the same' "$UNREPORTED" "$UNREPORTED"
 	assert_runs 'delivered all the same' 1
 }
 
 test_ret_full_gives_the_message_back() {
-	message 'Subject: =_M.0\r\n\r\n--=_M.0\r\n--=_M.1--\r\n.\r\nno end'
-	envelope '<alice@example.net> RET=FULL' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
-	call bounce "$T/next"
+	chain_message 'Subject: =_M.0\r\n\r\n--=_M.0\r\n--=_M.1--\r\n.\r\nno end'
+	chain_envelope '<alice@example.net> RET=FULL' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
+	chain_call bounce "$T/next"
 	printf '%s\n' types[2] 'm.get_boundary()' 'quoted == open("'"$T"'/msg", "rb").read()' | parsed "$T/2.msg" >"$T/out"
 	printf '%s\n' message/rfc822 =_M.2 True >"$T/expected"
 	assert_same 'whole, and its lines are no boundary' "$T/expected" "$T/out"
 	size=$(wc -c <"$T/msg")
 	for max in "$size" $((size - 1)) 15 0; do
 		rm -f "$T"/[12].*
-		call bounce -q "$max" "$T/next"
+		chain_call bounce -q "$max" "$T/next"
 		printf '%s\n' types[2] 'quoted' | parsed "$T/2.msg" | paste -sd ' '
 	done >"$T/out"
 	cat >"$T/expected" <<-'X'
@@ -351,9 +351,9 @@ test_eight_bits() {
 	# mail parameters | header | body | type, encoding, the report's MAIL parameters
 	while IFS='|' read -r mail header body expected; do
 		setUp
-		message "Subject: $header\\r\\n\\r\\n$body\\r\\n"
-		envelope "<alice@example.net>$mail" 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
-		call bounce "$T/next"
+		chain_message "Subject: $header\\r\\n\\r\\n$body\\r\\n"
+		chain_envelope "<alice@example.net>$mail" 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
+		chain_call bounce "$T/next"
 		printf '%s\n' 'types[2], parts[2]["Content-Transfer-Encoding"], raw.isascii()' | parsed "$T/2.msg" >"$T/out"
 		sed -n '1s/.*>/MAIL/p' "$T/2.env" >>"$T/out"
 		assertEquals "$mail $header $body" "$expected" "$(paste -sd ' ' "$T/out")"
@@ -371,11 +371,11 @@ test_eight_bits() {
 }
 
 test_utf_8_addresses_take_the_forms_of_rfc_6533() {
-	message 'Subject: gr\303\274n = \303\251  \r\n\r\nx\r\n'
-	envelope '<älice@exämple.net> SMTPUTF8' 'RCPT TO:<bob@example.org>' \
+	chain_message 'Subject: gr\303\274n = \303\251  \r\n\r\nx\r\n'
+	chain_envelope '<älice@exämple.net> SMTPUTF8' 'RCPT TO:<bob@example.org>' \
 		'RCPT TO:<çarol@example.org> ORCPT=utf-8;ç@example.org' 'RCPT TO:<dave@example.org>'
 	answers 1 '250 one' '550 5.1.1 No' '550 5.1.1 No'
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	assert_envelope 'the report' 2 <<-'X'
 		MAIL FROM:<> SMTPUTF8
 		RCPT TO:<älice@exämple.net>
@@ -399,7 +399,7 @@ test_utf_8_addresses_take_the_forms_of_rfc_6533() {
 }
 
 test_what_a_client_or_a_server_writes_stays_in_its_field() {
-	envelope '<alice@example.net> ENVID=a+0D+0AFinal-Recipient:+20rfc822;+20x+00+7F+E9+zz' 'RCPT TO:<bob@example.org>' \
+	chain_envelope '<alice@example.net> ENVID=a+0D+0AFinal-Recipient:+20rfc822;+20x+00+7F+E9+zz' 'RCPT TO:<bob@example.org>' \
 		'RCPT TO:<carol@example.org> ORCPT=rfc822;c+0D+0A+0D+0Ax' 'RCPT TO:<"c\"d >"@example.org>'
 	{
 		echo '250 one'
@@ -407,7 +407,7 @@ test_what_a_client_or_a_server_writes_stays_in_its_field() {
 		echo '554 no'
 		echo .
 	} >"$T/answer.1"
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	parsed "$T/2.msg" >"$T/out" <<-'X'
 		[b.keys() for b in status]
 		str(status[0]['Original-Envelope-Id'])
@@ -427,7 +427,7 @@ test_what_a_client_or_a_server_writes_stays_in_its_field() {
 }
 
 test_the_report_is_no_submission_of_the_client() {
-	call SMTPAUTHUSER=alice SMTPAUTHMETHOD=PLAIN RELAYCLIENT= TCPREMOTEIP=192.0.2.1 SSL_PROTOCOL=TLSv1.3 MSA_VERB=EHLO \
+	chain_call SMTPAUTHUSER=alice SMTPAUTHMETHOD=PLAIN RELAYCLIENT= TCPREMOTEIP=192.0.2.1 SSL_PROTOCOL=TLSv1.3 MSA_VERB=EHLO \
 		MSA_HELO=x MSA_X_SITE=1 bounce "$T/next"
 	sed -i 's/^MSA_DEADLINE=.*/MSA_DEADLINE/; s/^MSA_MESSAGE=.*/MSA_MESSAGE/' "$T/2.facts"
 	printf '%s\n' MSA_DEADLINE MSA_HOST=test.example MSA_MESSAGE MSA_RCPTS=1 MSA_SESSION=S MSA_X_SITE=1 >"$T/expected"
@@ -437,7 +437,7 @@ test_the_report_is_no_submission_of_the_client() {
 
 test_time_is_left_for_the_report_and_the_answer() {
 	now=$(date +%s)
-	call MSA_DEADLINE=$((now + 100)) bounce "$T/next"
+	chain_call MSA_DEADLINE=$((now + 100)) bounce "$T/next"
 	first=$(sed -n 's/^MSA_DEADLINE=//p' "$T/1.facts")
 	second=$(sed -n 's/^MSA_DEADLINE=//p' "$T/2.facts")
 	assertTrue "message $((first - now))" "[ $first -ge $((now + 60)) ] && [ $first -le $((now + 78)) ]"
@@ -446,25 +446,25 @@ test_time_is_left_for_the_report_and_the_answer() {
 	printf '#!/bin/sh\nexec sleep 30\n' >"$T/slow"
 	chmod 755 "$T/slow"
 	now=$(date +%s)
-	call MSA_DEADLINE=$((now + 3)) bounce "$T/slow"
+	chain_call MSA_DEADLINE=$((now + 3)) bounce "$T/slow"
 	assert_verdict 'late' '451 4.4.7 No answer in time, try again later' '451 4.4.7 No answer in time, try again later'
 	assertTrue 'not after half a minute' "[ $(date +%s) -lt $((now + 25)) ]"
 }
 
 test_misuse_is_451() {
 	rcpts=3
-	call bounce "$T/next"
+	chain_call bounce "$T/next"
 	assertEquals 111 "$code"
 	assert_verdict 'MSA_RCPTS' '451 4.3.0 Local error, try again later'
 	assert_logged 'misuse reason="MSA_RCPTS is not the number of recipients"'
 	rcpts=2
 	for options in '' '-q x next' '-f nobody next'; do
 		# shellcheck disable=SC2086
-		call bounce $options
+		chain_call bounce $options
 		assertEquals "$options" 111 "$code"
 		assert_verdict "$options" '451 4.3.0 Local error, try again later'
 	done
-	call bounce "$T/none"
+	chain_call bounce "$T/none"
 	assert_verdict 'no such program' '451 4.3.0 Local error, try again later' '451 4.3.0 Local error, try again later'
 	bounce "$T/next" <"$T/msg" >"$T/out" 2>"$T/log"
 	assertEquals 'not in a chain' 100 $?
@@ -475,14 +475,14 @@ test_resident() {
 	: >"$T/ready"
 	bounce -l "$T/b" -R 5 "$T/next" 5>"$T/ready" 2>"$T/b.log" </dev/null &
 	resident=$!
-	await "$T/ready"
+	wait_until [ -s "$T/ready" ]
 	for i in 1 2 3; do
 		rm -f "$T"/[12].*
-		call call "$T/b"
+		chain_call call "$T/b"
 		assert_verdict "call $i" '250 2.0.0 one' "$REPORTED"
 		assertTrue "report $i" "grep -q '^Final-Recipient: rfc822; carol@example.org' $T/2.msg"
 		rm -f "$T"/[12].*
-		call bounce call "$T/b" # one in front of another: it has the say
+		chain_call bounce call "$T/b" # one in front of another: it has the say
 		assert_verdict "called $i" '250 2.0.0 one' "$REPORTED"
 		assert_logged ' done report='
 	done

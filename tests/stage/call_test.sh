@@ -9,12 +9,12 @@
 
 oneTimeSetUp() {
 	export MSA_HOST=mx.test
-	files
+	chain_default
 	printf 'wonderland\n' | msa-passwd -i 4096 "$T/users.cdb" alice
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 	rm -f "$T"/*.log
 }
 
@@ -23,12 +23,12 @@ hears() {
 	printf '#!/bin/sh\n%s\n' "$2" >"$T/row.new"
 	chmod 755 "$T/row.new"
 	mv "$T/row.new" "$T/row"
-	give MSA_DEADLINE="$(($(date +%s) + ${wait:-20}))" stamp call "$T/it"
+	chain_give MSA_DEADLINE="$(($(date +%s) + ${wait:-20}))" stamp call "$T/it"
 	assertEquals "$2" "$1|.|" "$(tr '\n' '|' <"$T/verdict")"
 }
 
 test_the_table_of_verdicts_through_a_resident() {
-	resident it stamp "$T/row"
+	resident_start it stamp "$T/row"
 	local='451 4.3.0 Local error, try again later'
 	hears '250 2.0.0 taken' 'echo 250 2.0.0 taken'
 	hears '250 2.0.0 taken' 'printf "250 2.0.0 taken\r\n.\r\n"; exit 1'
@@ -52,7 +52,7 @@ test_the_table_of_verdicts_through_a_resident() {
 	wait=20
 	assertFalse 'ended' 'pgrep -f "sleep 30.125"'
 	rm -f "$T/row"
-	give stamp call "$T/it"
+	chain_give stamp call "$T/it"
 	assertEquals "$local|.|" "$(tr '\n' '|' <"$T/verdict")"
 	# the caller has the same deadline, so its line may come later
 	assertEquals 'one line each, but for the verdicts that stand' 9 \
@@ -61,11 +61,11 @@ test_the_table_of_verdicts_through_a_resident() {
 
 test_two_replies_for_two_recipients() {
 	printf 'MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\nRCPT TO:<e@f.example>\n' >"$T/envelope"
-	resident last stamp sh -c 'echo 250 2.0.0 c; echo 550 5.1.1 e'
-	resident first stamp sh -c 'exec call "$0"' "$T/last"
-	give MSA_RCPTS=2 stamp call "$T/first"
+	resident_start last stamp sh -c 'echo 250 2.0.0 c; echo 550 5.1.1 e'
+	resident_start first stamp sh -c 'exec call "$0"' "$T/last"
+	chain_give MSA_RCPTS=2 stamp call "$T/first"
 	assertEquals '250 2.0.0 c|550 5.1.1 e|.|' "$(tr '\n' '|' <"$T/verdict")"
-	files
+	chain_default
 }
 
 # A message as the client sends it. usage: client program ...
@@ -82,23 +82,23 @@ client() {
 
 test_exec_call_resident_script_exec() {
 	mkdir "$T/mail"
-	program site <<-'X'
+	program_make site <<-'X'
 		#!/bin/sh
 		grep -qi '^Subject: bad' && { echo '550 5.7.0 No'; exit 100; }
 		rewind
 		exec "$@"
 	X
-	resident stamp stamp "$T/site" maildir-inject "$T/mail"
-	resident submit submitd qualify -d b.example call "$T/stamp"
+	resident_start stamp stamp "$T/site" maildir-inject "$T/mail"
+	resident_start submit submitd qualify -d b.example call "$T/stamp"
 	client authd -u "$T/users.cdb" call "$T/submit"
 	assertEquals '250 354 250 221' "$(sed -n '/^250 2.1.5/,$s/^\([0-9]*\) .*/\1/p' "$T/out" | tr '\n' ' ' | sed 's/ $//')"
 	assertEquals 1 "$(find "$T/mail" -path '*/new/*' -type f | wc -l)"
 	assertTrue 'all have done their work' "grep -rq '^Received: from' $T/mail && grep -rq '^Message-ID:' $T/mail"
-	stop stamp submit
-	resident stamp stamp call "$T/inject"
-	resident inject maildir-inject "$T/mail"
-	resident submit submitd call "$T/stamp"
-	resident auth authd -u "$T/users.cdb" call "$T/submit"
+	resident_stop stamp submit
+	resident_start stamp stamp call "$T/inject"
+	resident_start inject maildir-inject "$T/mail"
+	resident_start submit submitd call "$T/stamp"
+	resident_start auth authd -u "$T/users.cdb" call "$T/submit"
 	client call "$T/auth"
 	assertEquals 'all resident' 2 "$(find "$T/mail" -path '*/new/*' -type f | wc -l)"
 	rm -rf "$T/mail"
@@ -107,7 +107,7 @@ test_exec_call_resident_script_exec() {
 # What a session hears of a resident that cannot serve, and how many lines the log has. usage: no_session path reason
 no_session() {
 	printf '<<\n' | talk -x call "$1" >"$T/out" 2>"$T/log"
-	expect "$1" <<-'X'
+	assert_out "$1" <<-'X'
 		421 4.3.2 Service not available, closing the connection
 		EOF
 		exit 111
@@ -117,7 +117,7 @@ no_session() {
 }
 
 no_message() {
-	give call "$1"
+	chain_give call "$1"
 	assertEquals "$1" '451 4.3.0 Local error, try again later|.|' "$(tr '\n' '|' <"$T/verdict")"
 	assertTrue "$(cat "$T/give.log")" "grep -q 'call: s/m $2' $T/give.log"
 	assertEquals 'one line' 1 "$(wc -l <"$T/give.log")"
@@ -126,11 +126,10 @@ no_message() {
 test_residents_that_are_not_there() {
 	no_session "$T/nothing" 'No such file'
 	no_message "$T/nothing" "failed reason=\"call $T/nothing: No such file"
-	resident dead stamp true
+	resident_start dead stamp true
 	kill -9 "$dead_pid"
 	wait "$dead_pid" 2>/dev/null
-	until_true refused "$T/dead"
-	assertEquals 'its worker has ended too' 0 $?
+	wait_until refused "$T/dead"
 	no_session "$T/dead" 'Connection refused'
 	no_message "$T/dead" "failed reason=\"call $T/dead: Connection refused"
 	echo x >"$T/file"
@@ -141,24 +140,24 @@ test_residents_that_are_not_there() {
 
 # Nobody listens there any more.
 refused() {
-	give call "$1"
+	chain_give call "$1"
 	grep -q 'Connection refused' "$T/give.log"
 }
 
 # One that was started for the other kind of call.
 test_a_resident_of_the_other_kind() {
-	resident stamp stamp true
-	resident submit submitd true
+	resident_start stamp stamp true
+	resident_start submit submitd true
 	no_session "$T/stamp" 'Connection reset'
 	no_message "$T/submit" 'verdict program=call why="output ended without a closing dot"'
 }
 
 # It takes the connection and nothing more, as one that is stopped does.
 test_a_receiver_that_does_not_take_the_call() {
-	resident submit submitd true
-	kill -STOP "$submit_pid" "$(worker submit)"
+	resident_start submit submitd true
+	kill -STOP "$submit_pid" "$(resident_worker submit)"
 	no_session "$T/submit" 'Connection timed out'
-	kill -CONT "$submit_pid" "$(worker submit)"
+	kill -CONT "$submit_pid" "$(resident_worker submit)"
 	: >"$T/log"
 	printf '<\n> QUIT\n<<\n' | talk call "$T/submit" >"$T/out" 2>"$T/log"
 	assertTrue 'the late one is not served, the next is' "grep -q '^220' $T/out"
@@ -174,7 +173,7 @@ test_a_string_in_the_environment_without_an_equals_sign_is_no_fact() {
 		argv = (ctypes.c_char_p * (len(args) + 1))(*args, None)
 		ctypes.CDLL(None).execve(args[0], argv, env)
 	X
-	resident last stamp sh -c 'env >"$0"; echo 250 2.0.0 taken' "$T/env"
+	resident_start last stamp sh -c 'env >"$0"; echo 250 2.0.0 taken' "$T/env"
 	python3 "$T/odd.py" "$(command -v call)" "$T/last" <"$T/message" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
 	assertEquals "exit: $(cat "$T/log")" 0 $?
 	assertEquals '250 2.0.0 taken|.|' "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
@@ -185,7 +184,7 @@ test_misuse() {
 	call 2>"$T/log" </dev/null
 	assertEquals 100 $?
 	assertEquals 'usage: call path' "$(cat "$T/log")"
-	give call a b
+	chain_give call a b
 	assertEquals 111 "$code"
 	assertEquals '451 4.3.0 Local error, try again later|.|' "$(tr '\n' '|' <"$T/verdict")"
 }

@@ -28,11 +28,6 @@ refused() {
 	assertFalse "$message: nothing stored" "[ -e '$T/box' ]"
 }
 
-# Neither there nor a zombie that nobody waits for. usage: gone pid
-gone() {
-	! kill -0 "$1" 2>/dev/null || grep -q '^State:	Z' "/proc/$1/status"
-}
-
 LOCAL='451 4.3.0 Local error, try again later'
 
 test_output_becomes_the_message() {
@@ -168,7 +163,7 @@ test_a_command_that_takes_too_long_is_ended_with_its_children() {
 	through=$?
 	refused "late" 111 '451 4.4.7 No answer in time, try again later'
 	assertTrue "soon" "[ $(($(date +%s) - start)) -lt 30 ]"
-	assertTrue "child is gone" "gone $(cat "$T/pid")"
+	assertTrue "child is gone" "proc_gone $(cat "$T/pid")"
 	through -t 1 'exec >&-; sleep 30'
 	through=$?
 	refused "output closed, no end" 111 '451 4.4.7 No answer in time, try again later'
@@ -192,16 +187,12 @@ test_told_to_end_it_ends_the_command() {
 	# shellcheck disable=SC2016
 	filter -t 20 'sleep 30 & echo $! >"$T/pid2"; wait' inject-file "$T/box" <"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log" &
 	pid=$!
-	n=0
-	while [ ! -s "$T/pid2" ] && [ $n -lt 200 ]; do
-		sleep 0.1
-		n=$((n + 1))
-	done
+	wait_until [ -s "$T/pid2" ]
 	kill -TERM $pid
 	wait $pid
 	through=$?
 	refused "ended" 111 "$LOCAL"
-	assertTrue "child is gone" "gone $(cat "$T/pid2")"
+	assertTrue "child is gone" "proc_gone $(cat "$T/pid2")"
 }
 
 test_no_space_is_452() {

@@ -8,30 +8,30 @@
 
 test_the_message_the_answers_and_the_log_are_those_of_separate_processes() {
 	{
-		letter one
-		letter two bob@example.org nobody@example.org
-		letter three nobody@example.org
+		inline_letter one
+		inline_letter two bob@example.org nobody@example.org
+		inline_letter three nobody@example.org
 		printf '> MAIL FROM:<alice@example.net>\n<\n> RCPT TO:<bob@example.org>\n<\n> DATA\n<\n'
 		printf '>> From: (\\r\\n\\r\\n.\\r\\n\n<\n'
-		letter five
+		inline_letter five
 	} >"$T/letters"
 	set -- qualify -d example.net trace stamp lmtp-inject "$T/s"
 	for how in apart execd resident; do
-		serve -n "$([ $how = apart ] && echo 4 || echo 1)" 'RCPT:nobody=550 5.1.1 Nobody here'
+		lmtpd_start -n "$([ $how = apart ] && echo 4 || echo 1)" 'RCPT:nobody=550 5.1.1 Nobody here'
 		case $how in
-		apart) session submitd "$@" <"$T/letters" ;;
-		execd) session inline submitd "$@" <"$T/letters" ;;
+		apart) inline_session submitd "$@" <"$T/letters" ;;
+		execd) inline_session inline submitd "$@" <"$T/letters" ;;
 		resident)
-			resident it inline_submitd "$@"
-			session call "$T/it" <"$T/letters"
-			stop it
+			resident_start it inline_submitd "$@"
+			inline_session call "$T/it" <"$T/letters"
+			resident_stop it
 			cat "$T/it.log" >>"$T/log"
 			;;
 		esac
-		served
-		heard | grep -v -e ^LHLO -e ^QUIT -e ^RSET >"$T/heard.$how"
-		masked <"$T/out" >"$T/out.$how"
-		grep -v -e ' ready ' -e ' stopped$' "$T/log" | masked >"$T/log.$how"
+		lmtpd_ended
+		inline_heard | grep -v -e ^LHLO -e ^QUIT -e ^RSET >"$T/heard.$how"
+		inline_masked <"$T/out" >"$T/out.$how"
+		grep -v -e ' ready ' -e ' stopped$' "$T/log" | inline_masked >"$T/log.$how"
 	done
 	assertEquals 'two were delivered' 2 "$(grep -c Subject: "$T/heard.apart")"
 	assertEquals 'each has its name' 'lmtp-inject qualify stamp submitd trace' \
@@ -45,21 +45,21 @@ test_the_message_the_answers_and_the_log_are_those_of_separate_processes() {
 
 test_the_second_session_of_a_worker_sees_nothing_of_the_first() {
 	for round in used fresh; do
-		resident it inline_submitd -P 1:1 bounce qualify -d example.net stamp "$T/dump"
-		it=$(worker it)
+		resident_start it inline_submitd -P 1:1 bounce qualify -d example.net stamp "$T/dump"
+		it=$(resident_worker it)
 		[ $round = fresh ] || {
-			{ letter first x@d.example y@d.example; printf '> MAIL FROM:<first@b.example>\n<\n'; } |
+			{ inline_letter first x@d.example y@d.example; printf '> MAIL FROM:<first@b.example>\n<\n'; } |
 				SMTPAUTHUSER=first SMTPAUTHMETHOD=PLAIN SSL_PROTOCOL=TLSv1.3 SSL_CIPHER=first MSA_X_ONE=1 MSA_HELO=first \
 				MSA_VERB=EHLO TCPREMOTEHOST=first.example DATABYTES=100000 MSA_EHLO=DSN MSA_HOST=first.test \
 				talk call "$T/it" >"$T/first"
 			assertTrue 'the first was served' "grep -q 'Subject: first' $T/given"
 		}
 		: >"$T/given"
-		{ letter second; letter third; } | session call "$T/it"
-		masked <"$T/given" >"$T/given.$round"
-		masked <"$T/out" >"$T/out.$round"
-		assertEquals 'one worker served both' "$it" "$(worker it)"
-		stop it
+		{ inline_letter second; inline_letter third; } | inline_session call "$T/it"
+		inline_masked <"$T/given" >"$T/given.$round"
+		inline_masked <"$T/out" >"$T/out.$round"
+		assertEquals 'one worker served both' "$it" "$(resident_worker it)"
+		resident_stop it
 	done
 	assert_same 'what the chain was given' "$T/given.fresh" "$T/given.used"
 	assert_same 'what the client heard' "$T/out.fresh" "$T/out.used"
@@ -68,7 +68,7 @@ test_the_second_session_of_a_worker_sees_nothing_of_the_first() {
 }
 
 test_a_program_that_it_does_not_know_is_run_with_all_behind_it() {
-	program outside <<-'X'
+	program_make outside <<-'X'
 		#!/bin/sh
 		grep -qi '^Subject: secret' && { echo '550 5.7.0 Not outside'; exit 100; }
 		echo "$MSA_MESSAGE $*" >>"$T/ran"
@@ -76,14 +76,14 @@ test_a_program_that_it_does_not_know_is_run_with_all_behind_it() {
 		exec "$@"
 	X
 	for how in execd resident; do
-		serve -n 2
+		lmtpd_start -n 2
 		rm -f "$T/ran"
 		set -- qualify -d example.net "$T/outside" stamp lmtp-inject "$T/s"
-		[ $how = execd ] || resident it inline_submitd "$@"
-		{ letter one; letter secret; letter two; } >"$T/letters"
-		if [ $how = execd ]; then session inline submitd "$@" <"$T/letters"; else session call "$T/it" <"$T/letters"; fi
-		served
-		assert_answers "$how" "$OK" '550 5.7.0 Not outside' "$OK"
+		[ $how = execd ] || resident_start it inline_submitd "$@"
+		{ inline_letter one; inline_letter secret; inline_letter two; } >"$T/letters"
+		if [ $how = execd ]; then inline_session inline submitd "$@" <"$T/letters"; else inline_session call "$T/it" <"$T/letters"; fi
+		lmtpd_ended
+		assert_inline_answers "$how" "$OK" '550 5.7.0 Not outside' "$OK"
 		assertEquals "$how: run for each" 2 "$(grep -c " stamp lmtp-inject $T/s\$" "$T/ran")"
 		assertEquals "$how: completed before, stamped behind" '2 2' \
 			"$(grep -c '^Message-ID: ' "$T/rec") $(grep -c '^Received: ' "$T/rec")"
@@ -91,62 +91,62 @@ test_a_program_that_it_does_not_know_is_run_with_all_behind_it() {
 }
 
 test_a_program_that_cannot_be_run_is_451() {
-	letter one | session inline submitd qualify -d example.net "$T/missing"
-	assert_answers 'missing' "$LOCAL"
+	inline_letter one | inline_session inline submitd qualify -d example.net "$T/missing"
+	assert_inline_answers 'missing' "$LOCAL"
 	assertTrue 'log' "grep -q '^qualify: .*next program $T/missing: No such file or directory' $T/log"
 }
 
 test_call_behind_hands_over_to_a_resident() {
-	serve
-	resident inject lmtp-inject -P 1:1 "$T/s"
-	letter one | session inline submitd qualify -d example.net stamp call "$T/inject"
-	assert_answers 'exec'\''d' "$OK"
-	resident it inline_submitd qualify -d example.net stamp call "$T/inject"
-	letter two | session call "$T/it"
-	assert_answers 'resident' "$OK"
-	resident message inline_qualify -d example.net stamp call "$T/inject"
-	letter three | session submitd call "$T/message"
-	assert_answers 'of a message alone' "$OK"
-	letter four | session submitd inline qualify -d example.net stamp call "$T/inject"
-	assert_answers 'of a message alone, exec'\''d' "$OK"
-	stop inject
-	letter five | session call "$T/it"
-	assert_answers 'nobody there' "$LOCAL"
-	served
-	assertEquals 'messages' '4 4' "$(texts) $(grep -c '^Received: ' "$T/rec")"
+	lmtpd_start
+	resident_start inject lmtp-inject -P 1:1 "$T/s"
+	inline_letter one | inline_session inline submitd qualify -d example.net stamp call "$T/inject"
+	assert_inline_answers 'exec'\''d' "$OK"
+	resident_start it inline_submitd qualify -d example.net stamp call "$T/inject"
+	inline_letter two | inline_session call "$T/it"
+	assert_inline_answers 'resident' "$OK"
+	resident_start message inline_qualify -d example.net stamp call "$T/inject"
+	inline_letter three | inline_session submitd call "$T/message"
+	assert_inline_answers 'of a message alone' "$OK"
+	inline_letter four | inline_session submitd inline qualify -d example.net stamp call "$T/inject"
+	assert_inline_answers 'of a message alone, exec'\''d' "$OK"
+	resident_stop inject
+	inline_letter five | inline_session call "$T/it"
+	assert_inline_answers 'nobody there' "$LOCAL"
+	lmtpd_ended
+	assertEquals 'messages' '4 4' "$(inline_texts) $(grep -c '^Received: ' "$T/rec")"
 }
 
 test_a_word_with_a_slash_is_run() {
-	program stamp <<-'X'
+	program_make stamp <<-'X'
 		#!/bin/sh
 		echo x >>"$T/ran"
 		exec "$@"
 	X
-	serve
+	lmtpd_start
 	rm -f "$T/ran"
 	PATH=$T:$PATH
-	letter one | session inline submitd qualify -d example.net stamp lmtp-inject "$T/s"
-	served
+	inline_letter one | inline_session inline submitd qualify -d example.net stamp lmtp-inject "$T/s"
+	lmtpd_ended
 	assertEquals 'a name is the one inside' '0 1' "$(cat "$T/ran" 2>/dev/null | wc -l) $(grep -c '^Received: ' "$T/rec")"
-	serve
-	letter one | session inline submitd qualify -d example.net "$T/stamp" lmtp-inject "$T/s"
+	lmtpd_start
+	inline_letter one | inline_session inline submitd qualify -d example.net "$T/stamp" lmtp-inject "$T/s"
 	PATH=${PATH#*:}
-	served
+	lmtpd_ended
 	assertEquals 'a path is not' '1 0' "$(wc -l <"$T/ran") $(grep -c '^Received: ' "$T/rec")"
 }
 
 test_bounce_inside_reports_who_was_not_reached() {
 	for how in execd resident; do
-		serve 'RCPT:nobody=550 5.1.1 Nobody here'
+		lmtpd_start 'RCPT:nobody=550 5.1.1 Nobody here'
 		set -- bounce qualify -d example.net stamp lmtp-inject "$T/s"
-		[ $how = execd ] || resident it inline_submitd "$@"
-		{ letter one bob@example.org nobody@example.org; letter two; } >"$T/letters"
-		if [ $how = execd ]; then session inline submitd "$@" <"$T/letters"; else session call "$T/it" <"$T/letters"; fi
-		[ $how = execd ] || { stop it; cat "$T/it.log" >>"$T/log"; }
-		served
-		assert_answers "$how" "$OK" "$OK"
+		[ $how = execd ] || resident_start it inline_submitd "$@"
+		{ inline_letter one bob@example.org nobody@example.org; inline_letter two; } >"$T/letters"
+		if [ $how = execd ]; then inline_session inline submitd "$@" <"$T/letters"; else inline_session call "$T/it" <"$T/letters"; fi
+		[ $how = execd ] || { resident_stop it; cat "$T/it.log" >>"$T/log"; }
+		lmtpd_ended
+		assert_inline_answers "$how" "$OK" "$OK"
 		assertEquals "$how: over one connection" \
-			'LHLO MAIL RCPT RCPT DATA MAIL RCPT DATA MAIL RCPT DATA QUIT ' "$(verbs)"
+			'LHLO MAIL RCPT RCPT DATA MAIL RCPT DATA MAIL RCPT DATA QUIT ' "$(inline_verbs)"
 		assertEquals "$how: the report" 'MAIL FROM:<> RCPT TO:<alice@example.net>' \
 			"$(grep -A 1 '^MAIL FROM:<>' "$T/rec" | tr -d '\r' | paste -sd' ')"
 		assertEquals "$how: about" 'Final-Recipient: rfc822; nobody@example.org' \
@@ -158,7 +158,7 @@ test_bounce_inside_reports_who_was_not_reached() {
 
 test_a_verdict_for_1000_recipients_does_not_hang() {
 	long=$(printf '%0150d' 0)
-	serve "END=550 5.7.1 $long" 'RCPT#1000=250 2.1.5 The last'
+	lmtpd_start "END=550 5.7.1 $long" 'RCPT#1000=250 2.1.5 The last'
 	{
 		printf 'LHLO x\r\nMAIL FROM:<alice@example.net>\r\n'
 		i=0
@@ -170,17 +170,17 @@ test_a_verdict_for_1000_recipients_does_not_hang() {
 	} >"$T/many"
 	printf '<\nfile %s\n>> From: alice@example.net\\r\\n\\r\\nHello\\r\\n.\\r\\n\n> QUIT\n<<\n' "$T/many" |
 		MSA_LMTP='' talk -t 60 inline submitd trace qualify -d example.net stamp lmtp-inject "$T/s" >"$T/out" 2>"$T/log"
-	served
+	lmtpd_ended
 	assertEquals 'a reply for each' 1000 "$(grep -c "^550 5.7.1 $long\$" "$T/out")"
 	assertEquals 'and the session goes on' '221 2.0.0 Bye' "$(tail -n 2 "$T/out" | head -n 1)"
 }
 
 test_more_stages_than_it_takes_are_run() {
-	serve
+	lmtpd_start
 	# shellcheck disable=SC2046
-	letter one | session inline submitd $(yes stamp | head -n 20) lmtp-inject "$T/s"
-	served
-	assert_answers 'accepted' "$OK"
+	inline_letter one | inline_session inline submitd $(yes stamp | head -n 20) lmtp-inject "$T/s"
+	lmtpd_ended
+	assert_inline_answers 'accepted' "$OK"
 	assertEquals 'all of them' 20 "$(grep -c '^Received: ' "$T/rec")"
 	assertEquals 'each has a line' 20 "$(grep -c '^stamp: .* done ' "$T/log")"
 }
@@ -189,18 +189,18 @@ test_by_hand_it_is_the_filter_or_the_client_that_its_stages_are() {
 	printf 'From: alice@example.net\nSubject: x\n\nHello\n' >"$T/text"
 	for chain in 'qualify -d example.net' 'stamp qualify -d example.net' 'trace stamp qualify -d example.net'; do
 		# shellcheck disable=SC2086
-		inline $chain <"$T/text" 2>"$T/log" | masked >"$T/got"
+		inline $chain <"$T/text" 2>"$T/log" | inline_masked >"$T/got"
 		# shellcheck disable=SC2086
-		$chain <"$T/text" 2>"$T/log2" | masked >"$T/want"
+		$chain <"$T/text" 2>"$T/log2" | inline_masked >"$T/want"
 		assert_same "$chain" "$T/want" "$T/got"
 		assertTrue "$chain: something" "grep -q '^Message-ID: <ID@example.net>' $T/got"
 		assert_same "$chain: log" "$T/log2" "$T/log"
 	done
-	serve
+	lmtpd_start
 	inline stamp lmtp-inject -f a@example.net -r b@example.org "$T/s" <"$T/text" >"$T/out" 2>"$T/log"
 	assertEquals 'delivered' '0 250 2.0.0 Saved' "$? $(cat "$T/out")"
-	served
-	assertEquals 'stamped' '1 1' "$(texts) $(grep -c '^Received: ' "$T/rec")"
+	lmtpd_ended
+	assertEquals 'stamped' '1 1' "$(inline_texts) $(grep -c '^Received: ' "$T/rec")"
 	# It would have written the message to standard output and delivered nothing, with 0.
 	inline stamp qualify -d example.net lmtp-inject -f a@example.net -r b@example.org "$T/none" <"$T/text" >"$T/out" 2>"$T/log"
 	assertEquals 'no filter in front of another' '100 ' "$? $(cat "$T/out")"
@@ -262,11 +262,11 @@ test_in_a_chain_misuse_is_451_and_refuses_nothing_for_good() {
 		'qualify submitd true' "stamp -p lmtp-inject -l $T/x $T/s" "qualify stamp -U root lmtp-inject $T/s" \
 		"stamp lmtp-inject -k $T/s" "stamp spool -p $T"; do
 		# shellcheck disable=SC2086
-		letter one | session submitd inline $chain
-		assert_answers "$chain" "$LOCAL"
+		inline_letter one | inline_session submitd inline $chain
+		assert_inline_answers "$chain" "$LOCAL"
 	done
-	files
-	give inline qualify stamp -U root lmtp-inject "$T/s"
+	chain_default
+	chain_give inline qualify stamp -U root lmtp-inject "$T/s"
 	assertEquals 'code' 111 $?
 }
 
@@ -276,8 +276,8 @@ test_in_syslog_each_stage_has_its_own_name() {
 		skip 'needs root, and a /dev of its own'
 		return
 	}
-	serve
-	letter one >"$T/letters"
+	lmtpd_start
+	inline_letter one >"$T/letters"
 	cat >"$T/syslogd" <<-'X'
 		import os, socket, subprocess, sys
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -297,8 +297,8 @@ test_in_syslog_each_stage_has_its_own_name() {
 	unshare -m sh -c 'mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 &&
 		exec python3 "$@"' sh "$T/syslogd" "$T/log" sh -c 'talk "$@" <"$T/script" >"$T/out" 2>/dev/null' sh \
 		inline submitd qualify -d example.net stamp lmtp-inject "$T/s"
-	served
-	assertEquals 'delivered' 1 "$(texts)"
+	lmtpd_ended
+	assertEquals 'delivered' 1 "$(inline_texts)"
 	assertEquals 'names' 'qualify stamp lmtp-inject submitd' \
 		"$(sed -n 's/.* \([a-z-]*\)\[[0-9]*\]: .*/\1/p' "$T/log" | paste -sd' ')"
 	assertTrue 'as ever behind it' "grep -q 'stamp\[[0-9]*\]: session/[0-9a-z]* done with=ESMTP' $T/log"

@@ -34,7 +34,7 @@ setUp() {
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 }
 
 test_it_builds_without_a_warning_and_is_short() {
@@ -67,7 +67,7 @@ test_resident_it_serves_one_message_after_the_other() {
 		exec inside -l "$T/it" -P 1:1 -d @example.net inject-file "$T/box"
 	) </dev/null >"$T/it.out" 2>"$T/it.log" &
 	residents="$residents $!"
-	until_true grep -q ' ready ' "$T/it.log"
+	wait_until grep -q ' ready ' "$T/it.log"
 	for _ in 1 2 3; do
 		rm -rf "$T/box"
 		call "$T/it" <"$T/secret" 3<"$T/e" >"$T/out" 2>"$T/log"

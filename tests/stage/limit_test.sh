@@ -19,7 +19,7 @@ setUp() {
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 	rm -f "$T"/*.log
 }
 
@@ -226,7 +226,7 @@ test_a_clock_that_was_ahead_locks_nobody_out() {
 test_removing_the_counts_forgets_them_also_for_who_waits() {
 	passes one -r 1/100000
 	flock "$T/counts/alice@example.net" sh -c 'rm "$1"; : >"$2"; sleep 0.5' sh "$T/counts/alice@example.net" "$T/held" &
-	until_true [ -e "$T/held" ]
+	wait_until [ -e "$T/held" ]
 	passes anew -r 1/100000
 	wait $!
 	over 1/100000 100001 -r 1/100000
@@ -273,11 +273,11 @@ test_a_record_that_is_no_list_of_rates_is_451_and_told() {
 
 test_a_resident_looks_at_all_of_the_table_and_has_a_new_one_at_once() {
 	printf 'alice@example.net 1/100000\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
-	resident limit limit -P 1:1 -d "$T/counts" -t "$T/rates.cdb" "$T/next"
+	resident_start limit limit -P 1:1 -d "$T/counts" -t "$T/rates.cdb" "$T/next"
 	printf 'alice@example.net 0/1\n* 5\n' | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
 	# shellcheck disable=SC2154
 	kill -HUP "$limit_pid"
-	until_true grep -q ' kept ' "$T/limit.log"
+	wait_until grep -q ' kept ' "$T/limit.log"
 	wrong="$T/rates.cdb: record of *: 5: not recipients/seconds, or two for one time, or more than 8"
 	assertContains "$(cat "$T/limit.log")" "failed reason=\"$wrong\""
 	limit -l "$T/second" -d "$T/counts" -t "$T/rates.cdb" true 2>"$T/log"
@@ -292,11 +292,11 @@ test_a_resident_looks_at_all_of_the_table_and_has_a_new_one_at_once() {
 }
 
 test_on_sighup_a_directory_that_was_made_anew_is_the_one() {
-	resident limit limit -P 1:1 -d "$T/counts" -r 1/100000 "$T/next"
+	resident_start limit limit -P 1:1 -d "$T/counts" -r 1/100000 "$T/next"
 	rmdir "$T/counts"
 	mkdir "$T/counts"
 	kill -HUP "$limit_pid"
-	until_true grep -q ' reloaded' "$T/limit.log"
+	wait_until grep -q ' reloaded' "$T/limit.log"
 	MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=$user call "$T/limit" <"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
 	assertContains "$(cat "$T/verdict")" '250 2.0.0 taken'
 	assertEquals alice@example.net "$(files)"
@@ -363,7 +363,7 @@ test_a_client_hears_it_exec_d_resident_and_in_one_process() {
 		apart) set -- submitd "$@" "$T/next" ;;
 		inline) set -- inline submitd "$@" "$T/next" ;;
 		resident)
-			resident limited "$@" "$T/next"
+			resident_start limited "$@" "$T/next"
 			set -- submitd call "$T/limited"
 			;;
 		esac

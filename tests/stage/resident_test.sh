@@ -11,24 +11,24 @@ oneTimeSetUp() {
 	export MSA_HOST=mx.test
 	umask 022
 	chmod 755 "$T"
-	files
-	program take <<-'X'
+	chain_default
+	program_make take <<-'X'
 		#!/bin/sh
 		echo '250 2.0.0 taken'
 	X
-	program facts <<-'X'
+	program_make facts <<-'X'
 		#!/bin/sh
 		env | grep -E '^(MSA_X|SASL|LD_P|PATH=|SMTPAUTH|RELAY)' | sort | tr '\n' '|' >"$T/told"
 		echo '250 2.0.0 taken'
 	X
-	program fds <<-'X'
+	program_make fds <<-'X'
 		#!/bin/sh
 		echo "250 2.0.0 $(test-unit os fds | tr '\n' ' ')"
 	X
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 	rm -f "$T"/*.log
 }
 
@@ -39,40 +39,36 @@ handover_says() {
 	assertEquals "$*" "$expected" "$(handover "$@" | tr '\n' ';')"
 }
 
-fds_of() {
-	find "/proc/$1/fd" -type l 2>/dev/null | wc -l
-}
-
 test_the_supervisors_socket_is_not_handed_on() {
-	program notify <<-'X'
+	program_make notify <<-'X'
 		#!/bin/sh
 		echo "250 2.0.0 ${NOTIFY_SOCKET-none}"
 	X
-	NOTIFY_SOCKET=$T/nobody resident notified stamp "$T/notify"
-	give call "$T/notified"
+	NOTIFY_SOCKET=$T/nobody resident_start notified stamp "$T/notify"
+	chain_give call "$T/notified"
 	assertEquals 'by a worker of the first generation' '250 2.0.0 none' "$(head -n 1 "$T/verdict")"
 }
 
 test_a_message_call_is_answered_by_its_verdict() {
-	resident stamp stamp "$T/take"
-	give call "$T/stamp"
+	resident_start stamp stamp "$T/take"
+	chain_give call "$T/stamp"
 	assertEquals 0 $?
 	assertEquals '250 2.0.0 taken|.|' "$(tr '\n' '|' <"$T/verdict")"
 }
 
 test_a_session_call_is_acknowledged() {
-	resident submit submitd "$T/take"
+	resident_start submit submitd "$T/take"
 	handover_says 'acknowledged at once;220 mx.test ESMTP;' -x MSA_HOST=mx.test "$T/submit" good
 }
 
 test_bad_calls_are_refused_and_leave_nothing() {
-	resident submit submitd -P 1:1 "$T/take"
-	resident stamp stamp -P 1:1 "$T/take"
-	session=$(worker submit)
-	message=$(worker stamp)
+	resident_start submit submitd -P 1:1 "$T/take"
+	resident_start stamp stamp -P 1:1 "$T/take"
+	session=$(resident_worker submit)
+	message=$(resident_worker stamp)
 	handover "$T/submit" good >/dev/null
 	handover -m "$T/message" -e "$T/envelope" "$T/stamp" good >/dev/null
-	before="$(fds_of "$session") $(fds_of "$message")"
+	before="$(proc_descriptors "$session") $(proc_descriptors "$message")"
 	for how in few many flood later kind count names long nonul noequals; do
 		handover_says 'closed at once;descriptors closed;' "$T/submit" $how
 		handover_says 'closed at once;descriptors closed;' -m "$T/message" -e "$T/envelope" "$T/stamp" $how
@@ -82,13 +78,13 @@ test_bad_calls_are_refused_and_leave_nothing() {
 	done
 	assertEquals 'one line each' '10 12' \
 		"$(grep -c 'refused reason=call error="not a valid call" uid=' "$T/submit.log") $(grep -c 'refused .*uid=' "$T/stamp.log")"
-	assertEquals 'the same worker serves on' "$session $message" "$(worker submit) $(worker stamp)"
-	assertEquals 'no descriptor is left' "$before" "$(fds_of "$session") $(fds_of "$message")"
+	assertEquals 'the same worker serves on' "$session $message" "$(resident_worker submit) $(resident_worker stamp)"
+	assertEquals 'no descriptor is left' "$before" "$(proc_descriptors "$session") $(proc_descriptors "$message")"
 	handover_says 'acknowledged at once;220 mx.test ESMTP;' -x MSA_HOST=mx.test "$T/submit" good
 }
 
 test_a_caller_has_five_seconds_in_all() {
-	resident submit submitd -P 4:4 "$T/take"
+	resident_start submit submitd -P 4:4 "$T/take"
 	for how in silent half trickle; do
 		: >"$T/got.$how"
 		handover "$T/submit" $how >"$T/got.$how" &
@@ -107,12 +103,12 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); os.dup2(s.fi
 os.execvp(sys.argv[2], sys.argv[2:])' "$T/given" submitd -l 0 -P 1:1 -R 1 "$T/take" >"$T/ready" 2>"$T/given.log" &
 	given_pid=$!
 	residents="$residents $!"
-	await "$T/ready"
+	wait_until [ -s "$T/ready" ]
 	for _ in 1 2 3; do
 		printf '<\n> QUIT\n<<\n' | talk call "$T/given" >"$T/out" 2>&1
 		assertEquals 'the connection is closed' EOF "$(tail -n 1 "$T/out")"
 	done
-	stop given
+	resident_stop given
 	assertTrue 'a socket that was given is not removed' "[ -S $T/given ]"
 	rm -f "$T/given"
 }
@@ -123,12 +119,12 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.setblockin
 os.execvp(sys.argv[2], sys.argv[2:])' "$T/given" stamp -l 0 -P 1:1 -R 1 "$T/take" >"$T/ready" 2>"$T/given.log" &
 	given_pid=$!
 	residents="$residents $!"
-	await "$T/ready"
-	until_true pgrep -P "$given_pid" >"$T/out"
+	wait_until [ -s "$T/ready" ]
+	wait_until pgrep -P "$given_pid" >"$T/out"
 	sleep 0.5
-	ticks=$(awk '{ print $14 + $15 }' "/proc/$(worker given)/stat")
+	ticks=$(awk '{ print $14 + $15 }' "/proc/$(resident_worker given)/stat")
 	assertTrue "$ticks ticks" "[ $ticks -lt 10 ]"
-	stop given
+	resident_stop given
 	rm -f "$T/given"
 }
 
@@ -137,7 +133,7 @@ test_what_is_no_socket_is_not_removed_and_nothing_is_stolen() {
 	stamp -l "$T/file" "$T/take" 2>"$T/log"
 	assertEquals 100 $?
 	assertEquals precious "$(cat "$T/file")"
-	resident stamp stamp "$T/take"
+	resident_start stamp stamp "$T/take"
 	stamp -l "$T/stamp" "$T/take" 2>"$T/log"
 	assertEquals 'in use' 100 $?
 	assertTrue "$(cat "$T/log")" "grep -q 'Address already in use' $T/log"
@@ -146,31 +142,31 @@ test_what_is_no_socket_is_not_removed_and_nothing_is_stolen() {
 	stamp -l "$T/other" -U nosuchuser "$T/take" 2>"$T/log"
 	assertEquals 'no such user' 100 $?
 	assertEquals 'one line' 1 "$(wc -l <"$T/log")"
-	orphans=$(workers "$stamp_pid")
+	orphans=$(proc_children "$stamp_pid")
 	kill -9 "$stamp_pid"
 	wait "$stamp_pid" 2>/dev/null
 	# shellcheck disable=SC2086
-	until_true none_alive $orphans # they notice, and listen no more
-	resident stamp stamp "$T/take"
-	assertTrue 'a dead one is replaced' 'give call "$T/stamp"'
+	wait_until proc_gone $orphans # they notice, and listen no more
+	resident_start stamp stamp "$T/take"
+	assertTrue 'a dead one is replaced' 'chain_give call "$T/stamp"'
 }
 
 test_the_allow_list() {
-	resident stamp stamp "$T/facts"
-	give SASL_PATH=/tmp LD_PRELOAD=/tmp/none.so MSA_X_FOO=1 PATH="/tmp/evil:$PATH" call "$T/stamp" 2>/dev/null
+	resident_start stamp stamp "$T/facts"
+	chain_give SASL_PATH=/tmp LD_PRELOAD=/tmp/none.so MSA_X_FOO=1 PATH="/tmp/evil:$PATH" call "$T/stamp" 2>/dev/null
 	assertEquals "MSA_X_FOO=1|PATH=$PATH|" "$(cat "$T/told")"
-	stop stamp
+	resident_stop stamp
 	export MSA_X_OWN=1 SASL_PATH=/own
-	resident stamp stamp "$T/facts"
+	resident_start stamp stamp "$T/facts"
 	unset MSA_X_OWN SASL_PATH
-	assertTrue 'given' 'give MSA_X_FOO=1 call "$T/stamp"'
+	assertTrue 'given' 'chain_give MSA_X_FOO=1 call "$T/stamp"'
 	assertEquals 'its own, but the call'\''s facts' "MSA_X_FOO=1|PATH=$PATH|SASL_PATH=/own|" "$(cat "$T/told")"
 }
 
 test_forged_facts_are_dropped_by_their_owner_and_believed_behind_it() {
 	printf 'wonderland\n' | msa-passwd -i 4096 "$T/users.cdb" alice
-	resident submit submitd "$T/take"
-	resident auth authd -u "$T/users.cdb" call "$T/submit"
+	resident_start submit submitd "$T/take"
+	resident_start auth authd -u "$T/users.cdb" call "$T/submit"
 	printf '> EHLO x\n> MAIL FROM:<a@b.example>\n> QUIT\n<<\n' >"$T/script"
 	SMTPAUTHUSER=forged talk call "$T/submit" <"$T/script" >"$T/out"
 	assertTrue 'believed: the caller is one that may say so' "grep -q '^250 2.1.0' $T/out"
@@ -181,20 +177,20 @@ test_forged_facts_are_dropped_by_their_owner_and_believed_behind_it() {
 
 test_who_may_call_is_told_by_uid() {
 	[ "$(id -u)" = 0 ] || { skip 'not root'; return; }
-	program nobody_gives <<-'X'
+	program_make nobody_gives <<-'X'
 		#!/bin/sh
 		MSA_SESSION=s MSA_MESSAGE=m MSA_RCPTS=1 SMTPAUTHUSER=forged setpriv --reuid nobody --regid nogroup --clear-groups \
 			call "$1" <"$T/message" 3<"$T/envelope" | tr -d '\r' | tr '\n' '|'
 	X
-	resident stamp stamp "$T/take"
+	resident_start stamp stamp "$T/take"
 	assertEquals '451 4.3.0 Local error, try again later|.|' "$("$T/nobody_gives" "$T/stamp" 2>/dev/null)"
 	assertEquals 1 "$(grep -c "refused reason=call error=\"the caller is neither root, nor our user, nor named with -A\" uid=$(id -u nobody)" "$T/stamp.log")"
-	stop stamp
-	resident stamp stamp -A nobody "$T/take"
+	resident_stop stamp
+	resident_start stamp stamp -A nobody "$T/take"
 	assertEquals '250 2.0.0 taken|.|' "$("$T/nobody_gives" "$T/stamp")"
-	stop stamp
-	resident stamp stamp -U nobody "$T/take"
-	assertEquals 'the worker is nobody' "$(id -u nobody)" "$(stat -c %u "/proc/$(worker stamp)")"
+	resident_stop stamp
+	resident_start stamp stamp -U nobody "$T/take"
+	assertEquals 'the worker is nobody' "$(id -u nobody)" "$(stat -c %u "/proc/$(resident_worker stamp)")"
 	assertEquals '250 2.0.0 taken|.|' "$("$T/nobody_gives" "$T/stamp")"
 }
 
@@ -209,10 +205,10 @@ test_a_listener_of_somebody_else_is_not_given_calls() {
 			stamp -l "$T/$where/s" -A root -R 3 "$T/take" 3>"$T/ready" 2>"$T/stamp.log" &
 		stamp_pid=$!
 		residents="$residents $!"
-		await "$T/ready"
-		give call "$T/$where/s"
+		wait_until [ -s "$T/ready" ]
+		chain_give call "$T/$where/s"
 		tr '\n' '|' <"$T/verdict" >"$T/got.$where"
-		stop stamp
+		resident_stop stamp
 	done
 	assertEquals '451 4.3.0 Local error, try again later|.|' "$(cat "$T/got.open")"
 	assertEquals 'one that only its user can have put there' '250 2.0.0 taken|.|' "$(cat "$T/got.theirs")"
@@ -220,79 +216,72 @@ test_a_listener_of_somebody_else_is_not_given_calls() {
 }
 
 test_workers_end_with_their_parent() {
-	resident submit submitd -P 3:3 "$T/take"
+	resident_start submit submitd -P 3:3 "$T/take"
 	: >"$T/out"
 	handover "$T/submit" hold >"$T/out" &
 	held=$!
-	await "$T/out"
-	ended=$(workers "$submit_pid")
+	wait_until [ -s "$T/out" ]
+	ended=$(proc_children "$submit_pid")
 	assertEquals 3 "$(echo "$ended" | wc -l)"
 	kill -9 "$submit_pid"
 	wait "$submit_pid" 2>/dev/null
 	wait "$held"
 	assertEquals '421 4.3.2 Service not available, closing the connection' "$(sed -n 2p "$T/out")"
-	# shellcheck disable=SC2086
-	assertTrue 'all ended' "until_true none_alive $(echo "$ended" | tr "\n" " ")"
-}
-
-none_alive() {
-	for pid; do
-		[ ! -d "/proc/$pid" ] || return 1
-	done
+	assert_proc_gone "$ended"
 }
 
 test_a_killed_worker_is_replaced_and_costs_one_call() {
-	program slow <<-'X'
+	program_make slow <<-'X'
 		#!/bin/sh
 		[ -e "$T/busy" ] || { echo "$PPID" >"$T/busy"; sleep 5; } # the first alone
 		echo '250 2.0.0 taken'
 	X
-	resident stamp stamp -P 2:8 "$T/slow"
-	kill -9 "$(worker stamp)"
-	assertTrue 'an idle one' 'until_true grep -q "lost worker=\"signal 9\"" "$T/stamp.log"'
+	resident_start stamp stamp -P 2:8 "$T/slow"
+	kill -9 "$(resident_worker stamp)"
+	wait_until grep -q 'lost worker="signal 9"' "$T/stamp.log" # an idle one
 	rm -f "$T/busy"
-	give call "$T/stamp" &
+	chain_give call "$T/stamp" &
 	give_pid=$!
-	await "$T/busy"
+	wait_until [ -s "$T/busy" ]
 	kill -9 "$(cat "$T/busy")"
 	wait "$give_pid"
 	assertEquals '451 4.3.0 Local error, try again later|.|' "$(tr '\n' '|' <"$T/verdict")"
-	assertTrue 'the next is served' 'give call "$T/stamp"'
-	assertTrue 'the pool is whole' 'until_true enough_workers "$stamp_pid" 2'
+	assertTrue 'the next is served' 'chain_give call "$T/stamp"'
+	wait_until enough_workers "$stamp_pid" 2 # the pool is whole
 }
 
 enough_workers() {
-	[ "$(workers "$1" | wc -l)" -ge "$2" ]
+	[ "$(proc_children "$1" | wc -l)" -ge "$2" ]
 }
 
 test_a_worker_is_replaced_after_its_calls() {
-	resident stamp stamp -P 1:1 -C 2 "$T/take"
-	first=$(worker stamp)
-	give call "$T/stamp"
-	give call "$T/stamp"
-	assertTrue 'still served' 'give call "$T/stamp"'
-	assertNotEquals "$first" "$(worker stamp)"
+	resident_start stamp stamp -P 1:1 -C 2 "$T/take"
+	first=$(resident_worker stamp)
+	chain_give call "$T/stamp"
+	chain_give call "$T/stamp"
+	assertTrue 'still served' 'chain_give call "$T/stamp"'
+	assertNotEquals "$first" "$(resident_worker stamp)"
 	assertFalse 'not lost' 'grep -q lost "$T/stamp.log"'
 }
 
 test_a_full_session_pool_says_421_and_a_message_pool_queues() {
-	resident submit submitd -P 1:1 "$T/take"
+	resident_start submit submitd -P 1:1 "$T/take"
 	: >"$T/held"
 	handover "$T/submit" hold >"$T/held" &
 	held=$!
-	await "$T/held"
+	wait_until [ -s "$T/held" ]
 	printf '<<\n' | talk call "$T/submit" >"$T/out"
-	expect 'turned away' <<-'X'
+	assert_out 'turned away' <<-'X'
 		421 4.3.2 Service not available, closing the connection
 		EOF
 	X
 	assertEquals 1 "$(grep -c 'refused reason="all workers are busy"' "$T/submit.log")"
 	kill "$held"
 	wait "$held"
-	assertTrue 'room again' "until_true greeted submit"
-	resident stamp stamp -P 1:1 sh -c 'sleep 0.3; echo 250 2.0.0 taken'
+	wait_until greeted submit # room again
+	resident_start stamp stamp -P 1:1 sh -c 'sleep 0.3; echo 250 2.0.0 taken'
 	for i in 1 2 3; do
-		(give call "$T/stamp"; tr '\n' '|' <"$T/verdict" >"$T/got.$i") &
+		(chain_give call "$T/stamp"; tr '\n' '|' <"$T/verdict" >"$T/got.$i") &
 		eval "pid$i=$!"
 		sleep 0.05
 	done
@@ -309,7 +298,7 @@ greeted() {
 
 test_a_call_that_nobody_waits_for_is_dropped() {
 	rm -f "$T/told"
-	resident stamp stamp "$T/facts"
+	resident_start stamp stamp "$T/facts"
 	handover_says 'closed at once;descriptors closed;' -m "$T/message" -e "$T/envelope" -x MSA_DEADLINE=1000 "$T/stamp" good
 	assertFalse 'not served' "[ -e $T/told ]"
 	assertEquals 1 "$(grep -c 'dropped' "$T/stamp.log")"
@@ -317,26 +306,26 @@ test_a_call_that_nobody_waits_for_is_dropped() {
 
 test_sigterm_ends_sessions_between_commands_and_finishes_messages() {
 	printf 'wonderland\n' | msa-passwd -i 4096 "$T/users.cdb" alice
-	program slow <<-'X'
+	program_make slow <<-'X'
 		#!/bin/sh
 		echo x >"$T/busy"
 		sleep 0.7
 		echo '250 2.0.0 taken'
 	X
 	rm -f "$T/busy"
-	resident stamp stamp "$T/slow"
-	resident submit submitd "$T/take"
-	resident auth authd -u "$T/users.cdb" "$T/take"
+	resident_start stamp stamp "$T/slow"
+	resident_start submit submitd "$T/take"
+	resident_start auth authd -u "$T/users.cdb" "$T/take"
 	for name in submit auth; do
 		printf '<\n> EHLO x\n<\n> NOOP\n<\n<<\n' | talk call "$T/$name" >"$T/$name.out" &
 		eval "${name}_talk=$!"
 	done
-	give call "$T/stamp" &
+	chain_give call "$T/stamp" &
 	give_pid=$!
-	await "$T/busy"
-	until_true grep -q '^250 2.0.0' "$T/submit.out"
-	until_true grep -q '^250 2.0.0' "$T/auth.out"
-	stop stamp submit auth
+	wait_until [ -s "$T/busy" ]
+	wait_until grep -q '^250 2.0.0' "$T/submit.out"
+	wait_until grep -q '^250 2.0.0' "$T/auth.out"
+	resident_stop stamp submit auth
 	# shellcheck disable=SC2154
 	wait "$give_pid" "$submit_talk" "$auth_talk"
 	assertEquals '250 2.0.0 taken|.|' "$(tr '\n' '|' <"$T/verdict")"
@@ -351,33 +340,33 @@ test_sigterm_ends_sessions_between_commands_and_finishes_messages() {
 
 # A supervisor may send SIGTERM to every process of a service.
 test_a_worker_survives_signals_that_are_the_parents() {
-	resident stamp stamp -P 1:1 sh -c 'kill -TERM $PPID; kill -HUP $PPID; kill -INT $PPID; sleep 0.2; echo 250 taken'
-	first=$(worker stamp)
-	give call "$T/stamp"
+	resident_start stamp stamp -P 1:1 sh -c 'kill -TERM $PPID; kill -HUP $PPID; kill -INT $PPID; sleep 0.2; echo 250 taken'
+	first=$(resident_worker stamp)
+	chain_give call "$T/stamp"
 	assertEquals '250 2.0.0 taken|.|' "$(tr '\n' '|' <"$T/verdict")"
-	assertEquals "$first" "$(worker stamp)"
-	resident sig stamp sh -c 'echo "250 $(grep -E "^Sig(Blk|Ign)" /proc/self/status | tr -d "\n\t")"'
-	give call "$T/sig"
+	assertEquals "$first" "$(resident_worker stamp)"
+	resident_start sig stamp sh -c 'echo "250 $(grep -E "^Sig(Blk|Ign)" /proc/self/status | tr -d "\n\t")"'
+	chain_give call "$T/sig"
 	assertEquals 'and the next program has them at default' '250 2.0.0 SigBlk:0000000000000000SigIgn:0000000000000000|.|' \
-		"$(tr '\n' '|' <"$T/verdict" | sed 's/4|/0|/' | libc_aside)" # QUIT: as this shell's children have it
+		"$(tr '\n' '|' <"$T/verdict" | sed 's/4|/0|/' | proc_libc_aside)" # QUIT: as this shell's children have it
 }
 
 test_sighup_opens_the_users_anew_and_keeps_them_if_it_cannot() {
 	printf 'wonderland\n' | msa-passwd -i 4096 "$T/users.cdb" alice
-	resident auth authd -p -P 1:1 -u "$T/users.cdb" "$T/take"
+	resident_start auth authd -p -P 1:1 -u "$T/users.cdb" "$T/take"
 	printf '<\n> EHLO x\n<\n> AUTH PLAIN %s\n<\n> QUIT\n' "$(printf '\0bob\0pencil' | base64 -w0)" >"$T/script"
 	talk call "$T/auth" <"$T/script" >"$T/out"
 	assertTrue 'not yet' "grep -q '^535' $T/out"
 	printf 'pencil\n' | msa-passwd -i 4096 "$T/users.cdb" bob
 	[ "$(id -u)" != 0 ] || chmod 400 "$T/users.cdb"
 	kill -HUP "$auth_pid"
-	until_true grep -q ' reloaded' "$T/auth.log"
+	wait_until grep -q ' reloaded' "$T/auth.log"
 	talk call "$T/auth" <"$T/script" >"$T/out"
 	assertTrue 'now' "grep -q '^235' $T/out"
 	echo garbage >"$T/users.cdb.new"
 	mv "$T/users.cdb.new" "$T/users.cdb"
 	kill -HUP "$auth_pid"
-	until_true grep -q ' kept ' "$T/auth.log"
+	wait_until grep -q ' kept ' "$T/auth.log"
 	assertTrue 'why' "grep -q 'failed reason=.*users.cdb' $T/auth.log"
 	talk call "$T/auth" <"$T/script" >"$T/out"
 	assertTrue 'still' "grep -q '^235' $T/out"
@@ -392,26 +381,26 @@ test_sighup_opens_tables_anew_that_only_root_can_read() {
 	printf '+3,1:bob->x\n\n' | cdb -c "$T/locals.cdb"
 	chmod 400 "$T/locals.cdb"
 	printf 'From: a@b.example\r\nTo: carol\r\n\r\nbody\r\n' >"$T/message"
-	resident qualify qualify -P 1:1 -U nobody -d example.net -u "$T/locals.cdb" "$T/take"
-	give call "$T/qualify"
+	resident_start qualify qualify -P 1:1 -U nobody -d example.net -u "$T/locals.cdb" "$T/take"
+	chain_give call "$T/qualify"
 	assertTrue 'carol is not there' "grep -q '^55' $T/verdict"
 	printf '+3,1:bob->x\n+5,1:carol->x\n\n' | cdb -c "$T/locals.cdb"
 	chmod 400 "$T/locals.cdb"
 	kill -HUP "$qualify_pid"
-	until_true grep -q ' reloaded' "$T/qualify.log"
-	give call "$T/qualify"
+	wait_until grep -q ' reloaded' "$T/qualify.log"
+	chain_give call "$T/qualify"
 	assertEquals '250 2.0.0 taken' "$(head -n 1 "$T/verdict")"
 	rm "$T/locals.cdb"
 	kill -HUP "$qualify_pid"
-	until_true grep -q ' kept ' "$T/qualify.log"
-	give call "$T/qualify"
+	wait_until grep -q ' kept ' "$T/qualify.log"
+	chain_give call "$T/qualify"
 	assertEquals 'kept' '250 2.0.0 taken' "$(head -n 1 "$T/verdict")"
-	files
+	chain_default
 }
 
 test_the_next_program_gets_its_descriptors_and_no_others() {
-	resident stamp stamp "$T/fds" 9</dev/null
-	give call "$T/stamp"
+	resident_start stamp stamp "$T/fds" 9</dev/null
+	chain_give call "$T/stamp"
 	assertEquals '250 2.0.0 0 1 2 3|.|' "$(sed 's/ *$//' "$T/verdict" | tr '\n' '|')"
 	assertEquals 'nothing inherited is kept' 0 "$(find "/proc/$stamp_pid/fd" -lname /dev/null -name 9 | wc -l)"
 }

@@ -13,7 +13,7 @@ TROUBLE='421 4.3.0 Local trouble, closing the connection'
 
 # A server like those of inetd: it says what it hears to the file "heard", and keeps state.
 oneTimeSetUp() {
-	program server <<-'END'
+	program_make server <<-'END'
 		#!/bin/sh
 		printf '220-foreign ESMTP\r\n220 at your service\r\n'
 		hello=
@@ -37,7 +37,7 @@ setUp() {
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 }
 
 # Talk to what a client meets that was greeted before. usage: session resume [option ...] server
@@ -49,7 +49,7 @@ session() {
 
 heard() {
 	printf '%s\n' "$@" >"$T/want"
-	until_true cmp -s "$T/want" "$T/heard"
+	wait_until cmp -s "$T/want" "$T/heard"
 	assert_same 'what the server heard' "$T/want" "$T/heard"
 }
 
@@ -65,7 +65,7 @@ test_the_greeting_is_said_again_and_nobody_hears_it() {
 			> QUIT
 			<<
 		END
-		expect "$verb" <<-'END'
+		assert_out "$verb" <<-'END'
 			250 ok alice
 			250 RCPT TO:<b@example.net>
 			250 NOOP
@@ -84,7 +84,7 @@ test_what_waits_already_is_passed_and_pipes_do() {
 		>> MAIL FROM:<a@example.net>\r\nQUIT\r\n
 		<<
 	END
-	expect pipes <<-'END'
+	assert_out pipes <<-'END'
 		250 ok alice
 		221 bye
 		EOF
@@ -94,7 +94,7 @@ test_what_waits_already_is_passed_and_pipes_do() {
 
 test_without_a_greeting_the_server_greets_itself() {
 	printf '<\n> MAIL FROM:<>\n<\n> QUIT\n<<\n' | talk -x resume "$T/server" >"$T/out" 2>"$T/log"
-	expect 'its own' <<-'END'
+	assert_out 'its own' <<-'END'
 		220-foreign ESMTP
 		220 at your service
 		503 no hello
@@ -102,7 +102,7 @@ test_without_a_greeting_the_server_greets_itself() {
 		EOF
 		exit 0
 	END
-	program pid <<-'END'
+	program_make pid <<-'END'
 		#!/bin/sh
 		echo "$$ $(ps -o ppid= -p $$)"
 	END
@@ -111,7 +111,7 @@ test_without_a_greeting_the_server_greets_itself() {
 }
 
 test_a_name_that_the_server_does_not_take_is_replaced_by_the_address() {
-	program picky <<-'END'
+	program_make picky <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'
 		read -r l; printf '%s\n' "$l" | tr -d '\r' >>"$T/heard"; printf '501 bad name\r\n'
@@ -119,7 +119,7 @@ test_a_name_that_the_server_does_not_take_is_replaced_by_the_address() {
 		read -r l; printf '221 bye\r\n'
 	END
 	printf '> QUIT\n<<\n' | session resume "$T/picky"
-	printf '%s\n' '221 bye' EOF 'exit 0' | expect taken
+	printf '%s\n' '221 bye' EOF 'exit 0' | assert_out taken
 	heard 'EHLO client.example' 'EHLO [192.0.2.1]'
 	rm "$T/heard"
 	printf '> QUIT\n<<\n' | ip=2001:db8::1 session resume "$T/picky"
@@ -127,22 +127,22 @@ test_a_name_that_the_server_does_not_take_is_replaced_by_the_address() {
 }
 
 test_what_was_promised_and_is_lacking_is_logged() {
-	program poor <<-'END'
+	program_make poor <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250-x\r\n250 SIZE\r\n'; read -r l; printf '221 bye\r\n'
 	END
 	printf '> QUIT\n<<\n' | keywords='=SIZE' session resume "$T/poor"
 	assertEquals 'nothing was promised' '' "$(cat "$T/log")"
 	printf '> QUIT\n<<\n' | keywords='' session resume "$T/poor"
-	printf '%s\n' '221 bye' EOF 'exit 0' | expect session
+	printf '%s\n' '221 bye' EOF 'exit 0' | assert_out session
 	assertEquals "resume: session lacks server=$T/poor keywords=PIPELINING,8BITMIME,PRDR,CHUNKING" "$(cat "$T/log")"
 }
 
 # usage: failing reason-in-the-log ; the server is standard input
 failing() {
-	program bad
+	program_make bad
 	printf '<<\n' | session resume -t 1 "$T/bad"
-	printf '%s\n' "$TROUBLE" EOF 'exit 111' | expect "$1"
+	printf '%s\n' "$TROUBLE" EOF 'exit 111' | assert_out "$1"
 	assertEquals "one line: $(cat "$T/log")" 1 "$(wc -l <"$T/log")"
 	assertTrue "$1: $(cat "$T/log")" "grep -q '^resume: session failed server=$T/bad reason=$1' '$T/log'"
 }
@@ -192,31 +192,31 @@ test_no_server_is_421() {
 		printf '220 x\r\n'; cat >/dev/null
 	END
 	printf '<<\n' | session resume "$T/missing"
-	printf '%s\n' "$TROUBLE" EOF 'exit 111' | expect missing
+	printf '%s\n' "$TROUBLE" EOF 'exit 111' | assert_out missing
 	assertTrue "missing: $(cat "$T/log")" "grep -q 'next program $T/missing: No such file' '$T/log'"
 }
 
 test_an_end_without_221_is_told_where_a_reply_may_stand() {
-	program ends <<-'END'
+	program_make ends <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250 x\r\n'; read -r l; printf "250 ok\r\n"
 	END
 	verb=HELO
 	printf '> NOOP\n<<\n' | session resume "$T/ends"
-	printf '%s\n' '250 ok' "$TROUBLE" EOF 'exit 0' | expect told
+	printf '%s\n' '250 ok' "$TROUBLE" EOF 'exit 0' | assert_out told
 	assertTrue 'logged' "grep -qx 'resume: session next reason=\"it ended without 221 or 421\"' '$T/log'"
-	program ends <<-'END'
+	program_make ends <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250 x\r\n421 4.3.2 enough\r\n'
 	END
 	printf '<<\n' | session resume "$T/ends"
-	printf '%s\n' '421 4.3.2 enough' EOF 'exit 0' | expect 'its own 421, said with its reply'
-	program ends <<-'END'
+	printf '%s\n' '421 4.3.2 enough' EOF 'exit 0' | assert_out 'its own 421, said with its reply'
+	program_make ends <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250 x\r\n'; read -r l; printf '250-half\r\n'
 	END
 	printf '> NOOP\n<<\n' | session resume "$T/ends"
-	printf '%s\n' '250-half' EOF 'exit 0' | expect 'not within a reply'
+	printf '%s\n' '250-half' EOF 'exit 0' | assert_out 'not within a reply'
 	unset verb
 }
 
@@ -229,7 +229,7 @@ test_a_client_that_leaves_ends_the_server() {
 }
 
 test_five_megabytes_pass_both_ways() {
-	program cat <<-'END'
+	program_make cat <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250 x\r\n'; exec cat
 	END
@@ -242,7 +242,7 @@ test_five_megabytes_pass_both_ways() {
 # What comes with the reply that is swallowed is the client's, however much it is.
 test_much_that_comes_with_the_last_reply_reaches_the_client() {
 	python3 -c 'print("250 " + "y" * 60000, end="\r\n")' >"$T/much"
-	program burst <<-'END'
+	program_make burst <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l
 		{ printf '250 x\r\n'; cat "$T/much"; } >"$T/octets"
@@ -256,21 +256,21 @@ test_much_that_comes_with_the_last_reply_reaches_the_client() {
 }
 
 test_the_server_gets_its_descriptors_and_no_others() {
-	program fds <<-'END'
+	program_make fds <<-'END'
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250 x\r\n'; read -r l
 		ls /proc/self/fd >"$T/fds"
 		printf '221 %s\r\n' "$(readlink /proc/$$/fd/0 | sed 's/:.*//') $(env | grep -c '^MSA_MESSAGE=')"
 	END
 	printf '> NOOP\n<<\n' | MSA_MESSAGE=forged verb=HELO session resume "$T/fds" 5</dev/null
-	printf '%s\n' '221 socket 0' EOF 'exit 0' | expect fds
+	printf '%s\n' '221 socket 0' EOF 'exit 0' | assert_out fds
 	assertEquals '0 1 2 and ls'"'"'s own' '0 1 2 3 ' "$(tr '\n' ' ' <"$T/fds")"
 }
 
 # How many descriptors a resident's worker has when it waits for a call. It ends its call after its client has.
 held_by() {
-	until_true no_child "$(worker "$1")"
-	find "/proc/$(worker "$1")/fd" -type l | wc -l
+	wait_until no_child "$(resident_worker "$1")"
+	find "/proc/$(resident_worker "$1")/fd" -type l | wc -l
 }
 
 no_child() {
@@ -278,7 +278,7 @@ no_child() {
 }
 
 test_a_resident_serves_one_call_after_another() {
-	resident again resume -P 1 "$T/server"
+	resident_start again resume -P 1 "$T/server"
 	for n in 1 2 3; do
 		verb=EHLO session call "$T/again" <<-'END'
 			> MAIL FROM:<a@example.net>
@@ -286,38 +286,38 @@ test_a_resident_serves_one_call_after_another() {
 			> QUIT
 			<<
 		END
-		printf '%s\n' '250 ok alice' '221 bye' EOF 'exit 0' | expect "call $n"
+		printf '%s\n' '250 ok alice' '221 bye' EOF 'exit 0' | assert_out "call $n"
 		held=${held:-$(held_by again)}
 	done
-	program bad <<-'END'
+	program_make bad <<-'END'
 		#!/bin/sh
 		exit 1
 	END
-	resident broken resume -P 1 "$T/bad"
+	resident_start broken resume -P 1 "$T/bad"
 	for n in 1 2; do
 		printf '<<\n' | session call "$T/broken"
-		printf '%s\n' "$TROUBLE" EOF 'exit 0' | expect "trouble $n"
+		printf '%s\n' "$TROUBLE" EOF 'exit 0' | assert_out "trouble $n"
 	done
 	printf '<\n> QUIT\n<<\n' | talk -x call "$T/again" >"$T/out"
-	printf '%s\n' '220-foreign ESMTP' '220 at your service' '221 bye' EOF 'exit 0' | expect 'without a greeting'
+	printf '%s\n' '220-foreign ESMTP' '220 at your service' '221 bye' EOF 'exit 0' | assert_out 'without a greeting'
 	assertEquals 'it holds nothing of its calls' "$held" "$(held_by again)"
-	worker=$(worker again)
+	worker=$(resident_worker again)
 	assertEquals 'no zombies' 0 "$(ps -o stat= --ppid "$worker" | grep -c Z)"
 }
 
 test_a_resident_that_is_stopped_tells_who_waits_for_a_server() {
-	program mute <<-'END'
+	program_make mute <<-'END'
 		#!/bin/sh
 		touch "$T/waiting"; cat >/dev/null
 	END
 	rm -f "$T/waiting"
-	resident waits resume -P 1 "$T/mute"
+	resident_start waits resume -P 1 "$T/mute"
 	printf '<<\n' | session call "$T/waits" &
 	talking=$!
-	until_true [ -e "$T/waiting" ]
+	wait_until [ -e "$T/waiting" ]
 	eval 'kill "$waits_pid"'
 	wait "$talking"
-	printf '%s\n' '421 4.3.2 Service not available, closing the connection' EOF 'exit 0' | expect stopped
+	printf '%s\n' '421 4.3.2 Service not available, closing the connection' EOF 'exit 0' | assert_out stopped
 }
 
 test_misuse_is_100() {

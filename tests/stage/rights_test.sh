@@ -22,7 +22,7 @@ setUp() {
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 	rm -f "$T"/*.log
 }
 
@@ -295,7 +295,7 @@ test_misuse() {
 }
 
 test_a_new_table_counts_from_the_next_message_on() {
-	resident rights rights -P 1:1 -s "$T/senders.cdb" "$T/next"
+	resident_start rights rights -P 1:1 -s "$T/senders.cdb" "$T/next"
 	user=sales@example.net mail=new@example.net
 	message 'From: sales@example.net'
 	chain call "$T/rights"
@@ -314,7 +314,7 @@ test_a_new_table_counts_from_the_next_message_on() {
 
 # And where it may not be read any more, on SIGHUP.
 test_a_resident_looks_at_all_of_the_table() {
-	resident rights rights -P 1:1 -s "$T/senders.cdb" "$T/next"
+	resident_start rights rights -P 1:1 -s "$T/senders.cdb" "$T/next"
 	user=sales@example.net mail=box@example.net
 	message 'From: sales@example.net'
 	senders 'Other box@example.net'
@@ -323,7 +323,7 @@ test_a_resident_looks_at_all_of_the_table() {
 	senders 'other box@' 'sales@example.net box@example.net'
 	# shellcheck disable=SC2154
 	kill -HUP "$rights_pid"
-	until_true grep -q ' kept ' "$T/rights.log"
+	wait_until grep -q ' kept ' "$T/rights.log"
 	wrong="$T/senders.cdb: record of other: box@: not an address, @domain, @.domain, * or !"
 	assertContains "$(cat "$T/rights.log")" "rights: - failed reason=\"$wrong\""
 	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
@@ -331,7 +331,7 @@ test_a_resident_looks_at_all_of_the_table() {
 	assertEquals "rights: $wrong" "$(cat "$T/log")"
 	senders 'sales@example.net box@example.net' '- !'
 	kill -HUP "$rights_pid"
-	until_true grep -q ' reloaded' "$T/rights.log"
+	wait_until grep -q ' reloaded' "$T/rights.log"
 	chain call "$T/rights"
 	assertEquals '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
 }

@@ -32,9 +32,9 @@ oneTimeSetUp() {
 
 setUp() {
 	rm -f "$T"/got.* "$T"/answer.* "$T"/wait.* "$T/go"
-	message 'Subject: test\r\n\r\nHello\r\n'
+	chain_message 'Subject: test\r\n\r\nHello\r\n'
 	table east.example=east west.example=west bob@east.example=west boss@west.example= 'bad.example=../x'
-	envelope '<alice@example.net> SMTPUTF8' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@west.example> NOTIFY=NEVER' \
+	chain_envelope '<alice@example.net> SMTPUTF8' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@west.example> NOTIFY=NEVER' \
 		'RCPT TO:<c@other.example>' 'RCPT TO:<Bob@east.example>' 'RCPT TO:<d@east.example>' 'RCPT TO:<boss@west.example>'
 }
 
@@ -54,11 +54,11 @@ route() {
 
 # The same by a call. usage: routed [NAME=value ...]
 routed() {
-	call "$@" route -t "$T/routes.cdb" -d "$T/routes" "$T/routes/default"
+	chain_call "$@" route -t "$T/routes.cdb" -d "$T/routes" "$T/routes/default"
 }
 
 # A chain's envelope is standard input. usage: assert_got name
-assert_got() {
+assert_routed() {
 	cat >"$T/expected"
 	assert_same "$1" "$T/expected" "$T/got.$1.env"
 	assert_same "$1: message" "$T/msg" "$T/got.$1.msg"
@@ -69,17 +69,17 @@ test_by_address_by_domain_or_by_default() {
 	assertEquals 'exit code' 0 "$code"
 	assert_verdict 'in the order of the envelope' '250 2.0.0 east 1' '250 2.0.0 west 1' '250 2.0.0 default 1' \
 		'250 2.0.0 west 2' '250 2.0.0 east 2' '250 2.0.0 default 2'
-	assert_got east <<-'X'
+	assert_routed east <<-'X'
 		MAIL FROM:<alice@example.net> SMTPUTF8
 		RCPT TO:<a@east.example>
 		RCPT TO:<d@east.example>
 	X
-	assert_got west <<-'X'
+	assert_routed west <<-'X'
 		MAIL FROM:<alice@example.net> SMTPUTF8
 		RCPT TO:<b@west.example> NOTIFY=NEVER
 		RCPT TO:<Bob@east.example>
 	X
-	assert_got default <<-'X'
+	assert_routed default <<-'X'
 		MAIL FROM:<alice@example.net> SMTPUTF8
 		RCPT TO:<c@other.example>
 		RCPT TO:<boss@west.example>
@@ -92,16 +92,10 @@ test_by_address_by_domain_or_by_default() {
 
 test_they_run_side_by_side() {
 	touch "$T/wait.east" "$T/wait.west"
-	(
-		i=0
-		while [ "$i" -lt 500 ] && ! { [ -e "$T/got.east.facts" ] && [ -e "$T/got.west.facts" ] &&
-			[ -e "$T/got.default.facts" ]; }; do
-			sleep 0.02
-			i=$((i + 1))
-		done
-		[ "$i" -lt 500 ] && touch "$T/together"
+	{
+		wait_until [ -e "$T/got.east.facts" -a -e "$T/got.west.facts" -a -e "$T/got.default.facts" ] && touch "$T/together"
 		touch "$T/go"
-	) &
+	} &
 	routed MSA_PARTIAL=
 	wait
 	assertTrue 'all were there before one had answered' "[ -e $T/together ]"
@@ -133,7 +127,7 @@ test_much_that_chains_say_is_a_verdict_still() {
 }
 
 test_one_way_for_all_is_the_chain_itself() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' '550 5.7.1 Not to Carol' 'RCPT TO:<b@east.example>' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' '550 5.7.1 Not to Carol' 'RCPT TO:<b@east.example>' \
 		'COPY TO:<log@east.example>'
 	printf '%s\n' '250 2.0.0 one' '550 5.7.1 Not to Carol' '250 2.0.0 two' . >"$T/answer.east"
 	routed MSA_PARTIAL=
@@ -143,7 +137,7 @@ test_one_way_for_all_is_the_chain_itself() {
 }
 
 test_who_was_refused_before_keeps_that_reply() {
-	envelope '<alice@example.net>' '550 5.7.1 Not to Carol' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@west.example>'
+	chain_envelope '<alice@example.net>' '550 5.7.1 Not to Carol' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@west.example>'
 	routed MSA_PARTIAL=
 	assert_verdict 'results may differ' '550 5.7.1 Not to Carol' '250 2.0.0 east 1' '250 2.0.0 west 1'
 	rm -f "$T"/got.*
@@ -175,17 +169,17 @@ test_where_chains_differ_an_smtp_client_sends_again_or_bounce_reports() {
 }
 
 test_a_copy_goes_its_own_way() {
-	envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' 'RCPT TO:<c@other.example>' 'COPY TO:<log@east.example>' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' 'RCPT TO:<c@other.example>' 'COPY TO:<log@east.example>' \
 		'COPY TO:<log@west.example> NOTIFY=NEVER' 'COPY TO:<two@west.example>'
 	printf '%s\n' '250 2.0.0 copied' '550 5.1.1 no' . >"$T/answer.west"
 	routed
 	assert_verdict 'copies are not answered' '250 2.0.0 east 1' '250 2.0.0 default 1'
-	assert_got east <<-'X'
+	assert_routed east <<-'X'
 		MAIL FROM:<alice@example.net>
 		RCPT TO:<a@east.example>
 		COPY TO:<log@east.example>
 	X
-	assert_got west <<-'X'
+	assert_routed west <<-'X'
 		MAIL FROM:<alice@example.net>
 		RCPT TO:<log@west.example> NOTIFY=NEVER
 		RCPT TO:<two@west.example>
@@ -197,7 +191,7 @@ test_a_copy_goes_its_own_way() {
 test_what_the_table_names_wrongly_is_451() {
 	for name in ../x x/y . .x; do
 		table "bad.example=$name" east.example=east
-		envelope '<alice@example.net>' 'RCPT TO:<a@bad.example>' 'RCPT TO:<a@east.example>'
+		chain_envelope '<alice@example.net>' 'RCPT TO:<a@bad.example>' 'RCPT TO:<a@east.example>'
 		routed MSA_PARTIAL=
 		assert_verdict "$name" '451 4.3.0 Local error, try again later' '250 2.0.0 east 1'
 		assert_logged 'misuse reason=".*routes.cdb: .*: neither a path nor the name of a program"'
@@ -205,14 +199,14 @@ test_what_the_table_names_wrongly_is_451() {
 	routed
 	assert_verdict 'nothing is sent' '451 4.3.0 Local error, try again later' '451 4.3.0 Local error, try again later'
 	table "east.example=east" "west.example=none"
-	envelope '<alice@example.net>' 'RCPT TO:<a@west.example>' 'RCPT TO:<a@east.example>'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@west.example>' 'RCPT TO:<a@east.example>'
 	routed MSA_PARTIAL=
 	assert_verdict 'no such program' '451 4.3.0 Local error, try again later' '250 2.0.0 east 1'
 }
 
 test_addresses_of_every_kind() {
 	table east.example=east '"a@west.example b"@east.example=west' postmaster=west
-	envelope '<alice@example.net>' 'RCPT TO:<"a@west.example b"@east.example>' 'RCPT TO:<"x@west.example"@east.example>' \
+	chain_envelope '<alice@example.net>' 'RCPT TO:<"a@west.example b"@east.example>' 'RCPT TO:<"x@west.example"@east.example>' \
 		'RCPT TO:<PostMaster>' 'RCPT TO:<a@[192.0.2.1]>'
 	routed MSA_PARTIAL=
 	assert_verdict 'each' '250 2.0.0 west 1' '250 2.0.0 east 1' '250 2.0.0 west 2' '250 2.0.0 default 1'
@@ -228,12 +222,12 @@ test_a_resident_is_named_by_its_path() {
 	: >"$T/ready"
 	stamp -l "$T/r" -R 5 "$T/lmtp" 5>"$T/ready" 2>"$T/r.log" </dev/null &
 	resident=$!
-	await "$T/ready"
+	wait_until [ -s "$T/ready" ]
 	table "east.example=$T/r" west.example=west "gone.example=$T/none"
-	envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@west.example>' 'RCPT TO:<c@gone.example>'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@west.example>' 'RCPT TO:<c@gone.example>'
 	routed MSA_PARTIAL=
 	assert_verdict 'each' '250 2.0.0 resident' '250 2.0.0 west 1' '451 4.3.0 Local error, try again later'
-	envelope '<alice@example.net>' 'RCPT TO:<a@east.example>'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@east.example>'
 	routed
 	assert_verdict 'alone' '250 2.0.0 resident'
 	kill "$resident"
@@ -252,7 +246,7 @@ test_more_chains_than_run_side_by_side() {
 	done
 	# shellcheck disable=SC2086
 	table $rows
-	envelope '<alice@example.net>' "$@"
+	chain_envelope '<alice@example.net>' "$@"
 	routed MSA_PARTIAL=
 	assertEquals 'exit code' 0 "$code"
 	assertEquals 'all accepted' 40 "$(grep -c '^250 2.0.0 n[0-9]* 1$' "$T/verdict")"
@@ -264,21 +258,21 @@ test_the_deadline_is_for_all_and_ends_them() {
 	chmod 755 "$T/routes/slow1"
 	cp "$T/routes/slow1" "$T/routes/slow2"
 	table slow1.example=slow1 slow2.example=slow2 east.example=east
-	envelope '<alice@example.net>' 'RCPT TO:<a@slow1.example>' 'RCPT TO:<a@slow2.example>' 'RCPT TO:<a@east.example>'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@slow1.example>' 'RCPT TO:<a@slow2.example>' 'RCPT TO:<a@east.example>'
 	now=$(date +%s)
 	routed MSA_PARTIAL= MSA_DEADLINE=$((now + 3))
 	assert_verdict 'late' '451 4.4.7 No answer in time, try again later' '451 4.4.7 No answer in time, try again later' \
 		'250 2.0.0 east 1'
 	assertTrue 'in time' "[ $(date +%s) -lt $((now + 20)) ]"
 	for name in slow1 slow2; do
-		assertFalse "$name is no more" "kill -0 $(cat "$T/pid.$name") 2>/dev/null"
+		assertFalse "$name is no more" "proc_alive $(cat "$T/pid.$name")"
 	done
 }
 
 test_misuse_is_451() {
 	for options in '' '-t' "-t $T/routes.cdb" "-t $T/none next" "-t $T/list next"; do
 		# shellcheck disable=SC2086
-		call route $options
+		chain_call route $options
 		assertEquals "$options" 111 "$code"
 		assert_verdict "$options" '451 4.3.0 Local error, try again later'
 	done
@@ -290,25 +284,24 @@ test_misuse_is_451() {
 	assertEquals 'nothing was run' '' "$(find "$T" -name 'got.*')"
 }
 
+new_table() {
+	chain_call MSA_PARTIAL= call "$T/rt"
+	[ "$(head -n 1 "$T/verdict")" = '250 2.0.0 west 1' ]
+}
+
 test_resident_and_sighup() {
 	: >"$T/ready"
 	command route -t "$T/routes.cdb" -d "$T/routes" -l "$T/rt" -R 5 "$T/routes/default" 5>"$T/ready" 2>"$T/rt.log" </dev/null &
 	resident=$!
-	await "$T/ready"
+	wait_until [ -s "$T/ready" ]
 	for i in 1 2 3; do
-		call MSA_PARTIAL= call "$T/rt"
+		chain_call MSA_PARTIAL= call "$T/rt"
 		assert_verdict "call $i" '250 2.0.0 east 1' '250 2.0.0 west 1' '250 2.0.0 default 1' '250 2.0.0 west 2' \
 			'250 2.0.0 east 2' '250 2.0.0 default 2'
 	done
 	table east.example=west
 	kill -HUP "$resident"
-	i=0
-	until call MSA_PARTIAL= call "$T/rt" && [ "$(head -n 1 "$T/verdict")" = '250 2.0.0 west 1' ]; do
-		i=$((i + 1))
-		[ "$i" -lt 100 ] || break
-		sleep 0.1
-	done
-	assertTrue 'the new table' "[ $i -lt 100 ]"
+	wait_until new_table
 	kill "$resident"
 	wait "$resident"
 }

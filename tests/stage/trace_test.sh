@@ -6,8 +6,8 @@
 . "$ROOT/tests/lib/inject.sh"
 
 setUp() {
-	message 'Subject: test\r\n\r\nHello\r\n'
-	envelope '<alice@example.net> BODY=8BITMIME' 'RCPT TO:<bob@example.org>'
+	chain_message 'Subject: test\r\n\r\nHello\r\n'
+	chain_envelope '<alice@example.net> BODY=8BITMIME' 'RCPT TO:<bob@example.org>'
 	resident=
 }
 
@@ -27,7 +27,7 @@ assert_log() {
 }
 
 test_a_message_and_its_verdict() {
-	call trace sh -c 'cmp -s - "$0" && cmp -s "$1" /dev/fd/3 && echo "250 2.0.0 $MSA_MESSAGE"' "$T/msg" "$T/env"
+	chain_call trace sh -c 'cmp -s - "$0" && cmp -s "$1" /dev/fd/3 && echo "250 2.0.0 $MSA_MESSAGE"' "$T/msg" "$T/env"
 	assertEquals 'exit code' 0 "$code"
 	assert_verdict 'verdict' '250 2.0.0 M'
 	assert_log 'S/M message octets=24 from=alice@example.net params=BODY=8BITMIME rcpts=1' \
@@ -35,8 +35,8 @@ test_a_message_and_its_verdict() {
 }
 
 test_more_of_it() {
-	envelope '<>' 'RCPT TO:<bob@example.org> NOTIFY=NEVER' '550 5.7.1 Not to Carol' 'COPY TO:<archive@example.net>'
-	call SECRET=x MSA_X_SITE=here trace -v sh -c 'echo 250 2.0.0 Saved; echo 550 5.7.1 Not to Carol'
+	chain_envelope '<>' 'RCPT TO:<bob@example.org> NOTIFY=NEVER' '550 5.7.1 Not to Carol' 'COPY TO:<archive@example.net>'
+	chain_call SECRET=x MSA_X_SITE=here trace -v sh -c 'echo 250 2.0.0 Saved; echo 550 5.7.1 Not to Carol'
 	assert_verdict 'verdict' '250 2.0.0 Saved' '550 5.7.1 Not to Carol'
 	sort "$T/log" | grep -v ' facts ' >"$T/sorted"
 	mv "$T/log" "$T/all"
@@ -53,15 +53,15 @@ test_more_of_it() {
 }
 
 test_refusals_and_faults_pass() {
-	call trace sh -c 'echo 550 5.7.0 No; exit 100'
+	chain_call trace sh -c 'echo 550 5.7.0 No; exit 100'
 	assert_verdict 'refused' '550 5.7.0 No'
 	assert_logged 'done verdict=550 accepted=0 text=No ms='
-	call trace sh -c 'exit 7'
+	chain_call trace sh -c 'exit 7'
 	assert_verdict 'a fault' '451 4.3.0 Local error, try again later'
 	assert_logged 'why="unexpected exit code"'
-	call trace "$T/nothing"
+	chain_call trace "$T/nothing"
 	assert_verdict 'no program' '451 4.3.0 Local error, try again later'
-	call MSA_RCPTS=3 trace sh -c 'echo 250 ok'
+	chain_call MSA_RCPTS=3 trace sh -c 'echo 250 ok'
 	assert_verdict 'MSA_RCPTS' '451 4.3.0 Local error, try again later'
 	assert_logged 'misuse'
 }
@@ -80,15 +80,15 @@ test_a_session_goes_on_behind_it() {
 # At the deadline submitd ends trace, but not the chain that trace has started: that would deliver after the client got 451.
 test_the_chain_behind_ends_before_the_deadline_of_trace() {
 	deadline=$(($(date +%s) + 3))
-	call MSA_DEADLINE="$deadline" trace sh -c 'echo $$ "$MSA_DEADLINE" >"$0"; exec sleep 60' "$T/behind"
+	chain_call MSA_DEADLINE="$deadline" trace sh -c 'echo $$ "$MSA_DEADLINE" >"$0"; exec sleep 60' "$T/behind"
 	assert_verdict 'verdict' '451 4.4.7 No answer in time, try again later'
 	read -r pid told <"$T/behind"
-	assertFalse 'the chain behind has ended' "kill -0 $pid 2>/dev/null"
+	assertFalse 'the chain behind has ended' "proc_alive $pid"
 	assertTrue "the chain behind was told $told, before or at $deadline" "[ $told -le $deadline ]"
 }
 
 test_a_deadline_that_has_passed_gives_the_chain_behind_no_time() {
-	call MSA_DEADLINE=1 trace sh -c 'sleep 2; : >"$0"; echo 250 2.0.0 Saved' "$T/delivered"
+	chain_call MSA_DEADLINE=1 trace sh -c 'sleep 2; : >"$0"; echo 250 2.0.0 Saved' "$T/delivered"
 	assert_verdict 'verdict' '451 4.4.7 No answer in time, try again later'
 	assertFalse 'nothing is delivered' "[ -e '$T/delivered' ]"
 }
@@ -98,7 +98,7 @@ test_misuse() {
 	assertEquals 'exit code' 100 $?
 	trace -m cat </dev/null >"$T/out" 2>"$T/err"
 	assertEquals 'no message' 100 $?
-	call trace
+	chain_call trace
 	assertEquals 'exit code in a chain' 111 "$code"
 	assert_verdict 'verdict' '451 4.3.0 Local error, try again later'
 }
@@ -107,9 +107,9 @@ test_resident() {
 	: >"$T/trace.log"
 	trace -m -P 1:1 -l "$T/t" sh -c 'cmp -s - "$0" && echo 250 2.0.0 Saved' "$T/msg" 2>"$T/trace.log" &
 	resident=$!
-	await "$T/trace.log"
+	wait_until [ -s "$T/trace.log" ]
 	for n in 1 2; do
-		call call "$T/t"
+		chain_call call "$T/t"
 		assert_verdict "call $n" '250 2.0.0 Saved'
 	done
 	grep -v ' ready ' "$T/trace.log" >"$T/log"

@@ -7,7 +7,7 @@
 . "$ROOT/tests/lib/tls.sh"
 
 oneTimeSetUp() {
-	certificates localhost || fail 'openssl makes no certificates'
+	cert_server localhost || fail 'openssl makes no certificates'
 }
 
 # tlsc with a server in python at its fd 3 that echoes one line. Prints how the first line begins, the echo and the exit
@@ -56,7 +56,7 @@ test_usage_is_one_line() {
 }
 
 test_a_certificate_that_is_verified_opens_the_way() {
-	for how in "-c $T/ca.pem localhost" "-F $(fingerprint) another.example"; do
+	for how in "-c $T/ca.pem localhost" "-F $(cert_fingerprint) another.example"; do
 		# shellcheck disable=SC2086
 		speak $how
 		printf '%s\n' '+TLSv1.3  True' 'echo hello' 'exit 0' >"$T/want"

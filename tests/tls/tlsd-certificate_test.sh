@@ -5,20 +5,20 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/tlsserver.sh
 . "$ROOT/tests/lib/tlsserver.sh"
-# shellcheck source=tests/lib/certificates.sh
-. "$ROOT/tests/lib/certificates.sh"
+# shellcheck source=tests/lib/cert.sh
+. "$ROOT/tests/lib/cert.sh"
 
 DEMAND='554 5.7.0 A client certificate is required'
 
 # What the next stage was told; that it was started at all is in the file "started".
 make_certificates() {
-	authority house
-	authority stranger
-	client alice house
-	client mallory stranger
-	client old house -days 0
+	cert_authority house
+	cert_authority stranger
+	cert_client alice house
+	cert_client mallory stranger
+	cert_client old house -days 0
 	openssl x509 -in alice.pem -outform DER | sha256sum | sed 's/ .*//' >alice.hash
-	stage told 'touch "$T/started"' "printf '220 x\\r\\n'" 'while read -r l; do case $l in' \
+	program_lines told 'touch "$T/started"' "printf '220 x\\r\\n'" 'while read -r l; do case $l in' \
 		'Q*) printf "221 bye\\r\\n"; exit;;' \
 		'*) printf "250 %s %s\\r\\n" "${SSL_PEER_CERT_SUBJECT-nobody}" "${SSL_PEER_CERT_HASH-nothing}";; esac done'
 	made=yes
@@ -28,13 +28,13 @@ make_certificates() {
 serve_told() {
 	[ -n "${made:-}" ] || make_certificates
 	rm -f started
-	serve "$@" ./told
+	tlsd_start "$@" ./told
 }
 
 test_without_the_required_certificate_all_but_QUIT_is_554() {
 	serve_told -r house.pem
 	for version in 1.2 1.3; do
-		shows "$port" $version - 'EHLO x' NOOP STARTTLS 'AUTH PLAIN AGEAYg==' 'MAIL FROM:<>' FOO '' \
+		tls_says "$port" $version - 'EHLO x' NOOP STARTTLS 'AUTH PLAIN AGEAYg==' 'MAIL FROM:<>' FOO '' \
 			"$(printf 'BDAT 6\r\nVRFY')" QUIT >got
 		yes "$DEMAND" | head -n 8 >want
 		printf '%s\n' '221 2.0.0 Bye' end >>want
@@ -42,83 +42,83 @@ test_without_the_required_certificate_all_but_QUIT_is_554() {
 	done
 	assertFalse 'the next stage is not started' '[ -e started ]'
 	assertEquals "one line each: $(cat log)" 2 "$(grep -c ' refused reason="no client certificate" peer=127.0.0.1' log)"
-	stop
+	tlsd_stop
 }
 
 test_its_errors_and_its_patience_have_a_limit() {
 	serve_told -r house.pem
 	# shellcheck disable=SC2046
-	shows "$port" 1.3 - $(yes NOOP | head -n 21) >got
+	tls_says "$port" 1.3 - $(yes NOOP | head -n 21) >got
 	yes "$DEMAND" | head -n 21 >want
 	printf '%s\n' '421 4.7.0 Too many errors, closing the connection' end >>want
 	assert_same errors want got
-	stop
+	tlsd_stop
 }
 
 test_with_the_certificate_the_next_stage_is_told_of_it() {
 	serve_told -r house.pem
 	for version in 1.2 1.3 1.3:other.example.org; do
-		shows "$port" $version alice NOOP QUIT >got
+		tls_says "$port" $version alice NOOP QUIT >got
 		printf '%s\n' "250 /C=DE/CN=alice SHA256:$(cat alice.hash)" '221 bye' end >want
 		assert_same "TLS $version" want got
 	done
-	stop
+	tlsd_stop
 }
 
 test_a_certificate_that_is_not_good_fails_the_handshake() {
 	serve_told -r house.pem
 	for version in 1.2 1.3; do
-		shows "$port" $version mallory NOOP QUIT >got
+		tls_says "$port" $version mallory NOOP QUIT >got
 		assertTrue "TLS $version, of a stranger: $(cat got)" "grep -q '^alert .*UNKNOWN_CA' got"
-		shows "$port" $version old NOOP QUIT >got
+		tls_says "$port" $version old NOOP QUIT >got
 		assertTrue "TLS $version, expired: $(cat got)" "grep -q '^alert .*CERTIFICATE_EXPIRED' got"
 	done
 	assertFalse 'the next stage is not started' '[ -e started ]'
 	assertEquals "logged: $(cat log)" 4 "$(grep -c ' handshake peer=127.0.0.1 reason=".*certificate verify failed"' log)"
-	stop
+	tlsd_stop
 }
 
 test_asked_for_only_it_may_be_missing_but_not_bad() {
 	serve_told -q house.pem
-	shows "$port" 1.3 - NOOP QUIT >got
+	tls_says "$port" 1.3 - NOOP QUIT >got
 	printf '%s\n' '250 nobody nothing' '221 bye' end >want
 	assert_same none want got
-	shows "$port" 1.2 alice NOOP QUIT >got
+	tls_says "$port" 1.2 alice NOOP QUIT >got
 	printf '%s\n' "250 /C=DE/CN=alice SHA256:$(cat alice.hash)" '221 bye' end >want
 	assert_same alice want got
-	shows "$port" 1.3 mallory NOOP QUIT >got
+	tls_says "$port" 1.3 mallory NOOP QUIT >got
 	assertTrue "mallory: $(cat got)" "grep -q '^alert .*UNKNOWN_CA' got"
-	stop
+	tlsd_stop
 	serve_told
-	shows "$port" 1.3 alice NOOP QUIT >got
+	tls_says "$port" 1.3 alice NOOP QUIT >got
 	printf '%s\n' '250 nobody nothing' '221 bye' end >want
 	assert_same 'not asked for' want got
-	stop
+	tlsd_stop
 }
 
 test_each_certificate_of_ours_asks_for_theirs() {
 	serve_told -r house.pem -c two.pem -k two.key
 	for name in mail.example.net other.example.org; do
-		shows "$port" "1.3:$name" - NOOP QUIT >got
+		tls_says "$port" "1.3:$name" - NOOP QUIT >got
 		printf '%s\n' "$DEMAND" '221 2.0.0 Bye' end >want
 		assert_same "$name without" want got
-		shows "$port" "1.3:$name" alice NOOP QUIT >got
+		tls_says "$port" "1.3:$name" alice NOOP QUIT >got
 		printf '%s\n' "250 /C=DE/CN=alice SHA256:$(cat alice.hash)" '221 bye' end >want
 		assert_same "$name with" want got
 	done
-	stop
+	tlsd_stop
 }
 
 test_with_implicit_tls_the_greeting_is_ours() {
 	serve_told -i -r house.pem
-	shows "$port" 1.3 - -i NOOP QUIT >got
+	tls_says "$port" 1.3 - -i NOOP QUIT >got
 	printf '%s\n' '220 mail.example.net ESMTP' "$DEMAND" '221 2.0.0 Bye' end >want
 	assert_same without want got
 	assertFalse 'the next stage is not started' '[ -e started ]'
-	shows "$port" 1.3 alice -i NOOP QUIT >got
+	tls_says "$port" 1.3 alice -i NOOP QUIT >got
 	printf '%s\n' '220 x' "250 /C=DE/CN=alice SHA256:$(cat alice.hash)" '221 bye' end >want
 	assert_same with want got
-	stop
+	tlsd_stop
 }
 
 test_execd_it_is_the_same() {
@@ -142,16 +142,14 @@ test_execd_it_is_the_same() {
 # Both ends of a forged fact, and a subject with anything in it.
 test_the_subject_is_cleaned_and_cannot_be_forged() {
 	[ -n "${made:-}" ] || make_certificates
-	openssl req -new -key alice.key -out odd.csr -utf8 -subj "/CN=ev(il)\"; rm -rf \\/ \$HOME" 2>/dev/null
-	cp alice.key odd.key
-	openssl x509 -req -in odd.csr -CA house.pem -CAkey house.key -set_serial 8 -days 2 -out odd.pem 2>/dev/null
+	cert -a house.pem -A house.key odd.key odd.pem "/CN=ev(il)\"; rm -rf \\/ \$HOME" -set_serial 8
 	SSL_PEER_CERT_SUBJECT=forged SSL_PEER_CERT_HASH=forged serve_told -q house.pem
-	shows "$port" 1.3 - NOOP QUIT >got
+	tls_says "$port" 1.3 - NOOP QUIT >got
 	printf '%s\n' '250 nobody nothing' '221 bye' end >want
 	assert_same 'forged' want got
-	shows "$port" 1.3 odd NOOP QUIT >got
+	tls_says "$port" 1.3 odd NOOP QUIT >got
 	assertTrue "odd: $(cat got)" "grep -qx '250 /CN=ev?il???[-A-Za-z0-9 ?/]* SHA256:[0-9a-f]*' got"
-	stop
+	tlsd_stop
 }
 
 test_an_authority_that_cannot_be_used_is_100_and_named() {
@@ -177,14 +175,14 @@ test_another_authority_is_taken_without_a_restart() {
 	[ -n "${made:-}" ] || make_certificates
 	cp house.pem trusted.pem
 	serve_told -r trusted.pem
-	shows "$port" 1.3 mallory NOOP QUIT >got
+	tls_says "$port" 1.3 mallory NOOP QUIT >got
 	assertTrue "a stranger: $(cat got)" "grep -q '^alert ' got"
 	cp stranger.pem trusted.pem
 	kill -HUP "$tlsd"
-	await 'grep -q "^tlsd: - reloaded" log'
-	await 'shows "$port" 1.3 mallory NOOP QUIT >got; grep -q "^250 /C=DE/CN=mallory " got'
+	wait_until grep -q "^tlsd: - reloaded" log
+	wait_until eval 'tls_says "$port" 1.3 mallory NOOP QUIT >got; grep -q "^250 /C=DE/CN=mallory " got'
 	assertTrue "no stranger any more: $(cat got)" "grep -q '^250 /C=DE/CN=mallory ' got"
-	stop
+	tlsd_stop
 }
 
 # shellcheck disable=SC1090

@@ -11,16 +11,15 @@ TROUBLE='421 4.3.0 Local trouble, closing the connection'
 
 oneTimeSetUp() {
 	cd "$T" || exit 1
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem \
-		-days 2 -subj /CN=mail.example.net 2>/dev/null
+	cert key.pem cert.pem /CN=mail.example.net
 	chmod 644 key.pem cert.pem
 	chmod 755 "$T"
 	# A message chain that keeps what it gets, a next stage that says what it hears, one that tells facts.
-	stage cat "printf '220 x\r\n'" 'exec cat'
-	stage sink 'cat >"$T/message"' 'echo 250 2.0.0 taken'
-	stage echo "printf '220 behind ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
+	program_lines cat "printf '220 x\r\n'" 'exec cat'
+	program_lines sink 'cat >"$T/message"' 'echo 250 2.0.0 taken'
+	program_lines echo "printf '220 behind ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
 		'QUIT*) printf "221 bye\r\n"; exit;;' '*) printf "250 %s\n" "$l";;' 'esac done'
-	stage who "printf '220 x\r\n'" 'while read -r l; do' 'case $l in' \
+	program_lines who "printf '220 x\r\n'" 'while read -r l; do' 'case $l in' \
 		'QUIT*) printf "221 bye\r\n"; exit;;' \
 		'*) printf "250 %s tls=%s cipher=%s helo=%s user=%s session=%s\r\n" $$ "${SSL_PROTOCOL-no}" "${SSL_CIPHER:+some}" "${MSA_HELO-no}" "${SMTPAUTHUSER-no}" "$MSA_SESSION";;' \
 		'esac done'
@@ -33,39 +32,10 @@ setUp() {
 	rm -f message
 }
 
-stage() {
-	stage_name=$1
-	shift
-	{
-		echo '#!/bin/sh'
-		printf '%s\n' "$@"
-	} >"$stage_name"
-	chmod 755 "$stage_name"
-}
-
 # Talk to tlsd -o: the script is standard input, options and stage the arguments; what was heard is in got, the log in log.
 talk_to() {
 	talk -x tlsd -o -c cert.pem -k key.pem "$@" >raw 2>log
 	sed 's/message [0-9a-z]\{14\}$/message ID/' raw >got
-}
-
-assert_got() {
-	cat >want
-	assert_same "$1" want got
-}
-
-assert_logged() {
-	assertTrue "log has: $1; log: $(cat log)" "grep -q '$1' log"
-}
-
-# Until a command is true, 10 s at most.
-until_true() {
-	tries=0
-	until "$@"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 500 ] || return 1
-		sleep 0.02
-	done
 }
 
 test_starttls_is_offered_and_mail_passes_without_it() {
@@ -335,7 +305,7 @@ test_what_was_said_in_the_clear_is_forgotten() {
 
 test_the_stage_in_the_clear_ends_at_starttls() {
 	rm -f first
-	stage ends 'if [ -z "$SSL_PROTOCOL" ]; then' 'touch "$T/first"; printf "220 x\r\n"; cat >/dev/null; rm "$T/first"; exit' \
+	program_lines ends 'if [ -z "$SSL_PROTOCOL" ]; then' 'touch "$T/first"; printf "220 x\r\n"; cat >/dev/null; rm "$T/first"; exit' \
 		'fi' 'while [ -e "$T/first" ]; do sleep 0.05; done' 'printf "220 x\r\n"; read -r l; printf "221 the first is gone\r\n"'
 	talk_to ./ends <<-'END'
 		<
@@ -367,7 +337,7 @@ test_input_behind_starttls_is_dropped_and_ends_it() {
 # The file is the foreign server's reply to EHLO.
 stage_with_ehlo() {
 	cat >ehlo
-	stage foreign "printf '220 f\r\n'" 'while read -r l; do' 'case $l in' 'EHLO*|LHLO*) cat "$T/ehlo";;' \
+	program_lines foreign "printf '220 f\r\n'" 'while read -r l; do' 'case $l in' 'EHLO*|LHLO*) cat "$T/ehlo";;' \
 		'QUIT*) printf "221 bye\r\n"; exit;;' '*) printf "250 ok\r\n";;' 'esac done'
 	talk_to ./foreign <<-'END'
 		<
@@ -458,10 +428,10 @@ test_without_a_usable_certificate_mail_still_passes() {
 
 test_a_stage_that_cannot_be_had_is_421() {
 	for one in './missing' ./mute ./garbage ./cut ./long; do
-		stage mute 'exit 0'
-		stage garbage "printf 'hello\r\n'" 'cat >/dev/null'
-		stage cut "printf '220-x\r\n'"
-		stage long "yes 220-x | head -n 10000"
+		program_lines mute 'exit 0'
+		program_lines garbage "printf 'hello\r\n'" 'cat >/dev/null'
+		program_lines cut "printf '220-x\r\n'"
+		program_lines long "yes 220-x | head -n 10000"
 		talk_to "$one" <<-'END'
 			<<
 		END
@@ -472,11 +442,11 @@ test_a_stage_that_cannot_be_had_is_421() {
 
 test_a_stage_that_gives_no_reply_is_421() {
 	for one in ./mute ./garbage ./mixed ./cut ./long; do
-		stage mute "printf '220 x\r\n'" 'read -r l; exit 0'
-		stage garbage "printf '220 x\r\n'" 'read -r l' "printf 'hello\r\n'" 'cat >/dev/null'
-		stage mixed "printf '220 x\r\n'" 'read -r l' "printf '250-a\r\n251 b\r\n'" 'cat >/dev/null'
-		stage cut "printf '220 x\r\n'" 'read -r l' "printf '250-a\r\n'"
-		stage long "printf '220 x\r\n'" 'read -r l' "yes 250-x | head -n 10000"
+		program_lines mute "printf '220 x\r\n'" 'read -r l; exit 0'
+		program_lines garbage "printf '220 x\r\n'" 'read -r l' "printf 'hello\r\n'" 'cat >/dev/null'
+		program_lines mixed "printf '220 x\r\n'" 'read -r l' "printf '250-a\r\n251 b\r\n'" 'cat >/dev/null'
+		program_lines cut "printf '220 x\r\n'" 'read -r l' "printf '250-a\r\n'"
+		program_lines long "printf '220 x\r\n'" 'read -r l' "yes 250-x | head -n 10000"
 		talk_to "$one" <<-'END'
 			<
 			> EHLO x
@@ -488,7 +458,7 @@ test_a_stage_that_gives_no_reply_is_421() {
 }
 
 test_what_a_stage_says_unasked_passes() {
-	stage bored "printf '220 x\r\n'" 'read -r l; printf "250 ok\r\n"; sleep 0.2; printf "421 4.4.2 bored\r\n"'
+	program_lines bored "printf '220 x\r\n'" 'read -r l; printf "250 ok\r\n"; sleep 0.2; printf "421 4.4.2 bored\r\n"'
 	talk_to ./bored <<-'END'
 		<
 		> NOOP
@@ -496,14 +466,14 @@ test_what_a_stage_says_unasked_passes() {
 		<<
 	END
 	printf '%s\n' '220 x' '250 ok' '421 4.4.2 bored' EOF 'exit 0' | assert_got '421'
-	stage full "printf '554-no\r\n554 service\r\n'" 'read -r l; printf "221 bye\r\n"'
+	program_lines full "printf '554-no\r\n554 service\r\n'" 'read -r l; printf "221 bye\r\n"'
 	talk_to ./full <<-'END'
 		<
 		> QUIT
 		<<
 	END
 	printf '%s\n' '554-no' '554 service' '221 bye' EOF 'exit 0' | assert_got 'another greeting'
-	stage double "printf '220 x\r\n'" 'read -r l; printf "250 one\r\n250 two\r\n"; cat'
+	program_lines double "printf '220 x\r\n'" 'read -r l; printf "250 one\r\n250 two\r\n"; cat'
 	talk_to ./double <<-'END'
 		<
 		> NOOP
@@ -514,7 +484,7 @@ test_what_a_stage_says_unasked_passes() {
 		shut
 	END
 	printf '%s\n' '220 x' '250 one' '250 two' STARTTLS 'exit 0' | assert_got 'two replies: then it is blind'
-	stage dies "printf '220 x\r\n'" 'read -r l; printf "250 ok\r\n"'
+	program_lines dies "printf '220 x\r\n'" 'read -r l; printf "250 ok\r\n"'
 	talk_to ./dies <<-'END'
 		<
 		> NOOP
@@ -526,7 +496,7 @@ test_what_a_stage_says_unasked_passes() {
 }
 
 test_a_reply_may_have_lines_and_come_in_pieces() {
-	stage slow "printf '22'; sleep 0.1; printf '0-a\r'; sleep 0.1; printf '\n220 b\r\n'" \
+	program_lines slow "printf '22'; sleep 0.1; printf '0-a\r'; sleep 0.1; printf '\n220 b\r\n'" \
 		'read -r l; printf "250-f\r\n25"; sleep 0.1; printf "0 SIZE\r\n"; cat >/dev/null'
 	talk_to ./slow <<-'END'
 		<
@@ -548,12 +518,12 @@ test_a_reply_has_a_deadline() {
 	pumps -o -g 400 cert.pem key.pem ./silent <stop >said 2>log &
 	pumps=$!
 	exec 9>stop
-	until_true [ -s said ]
+	wait_until [ -s said ]
 	port=$(head -n 1 said)
-	stage silent 'cat >/dev/null'
+	program_lines silent 'cat >/dev/null'
 	echo '<<' | talk -t 10 -c "127.0.0.1:$port" >got
 	printf '%s\n' "$TROUBLE" EOF | assert_got 'no greeting'
-	stage silent "printf '220 x\r\n'" 'cat >/dev/null'
+	program_lines silent "printf '220 x\r\n'" 'cat >/dev/null'
 	printf '<\n> NOOP\n<<\n' | talk -t 10 -c "127.0.0.1:$port" >got
 	printf '%s\n' '220 x' "$TROUBLE" EOF | assert_got 'no reply'
 	assert_logged 'reply reason="the next stage gave no reply in time"'
@@ -603,7 +573,7 @@ test_on_pipes_it_works_as_on_a_socket() {
 
 # As under inetd: fd 2 is the client too.
 test_nothing_of_the_log_reaches_a_client_on_fd_2() {
-	stage noisy 'echo noise >&2' "printf '220 x\r\n'" 'while read -r l; do case $l in' 'QUIT*) printf "221 bye\r\n"; exit;; esac' \
+	program_lines noisy 'echo noise >&2' "printf '220 x\r\n'" 'while read -r l; do case $l in' 'QUIT*) printf "221 bye\r\n"; exit;; esac' \
 		'echo noise >&2; printf "250 ok\r\n"; done'
 	talk -2 -x tlsd -o -c cert.pem -k key.pem ./noisy >got <<-'END'
 		<
@@ -628,7 +598,7 @@ test_nothing_of_the_log_reaches_a_client_on_fd_2() {
 
 # Neither holds an end of the other's, so each sees its own end when the pump lets it go.
 test_each_stage_has_its_own_socket_and_no_other() {
-	stage sockets "printf '220 x\r\n'" 'while read -r l; do case $l in' 'QUIT*) printf "221 bye\r\n"; exit;; esac' \
+	program_lines sockets "printf '220 x\r\n'" 'while read -r l; do case $l in' 'QUIT*) printf "221 bye\r\n"; exit;; esac' \
 		'ls -l /proc/$$/fd | sed -n "s/.*socket:/socket:/p" >sockets.$$' \
 		'printf "250 %s of %s\r\n" "$(sort -u sockets.$$ | wc -l)" "$(wc -l <sockets.$$)"; done'
 	talk_to ./sockets <<-'END'
@@ -651,7 +621,7 @@ test_U_drops_the_pump_and_neither_stage() {
 		skip 'only root can drop privileges'
 		return
 	fi
-	stage uid "printf '220 x\r\n'" 'while read -r l; do case $l in' \
+	program_lines uid "printf '220 x\r\n'" 'while read -r l; do case $l in' \
 		'QUIT*) printf "221 bye\r\n"; exit;; esac' \
 		'printf "250 %s pump %s\r\n" "$(id -u)" "$(ps -o uid= -p "$PPID" | tr -d " ")"' 'done'
 	talk_to -U nobody ./uid <<-'END'

@@ -9,13 +9,12 @@ export MSA_HOST
 
 oneTimeSetUp() {
 	cd "$T" || exit 1
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem \
-		-days 2 -subj /CN=mail.example.net 2>/dev/null
+	cert key.pem cert.pem /CN=mail.example.net
 	chmod 644 key.pem cert.pem
 	chmod 755 "$T"
-	stage echo "printf '220 behind ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
+	program_lines echo "printf '220 behind ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
 		'QUIT*) printf "221 bye\r\n"; exit;;' '*) printf "250 %s\n" "$l";;' 'esac done'
-	stage cat "printf '220 x\r\n'" 'exec cat'
+	program_lines cat "printf '220 x\r\n'" 'exec cat'
 	printf 'NOOP\r\n' >noop
 	head -c 5000000 /dev/urandom >big
 	cd "$OLDPWD" || exit 1 # shunit2 looks for this file by the name it was called by
@@ -23,17 +22,6 @@ oneTimeSetUp() {
 
 setUp() {
 	cd "$T" || exit 1
-}
-
-# Make a next stage of these lines.
-stage() {
-	stage_name=$1
-	shift
-	{
-		echo '#!/bin/sh'
-		printf '%s\n' "$@"
-	} >"$stage_name"
-	chmod 755 "$stage_name"
 }
 
 # Talk to tlsd: the script is standard input, options and stage the arguments; what was heard is in got, the log in log.
@@ -46,20 +34,10 @@ peer_of() {
 	python3 -W ignore "$ROOT/tests/tools/tlspeer" "$@" >got 2>log
 }
 
-# got must be standard input.
-assert_got() {
-	cat >want
-	assert_same "$1" want got
-}
-
 assert_out() {
 	cat >want
 	tr -d '\r' <out >plain
 	assert_same "$1" want plain
-}
-
-assert_logged() {
-	assertTrue "log has: $1; log: $(cat log)" "grep -q '$1' log"
 }
 
 assert_not_logged() {
@@ -358,7 +336,7 @@ test_pipelined_commands_are_answered_in_order() {
 }
 
 test_input_behind_starttls_is_never_executed_and_ends_it() {
-	stage mark 'touch started' "printf '220 x\r\n'" 'exec cat'
+	program_lines mark 'touch started' "printf '220 x\r\n'" 'exec cat'
 	talk_to ./mark <<-'END'
 		<
 		>> STARTTLS\r\nNOOP\r\nQUIT\r\n
@@ -531,7 +509,7 @@ test_with_msa_lmtp_it_speaks_lhlo() {
 }
 
 test_the_next_stage_gets_facts_and_no_forged_ones() {
-	stage facts "printf '220 x\r\n'" 'env | grep -E "^(SSL_[PCT]|SMTP|MSA_|TCP|PROTO|RELAY|KEPT)" |
+	program_lines facts "printf '220 x\r\n'" 'env | grep -E "^(SSL_[PCT]|SMTP|MSA_|TCP|PROTO|RELAY|KEPT)" |
 		grep -vE "SSL_CERT|MSA_SESSION|MSA_BIN" | sort' 'exec cat >/dev/null'
 	env SSL_PROTOCOL=forged SSL_CIPHER=forged SSL_PEER_CERT_HASH=forged SSL_PEER_CERT_SUBJECT=forged \
 		SSL_TLS_SNI_SERVERNAME=forged SMTPAUTHUSER=forged SMTPAUTHMETHOD=forged MSA_VERB=EHLO MSA_HELO=forged \
@@ -556,13 +534,13 @@ test_the_next_stage_gets_facts_and_no_forged_ones() {
 		end close_notify
 		exit 0
 	END
-	stage session "printf '220 x\r\n'" 'echo "$MSA_SESSION"' 'exec cat >/dev/null'
+	program_lines session "printf '220 x\r\n'" 'echo "$MSA_SESSION"' 'exec cat >/dev/null'
 	peer_of -e notify noop out tlsd -c cert.pem -k key.pem ./session
 	assertTrue 'an id, and the same in the log' "[ -s out ] && grep -q \"^tlsd: \$(cat out) done\" log"
 }
 
 test_the_next_stage_has_0_1_and_2_and_they_block() {
-	stage fds "printf '220 x\r\n'" 'exec python3 -c "
+	program_lines fds "printf '220 x\r\n'" 'exec python3 -c "
 import os, stat, fcntl
 print(sorted(int(f) for f in os.listdir(\"/proc/self/fd\"))[:3], sum(f in os.listdir(\"/proc/self/fd\") for f in map(str, range(4, 100))))
 for fd in 0, 1: print(stat.S_ISSOCK(os.fstat(fd).st_mode), bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK))
@@ -584,7 +562,7 @@ test_only_the_pump_has_the_key() {
 		skip 'not root: no other user to try it as'
 		return
 	fi
-	stage peek "printf '220 x\r\n'" 'head -c 1 "/proc/$PPID/environ" >/dev/null 2>&1 && echo environ' \
+	program_lines peek "printf '220 x\r\n'" 'head -c 1 "/proc/$PPID/environ" >/dev/null 2>&1 && echo environ' \
 		'ls "/proc/$PPID/fd" >/dev/null 2>&1 && echo fd' \
 		'head -c 1 /proc/self/environ >/dev/null 2>&1 && echo self' 'printf "221 end\r\n"'
 	peer_of -e stay noop out setpriv --reuid=65534 --clear-groups "$ROOT/bin/tlsd" -c cert.pem -k key.pem ./peek
@@ -594,7 +572,7 @@ test_only_the_pump_has_the_key() {
 	END
 	cp key.pem secret.pem
 	chmod 400 secret.pem
-	stage drop 'exec setpriv --reuid=65534 --clear-groups sh -c "printf \"220 x\r\n\"; cat secret.pem 2>/dev/null && echo key
+	program_lines drop 'exec setpriv --reuid=65534 --clear-groups sh -c "printf \"220 x\r\n\"; cat secret.pem 2>/dev/null && echo key
 		printf \"221 end\r\n\""'
 	peer_of -e stay noop out tlsd -c cert.pem -k secret.pem ./drop
 	assert_out 'another uid' <<-'END'
@@ -609,7 +587,7 @@ test_tlsd_links_libtls_and_no_sasl() {
 }
 
 test_a_greeting_may_have_lines_and_come_in_pieces() {
-	stage pieces "printf '220-a\r\n22'" 'sleep 0.1' "printf '0-b\r\n220 c\r'" 'sleep 0.1' "printf '\n250 early\r\n'" 'exec cat'
+	program_lines pieces "printf '220-a\r\n22'" 'sleep 0.1' "printf '0-b\r\n220 c\r'" 'sleep 0.1' "printf '\n250 early\r\n'" 'exec cat'
 	peer_of -e notify noop out tlsd -c cert.pem -k key.pem ./pieces
 	assert_out pieces <<-'END'
 		250 early
@@ -618,7 +596,7 @@ test_a_greeting_may_have_lines_and_come_in_pieces() {
 }
 
 test_input_is_held_until_the_greeting_is_complete() {
-	stage slow 'early=$(timeout 0.3 head -c 1 | wc -c)' "printf '220 x\r\n'" 'printf "%s\r\n" "$early"' 'exec cat'
+	program_lines slow 'early=$(timeout 0.3 head -c 1 | wc -c)' "printf '220 x\r\n'" 'printf "%s\r\n" "$early"' 'exec cat'
 	peer_of -e notify noop out tlsd -c cert.pem -k key.pem ./slow
 	assert_out held <<-'END'
 		0
@@ -627,7 +605,7 @@ test_input_is_held_until_the_greeting_is_complete() {
 }
 
 test_another_greeting_answers_the_first_command() {
-	stage full "printf '554-No\r\n554 5.3.2 service\r\n250 more\r\n'" 'exec cat'
+	program_lines full "printf '554-No\r\n554 5.3.2 service\r\n250 more\r\n'" 'exec cat'
 	talk_to ./full <<-'END'
 		<
 		> STARTTLS
@@ -652,12 +630,12 @@ test_another_greeting_answers_the_first_command() {
 }
 
 test_no_greeting_is_421() {
-	stage silent 'exit 0'
-	stage odd 'echo hello' 'exec cat'
-	stage half 'printf "220-a\r\n"'
-	stage unlike 'printf "220-a\r\n250 b\r\n"' 'exec cat'
-	stage endless 'yes 220-more' 
-	stage dead 'kill -9 $$'
+	program_lines silent 'exit 0'
+	program_lines odd 'echo hello' 'exec cat'
+	program_lines half 'printf "220-a\r\n"'
+	program_lines unlike 'printf "220-a\r\n250 b\r\n"' 'exec cat'
+	program_lines endless 'yes 220-more' 
+	program_lines dead 'kill -9 $$'
 	for s in silent odd half unlike endless dead; do
 		talk_to ./$s <<-'END'
 			<
@@ -760,7 +738,7 @@ test_too_few_descriptors_are_454_and_the_session_goes_on() {
 }
 
 test_an_end_without_221_is_told_where_a_reply_may_stand() {
-	stage killed "printf '220 x\r\n'" 'read -r l' "printf '250 y\r\n'" 'kill -9 $$'
+	program_lines killed "printf '220 x\r\n'" 'read -r l' "printf '250 y\r\n'" 'kill -9 $$'
 	talk_to ./killed <<-'END'
 		<
 		> STARTTLS
@@ -782,7 +760,7 @@ test_an_end_without_221_is_told_where_a_reply_may_stand() {
 	assert_logged 'next reason="it ended without 221 or 421"'
 	for text in '250-y\r\n' '250 y' '221 bye\r\n' '421 4.3.2 later\r\n' '221-a\r\n221 b\r\n'; do
 		printf '220 x\\r\\n%s' "$text" >say
-		stage said 'printf "$(cat say)"'
+		program_lines said 'printf "$(cat say)"'
 		peer_of -l 5 /dev/null out tlsd -c cert.pem -k key.pem ./said
 		# shellcheck disable=SC2059
 		printf "$text" >want
@@ -796,7 +774,7 @@ test_an_end_without_221_is_told_where_a_reply_may_stand() {
 }
 
 test_a_stage_killed_while_the_client_sends() {
-	stage killed "printf '220 x\r\n250 y\r\n354 go\r\n'" 'head -c 100000 >/dev/null; kill -9 $$'
+	program_lines killed "printf '220 x\r\n250 y\r\n354 go\r\n'" 'head -c 100000 >/dev/null; kill -9 $$'
 	peer_of -l 5 big out tlsd -c cert.pem -k key.pem ./killed
 	assert_out killed <<-'END'
 		250 y
@@ -820,14 +798,14 @@ test_five_megabytes_pass_both_ways() {
 }
 
 test_a_slow_stage_gets_all() {
-	stage slow "printf '220 x\r\n'" 'sleep 0.5' 'exec cat'
+	program_lines slow "printf '220 x\r\n'" 'sleep 0.5' 'exec cat'
 	peer_of -e notify big out tlsd -c cert.pem -k key.pem ./slow
 	assertTrue intact 'cmp big out'
 }
 
 test_a_slow_client_gets_full_records() {
 	head -c 300000 big >part
-	stage records "printf '220 x\r\n'" 'cat part' "printf '\r\n221 bye\r\n'"
+	program_lines records "printf '220 x\r\n'" 'cat part' "printf '\r\n221 bye\r\n'"
 	peer_of -r 1000 -l 15 /dev/null out tlsd -c cert.pem -k key.pem ./records
 	printf '\r\n221 bye\r\n' | cat part - >want
 	assertTrue intact 'cmp want out'
@@ -839,7 +817,7 @@ test_a_slow_client_gets_full_records() {
 }
 
 test_the_stage_may_still_speak_after_the_client_ended() {
-	stage later "printf '220 x\r\n'" 'cat' 'sleep 0.2' 'echo later'
+	program_lines later "printf '220 x\r\n'" 'cat' 'sleep 0.2' 'echo later'
 	peer_of -e notify noop out tlsd -c cert.pem -k key.pem ./later
 	assert_out later <<-'END'
 		NOOP
@@ -849,7 +827,7 @@ test_the_stage_may_still_speak_after_the_client_ended() {
 }
 
 test_the_stages_last_words_reach_a_client_that_still_sends() {
-	stage hasty "printf '220 x\r\n'" 'sleep 0.2' "printf '221 enough\r\n'"
+	program_lines hasty "printf '220 x\r\n'" 'sleep 0.2' "printf '221 enough\r\n'"
 	peer_of -w 0.5 -l 5 big out tlsd -c cert.pem -k key.pem ./hasty
 	assert_out hasty <<-'END'
 		221 enough
@@ -868,7 +846,7 @@ test_an_end_without_close_notify_is_truncation() {
 		NOOP
 		later
 	END
-	stage eof "printf '220 x\r\n'" 'cat >seen; echo end >>seen'
+	program_lines eof "printf '220 x\r\n'" 'cat >seen; echo end >>seen'
 	peer_of -e reset noop out tlsd -c cert.pem -k key.pem ./eof
 	assert_got reset <<-'END'
 		handshake TLSv1.3
@@ -930,7 +908,7 @@ test_U_drops_the_pump_and_not_the_next_stage() {
 		return
 	fi
 	chmod 400 secret.pem 2>/dev/null || install -m 400 key.pem secret.pem
-	stage who "printf '220 x\r\n'" 'echo "$(id -u)" $(ps -o uid=,gid=,supgid= -p "$PPID")' 'cat secret.pem >/dev/null && echo read' \
+	program_lines who "printf '220 x\r\n'" 'echo "$(id -u)" $(ps -o uid=,gid=,supgid= -p "$PPID")' 'cat secret.pem >/dev/null && echo read' \
 		"printf '221 bye\r\n'"
 	peer_of -l 5 /dev/null out tlsd -U nobody:daemon -c cert.pem -k secret.pem ./who
 	assert_out users <<-END
@@ -955,7 +933,7 @@ test_U_drops_the_pump_and_not_the_next_stage() {
 }
 
 test_nothing_of_the_log_reaches_a_client_on_fd_2() {
-	stage noisy 'echo noise >&2' "printf '220 x\r\n'" 'echo noise >&2' "printf '221 bye\r\n'"
+	program_lines noisy 'echo noise >&2' "printf '220 x\r\n'" 'echo noise >&2' "printf '221 bye\r\n'"
 	talk -x -2 tlsd -c cert.pem -k key.pem ./noisy >got <<-'END'
 		<
 		> STARTTLS

@@ -7,8 +7,7 @@
 BYE='421 4.3.0 Local trouble, closing the connection'
 
 oneTimeSetUp() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$T/key.pem" \
-		-out "$T/cert.pem" -days 2 -subj /CN=mail.example.net 2>/dev/null
+	cert "$T/key.pem" "$T/cert.pem" /CN=mail.example.net
 	mkfifo "$T/stop"
 }
 
@@ -21,11 +20,7 @@ serve() {
 	pumps $options "$T/cert.pem" "$T/key.pem" "$@" <"$T/stop" >"$T/said" 2>"$T/log" &
 	pumps=$!
 	exec 9>"$T/stop"
-	i=0
-	while [ $i -lt 200 ] && [ ! -s "$T/said" ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
+	wait_until [ -s "$T/said" ]
 	port=$(head -n 1 "$T/said")
 }
 
@@ -40,11 +35,6 @@ talk_to() {
 	start=$(date +%s%N)
 	talk -t 10 -c "127.0.0.1:$port" >"$T/got" 2>&1
 	took=$((($(date +%s%N) - start) / 1000000))
-}
-
-assert_got() {
-	cat >"$T/want"
-	assert_same "$1" "$T/want" "$T/got"
 }
 
 test_a_silent_client_is_told_421_in_the_clear() {
@@ -206,18 +196,14 @@ test_connections_in_one_process_do_not_meet() {
 	assert_got mixed <<-'END'
 		all 120
 	END
-	i=0
-	while [ $i -lt 200 ] && [ "$(grep -c '^pumps: - done ' "$T/log")" -lt 120 ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
+	wait_until eval '[ "$(grep -c "^pumps: - done " "$T/log")" -ge 120 ]'
 	stop
 	assertTrue "served: $(cat "$T/said")" "grep -q '^served 120 size ' '$T/said'"
 	assertEquals 'each was logged' 120 "$(grep -c '^pumps: - done tls=TLSv1.3' "$T/log")"
 }
 
 test_an_idle_connection_holds_no_buffers() {
-	if nm "$(command -v pumps)" 2>/dev/null | grep -q __asan_init; then
+	if program_sanitized; then
 		skip 'memory is not what it is under a sanitizer'
 		return
 	fi

@@ -8,8 +8,8 @@
 . "$ROOT/tests/lib/tlsserver.sh"
 
 test_limits_are_told_politely_and_logged_once_a_second() {
-	serve -a 3 -m 5 ./cat
-	clients "$port" <<-'END'
+	tlsd_start -a 3 -m 5 ./cat
+	tlsd_clients "$port" <<-'END'
 		keep = [connect() for i in range(3)]
 		for s in keep: line(s)
 		for i in range(4): print(line(connect()))
@@ -25,9 +25,9 @@ test_limits_are_told_politely_and_logged_once_a_second() {
 		220 mail.example.net ESMTP
 	END
 	assertTrue 'few lines' "[ $(grep -c 'refused reason="too many connections from this address" peer=127.0.0.1' log) -le 2 ]"
-	stop
-	serve -a 100 -m 5 -e 3 ./cat
-	clients "$port" <<-'END'
+	tlsd_stop
+	tlsd_start -a 100 -m 5 -e 3 ./cat
+	tlsd_clients "$port" <<-'END'
 		early = [connect() for i in range(3)]
 		time.sleep(0.3)
 		print(line(connect()))
@@ -47,9 +47,9 @@ test_limits_are_told_politely_and_logged_once_a_second() {
 		$BUSY
 	END
 	assert_logged 'refused reason="too many connections before TLS" peer=127.0.0.1'
-	stop
-	serve -i -a 1 ./cat
-	clients "$port" <<-'END'
+	tlsd_stop
+	tlsd_start -i -a 1 ./cat
+	tlsd_clients "$port" <<-'END'
 		a = CTX.wrap_socket(connect()); print(line(a))
 		b = connect(); print(repr(b.recv(10)))
 	END
@@ -57,7 +57,7 @@ test_limits_are_told_politely_and_logged_once_a_second() {
 		220 x
 		b''
 	END
-	stop
+	tlsd_stop
 }
 
 test_rules_deny_and_set_what_an_operator_may_set() {
@@ -65,8 +65,8 @@ test_rules_deny_and_set_what_an_operator_may_set() {
 		printf '%s\n' "$@" | tcprules rules.cdb rules.tmp
 	}
 	rules '127.0.0.1:allow,RELAYCLIENT="",MSA_X_A="b",FOO="1",TCPREMOTEIP="6.6.6.6",SMTPAUTHUSER="root"' ':deny'
-	serve -P 1 -x rules.cdb ./who
-	clients "$port" <<-'END'
+	tlsd_start -P 1 -x rules.cdb ./who
+	tlsd_clients "$port" <<-'END'
 		print(ask(tls(connect()), 'X'))
 	END
 	assert_got allow <<-'END'
@@ -74,7 +74,7 @@ test_rules_deny_and_set_what_an_operator_may_set() {
 	END
 	sleep 1.1
 	rules '127.0.0.2:deny' '127.0.:deny' '127.:allow,RELAYCLIENT="no"' ':allow'
-	clients "$port" <<-'END'
+	tlsd_clients "$port" <<-'END'
 		print(repr(line(connect())))
 	END
 	assert_got 'denied after a change' <<-'END'
@@ -84,7 +84,7 @@ test_rules_deny_and_set_what_an_operator_may_set() {
 	sleep 1.1
 	echo broken >rules.new
 	mv rules.new rules.cdb
-	clients "$port" <<-'END'
+	tlsd_clients "$port" <<-'END'
 		for i in range(3): print(repr(line(connect())))
 	END
 	assert_got 'a broken table: the old one stays' <<-'END'
@@ -96,35 +96,34 @@ test_rules_deny_and_set_what_an_operator_may_set() {
 	rules ':allow'
 	worker=$(pgrep -P "$tlsd")
 	kill -HUP "$tlsd"
-	await 'grep -q "^tlsd: - reloaded" log'
-	await '! pgrep -P "$tlsd" | grep -qx "$worker"'
-	clients "$port" <<-'END'
+	wait_until grep -q "^tlsd: - reloaded" log
+	wait_until eval '! pgrep -P "$tlsd" | grep -qx "$worker"'
+	tlsd_clients "$port" <<-'END'
 		print(ask(tls(connect()), 'X'))
 	END
 	assert_got 'SIGHUP reads it' <<-'END'
 		250 TCP 127.0.0.1 local relay=no x=no foo=no
 	END
-	stop
+	tlsd_stop
 }
 
 test_rules_that_cannot_be_used_are_kept_at_the_second_sighup_too() {
 	printf ':deny\n' | tcprules rules.cdb rules.tmp
-	serve -P 1 -x rules.cdb ./who
+	tlsd_start -P 1 -x rules.cdb ./who
 	echo broken >rules.new
 	mv rules.new rules.cdb
 	for n in 1 2 3; do
 		kill -HUP "$tlsd"
-		await "[ \"\$(grep -c '^tlsd: - kept reason=\"the new rules cannot be used\"' log)\" -eq $n ]"
-		assertEquals "SIGHUP number $n: $(cat log)" 0 $?
+		wait_until eval "[ \"\$(grep -c '^tlsd: - kept reason=\"the new rules cannot be used\"' log)\" -eq $n ]"
 	done
 	assertFalse "never reloaded: $(cat log)" 'grep -q " reloaded" log'
-	clients "$port" <<-'END'
+	tlsd_clients "$port" <<-'END'
 		print(repr(line(connect())))
 	END
 	assert_got 'the old rules stay' <<-'END'
 		''
 	END
-	stop
+	tlsd_stop
 }
 
 # A file becomes usable by its mode alone: nothing else of it changes.
@@ -133,15 +132,15 @@ test_rules_that_become_readable_are_taken() {
 	user=
 	[ "$(id -u)" -ne 0 ] || user='-U nobody'
 	# shellcheck disable=SC2086
-	serve -P 1 $user -x rules.cdb ./who
-	clients "$port" <<-'END'
+	tlsd_start -P 1 $user -x rules.cdb ./who
+	tlsd_clients "$port" <<-'END'
 		print(repr(line(connect())))
 		time.sleep(1.1)
 	END
 	printf ':allow\n' | tcprules rules.new rules.tmp
 	chmod 0 rules.new
 	mv rules.new rules.cdb
-	clients "$port" <<-'END'
+	tlsd_clients "$port" <<-'END'
 		for i in range(2):
 		    print(repr(line(connect())))
 		    time.sleep(1.1)
@@ -154,7 +153,7 @@ test_rules_that_become_readable_are_taken() {
 		250 TCP 127.0.0.1 local relay=no x=no foo=no
 	END
 	assertEquals "said once: $(cat log)" 1 "$(grep -c 'kept reason="rules.cdb: Permission denied"' log)"
-	stop
+	tlsd_stop
 }
 
 test_the_proxy_protocol_from_trusted_addresses() {
@@ -167,7 +166,7 @@ test_the_proxy_protocol_from_trusted_addresses() {
 		printf '+9,1:192.0.2.9->D\n'
 		printf '+9,13:2001:db8:->+MSA_X_A=six\000\n\n'
 	} | cdb -c rules.cdb
-	serve -y 127.0.0.1/32,2001:db8::/32 -x rules.cdb ./who
+	tlsd_start -y 127.0.0.1/32,2001:db8::/32 -x rules.cdb ./who
 	cat >proxy <<-'END'
 		def v1(text): return text.encode() + b'\r\n'
 		def v2(command, family, body): return b'\r\n\r\n\0\r\nQUIT\n' + bytes([0x20 | command, family]) + struct.pack('>H', len(body)) + body
@@ -201,7 +200,7 @@ test_the_proxy_protocol_from_trusted_addresses() {
 		    except OSError as e: print(repr(''), end=' ')
 		print()
 	END
-	clients "$port" <proxy
+	tlsd_clients "$port" <proxy
 	assert_got proxied <<-'END'
 		250 TCP 192.0.2.1 local relay=no x=client foo=no
 		250 TCP 192.0.2.1 local relay=no x=client foo=no
@@ -219,9 +218,9 @@ test_the_proxy_protocol_from_trusted_addresses() {
 	END
 	assertEquals 'each logged' 16 "$(grep -c 'refused reason="no valid PROXY header" peer=127.0.0.1' log)"
 	assert_logged 'denied peer=192.0.2.9'
-	stop
-	serve -y 192.0.2.0/24 -x rules.cdb ./who
-	clients "$port" <<-'END'
+	tlsd_stop
+	tlsd_start -y 192.0.2.0/24 -x rules.cdb ./who
+	tlsd_clients "$port" <<-'END'
 		s = connect()
 		s.sendall(b'PROXY TCP4 192.0.2.1 198.51.100.7 4711 587\r\n')
 		print(line(s)); print(line(s))
@@ -232,9 +231,9 @@ test_the_proxy_protocol_from_trusted_addresses() {
 		530 5.7.0 Must issue a STARTTLS command first
 		250 TCP 127.0.0.1 local relay= x=p foo=no
 	END
-	stop
-	serve -i -y 127.0.0.1 ./who
-	clients "$port" <<-'END'
+	tlsd_stop
+	tlsd_start -i -y 127.0.0.1 ./who
+	tlsd_clients "$port" <<-'END'
 		# the header and the ClientHello in one piece
 		inc, out = ssl.MemoryBIO(), ssl.MemoryBIO()
 		t = CTX.wrap_bio(inc, out)
@@ -254,7 +253,7 @@ test_the_proxy_protocol_from_trusted_addresses() {
 		b'220 x\r\n'
 		b'250 TCP 192.0.2.1 local relay=no x=no foo=no\r\n'
 	END
-	stop
+	tlsd_stop
 }
 
 test_certificates_by_name_and_reload_lose_no_connection() {
@@ -264,9 +263,9 @@ test_certificates_by_name_and_reload_lose_no_connection() {
 	tlsd -l 127.0.0.1:0 -c live.pem -k live.key -c two.pem -k two.key ./cat 2>log &
 	tlsd=$!
 	servers="$servers $tlsd"
-	await 'grep -q " ready address=" log'
+	wait_until grep -q " ready address=" log
 	port=$(sed -n 's/.* ready address=.*:\([0-9]*\)$/\1/p' log)
-	clients "$port" <<-'END'
+	tlsd_clients "$port" <<-'END'
 		for name in (None, 'mail.example.net', 'other.example.org', 'third.example.com'): print(subject(tls(connect(), name=name)))
 		held = tls(connect()); print(ask(held, 'before'), subject(held))
 		clear = connect(); line(clear)
@@ -302,13 +301,13 @@ test_certificates_by_name_and_reload_lose_no_connection() {
 	assertEquals 'and so is a good one' 1 "$(grep -c '^tlsd: - reloaded' log)"
 	# the replaced workers end with their last connection
 	workers=$(nproc)
-	await '[ "$(pgrep -c -P "$tlsd")" -eq "$workers" ]'
+	wait_until [ "$(pgrep -c -P "$tlsd")" -eq "$workers" ]
 	assertEquals 'replaced workers have ended' "$workers" "$(pgrep -c -P "$tlsd")"
-	stop
+	tlsd_stop
 }
 
 test_versions_and_ciphers() {
-	serve -v 1.3 -s TLSv1.3:ECDHE-ECDSA-AES256-GCM-SHA384 ./cat
+	tlsd_start -v 1.3 -s TLSv1.3:ECDHE-ECDSA-AES256-GCM-SHA384 ./cat
 	cat >versions <<-'END'
 		for v in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
 		    ctx = context()
@@ -318,19 +317,19 @@ test_versions_and_ciphers() {
 		        print(s.version(), s.cipher()[0] if v == ssl.TLSVersion.TLSv1_2 else '')
 		    except (OSError, ssl.SSLError): print('refused')
 	END
-	clients "$port" <versions
+	tlsd_clients "$port" <versions
 	assert_got 1.3 <<-'END'
 		refused
 		TLSv1.3 
 	END
-	stop
-	serve -s ECDHE-ECDSA-AES128-GCM-SHA256 ./cat
-	clients "$port" <versions
+	tlsd_stop
+	tlsd_start -s ECDHE-ECDSA-AES128-GCM-SHA256 ./cat
+	tlsd_clients "$port" <versions
 	assert_got 1.2 <<-'END'
 		TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256
 		TLSv1.3 
 	END
-	stop
+	tlsd_stop
 	tlsd -l 127.0.0.1:0 -s nonsense -c one.pem -k one.key ./cat 2>log
 	assertEquals nonsense 100 $?
 	assertEquals "one line: $(cat log)" 1 "$(grep -c 'misuse reason=.*cipher' log)"
@@ -369,32 +368,29 @@ test_U_drops_the_workers_and_the_parent_reloads_the_key() {
 	tlsd -l 127.0.0.1:0 -U nobody:daemon -c one.pem -k secret.key -P 1 ./cat 2>log &
 	tlsd=$!
 	servers="$servers $tlsd"
-	await 'grep -q " ready address=" log'
+	wait_until grep -q " ready address=" log
 	port=$(sed -n 's/.* ready address=.*:\([0-9]*\)$/\1/p' log)
 	worker=$(pgrep -P "$tlsd")
 	assertEquals parent 0 "$(ps -o uid= -p "$tlsd" | tr -d ' ')"
 	assertEquals worker "$(id -u nobody)" "$(ps -o uid= -p "$worker" | tr -d ' ')"
 	assertEquals 'undumpable: its files are root'\''s' 0 "$(stat -c %u "/proc/$worker/environ")"
 	kill -HUP "$tlsd"
-	await 'grep -q "^tlsd: - reloaded" log'
-	await '! pgrep -P "$tlsd" | grep -qx "$worker"'
-	clients "$port" <<-'END'
+	wait_until grep -q "^tlsd: - reloaded" log
+	wait_until eval '! pgrep -P "$tlsd" | grep -qx "$worker"'
+	tlsd_clients "$port" <<-'END'
 		print(ask(tls(connect()), 'x'))
 	END
 	assert_got 'after reload' <<-'END'
 		x
 	END
-	await '[ "$(pgrep -c -P "$tlsd")" -eq 1 ]'
+	wait_until [ "$(pgrep -c -P "$tlsd")" -eq 1 ]
 	assertNotEquals 'another worker' "$worker" "$(pgrep -P "$tlsd")"
-	stop
+	tlsd_stop
 }
 
 test_a_staple_is_sent_to_who_asks() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 2 \
-		-subj /CN=ca 2>/dev/null
-	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout leaf.key -out leaf.csr \
-		-subj /CN=mail.example.net 2>/dev/null
-	openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -set_serial 17 -days 2 -out leaf.pem 2>/dev/null
+	cert_authority ca
+	cert -a ca.pem -A ca.key leaf.key leaf.pem /CN=mail.example.net -set_serial 17
 	printf 'V\t%s\t\t11\tunknown\t/CN=mail.example.net\n' "$(date -u -d '+2 days' +%y%m%d%H%M%SZ)" >index.txt
 	openssl ocsp -issuer ca.pem -cert leaf.pem -reqout request.der >/dev/null 2>&1
 	openssl ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -reqin request.der -respout staple.der \
@@ -403,11 +399,11 @@ test_a_staple_is_sent_to_who_asks() {
 	tlsd -l 127.0.0.1:0 -c leaf.pem -k leaf.key -O staple.der ./cat 2>log &
 	tlsd=$!
 	servers="$servers $tlsd"
-	await 'grep -q " ready address=" log'
+	wait_until grep -q " ready address=" log
 	port=$(sed -n 's/.* ready address=.*:\([0-9]*\)$/\1/p' log)
 	openssl s_client -connect "127.0.0.1:$port" -starttls smtp -status -CAfile ca.pem </dev/null >got 2>&1
 	assertTrue "stapled: $(cat got)" "grep -q 'Cert Status: good' got"
-	stop
+	tlsd_stop
 	tlsd -l 127.0.0.1:0 -c leaf.pem -k leaf.key -O none.der ./cat 2>log
 	assertEquals 'no such file' 100 $?
 }

@@ -9,7 +9,7 @@
 
 # usage: conversation ; in the clear, then under TLS, with a next stage that is submitd
 conversation() {
-	talk_to <<-'END'
+	tlsd_talk <<-'END'
 		<
 		>> NOOP\r\nEHLO a.example\r\n
 		<
@@ -56,28 +56,28 @@ assert_conversation() {
 }
 
 test_before_a_resident_each_stage_is_a_call_of_its_own() {
-	next 1:20
-	serve -o -P 1 call "$T/next"
+	tlsd_next 1:20
+	tlsd_start -o -P 1 call "$T/next"
 	for i in 1 2 3; do
 		conversation
 		assert_conversation "call $i"
 	done
-	stop
-	stop_next
+	tlsd_stop
+	tlsd_next_stop
 }
 
 test_before_a_program() {
-	serve -o submitd true
+	tlsd_start -o submitd true
 	conversation
 	assert_conversation program
-	stop
+	tlsd_stop
 }
 
 test_facts_of_tls_are_told_to_the_second_stage_only() {
-	stage tls "printf '220 x\r\n'" 'while read -r l; do' 'case $l in' 'Q*) printf "221 bye\r\n"; exit;;' \
+	program_lines tls "printf '220 x\r\n'" 'while read -r l; do' 'case $l in' 'Q*) printf "221 bye\r\n"; exit;;' \
 		'*) printf "250 %s %s\r\n" "${SSL_PROTOCOL-no}" "$TCPREMOTEIP";;' 'esac done'
-	serve -o ./tls
-	talk_to <<-'END'
+	tlsd_start -o ./tls
+	tlsd_talk <<-'END'
 		<
 		> NOOP
 		<
@@ -91,14 +91,14 @@ test_facts_of_tls_are_told_to_the_second_stage_only() {
 	END
 	printf '%s\n' '220 x' '250 no 127.0.0.1' '220 2.0.0 Ready to start TLS' TLS '250 TLSv1.3 127.0.0.1' '221 bye' EOF |
 		assert_got facts
-	stop
+	tlsd_stop
 }
 
 test_a_resident_that_is_not_there_is_421() {
-	serve -o call "$T/nobody"
-	echo '<<' | talk_to
+	tlsd_start -o call "$T/nobody"
+	echo '<<' | tlsd_talk
 	printf '%s\n' "$BUSY" EOF | assert_got nobody
-	stop
+	tlsd_stop
 }
 
 test_a_certificate_that_comes_is_offered_and_one_that_goes_is_kept() {
@@ -108,28 +108,28 @@ test_a_certificate_that_comes_is_offered_and_one_that_goes_is_kept() {
 	tlsd -l 127.0.0.1:0 -o -c late.pem -k late.key ./who 2>log &
 	tlsd=$!
 	servers="$servers $tlsd"
-	await 'grep -q "^tlsd: - ready address=" log'
+	wait_until grep -q "^tlsd: - ready address=" log
 	port=$(sed -n 's/^tlsd: - ready address=.*:\([0-9]*\)$/\1/p' log)
-	printf '<\n> STARTTLS\n<\n> QUIT\n<<\n' | talk_to
+	printf '<\n> STARTTLS\n<\n> QUIT\n<<\n' | tlsd_talk
 	printf '%s\n' '220 x' '454 4.7.0 TLS not available due to a temporary reason' '221 bye' EOF | assert_got 'none yet'
 	assertEquals "logged once: $(cat log)" 1 "$(grep -c 'misuse reason="late.pem: No such file or directory: no STARTTLS"' log)"
 	cp one.pem late.pem
 	kill -HUP "$tlsd"
-	await 'grep -q "^tlsd: - reloaded" log'
-	await 'printf "<\n> STARTTLS\n<\ntls\n> QUIT\n<<\n" | talk_to; grep -qx TLS got'
+	wait_until grep -q "^tlsd: - reloaded" log
+	wait_until eval 'printf "<\n> STARTTLS\n<\ntls\n> QUIT\n<<\n" | tlsd_talk; grep -qx TLS got'
 	printf '%s\n' '220 x' '220 2.0.0 Ready to start TLS' TLS '221 bye' EOF | assert_got 'there it is'
 	rm late.pem
 	kill -HUP "$tlsd"
-	await 'grep -q "^tlsd: - kept" log'
-	printf '<\n> STARTTLS\n<\ntls\n> QUIT\n<<\n' | talk_to
+	wait_until grep -q "^tlsd: - kept" log
+	printf '<\n> STARTTLS\n<\ntls\n> QUIT\n<<\n' | tlsd_talk
 	printf '%s\n' '220 x' '220 2.0.0 Ready to start TLS' TLS '221 bye' EOF | assert_got 'kept'
-	stop
+	tlsd_stop
 }
 
 # Half of them change to TLS, a line at a time each, all mixed.
 test_many_connections_in_one_worker_do_not_mix() {
-	serve -o -P 1 -m 300 -a 300 ./who
-	clients "$port" <<-'END'
+	tlsd_start -o -P 1 -m 300 -a 300 ./who
+	tlsd_clients "$port" <<-'END'
 		all = []
 		for i in range(40):
 		    s = connect(20); all.append([s, i, i % 2])
@@ -148,7 +148,7 @@ test_many_connections_in_one_worker_do_not_mix() {
 		print('all')
 	END
 	assertEquals all "$(cat got)"
-	stop
+	tlsd_stop
 }
 
 # shellcheck disable=SC1090

@@ -4,13 +4,15 @@
 # shellcheck disable=SC2016 # what is quoted is for the next stage
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 # shellcheck source=tests/lib/tlsserver.sh
 . "$ROOT/tests/lib/tlsserver.sh"
 
 test_a_session_is_handed_to_a_resident_stage() {
-	next
-	serve call "$T/next"
-	talk_to <<-'END'
+	tlsd_next
+	tlsd_start call "$T/next"
+	tlsd_talk <<-'END'
 		<
 		> STARTTLS
 		<
@@ -31,14 +33,14 @@ test_a_session_is_handed_to_a_resident_stage() {
 		221 2.0.0 Bye
 		EOF
 	END
-	stop
-	stop_next
+	tlsd_stop
+	tlsd_next_stop
 	assert_logged '^tlsd: [a-z0-9]\{14\} done tls=TLSv1.3 cipher=[A-Z0-9_]* in=46 out=72 ms=[0-9]* peer=127.0.0.1$'
 }
 
 test_a_program_is_started_for_each_connection() {
-	TCPREMOTEIP=9.9.9.9 RELAYCLIENT=forged FOO=kept SMTPAUTHUSER=forged serve ./who
-	talk_to <<-'END'
+	TCPREMOTEIP=9.9.9.9 RELAYCLIENT=forged FOO=kept SMTPAUTHUSER=forged tlsd_start ./who
+	tlsd_talk <<-'END'
 		<
 		> STARTTLS
 		<
@@ -56,17 +58,17 @@ test_a_program_is_started_for_each_connection() {
 		221 bye
 		EOF
 	END
-	stop
+	tlsd_stop
 	assertEquals 'no zombie, no child' '' "$(pgrep -P "$tlsd")"
 }
 
 # "call" and one word is a resident; with another word more it is a program, in the parent and in the workers.
 test_call_with_more_words_is_a_program() {
 	mkdir own
-	stage own/call "printf '220 x\r\n'" 'while read -r l; do' 'case $l in' \
+	program_lines own/call "printf '220 x\r\n'" 'while read -r l; do' 'case $l in' \
 		'Q*) printf "221 bye\r\n"; exit;;' '*) printf "250 %s %s foo=%s\r\n" "$1" "$2" "$FOO";;' 'esac done'
-	PATH=$T/own:$PATH FOO=kept serve call /nowhere x
-	talk_to <<-'END'
+	PATH=$T/own:$PATH FOO=kept tlsd_start call /nowhere x
+	tlsd_talk <<-'END'
 		<
 		> STARTTLS
 		<
@@ -84,12 +86,12 @@ test_call_with_more_words_is_a_program() {
 		221 bye
 		EOF
 	END
-	stop
+	tlsd_stop
 }
 
 # Without -l too, tlsd hands the session over itself: no program "call" is looked for.
 test_call_needs_no_program_of_that_name() {
-	next
+	tlsd_next
 	talk -t 10 -x env PATH=/nowhere "$(command -v tlsd)" -c one.pem -k one.key call "$T/next" >got 2>log <<-'END'
 		<
 		> STARTTLS
@@ -109,12 +111,12 @@ test_call_needs_no_program_of_that_name() {
 		EOF
 		exit 0
 	END
-	stop_next
+	tlsd_next_stop
 }
 
 test_implicit_tls() {
-	serve -i ./who
-	talk_to <<-'END'
+	tlsd_start -i ./who
+	tlsd_talk <<-'END'
 		tls
 		<
 		> X
@@ -129,57 +131,36 @@ test_implicit_tls() {
 		221 bye
 		EOF
 	END
-	stop
+	tlsd_stop
 }
 
 # systemd's socket is the parent's business: a program that wrote to it would speak in the service's name.
 test_the_supervisors_socket_is_not_handed_on() {
-	stage notify "printf '220 x\r\n'" 'read -r l' 'printf "250 %s\r\n" "${NOTIFY_SOCKET-none}"'
+	program_lines notify "printf '220 x\r\n'" 'read -r l' 'printf "250 %s\r\n" "${NOTIFY_SOCKET-none}"'
 	python3 -c '
 import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1])
 open(sys.argv[2], "wb").write(s.recv(100))
 ' "$T/notify.sock" "$T/notified" &
 	servers="$servers $!"
-	await '[ -S notify.sock ]'
-	NOTIFY_SOCKET=$T/notify.sock serve -P 1 ./notify
-	clients "$port" <<-'END'
+	wait_until [ -S notify.sock ]
+	NOTIFY_SOCKET=$T/notify.sock tlsd_start -P 1 ./notify
+	tlsd_clients "$port" <<-'END'
 		print(ask(tls(connect()), 'X'))
 	END
 	assert_got 'not handed on' <<-'END'
 		250 none
 	END
-	await '[ -s notified ]'
+	wait_until [ -s notified ]
 	assertEquals 'systemd is told' READY=1 "$(cat notified)"
-	stop
+	tlsd_stop
 }
 
 # The kernel has no room for the listening socket's watch (ENOSPC, ENOMEM), then has again.
 test_a_worker_that_cannot_watch_its_socket_tries_again() {
-	if nm "$(command -v tlsd)" 2>/dev/null | grep -q __asan_init; then
-		skip 'not with the sanitizers'
-		return
-	fi
-	cat >full.c <<-'END'
-		#define _GNU_SOURCE
-		#include <errno.h>
-		#include <stdlib.h>
-		#include <sys/epoll.h>
-		#include <sys/syscall.h>
-		#include <unistd.h>
-		int
-		epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
-		{
-			if (op == EPOLL_CTL_ADD && event->events & EPOLLEXCLUSIVE && access(getenv("EPOLL_FULL"), F_OK) == 0) {
-				errno = ENOSPC;
-				return -1;
-			}
-			return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
-		}
-	END
-	${CC:-cc} -shared -fPIC -o full.so full.c || fail 'full.c'
-	EPOLL_FULL=$T/full LD_PRELOAD=$T/full.so serve -P 1 ./cat
-	clients "$port" <<-'END'
+	preload_build epoll || return 0
+	EPOLL_FULL=$T/full LD_PRELOAD=$T/epoll.so tlsd_start -P 1 ./cat
+	tlsd_clients "$port" <<-'END'
 		open('full', 'w').close()
 		first = connect(); print(line(first))
 		time.sleep(0.5)
@@ -194,12 +175,12 @@ test_a_worker_that_cannot_watch_its_socket_tries_again() {
 		220 mail.example.net ESMTP
 	END
 	assertEquals "logged once: $(cat log)" 1 "$(grep -c 'failed reason="listening socket: No space left on device"' log)"
-	stop
+	tlsd_stop
 }
 
 test_a_resident_that_is_not_there_is_421() {
-	serve call "$T/nobody"
-	talk_to <<-'END'
+	tlsd_start call "$T/nobody"
+	tlsd_talk <<-'END'
 		<
 		> STARTTLS
 		<
@@ -215,7 +196,7 @@ test_a_resident_that_is_not_there_is_421() {
 		EOF
 	END
 	assert_logged 'failed reason="call .*/nobody: No such file or directory"'
-	stop
+	tlsd_stop
 }
 
 # Something that listens and never takes a call, and one that closes at once: others are served meanwhile.
@@ -234,9 +215,9 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(50)
 while True: s.accept()[0].close()
 ' "$T/closes" &
 	servers="$servers $!"
-	await '[ -S mute ] && [ -S closes ]'
-	serve -P 1 call "$T/mute"
-	clients "$port" <<-'END'
+	wait_until eval '[ -S mute ] && [ -S closes ]'
+	tlsd_start -P 1 call "$T/mute"
+	tlsd_clients "$port" <<-'END'
 		start = time.time()
 		a = tls(connect())
 		b = connect(2)
@@ -248,22 +229,22 @@ while True: s.accept()[0].close()
 		$BUSY True
 	END
 	assert_logged 'failed reason="call .*/mute: Connection timed out"'
-	stop
-	serve -P 1 call "$T/closes"
-	clients "$port" <<-'END'
+	tlsd_stop
+	tlsd_start -P 1 call "$T/closes"
+	tlsd_clients "$port" <<-'END'
 		start = time.time()
 		print(line(tls(connect())), time.time() - start < 3)
 	END
 	assert_got closes <<-END
 		$BUSY True
 	END
-	stop
+	tlsd_stop
 }
 
 test_a_full_pool_is_421() {
-	next 1:2
-	serve call "$T/next"
-	clients "$port" <<-'END'
+	tlsd_next 1:2
+	tlsd_start call "$T/next"
+	tlsd_clients "$port" <<-'END'
 		keep = [tls(connect()) for i in range(2)]
 		for s in keep: print(ask(s, 'NOOP'))
 		s = tls(connect())
@@ -274,13 +255,13 @@ test_a_full_pool_is_421() {
 		250 2.0.0 Ok
 		$BUSY
 	END
-	stop
-	stop_next
+	tlsd_stop
+	tlsd_next_stop
 }
 
 test_sigterm_tells_those_in_the_clear_and_lets_the_others_go_on() {
-	serve ./cat
-	clients "$port" "$tlsd" <<-'END'
+	tlsd_start ./cat
+	tlsd_clients "$port" "$tlsd" <<-'END'
 		held = tls(connect()); print(ask(held, 'before'))
 		clear = connect(); print(line(clear))
 		os.kill(int(sys.argv[2]), 15)
@@ -302,8 +283,8 @@ test_sigterm_tells_those_in_the_clear_and_lets_the_others_go_on() {
 }
 
 test_a_killed_worker_is_replaced_and_gives_back_what_it_had() {
-	serve -P 2 -a 20 ./cat
-	clients "$port" "$tlsd" <<-'END'
+	tlsd_start -P 2 -a 20 ./cat
+	tlsd_clients "$port" "$tlsd" <<-'END'
 		def workers(): return os.popen('pgrep -P ' + sys.argv[2]).read().split()
 		was = workers()
 		held = [connect() for i in range(20)]
@@ -324,28 +305,25 @@ test_a_killed_worker_is_replaced_and_gives_back_what_it_had() {
 		20 2 set()
 	END
 	assertEquals "logged: $(cat log)" 2 "$(grep -c 'lost worker="signal 9"' log)"
-	stop
+	tlsd_stop
 }
 
 test_workers_end_when_the_parent_is_killed() {
-	serve -P 2 ./cat
+	tlsd_start -P 2 ./cat
 	workers=$(pgrep -P "$tlsd")
 	kill -9 "$tlsd"
 	wait "$tlsd" 2>/dev/null
-	for pid in $workers; do
-		await "! kill -0 $pid 2>/dev/null"
-		assertEquals "worker $pid has ended" 0 $?
-	done
+	assert_proc_gone "$workers"
 }
 
 test_a_thousand_connections_are_shared_and_cost_little() {
-	if nm "$(command -v tlsd)" 2>/dev/null | grep -q __asan_init; then
+	if program_sanitized; then
 		skip 'memory is not what it is under a sanitizer'
 		return
 	fi
-	next 1:60
-	serve -P 2 -a 2000 -m 1100 -e 1100 call "$T/next"
-	clients "$port" "$tlsd" <<-'END'
+	tlsd_next 1:60
+	tlsd_start -P 2 -a 2000 -m 1100 -e 1100 call "$T/next"
+	tlsd_clients "$port" "$tlsd" <<-'END'
 		pids = os.popen('pgrep -P ' + sys.argv[2]).read().split()
 		held = [connect() for i in range(1000)]
 		for i in range(100): # until all are taken
@@ -372,15 +350,15 @@ test_a_thousand_connections_are_shared_and_cost_little() {
 		True
 		True
 	END
-	stop
-	stop_next
+	tlsd_stop
+	tlsd_next_stop
 }
 
 # 100 that finish TLS and say nothing, one that sends an octet a second, one that never reads: nobody else waits for them.
 test_slow_and_silent_clients_hold_up_nobody() {
-	next 1:150 1000000
-	serve -P 1 -t 6 -a 200 call "$T/next"
-	clients "$port" <<-'END'
+	tlsd_next 1:150 1000000
+	tlsd_start -P 1 -t 6 -a 200 call "$T/next"
+	tlsd_clients "$port" <<-'END'
 		silent = [tls(connect()) for i in range(100)]
 		deaf = tls(connect())
 		deaf.settimeout(0.05)
@@ -411,7 +389,7 @@ test_slow_and_silent_clients_hold_up_nobody() {
 	END
 	assert_logged 'handshake peer=127.0.0.1 reason="not complete in time"'
 	kill -TERM "$next"
-	stop
+	tlsd_stop
 	wait "$next"
 }
 
@@ -446,27 +424,27 @@ test_readiness_and_an_inherited_socket() {
 		python3 inherit.py $how 2>log &
 		tlsd=$!
 		servers="$servers $tlsd"
-		await '[ -s ready ]'
+		wait_until [ -s ready ]
 		port=$(cat port)
 		assertEquals "$how ready" "127.0.0.1:$port" "$(cat ready)"
-		clients "$port" <<-'END'
+		tlsd_clients "$port" <<-'END'
 			print(ask(tls(connect()), 'X'))
 		END
 		assert_got "$how" <<-'END'
 			250 TCP 127.0.0.1 local relay=no x=no foo=no
 		END
-		stop
+		tlsd_stop
 	done
 }
 
 test_addresses_to_listen_at() {
 	for address in 0:0 '[::1]:0' '[::]:0' 127.0.0.1:0; do
 		listen=$address
-		serve ./cat
+		tlsd_start ./cat
 		case $address in
 		'[::1]:0') : ;;
 		*)
-			clients "$port" <<-'END'
+			tlsd_clients "$port" <<-'END'
 				print(line(connect()))
 			END
 			assert_got "$address" <<-'END'
@@ -474,17 +452,17 @@ test_addresses_to_listen_at() {
 			END
 			;;
 		esac
-		stop
+		tlsd_stop
 	done
 	listen=
 	for address in '' : 587 x:1 127.0.0.1:70000 127.0.0.1: 127.0.0.1:1x '[::1:1' ::1:1; do
 		tlsd -l "$address" -c one.pem -k one.key ./cat 2>log
 		assertEquals "$address" 100 $?
 	done
-	serve ./cat
+	tlsd_start ./cat
 	tlsd -l "127.0.0.1:$port" -c one.pem -k one.key ./cat 2>log2
 	assertEquals 'in use' 111 $?
-	stop
+	tlsd_stop
 }
 
 # shellcheck disable=SC1090

@@ -6,7 +6,7 @@
 . "$ROOT/tests/lib/table.sh"
 
 test_a_path_is_a_mailbox_in_brackets() {
-	table addr path <<-'END'
+	unit_table addr path <<-'END'
 	<a@b> => <a@b domain=b> rest=
 	<Alice@Example.NET> => <Alice@example.net domain=example.net qualified> rest=
 	<a.b-c+d=e/f@x1.y-2.example> => <a.b-c+d=e/f@x1.y-2.example domain=x1.y-2.example qualified> rest=
@@ -21,7 +21,7 @@ test_a_path_is_a_mailbox_in_brackets() {
 }
 
 test_what_is_no_path_is_refused() {
-	table addr path <<-'END'
+	unit_table addr path <<-'END'
 	 => none
 	< => none
 	a@b => none
@@ -61,7 +61,7 @@ test_what_is_no_path_is_refused() {
 }
 
 test_postmaster_needs_no_domain() {
-	table addr path <<-'END'
+	unit_table addr path <<-'END'
 	<postmaster> => <postmaster postmaster> rest=
 	<PostMaster> => <PostMaster postmaster> rest=
 	<"postmaster"> => <postmaster postmaster> rest=
@@ -71,7 +71,7 @@ test_postmaster_needs_no_domain() {
 }
 
 test_a_source_route_is_dropped() {
-	table addr path <<-'END'
+	unit_table addr path <<-'END'
 	<@a:u@b.example> => <u@b.example domain=b.example qualified> rest=
 	<@a.example,@b.example:u@c> => <u@c domain=c> rest=
 	<@[127.0.0.1]:u@c> => <u@c domain=c> rest=
@@ -91,7 +91,7 @@ test_a_source_route_is_dropped() {
 }
 
 test_needless_quotes_go_and_needed_ones_stay() {
-	table addr path <<-'END'
+	unit_table addr path <<-'END'
 	<"a"@b> => <a@b domain=b> rest=
 	<"a.b"@c> => <a.b@c domain=c> rest=
 	<"\\a\\b"@c> => <ab@c domain=c> rest=
@@ -120,7 +120,7 @@ test_needless_quotes_go_and_needed_ones_stay() {
 
 # By the grammar "2001" is a tag like another.
 test_address_literals_are_ip4_ip6_or_tagged() {
-	table addr mailbox <<-'END'
+	unit_table addr mailbox <<-'END'
 	a@[192.0.2.1] => a@[192.0.2.1] domain=[192.0.2.1] literal qualified
 	a@[IPv6:2001:db8::1] => a@[IPv6:2001:db8::1] domain=[IPv6:2001:db8::1] literal qualified
 	a@[ipv6:::1] => a@[ipv6:::1] domain=[ipv6:::1] literal qualified
@@ -157,7 +157,7 @@ test_address_literals_are_ip4_ip6_or_tagged() {
 }
 
 test_utf8_is_well_formed_or_refused() {
-	table addr utf8 <<-'END'
+	unit_table addr utf8 <<-'END'
 	 => yes
 	ascii => yes
 	\xc3\xa9 => yes
@@ -185,7 +185,7 @@ test_utf8_is_well_formed_or_refused() {
 	\xc3\xc3 => no
 	\xe2\x82x => no
 	END
-	table addr path <<-'END'
+	unit_table addr path <<-'END'
 	<j\xc3\xb6@example.net> => <j\xc3\xb6@example.net domain=example.net utf8 qualified> rest=
 	<"j\xc3\xb6 x"@example.net> => <"j\xc3\xb6 x"@example.net domain=example.net utf8 qualified> rest=
 	<"j\\\xc3\xb6"@example.net> => none
@@ -201,29 +201,29 @@ test_utf8_is_well_formed_or_refused() {
 }
 
 test_limits_hold_to_the_octet() {
-	l64=$(repeat 64 a) l63=$(repeat 63 a)
-	d=$l63.$l63.$(repeat 61 a) # 189 octets
-	table addr mailbox <<-END
+	l64=$(text_repeat 64 a) l63=$(text_repeat 63 a)
+	d=$l63.$l63.$(text_repeat 61 a) # 189 octets
+	unit_table addr mailbox <<-END
 	$l64@b => $l64@b domain=b
 	a$l64@b => none
-	"$(repeat 62 a)"@b => $(repeat 62 a)@b domain=b
+	"$(text_repeat 62 a)"@b => $(text_repeat 62 a)@b domain=b
 	"$l63"@b => none
-	"$(repeat 61 a) "@b => "$(repeat 61 a) "@b domain=b
-	"$(repeat 62 a) "@b => none
-	"$(repeat 31 '\\\\"')"@b => "$(repeat 31 '\\\\"')"@b domain=b
-	"$(repeat 31 '\\\\"')a"@b => none
+	"$(text_repeat 61 a) "@b => "$(text_repeat 61 a) "@b domain=b
+	"$(text_repeat 62 a) "@b => none
+	"$(text_repeat 31 '\\\\"')"@b => "$(text_repeat 31 '\\\\"')"@b domain=b
+	"$(text_repeat 31 '\\\\"')a"@b => none
 	a@$l63 => a@$l63 domain=$l63
 	a@a$l63 => none
 	a@$l63.a$l63.b => none
 	$l64@$d => $l64@$d domain=$d qualified
 	$l64@a$d => none
-	$(repeat 60 a)@$l63.$l63.$l63.a => $(repeat 60 a)@$l63.$l63.$l63.a domain=$l63.$l63.$l63.a qualified
-	$(repeat 61 a)@$l63.$l63.$l63.a => none
+	$(text_repeat 60 a)@$l63.$l63.$l63.a => $(text_repeat 60 a)@$l63.$l63.$l63.a domain=$l63.$l63.$l63.a qualified
+	$(text_repeat 61 a)@$l63.$l63.$l63.a => none
 	END
-	table addr domain <<-END
+	unit_table addr domain <<-END
 	$l63.$l63.$l63.$l63 => yes
 	a.$l63.$l63.$l63.$l63 => no
-	$l63.$l63.$l63.$(repeat 62 a) => yes
+	$l63.$l63.$l63.$(text_repeat 62 a) => yes
 	 => no
 	. => no
 	a. => no
@@ -237,15 +237,15 @@ test_limits_hold_to_the_octet() {
 
 # RFC 5890 4.2: it is the A-label that has 63 octets at most; its U-label may have more octets, never more characters.
 test_a_label_of_utf8_is_measured_in_characters() {
-	table addr domain <<-END
-	$(repeat 40 '\\xc3\\xa9').example => yes
-	$(repeat 63 '\\xc3\\xa9').example => yes
-	$(repeat 64 '\\xc3\\xa9').example => no
+	unit_table addr domain <<-END
+	$(text_repeat 40 '\\xc3\\xa9').example => yes
+	$(text_repeat 63 '\\xc3\\xa9').example => yes
+	$(text_repeat 64 '\\xc3\\xa9').example => no
 	END
 }
 
 test_a_mailbox_has_both_parts_and_nothing_more() {
-	table addr mailbox <<-'END'
+	unit_table addr mailbox <<-'END'
 	 => none
 	user => none
 	@ => none

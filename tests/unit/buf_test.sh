@@ -8,7 +8,7 @@
 test_it_grows_shrinks_and_is_always_a_string() {
 	printf '%s\n' clear 'consume 5' 'add ' 'add abc' 'add \0x' 'printf %s' 'consume 0' 'consume 2' 'consume 100' \
 		'add abc' clear 'add d' wipe 'add e' >"$T/input"
-	gives buf <<-'END'
+	unit_gives buf <<-'END'
 	0: 0 
 	0: 0 
 	0: 0 
@@ -45,7 +45,7 @@ test_what_does_not_fit_leaves_nothing() {
 		return
 	fi
 	printf '%s\n' 'add abc' nomem >"$T/input"
-	gives buf <<-'END'
+	unit_gives buf <<-'END'
 	0: 3 abc
 	left 0, -1: 3 abc
 	END
@@ -53,7 +53,7 @@ test_what_does_not_fit_leaves_nothing() {
 
 test_too_much_is_refused_and_nothing_is_lost() {
 	printf '%s\n' huge 'add abc' huge >"$T/input"
-	gives buf <<-'END'
+	unit_gives buf <<-'END'
 	errno ENOMEM, -1: 0 
 	0: 3 abc
 	errno ENOMEM, -1: 3 abc

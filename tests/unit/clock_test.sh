@@ -7,7 +7,7 @@
 
 test_a_date_is_of_rfc_5322_in_the_local_zone() {
 	export TZ=UTC0
-	table clock date <<-'END'
+	unit_table clock date <<-'END'
 	0 => Thu, 1 Jan 1970 00:00:00 +0000
 	1795300200 => Sat, 21 Nov 2026 22:30:00 +0000
 	951782400 => Tue, 29 Feb 2000 00:00:00 +0000
@@ -15,20 +15,20 @@ test_a_date_is_of_rfc_5322_in_the_local_zone() {
 	-1 => Wed, 31 Dec 1969 23:59:59 +0000
 	END
 	export TZ=EST5EDT,M3.2.0,M11.1.0
-	table clock date <<-'END'
+	unit_table clock date <<-'END'
 	1795300200 => Sat, 21 Nov 2026 17:30:00 -0500
 	1783000000 => Thu, 2 Jul 2026 09:46:40 -0400
 	END
 	export TZ=XXX-5:45
-	table clock date <<-'END'
+	unit_table clock date <<-'END'
 	1795300200 => Sun, 22 Nov 2026 04:15:00 +0545
 	END
 	export TZ=XXX3:30
-	table clock date <<-'END'
+	unit_table clock date <<-'END'
 	1795300200 => Sat, 21 Nov 2026 19:00:00 -0330
 	END
 	export TZ=XXX0:30
-	table clock date <<-'END'
+	unit_table clock date <<-'END'
 	1795300200 => Sat, 21 Nov 2026 22:00:00 -0030
 	END
 	unset TZ
@@ -48,7 +48,7 @@ test_any_time_fits() {
 
 test_what_is_left_is_never_negative() {
 	rm -f "$T/input"
-	gives clock left <<-'END'
+	unit_gives clock left <<-'END'
 	past 0
 	now 0
 	zero 0

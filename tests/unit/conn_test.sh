@@ -10,7 +10,7 @@ from() {
 	# shellcheck disable=SC2059 # the escapes are the point
 	printf "$1" >"$T/input"
 	shift
-	gives conn "$@"
+	unit_gives conn "$@"
 }
 
 # usage: talked [talk's options --] args-of-conn... ; the script is $T/script, expected is standard input
@@ -90,14 +90,14 @@ test_an_unfinished_line_is_dropped_at_the_end() {
 }
 
 test_the_limit_holds_to_the_octet() {
-	from "$(repeat 508 a)b\\r\\n$(repeat 510 a)\\r\\n$(repeat 511 a)\\r\\nQUIT\\r\\n" -m 512 <<-'END'
+	from "$(text_repeat 508 a)b\\r\\n$(text_repeat 510 a)\\r\\n$(text_repeat 511 a)\\r\\nQUIT\\r\\n" -m 512 <<-'END'
 	OK 509 octets
 	OK 510 octets
 	LONG
 	OK QUIT
 	EOF
 	END
-	from "$(repeat 65534 a)\\r\\n$(repeat 65535 a)\\r\\n$(repeat 65536 a)\\r\\nQUIT\\r\\n" -m 65536 <<-'END'
+	from "$(text_repeat 65534 a)\\r\\n$(text_repeat 65535 a)\\r\\n$(text_repeat 65536 a)\\r\\nQUIT\\r\\n" -m 65536 <<-'END'
 	OK 65534 octets
 	LONG
 	LONG
@@ -166,11 +166,11 @@ test_exact_leaves_what_is_behind_the_line() {
 }
 
 test_exact_takes_an_overlong_line_and_no_more() {
-	printf '>> %s\\r\\nMAIL\n' "$(repeat 20000 y)" >"$T/script"
+	printf '>> %s\\r\\nMAIL\n' "$(text_repeat 20000 y)" >"$T/script"
 	talked sh -c "sleep 0.1; exec test-unit conn -e -n 1 -r >$T/out 2>&1" </dev/null
 	assertEquals 'socket' 'LONG,rest MAIL,' "$(tr '\n' ',' <"$T/out")"
 	{
-		repeat 20000 y
+		text_repeat 20000 y
 		printf '\r\nMAIL'
 	} | test-unit conn -e -n 1 -r >"$T/out" 2>&1
 	assertEquals 'pipe' 'LONG,rest MAIL,' "$(tr '\n' ',' <"$T/out")"
@@ -191,10 +191,10 @@ test_exact_takes_all_that_came_with_a_bare_lf() {
 test_a_bare_lf_takes_what_came_with_it_beyond_one_read() {
 	{
 		printf 'RSET\n'
-		repeat 20000 y
+		text_repeat 20000 y
 		printf '\r\nQUIT\r\n'
 	} >"$T/input"
-	gives conn <<-'END'
+	unit_gives conn <<-'END'
 	BAD
 	OK QUIT
 	EOF

@@ -153,25 +153,25 @@ is_heard() {
 test_sighup_reads_both_anew_and_keeps_what_it_had() {
 	labels marketing
 	cp "$T/tlds" "$T/list"
-	resident submit submitd -D "$T/labels" -T "$T/list" true
+	resident_start submit submitd -D "$T/labels" -T "$T/list" true
 	# shellcheck disable=SC2154 # resident has set it
 	pid=$submit_pid
 	assertEquals 'before' '554 554 ' "$(heard host.sales host.lan)"
 	printf 'LAN\nSALES\n' >"$T/list"
 	kill -HUP "$pid"
-	until_true is_heard '250 250 '
+	wait_until is_heard '250 250 '
 	assertEquals 'the list' '250 250 ' "$(heard host.sales host.lan)"
 	labels sales
 	kill -HUP "$pid"
-	until_true is_heard '554 250 '
+	wait_until is_heard '554 250 '
 	assertEquals 'the table' '554 250 ' "$(heard host.sales host.lan)"
 	echo 'no list at all' >"$T/list"
 	labels nothing
 	kill -HUP "$pid"
-	until_true grep -q ' kept ' "$T/submit.log"
+	wait_until grep -q ' kept ' "$T/submit.log"
 	assertTrue 'it is logged' "grep -q 'failed reason=.*/list: Protocol error' $T/submit.log"
 	assertEquals 'kept, both' '554 250 ' "$(heard host.sales host.lan)"
-	stop_all
+	resident_stop_all
 }
 
 . "$SHUNIT2"

@@ -68,7 +68,7 @@ DELIVERBY 600" <<-'END'
 test_a_next_hops_lines_are_understood() {
 	printf '%s\n' 'mx.example.org Hello' 'pipelining' 'SIZE 35882577' 'AUTH PLAIN LOGIN ' 'AUTH=LOGIN' '8BITMIME\r' 'XCLIENT A B' \
 		'SMTPUTF8X' '' ' DSN' 'DSN' 'STARTTLS' >"$T/input"
-	gives ehlo take <<-'END'
+	unit_gives ehlo take <<-'END'
 	PIPELINING
 	SIZE 35882577
 	8BITMIME
@@ -88,7 +88,7 @@ test_with_an_equals_sign_it_is_the_whole_list() {
 
 test_a_next_hops_limits_are_its_own() {
 	printf '%s\n' 'LIMITS RCPTMAX=100 MAILMAX=5' 'NO-SOLICITING a:b,c:d' >"$T/input"
-	gives ehlo take <<-'END'
+	unit_gives ehlo take <<-'END'
 	LIMITS RCPTMAX=100 MAILMAX=5
 	NO-SOLICITING a:b,c:d
 	END
@@ -108,18 +108,18 @@ NO-SOLICITING a:b' <<-'END'
 test_a_size_is_a_number_of_any_length() {
 	for line in 'SIZE' 'SIZE 0' 'SIZE x' 'SIZE -5'; do
 		echo "$line" >"$T/input"
-		gives ehlo take <<-'END'
+		unit_gives ehlo take <<-'END'
 		SIZE
 		END
 	done
 	echo 'SIZE 99999999999999999999' >"$T/input"
-	gives ehlo take <<-'END'
+	unit_gives ehlo take <<-'END'
 	SIZE 999999999999999999
 	END
 }
 
 test_long_parameters_are_cut_and_no_more_read() {
-	echo "AUTH $(repeat 4000 A)" >"$T/input"
+	echo "AUTH $(text_repeat 4000 A)" >"$T/input"
 	test-unit ehlo take <"$T/input" >"$T/got"
 	assertEquals 261 "$(wc -c <"$T/got" | tr -d ' ')"
 }

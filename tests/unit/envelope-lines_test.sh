@@ -9,7 +9,7 @@
 parsed() {
 	# shellcheck disable=SC2059 # the escapes are the point
 	printf "$1" >"$T/input"
-	gives envelope
+	unit_gives envelope
 }
 
 test_mail_recipients_refusals_and_copies() {
@@ -87,7 +87,7 @@ test_a_thousand_recipients_and_more_fit() {
 
 test_what_is_too_large_or_no_file_is_refused() {
 	head -c 8388609 /dev/zero | tr '\0' '\n' >"$T/input"
-	gives envelope <<-'END'
+	unit_gives envelope <<-'END'
 	envelope: cannot be read (File too large)
 	END
 	assertEquals 'a pipe' 'envelope: cannot be read (Illegal seek)' "$(echo x | test-unit envelope)"

@@ -88,7 +88,7 @@ test_a_peers_text_is_cut_and_cleaned() {
 	assertEquals 'a.b:c_d-e[f]@g+h=i/j k9' "$(in_env -- '+X=a.b:c_d-e[f]@g+h=i/j k9' get:X)"
 	assertEquals '????????????????' "$(in_env -- '+X=\n\r\0\x01\x7f\xc3\xa9$`"(;%&<>' get:X)"
 	assertEquals '' "$(in_env -- '+X=' get:X)"
-	x255=$(repeat 255 x)
+	x255=$(text_repeat 255 x)
 	assertEquals "$x255" "$(in_env -- "+X=$x255" get:X)"
 	assertEquals "$x255" "$(in_env -- "+X=${x255}y" get:X)"
 }

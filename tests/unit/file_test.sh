@@ -35,16 +35,16 @@ test_a_write_at_an_offset_leaves_the_files_own() {
 
 test_a_read_is_whole_or_an_error() {
 	printf '0123456789' >"$T/input"
-	gives file read 0 10 <<-'END'
+	unit_gives file read 0 10 <<-'END'
 	0123456789
 	END
-	gives file read 3 4 <<-'END'
+	unit_gives file read 3 4 <<-'END'
 	3456
 	END
-	gives file read 10 0 <<-'END'
+	unit_gives file read 10 0 <<-'END'
 
 	END
-	gives file read 3 8 <<-'END'
+	unit_gives file read 3 8 <<-'END'
 	Input/output error
 	END
 	assertEquals 'a pipe' 'Illegal seek' "$(echo x | test-unit file read 0 1)"
@@ -61,21 +61,21 @@ test_only_a_regular_file_has_a_size() {
 
 test_slurp_has_its_limit_and_appends() {
 	numbered 1000 >"$T/input"
-	gives file slurp 1000 <<-'END'
+	unit_gives file slurp 1000 <<-'END'
 	ok
 	1000 
 	END
-	gives file slurp 999 before <<-'END'
+	unit_gives file slurp 999 before <<-'END'
 	File too large
 	6 before
 	END
 	printf 'x\0y' >"$T/input"
-	gives file slurp 3 before <<-'END'
+	unit_gives file slurp 3 before <<-'END'
 	ok
 	9 beforex\x00y
 	END
 	: >"$T/input"
-	gives file slurp 0 <<-'END'
+	unit_gives file slurp 0 <<-'END'
 	ok
 	0 
 	END

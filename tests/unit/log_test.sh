@@ -32,16 +32,16 @@ test_values_are_quoted_where_they_must() {
 test_ids_from_the_environment_cannot_forge_a_line() {
 	MSA_SESSION="s
 unit: forged" MSA_MESSAGE='m x' logged 'unit: s?unit:?forged/m?x happened k=v last=1' event k v
-	MSA_SESSION=$(repeat 100 s) logged "unit: $(repeat 64 s) happened k=v last=1" event k v
+	MSA_SESSION=$(text_repeat 100 s) logged "unit: $(text_repeat 64 s) happened k=v last=1" event k v
 }
 
 test_a_line_has_1000_octets_at_most() {
-	test-unit log event k "$(repeat 3000 x)" 2>"$T/got" </dev/null
+	test-unit log event k "$(text_repeat 3000 x)" 2>"$T/got" </dev/null
 	assertEquals 1000 "$(wc -c <"$T/got" | tr -d ' ')"
 	assertEquals 1 "$(wc -l <"$T/got" | tr -d ' ')"
-	test-unit log event k "$(repeat 3000 '\\n')" 2>"$T/got" </dev/null
+	test-unit log event k "$(text_repeat 3000 '\\n')" 2>"$T/got" </dev/null
 	assertEquals 1000 "$(wc -c <"$T/got" | tr -d ' ')"
-	test-unit log error 2 "$(repeat 3000 x):" 2>"$T/got" </dev/null
+	test-unit log error 2 "$(text_repeat 3000 x):" 2>"$T/got" </dev/null
 	assertEquals 1000 "$(wc -c <"$T/got" | tr -d ' ')"
 }
 

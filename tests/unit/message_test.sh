@@ -66,19 +66,19 @@ test_parts_of_a_file_are_copied() {
 }
 
 test_memory_up_to_256_kib_and_a_file_beyond() {
-	gives message add:262144 size <<-'END'
+	unit_gives message add:262144 size <<-'END'
 	size 262144
 	END
-	gives message add:262160 size <<-'END'
+	unit_gives message add:262160 size <<-'END'
 	size 262160 spilled
 	END
-	gives message piece:262145 size <<-'END'
+	unit_gives message piece:262145 size <<-'END'
 	size 262145 spilled
 	END
 }
 
 test_a_sealed_message_cannot_be_changed() {
-	gives message add:100 finish change <<-'END'
+	unit_gives message add:100 finish change <<-'END'
 	rewrite: Operation not permitted
 	append: Operation not permitted
 	shorten: Operation not permitted
@@ -100,15 +100,15 @@ test_a_message_in_tmpdir_cannot_be_opened_to_write() {
 
 test_without_tmpdir_a_large_message_fails_and_a_small_one_does_not() {
 	export TMPDIR="$T/not-there"
-	gives message add:300000 finish <<-'END'
+	unit_gives message add:300000 finish <<-'END'
 	failed: No such file or directory
 	END
 	: >"$T/input"
-	gives message add:1000 size finish <<-'END'
+	unit_gives message add:1000 size finish <<-'END'
 	size 1000
 	END
-	TMPDIR=$T/$(repeat 1100 d)
-	gives message add:300000 finish <<-'END'
+	TMPDIR=$T/$(text_repeat 1100 d)
+	unit_gives message add:300000 finish <<-'END'
 	failed: File name too long
 	END
 	export TMPDIR="$T/tmp"
@@ -124,7 +124,7 @@ test_a_full_disk_is_an_error_and_leaks_nothing() {
 }
 
 test_disk_files() {
-	gives os disk <<-'END'
+	unit_gives os disk <<-'END'
 	links 0 mode 444 cloexec 1 1
 	write ok
 	write to the reading end: Bad file descriptor
@@ -140,16 +140,16 @@ test_copies_start_where_they_are_told() {
 }
 
 test_the_small_ones_of_os() {
-	gives os random <<-'END'
+	unit_gives os random <<-'END'
 	differ
 	END
-	gives os undumpable <<-'END'
+	unit_gives os undumpable <<-'END'
 	0 0
 	END
-	gives os peer <<-'END'
+	unit_gives os peer <<-'END'
 	we, of a file: error
 	END
-	gives os inherited <<-'END'
+	unit_gives os inherited <<-'END'
 	inherited closed closed, ours open
 	ours closed
 	END

@@ -6,7 +6,7 @@
 . "$ROOT/tests/lib/table.sh"
 
 test_only_digits_are_a_number() {
-	table number 0 1000000 <<-'END'
+	unit_table number 0 1000000 <<-'END'
 	0 => 0
 	7 => 7
 	5000 => 5000
@@ -31,7 +31,7 @@ test_only_digits_are_a_number() {
 }
 
 test_the_bounds_are_included() {
-	table number 1 500 <<-'END'
+	unit_table number 1 500 <<-'END'
 	0 => ERANGE
 	1 => 1
 	500 => 500
@@ -39,21 +39,21 @@ test_the_bounds_are_included() {
 	5000 => ERANGE
 	0000000000000000000000000500 => 500
 	END
-	table number 3 3 <<-'END'
+	unit_table number 3 3 <<-'END'
 	2 => ERANGE
 	3 => 3
 	4 => ERANGE
 	9 => ERANGE
 	30 => ERANGE
 	END
-	table number 0 0 <<-'END'
+	unit_table number 0 0 <<-'END'
 	0 => 0
 	00 => 0
 	1 => ERANGE
 	9 => ERANGE
 	10 => ERANGE
 	END
-	table number 0 5 <<-'END'
+	unit_table number 0 5 <<-'END'
 	5 => 5
 	6 => ERANGE
 	15 => ERANGE
@@ -61,7 +61,7 @@ test_the_bounds_are_included() {
 }
 
 test_no_number_wraps() {
-	table number 0 9223372036854775807 <<-'END'
+	unit_table number 0 9223372036854775807 <<-'END'
 	9223372036854775807 => 9223372036854775807
 	9223372036854775808 => ERANGE
 	18446744073709551615 => ERANGE
@@ -70,7 +70,7 @@ test_no_number_wraps() {
 	99999999999999999999999999999999999999999999999999 => ERANGE
 	-18446744073709541616 => EINVAL
 	END
-	table number 1 1000000 <<-'END'
+	unit_table number 1 1000000 <<-'END'
 	18446744073709551616 => ERANGE
 	18446744073709551617 => ERANGE
 	4294967297 => ERANGE

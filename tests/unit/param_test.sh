@@ -6,7 +6,7 @@
 . "$ROOT/tests/lib/table.sh"
 
 test_parameters_are_split() {
-	table param mail <<-'END'
+	unit_table param mail <<-'END'
 	 =>
 	SIZE=1 => SIZE:ok
 	size=1 Body=8bitmime => SIZE:ok BODY:ok
@@ -28,7 +28,7 @@ test_parameters_are_split() {
 }
 
 test_size() {
-	table param mail <<-'END'
+	unit_table param mail <<-'END'
 	SIZE=0 => SIZE:ok
 	SIZE=12345678901234567890 => SIZE:ok
 	SIZE=123456789012345678901 => SIZE:bad
@@ -39,7 +39,7 @@ test_size() {
 }
 
 test_body_and_smtputf8_and_requiretls() {
-	table param mail <<-'END'
+	unit_table param mail <<-'END'
 	BODY=7BIT => BODY:ok
 	BODY=8bitMIME => BODY:ok
 	BODY=BINARYMIME => BODY:ok
@@ -54,7 +54,7 @@ test_body_and_smtputf8_and_requiretls() {
 }
 
 test_auth_is_xtext_or_nobody() {
-	table param mail <<-'END'
+	unit_table param mail <<-'END'
 	AUTH=<> => AUTH:ok
 	AUTH=a@b.example => AUTH:ok
 	AUTH=a+2Bb@c => AUTH:ok
@@ -65,14 +65,14 @@ test_auth_is_xtext_or_nobody() {
 	AUTH=\xc3\xa9 => AUTH:bad
 	AUTH => AUTH:bad
 	END
-	table param mail <<-END
-	AUTH=$(repeat 500 a) => AUTH:ok
-	AUTH=$(repeat 501 a) => AUTH:bad
+	unit_table param mail <<-END
+	AUTH=$(text_repeat 500 a) => AUTH:ok
+	AUTH=$(text_repeat 501 a) => AUTH:bad
 	END
 }
 
 test_ret_and_envid() {
-	table param mail <<-'END'
+	unit_table param mail <<-'END'
 	RET=FULL => RET:ok
 	RET=hdrs => RET:ok
 	RET=BODY => RET:bad
@@ -82,14 +82,14 @@ test_ret_and_envid() {
 	ENVID=a+2 => ENVID:bad
 	ENVID=a=b => ENVID:bad
 	END
-	table param mail <<-END
-	ENVID=$(repeat 100 a) => ENVID:ok
-	ENVID=$(repeat 101 a) => ENVID:bad
+	unit_table param mail <<-END
+	ENVID=$(text_repeat 100 a) => ENVID:ok
+	ENVID=$(text_repeat 101 a) => ENVID:bad
 	END
 }
 
 test_by() {
-	table param mail <<-'END'
+	unit_table param mail <<-'END'
 	BY=120;R => BY:ok
 	BY=120;RT => BY:ok
 	BY=+120;nt => BY:ok
@@ -110,7 +110,7 @@ test_by() {
 }
 
 test_mt_priority() {
-	table param mail <<-'END'
+	unit_table param mail <<-'END'
 	MT-PRIORITY=0 => MT-PRIORITY:ok
 	MT-PRIORITY=9 => MT-PRIORITY:ok
 	MT-PRIORITY=-9 => MT-PRIORITY:ok
@@ -122,7 +122,7 @@ test_mt_priority() {
 }
 
 test_the_others_of_mail() {
-	table param mail <<-'END'
+	unit_table param mail <<-'END'
 	SOLICIT=org.example:ADV:ADLT => SOLICIT:ok
 	SOLICIT=a,b => SOLICIT:ok
 	SOLICIT=a,,b => SOLICIT:bad
@@ -156,7 +156,7 @@ test_the_others_of_mail() {
 }
 
 test_notify() {
-	table param rcpt <<-'END'
+	unit_table param rcpt <<-'END'
 	NOTIFY=NEVER => NOTIFY:ok
 	NOTIFY=success,Failure,DELAY => NOTIFY:ok
 	NOTIFY=FAILURE => NOTIFY:ok
@@ -171,7 +171,7 @@ test_notify() {
 }
 
 test_orcpt() {
-	table param rcpt <<-'END'
+	unit_table param rcpt <<-'END'
 	ORCPT=rfc822;a@b.example => ORCPT:ok
 	ORCPT=rfc822;a+2Bb@c => ORCPT:ok
 	ORCPT=utf-8;j\xc3\xb6@example.net => ORCPT:ok
@@ -185,9 +185,9 @@ test_orcpt() {
 	ORCPT=rfc(822;a@b => ORCPT:bad
 	ORCPT => ORCPT:bad
 	END
-	table param rcpt <<-END
-	ORCPT=rfc822;$(repeat 493 a) => ORCPT:ok
-	ORCPT=rfc822;$(repeat 494 a) => ORCPT:bad
+	unit_table param rcpt <<-END
+	ORCPT=rfc822;$(text_repeat 493 a) => ORCPT:ok
+	ORCPT=rfc822;$(text_repeat 494 a) => ORCPT:bad
 	END
 }
 

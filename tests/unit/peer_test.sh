@@ -43,11 +43,11 @@ test_other_super_servers_names() {
 }
 
 test_garbage_is_nobody() {
-	for v in '' localhost 1.2.3 256.1.1.1 '192.0.2.1 x' "$(repeat 300 1)" '1:2' '::g'; do
+	for v in '' localhost 1.2.3 256.1.1.1 '192.0.2.1 x' "$(text_repeat 300 1)" '1:2' '::g'; do
 		learnt '- - - -' "REMOTE_ADDR=$v" REMOTE_PORT=1
 		learnt '- - - -' "TCP6REMOTEIP=$v"
 	done
-	for v in '' 4711 : :4711 "$(repeat 300 1):1" x:1; do
+	for v in '' 4711 : :4711 "$(text_repeat 300 1):1" x:1; do
 		learnt '- - - -' "TCPREMOTEADDR=$v"
 	done
 	learnt '192.0.2.1 4?11 - -' REMOTE_ADDR=192.0.2.1 REMOTE_PORT="4

@@ -149,12 +149,12 @@ test_a_resident_service_writes_so_many_lines_a_minute() {
 		    r = subprocess.run(['call', sys.argv[1]], input=lines + b'QUIT\r\n', stdout=subprocess.PIPE, check=True)
 		    assert r.stdout.endswith(b'221 2.0.0 Bye\r\n'), r.stdout
 	E2
-	resident submit submitd true
+	resident_start submit submitd true
 	start=$(date +%s)
 	python3 "$T/noise.py" "$T/submit"
 	assertEquals 'all sessions ended well' 0 $?
 	end=$(date +%s)
-	stop submit
+	resident_stop submit
 	n=$(grep -c ' rejected ' "$T/submit.log")
 	counted=$(sed -n 's/^submitd: - suppressed lines=//p' "$T/submit.log" | awk '{ n += $1 } END { print n + 0 }')
 	assertEquals 'all are written or counted' 1000 $((n + counted))

@@ -8,7 +8,7 @@
 # usage: foreign lines... <expected
 foreign() {
 	printf '%s\n' "$@" >"$T/input"
-	gives reply foreign
+	unit_gives reply foreign
 }
 
 test_code_and_enhanced_code_agree() {
@@ -34,7 +34,7 @@ test_texts_are_ascii_and_lines_short() {
 }
 
 test_a_full_disk_and_a_quota_are_insufficient_storage() {
-	gives reply errno <<-'END'
+	unit_gives reply errno <<-'END'
 	452 Insufficient storage, try again later
 	452 Insufficient storage, try again later
 	452 Insufficient storage, try again later
@@ -116,14 +116,14 @@ test_octets_that_may_not_stand_there_are_replaced() {
 
 # 512 octets with code, enhanced code and CRLF: 500 of text with 5.1.1, one more makes a second line.
 test_a_long_line_is_cut_at_512_octets() {
-	foreign "550 5.1.1 $(repeat 500 x)" <<-'END'
+	foreign "550 5.1.1 $(text_repeat 500 x)" <<-'END'
 	550 5.1.1 xx... 512 octets
 	END
-	foreign "550 5.1.1 $(repeat 501 x)" <<-'END'
+	foreign "550 5.1.1 $(text_repeat 501 x)" <<-'END'
 	550-5.1.1 xx... 512 octets
 	550 5.1.1 x\r\n
 	END
-	foreign "550-5.1.1 $(repeat 1001 x)" '550 5.1.1 end' <<-'END'
+	foreign "550-5.1.1 $(text_repeat 1001 x)" '550 5.1.1 end' <<-'END'
 	550-5.1.1 xx... 512 octets
 	550-5.1.1 xx... 512 octets
 	550-5.1.1 x\r\n
@@ -136,7 +136,7 @@ test_a_reply_without_end_is_kept_in_bounds() {
 	test-unit reply foreign 100000 <"$T/input" >"$T/got"
 	assertEquals '' "$(grep 'TOO MUCH' "$T/got")"
 	assertEquals '' "$(awk 'NR > 4200' "$T/got" | head -n 1)"
-	echo "250-$(repeat 5000 y)" >"$T/input"
+	echo "250-$(text_repeat 5000 y)" >"$T/input"
 	test-unit reply foreign 3 <"$T/input" >"$T/got"
 	assertEquals '' "$(grep 'TOO MUCH' "$T/got")"
 	assertTrue 'it has a last line' "tail -n 1 $T/got | grep -q '^250 '"
@@ -144,12 +144,12 @@ test_a_reply_without_end_is_kept_in_bounds() {
 
 test_what_spoke_of_our_session_is_quoted() {
 	printf '%s\n' '421-4.3.2 Going' '421 4.3.2 down' >"$T/input"
-	gives reply translate <<-'END'
+	unit_gives reply translate <<-'END'
 	451-4.3.0 The next server said: 421 4.3.2 Going\r\n
 	451 4.3.0 down\r\n
 	END
-	echo "535 5.7.8 $(repeat 499 x)" >"$T/input"
-	gives reply translate <<-'END'
+	echo "535 5.7.8 $(text_repeat 499 x)" >"$T/input"
+	unit_gives reply translate <<-'END'
 	554-5.3.0 Th... 512 octets
 	554 5.3.0 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n
 	END

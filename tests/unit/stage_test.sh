@@ -19,14 +19,9 @@ delivered() {
 	assertEquals "$*" "$want" "$(tr -d '\r' <"$T/got" | tr '\n' '|')"
 }
 
-# Wait until no process has the given argument; false after 20 seconds.
-gone() {
-	n=0
-	while pgrep -f "$1" >/dev/null; do
-		n=$((n + 1))
-		[ "$n" -lt 400 ] || return 1
-		sleep 0.05
-	done
+# No process has the given argument any more.
+assert_gone() {
+	wait_until eval "! pgrep -f '$1' >/dev/null"
 }
 
 L='451 4.3.0 Local error, try again later|'
@@ -71,7 +66,7 @@ test_a_silent_program_is_451() {
 
 test_a_chatty_program_is_451_and_ended() {
 	delivered "$L(output ended without a closing dot)|" -w 20000 sh -c 'exec yes 250-hello-from-unit-test'
-	assertTrue 'ended' "gone hello-from-unit-test"
+	assert_gone hello-from-unit-test
 }
 
 test_a_killed_program_is_451() {
@@ -99,18 +94,18 @@ test_an_early_closed_output_waits_for_the_exit() {
 	delivered '550 5.0.0 no|(as it stands)|' sh -c 'echo 550 no; exec >&-; sleep 0.3; exit 100'
 	delivered '451 4.4.7 No answer in time, try again later|(deadline passed)|' -w 400 \
 		sh -c 'echo 250 ok; exec >&-; exec sleep 20.125'
-	assertTrue 'ended' "gone 'sleep 20.125'"
+	assert_gone 'sleep 20.125'
 }
 
 test_the_deadline_ends_the_whole_group() {
 	late='451 4.4.7 No answer in time, try again later|(deadline passed)|'
 	delivered "$late" -w 300 sh -c 'echo 250 ok; sleep 21.125; true'
-	assertTrue 'ended' "gone 'sleep 21.125'"
+	assert_gone 'sleep 21.125'
 	delivered "$late" -w 300 sh -c 'trap "" TERM; sleep 22.125 & while :; do sleep 23.125; done'
-	assertTrue 'even one that does not want to' "gone 'sleep 2[23].125'"
+	assert_gone 'sleep 2[23].125'
 	delivered "$late" -w 300 sh -c 'while :; do echo 250-more; sleep 0.05; done'
 	delivered "$late" -w 0 sh -c 'exec sleep 24.125'
-	assertTrue 'ended at once' "gone 'sleep 24.125'"
+	assert_gone 'sleep 24.125'
 }
 
 # A program that wrote the dot may run a little longer; it is reaped when the next message comes.
@@ -123,7 +118,7 @@ test_zombies_do_not_gather() {
 
 # A helper's pid is its starter's until he has waited for it: he may still send it a signal.
 test_only_who_was_started_for_a_message_is_reaped() {
-	gives stage reap <<-'END'
+	unit_gives stage reap <<-'END'
 	program: reaped
 	helper: there
 	END
@@ -143,7 +138,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM, signal
 os.execvp(sys.argv[1], sys.argv[1:])' test-unit stage deliver sh -c \
 		'grep -E "^Sig(Blk|Ign)" /proc/self/status | sed "s/^/250-/"; echo 250 end' >"$T/got" </dev/null
 	assertEquals '0000000000000000 0000000000000000 ' \
-		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | libc_aside | tr '\n' ' ')"
+		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | proc_libc_aside | tr '\n' ' ')"
 	python3 -c 'import os, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL) # which Python ignores
 for s in (signal.SIGPIPE, signal.SIGCHLD): signal.signal(s, signal.SIG_IGN)
@@ -151,7 +146,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM])
 os.execvp(sys.argv[1], sys.argv[1:])' test-unit stage session grep -E '^Sig(Blk|Ign)' /proc/self/status \
 		>"$T/got" </dev/null
 	assertEquals '0000000000000000 0000000000000000 ' \
-		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | libc_aside | tr '\n' ' ')"
+		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | proc_libc_aside | tr '\n' ' ')"
 }
 
 test_facts_and_the_rest_of_the_environment_are_handed_on() {

@@ -24,7 +24,7 @@ table() {
 		printf '%s|%s\n' "$command" "$reply" >>"$T/want"
 	done
 	printf '%s\n' '> QUIT' '<<' >>"$T/script"
-	submission submitd -e 10000 "$SINK" <"$T/script"
+	dialogue_submit submitd -e 10000 "$SINK" <"$T/script"
 	sed -e '1,/^250 /d' -e '/^221/,$d' "$T/out" | grep -vx '250 2.0.0 Ok' >"$T/replies"
 	[ "$1" = MAIL ] || sed -i 'n;s/^/=/' "$T/replies"
 	[ "$1" = MAIL ] || sed -i '/^[^=]/d; s/^=//' "$T/replies"
@@ -32,16 +32,11 @@ table() {
 	assert_same "$1" "$T/want" "$T/got"
 }
 
-# n times the character c. usage: repeat n c
-repeat() {
-	printf "%0$1d" 0 | tr 0 "$2"
-}
-
 test_reverse_paths() {
-	l64=$(repeat 64 l)
-	l63=$(repeat 63 d)
+	l64=$(text_repeat 64 l)
+	l63=$(text_repeat 63 d)
 	# a mailbox of 254 octets, a path of 256 (RFC 5321 4.5.3.1.3)
-	d189=$l63.$l63.$(repeat 61 d)
+	d189=$l63.$l63.$(text_repeat 61 d)
 	table MAIL <<-E2
 		MAIL FROM:<>|ok
 		MAIL FROM: <>|ok
@@ -112,7 +107,7 @@ test_forward_paths() {
 }
 
 test_parameters_of_mail_that_need_no_next_hop() {
-	long=$(repeat 60 X)
+	long=$(text_repeat 60 X)
 	DATABYTES=1000 table MAIL <<-E2
 		MAIL FROM:<> SIZE=0|ok
 		MAIL FROM:<> SIZE=1000|ok
@@ -141,7 +136,7 @@ test_parameters_of_mail_that_need_no_next_hop() {
 		MAIL FROM:<> SOLICIT=net.example:ADV|555 5.5.4 Parameter not recognized or not implemented: SOLICIT
 		MAIL FROM:<> NOTIFY=NEVER|555 5.5.4 Parameter not recognized or not implemented: NOTIFY
 		MAIL FROM:<> x-y=1|555 5.5.4 Parameter not recognized or not implemented: x-y
-		MAIL FROM:<> $long=1|555 5.5.4 Parameter not recognized or not implemented: $(repeat 40 X)
+		MAIL FROM:<> $long=1|555 5.5.4 Parameter not recognized or not implemented: $(text_repeat 40 X)
 		MAIL FROM:<> =1|501 5.5.4 Syntax error in argument
 		MAIL FROM:<> -|501 5.5.4 Syntax error in argument
 		MAIL FROM:<> \\xe4=1|501 5.5.4 Syntax error in argument
@@ -152,7 +147,7 @@ test_parameters_of_mail_that_need_no_next_hop() {
 }
 
 test_parameters_of_mail_that_the_next_hop_offers() {
-	e100=$(repeat 100 e)
+	e100=$(text_repeat 100 e)
 	MSA_EHLO='8BITMIME,BINARYMIME,DSN,SMTPUTF8,DELIVERBY,MT-PRIORITY,REQUIRETLS,FUTURERELEASE 86400 2030-01-01T00:00:00Z,MTRK' \
 		table MAIL <<-E2
 		MAIL FROM:<> BODY=BINARYMIME|ok
@@ -225,7 +220,7 @@ test_parameters_of_rcpt() {
 }
 
 test_after_helo_no_parameter_is_known() {
-	submission submitd "$SINK" <<-'E2'
+	dialogue_submit submitd "$SINK" <<-'E2'
 		> HELO x
 		> MAIL FROM:<a@example.org> SIZE=5
 		> MAIL FROM:<a@example.org> BODY=7BIT
@@ -235,7 +230,7 @@ test_after_helo_no_parameter_is_known() {
 		<<
 	E2
 	sed -i '/^250-/d' "$T/out"
-	expect 'replies' <<-'E2'
+	assert_out 'replies' <<-'E2'
 		220 mx.test ESMTP
 		250 mx.test
 		555 5.5.4 Parameter not recognized or not implemented: SIZE
@@ -252,7 +247,7 @@ test_after_helo_no_parameter_is_known() {
 test_the_auth_parameter_is_taken_where_auth_was_offered() {
 	for who in SMTPAUTHUSER=alice MSA_VERB=EHLO; do
 		export "${who?}"
-		submission submitd "$SINK" <<-'E2'
+		dialogue_submit submitd "$SINK" <<-'E2'
 			> EHLO x
 			> MAIL FROM:<a@example.org> AUTH=e+3Dmc2@example.org
 			> RCPT TO:<b@example.net>
@@ -266,7 +261,7 @@ test_the_auth_parameter_is_taken_where_auth_was_offered() {
 		E2
 		unset SMTPAUTHUSER MSA_VERB
 		sed -i '1,/^250 CHUNKING/d' "$T/out"
-		expect "$who" <<-'E2'
+		assert_out "$who" <<-'E2'
 			250 2.1.0 Sender ok
 			250 2.1.5 Recipient ok
 			354 End data with <CR><LF>.<CR><LF>
@@ -284,7 +279,7 @@ test_the_auth_parameter_is_taken_where_auth_was_offered() {
 }
 
 test_the_envelope_is_canonical() {
-	MSA_EHLO=8BITMIME,DSN,DELIVERBY,SMTPUTF8 submission submitd "$SINK" <<-'E2'
+	MSA_EHLO=8BITMIME,DSN,DELIVERBY,SMTPUTF8 dialogue_submit submitd "$SINK" <<-'E2'
 		> EHLO x
 		> mail from: <@hop.example:"a"@EXAMPLE.Org>   size=5  body=8bitmime ret=hdrs envid=Ab+2B by=100;rt smtputf8
 		> rcpt to: <"b c"@Example.NET> notify=delay,failure orcpt=RFC822;b+2B@Example.NET
@@ -314,7 +309,7 @@ test_the_envelope_is_canonical() {
 }
 
 test_the_null_reverse_path_is_delivered() {
-	submission submitd "$SINK" <<-'E2'
+	dialogue_submit submitd "$SINK" <<-'E2'
 		> HELO x
 		> MAIL FROM:<>
 		> RCPT TO:<b@example.net>
@@ -329,7 +324,7 @@ test_the_null_reverse_path_is_delivered() {
 }
 
 test_a_refused_mail_leaves_nothing() {
-	MSA_EHLO=8BITMIME,SMTPUTF8 submission submitd "$SINK" <<-'E2'
+	MSA_EHLO=8BITMIME,SMTPUTF8 dialogue_submit submitd "$SINK" <<-'E2'
 		> EHLO x
 		> MAIL FROM:<a@example.org> SMTPUTF8 BODY=8BITMIME X=1
 		> RCPT TO:<b@example.net>
@@ -339,7 +334,7 @@ test_a_refused_mail_leaves_nothing() {
 		<<
 	E2
 	sed -i '1,/^250 /d' "$T/out"
-	expect 'replies' <<-'E2'
+	assert_out 'replies' <<-'E2'
 		555 5.5.4 Parameter not recognized or not implemented: X
 		503 5.5.1 Bad sequence of commands
 		250 2.1.0 Sender ok
@@ -361,7 +356,7 @@ test_recipients_beyond_the_limit_are_452() {
 		done
 		printf '%s\n' '> DATA' '> .' '> QUIT' '<<'
 	} >"$T/script"
-	submission submitd -e 1 "$SINK" <"$T/script"
+	dialogue_submit submitd -e 1 "$SINK" <"$T/script"
 	assertEquals 1000 "$(grep -cx '250 2.1.5 Recipient ok' "$T/out")"
 	assertEquals 2 "$(grep -cx '452 4.5.3 Too many recipients' "$T/out")"
 	assertEquals 'delivered' 1 "$(grep -cx '250 2.0.0 Ok, message ID' "$T/out")"
@@ -371,7 +366,7 @@ test_recipients_beyond_the_limit_are_452() {
 
 # 1,000 recipients with the longest parameters: an envelope that does not fit in memory's share is still a regular file.
 test_a_large_envelope_arrives_whole() {
-	long=$(repeat 450 x)
+	long=$(text_repeat 450 x)
 	{
 		printf '%s\n' '> EHLO x' '> MAIL FROM:<a@example.org>'
 		i=0
@@ -381,7 +376,7 @@ test_a_large_envelope_arrives_whole() {
 		done
 		printf '%s\n' '> DATA' '> .' '> QUIT' '<<'
 	} >"$T/script"
-	MSA_EHLO=8BITMIME,DSN submission submitd "$SINK" <"$T/script"
+	MSA_EHLO=8BITMIME,DSN dialogue_submit submitd "$SINK" <"$T/script"
 	assertEquals 'delivered' 1 "$(grep -cx '250 2.0.0 Ok, message ID' "$T/out")"
 	{
 		echo 'MAIL FROM:<a@example.org>'

@@ -6,7 +6,7 @@
 . "$ROOT/tests/lib/table.sh"
 
 test_every_verb_is_known_in_any_case() {
-	table verb <<-'END'
+	unit_table verb <<-'END'
 	EHLO a => EHLO required [a]
 	HELO a => HELO required [a]
 	LHLO a => LHLO required [a]
@@ -32,7 +32,7 @@ test_every_verb_is_known_in_any_case() {
 }
 
 test_others_are_unknown() {
-	table verb <<-'END'
+	unit_table verb <<-'END'
 	 => ? optional []
 	  => ? optional []
 	X => ? optional []
@@ -49,7 +49,7 @@ test_others_are_unknown() {
 }
 
 test_space_around_the_argument_goes() {
-	table verb <<-'END'
+	unit_table verb <<-'END'
 	DATA  => DATA none []
 	DATA \t  => DATA none []
 	DATA x => DATA none [x]
@@ -60,7 +60,7 @@ test_space_around_the_argument_goes() {
 }
 
 test_a_line_that_cannot_be_read_has_a_verb() {
-	table verb start <<-'END'
+	unit_table verb start <<-'END'
 	BDAT 12  => BDAT
 	bdat\x0012 => BDAT
 	BDAT\r12 L => BDAT
@@ -75,7 +75,7 @@ test_a_line_that_cannot_be_read_has_a_verb() {
 }
 
 test_the_chunk_that_bdat_announces() {
-	table verb chunk <<-'END'
+	unit_table verb chunk <<-'END'
 	0 => 0 more
 	12 => 12 more
 	12 LAST => 12 last

@@ -6,7 +6,7 @@
 . "$ROOT/tests/lib/table.sh"
 
 test_one_reply_or_one_each_is_taken_as_it_stands() {
-	table verdict <<-'END'
+	unit_table verdict <<-'END'
 	1 exit0 250 2.0.0 Ok\n => 250 2.0.0 Ok () yes
 	1 dot 250 2.0.0 Ok\r\n => 250 2.0.0 Ok () yes
 	1 dot 250 2.0.0 Ok => 250 2.0.0 Ok () yes
@@ -20,7 +20,7 @@ test_one_reply_or_one_each_is_taken_as_it_stands() {
 }
 
 test_a_complete_verdict_that_is_none_is_451() {
-	table verdict <<-'END'
+	unit_table verdict <<-'END'
 	1 exit0 => 451 4.3.0 Local error, try again later (no reply) 451
 	1 dot => 451 4.3.0 Local error, try again later (no reply) 451
 	2 exit0 => 451 4.3.0 Local error, try again later | 451 4.3.0 Local error, try again later (no reply) 451
@@ -41,7 +41,7 @@ test_a_complete_verdict_that_is_none_is_451() {
 	1 dot 550 No\n550 No\n550 No\n => 451 4.3.0 Local error, try again later (wrong number of replies) 451
 	END
 	e='451 4.3.0 Local error, try again later'
-	table verdict <<-END
+	unit_table verdict <<-END
 	3 dot 250 Ok\\n250 Ok\\n => $e | $e | $e (wrong number of replies) 451
 	2 dot 250 Ok\\n250 Ok\\n250 Ok\\n => $e | $e (wrong number of replies) 451
 	2 dot 250 Ok\\n250-Ok\\n => $e | $e (a line that is no reply) 451
@@ -50,7 +50,7 @@ test_a_complete_verdict_that_is_none_is_451() {
 
 test_exit_100_and_the_sysexits_like_it_refuse() {
 	for code in 100 65 67 68 77; do
-		table verdict <<-END
+		unit_table verdict <<-END
 		1 exit$code => 554 5.7.1 Refused () 554
 		1 exit$code 550 5.7.0 No\\n => 550 5.7.0 No () 550
 		1 exit$code 450 4.7.0 Not yet\\n => 450 4.7.0 Not yet () 450
@@ -59,7 +59,7 @@ test_exit_100_and_the_sysexits_like_it_refuse() {
 		2 exit$code 450 a\\n550 b\\n => 450 a | 550 b () 450
 		END
 	done
-	table verdict <<-'END'
+	unit_table verdict <<-'END'
 	1 exit100 250 Ok\n => 451 4.3.0 Local error, try again later (exit code refuses what a reply accepts) 451
 	2 exit100 250 Ok\n550 No\n => 451 4.3.0 Local error, try again later | 550 No (exit code refuses what a reply accepts) 451
 	1 exit100 garbage\n => 554 5.7.1 Refused (exit code refuses, with text that is no reply) 554
@@ -70,7 +70,7 @@ test_exit_100_and_the_sysexits_like_it_refuse() {
 }
 
 test_exit_111_is_later_unless_it_says_more() {
-	table verdict <<-'END'
+	unit_table verdict <<-'END'
 	1 exit111 => 451 4.3.0 Local error, try again later (exit code says later, without a reply) 451
 	1 exit111 550 5.7.0 No\n => 550 5.7.0 No () 550
 	1 exit111 450 4.7.0 Not yet\n => 450 4.7.0 Not yet () 450
@@ -82,13 +82,13 @@ test_exit_111_is_later_unless_it_says_more() {
 
 test_every_other_end_is_451_whatever_was_said() {
 	for code in 1 2 64 66 69 70 75 78 99 101 110 112 255; do
-		table verdict <<-END
+		unit_table verdict <<-END
 		1 exit$code 250 2.0.0 Ok\\n => 451 4.3.0 Local error, try again later (unexpected exit code) 451
 		1 exit$code 550 5.7.0 No\\n => 451 4.3.0 Local error, try again later (unexpected exit code) 451
 		1 exit$code => 451 4.3.0 Local error, try again later (unexpected exit code) 451
 		END
 	done
-	table verdict <<-'END'
+	unit_table verdict <<-'END'
 	1 exit126 => 451 4.3.0 Local error, try again later (program could not be run) 451
 	1 exit127 250 Ok\n => 451 4.3.0 Local error, try again later (program could not be run) 451
 	1 signal 250 2.0.0 Ok\n => 451 4.3.0 Local error, try again later (ended by a signal) 451
@@ -99,7 +99,7 @@ test_every_other_end_is_451_whatever_was_said() {
 }
 
 test_what_speaks_of_our_session_is_translated() {
-	table verdict <<-'END'
+	unit_table verdict <<-'END'
 	1 dot 421 4.3.2 Closing\n => 451 4.3.0 The next server said: 421 4.3.2 Closing () 451
 	1 dot 354 Go on\n => 451 4.3.0 The next server said: 354 Go on () 451
 	1 dot 300\n => 451 4.3.0 The next server said: 300  () 451
@@ -123,7 +123,7 @@ test_what_speaks_of_our_session_is_translated() {
 }
 
 test_the_client_hears_the_first_4yz_else_the_first_5yz() {
-	table verdict <<-'END'
+	unit_table verdict <<-'END'
 	3 dot 250 a\n250 b\n250 c\n => 250 a | 250 b | 250 c () yes
 	3 dot 550 a\n450 b\n451 c\n => 550 a | 450 b | 451 c () 450
 	3 dot 550 a\n551 b\n552 c\n => 550 a | 551 b | 552 c () 550
@@ -133,7 +133,7 @@ test_the_client_hears_the_first_4yz_else_the_first_5yz() {
 }
 
 test_octets_that_may_not_stand_in_a_reply_are_replaced() {
-	table verdict <<-'END'
+	unit_table verdict <<-'END'
 	1 dot 550 a\x01b\0c\xc3\xa9\rd\n => 550 a?b?c???d () 550
 	1 dot 550 tab\tstays\n => 550 tab\x09stays () 550
 	END
