@@ -84,7 +84,11 @@ uninstall:
 dist:
 	sh scripts/dist
 
+deb:
+	sh scripts/setup deb
+	sh scripts/deb
+
 clean:
 	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] bin/*
 
-.PHONY: all check-bin demo check bench conformance soak lint fuzz install uninstall dist clean
+.PHONY: all check-bin demo check bench conformance soak lint fuzz install uninstall dist deb clean
