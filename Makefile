@@ -23,6 +23,12 @@ all: $(BIN)
 
 -include $(DEP)
 
+# The version and the directory of the words, for lib/base/program.c.
+lib/base/program.o: lib/base/program_impl.h
+lib/base/program_impl.h: FORCE
+	sh scripts/installed '$(PREFIX)'
+FORCE:
+
 libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
@@ -72,7 +78,17 @@ fuzz:
 install: all
 	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install
 
-clean:
-	rm -rf libmsa.a lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] bin/*
+uninstall:
+	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install --remove
 
-.PHONY: all check-bin demo check bench conformance soak lint fuzz install clean
+dist:
+	sh scripts/dist
+
+deb:
+	sh scripts/setup deb
+	sh scripts/deb
+
+clean:
+	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] bin/*
+
+.PHONY: all check-bin demo check bench conformance soak lint fuzz install uninstall dist deb clean

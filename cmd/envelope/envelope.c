@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "base/program.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "msa/buf.h"
@@ -211,6 +212,8 @@ main(int argc, char **argv)
 	bool numbers = false;
 	int c, r = -1;
 
+	if (program_says_version("envelope", argc, argv))
+		return CHAIN_DONE;
 	while ((c = getopt(argc, argv, "+nf:")) != -1)
 		switch (c) {
 		case 'n':

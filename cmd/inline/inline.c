@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/program.h"
 #include "chain/limits.h"
 #include "stage/instance.h"
 #include "stages.h"
@@ -108,6 +109,8 @@ main(int argc, char *argv[])
 	struct chain c = { .n = 0 };
 	int result;
 
+	if (program_says_version("inline", argc, argv))
+		return CHAIN_DONE;
 	if (argc < 2 || !find(argv[1]))
 		return stage_misuse("usage: inline stage [option ...] [prog [arg ...]]");
 	result = read_stages(&c, argc - 1, argv + 1);

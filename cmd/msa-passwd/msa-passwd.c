@@ -13,6 +13,7 @@
 #include "auth/userdb_edit.h"
 #include "base/number.h"
 #include "base/os.h"
+#include "base/program.h"
 #include "chain/limits.h"
 
 enum { LINE_MAX_LEN = 4096, GENERATED = 26 }; /* 26 letters of 5 bits: 130 bits of entropy */
@@ -282,6 +283,8 @@ main(int argc, char *argv[])
 	bool changed = false;
 	int c, actions = 0, r = 0;
 
+	if (program_says_version("msa-passwd", argc, argv))
+		return 0;
 	os_undumpable(); /* no core with a password in it */
 	while ((c = getopt(argc, argv, "+degi:lLn:R")) != -1) {
 		switch (c) {

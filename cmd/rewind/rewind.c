@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/program.h"
 #include "chain/limits.h"
 
 int
 main(int argc, char **argv)
 {
+	if (program_says_version("rewind", argc, argv))
+		return CHAIN_DONE;
 	if (getopt(argc, argv, "+") != -1) {
 		fputs("usage: rewind [prog [arg ...]]\n", stderr);
 		/* A script may exit with this code. In a chain that must not refuse mail for good. */
@@ -19,6 +22,6 @@ main(int argc, char **argv)
 		err(CHAIN_LATER, "fd 0");
 	if (!*argv)
 		return CHAIN_DONE;
-	execvp(*argv, argv);
+	program_exec(argv);
 	err(CHAIN_LATER, "%s", *argv);
 }

@@ -10,6 +10,7 @@
 
 #include "base/base64.h"
 #include "base/os.h"
+#include "base/program.h"
 #include "chain/limits.h"
 #include "msa/buf.h"
 #include "net/lineio.h"
@@ -211,6 +212,8 @@ main(int argc, char *argv[])
 	struct lineio c;
 	int r;
 
+	if (program_says_version("saslc", argc, argv))
+		return CHAIN_DONE;
 	if (getopt(argc, argv, "+") != -1 || optind != argc) {
 		fputs("usage: saslc\n", stderr);
 		return CHAIN_MISUSE;

@@ -12,6 +12,7 @@
 #include "agenda.h"
 #include "base/number.h"
 #include "base/os.h"
+#include "base/program.h"
 #include "base/user.h"
 #include "chain/limits.h"
 #include "mail/report.h"
@@ -317,6 +318,8 @@ main(int argc, char *argv[])
 	const char *user = NULL;
 	struct addr from;
 
+	if (program_says_version("spoold", argc, argv))
+		return CHAIN_DONE;
 	while ((c = getopt(argc, argv, "+a:b:df:k:n:q:R:t:U:w:")) != -1) {
 		least = 1;
 		most = SECONDS_MAX;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/number.h"
+#include "base/program.h"
 #include "chain/limits.h"
 #include "pump.h"
 
@@ -117,6 +118,8 @@ main(int argc, char *argv[])
 	struct tls *tls;
 	int c, fd, result = CHAIN_LATER;
 
+	if (program_says_version("tlsc", argc, argv))
+		return CHAIN_DONE;
 	while ((c = getopt(argc, argv, "+c:F:t:")) != -1)
 		switch (c) {
 		case 'c':

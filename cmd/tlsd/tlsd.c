@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/os.h"
+#include "base/program.h"
 #include "base/user.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
@@ -261,6 +262,8 @@ main(int argc, char *argv[])
 	bool alone = false;
 	int c;
 
+	if (program_says_version("tlsd", argc, argv))
+		return CHAIN_DONE;
 	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:O:oP:q:R:r:s:t:U:v:x:y:")) != -1) {
 		alone |= strchr("aelmPRxy", c) != NULL; /* only with -l */
 		switch (c) {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "base/process.h"
+#include "base/program.h"
 
 enum { FD_WORK = 3 };
 
@@ -25,7 +26,7 @@ become(char *const argv[], int end, int work)
 		return;
 	os_close_from(FD_WORK + 1);
 	os_signals_default();
-	execvp(argv[0], argv);
+	program_exec(argv);
 }
 
 int

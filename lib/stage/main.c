@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "base/os.h"
+#include "base/program.h"
 #include "base/user.h"
 #include "chain/limits.h"
 #include "net/listen.h"
@@ -314,8 +315,11 @@ int
 stage_main(const struct stage *stage, int argc, char *argv[])
 {
 	struct instance i = { .inner = false };
-	int r = instance_read(&i, stage, argc, argv);
+	int r;
 
+	if (program_says_version(stage->name, argc, argv))
+		return CHAIN_DONE;
+	r = instance_read(&i, stage, argc, argv);
 	if (r == 0)
 		r = i.instead ? i.instead(&i) : instance_run(&i);
 	instance_release(&i);

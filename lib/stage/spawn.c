@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "base/program.h"
 #include "chain/limits.h"
 
 enum { FIRST_FREE_FD = 10 }; /* where descriptors wait while 0 to 3 are put in place */
@@ -59,7 +60,7 @@ spawn_exec(const struct call *call, char *const argv[], int in, int out, int env
 	os_close_from(envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
 	os_signals_default();
 	if (facts_to_environ(&call->facts) == 0)
-		execvp(argv[0], argv);
+		program_exec(argv);
 	e = errno;
 	environ = was; /* the facts will be freed */
 	signal(SIGPIPE, SIG_IGN);

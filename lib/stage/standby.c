@@ -7,55 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/os.h"
 #include "base/process.h"
+#include "base/program.h"
 #include "chain/limits.h"
 #include "msa/buf.h"
 #include "stage/run.h"
 
 enum { LETTER_MAX = 4096 }; /* octets of facts, enough for the six of FACTS_TLSD with CHAIN_TEXT_MAX each */
-
-static int
-can_start(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0 || access(path, X_OK) < 0)
-		return -1;
-	if (S_ISREG(st.st_mode))
-		return 0;
-	errno = EACCES;
-	return -1;
-}
-
-/* Returns 0 if execvp will find prog, or -1 with errno set. */
-static int
-look_up(const struct facts *f, const char *prog)
-{
-	const char *dir = facts_get(f, "PATH"); /* an empty element is the current directory */
-	char path[4096];
-	size_t n;
-	int e = ENOENT;
-
-	if (strchr(prog, '/'))
-		return can_start(prog);
-	for (dir = dir ? dir : "/bin:/usr/bin";; dir += n + 1) {
-		n = strcspn(dir, ":");
-		if (snprintf(path, sizeof path, "%.*s%s%s", (int)n, dir, n ? "/" : "", prog) < (int)sizeof path) {
-			if (can_start(path) == 0)
-				return 0;
-			if (errno != ENOENT && errno != ENOTDIR)
-				e = errno;
-		}
-		if (!dir[n])
-			break;
-	}
-	errno = e;
-	return -1;
-}
 
 /* Receive all n octets. Returns 0, or -1. */
 static int
@@ -111,7 +72,7 @@ standby_fork(struct standby *s, const struct call *call, const struct next *next
 	int fd[2] = { -1, -1 }, e;
 
 	*s = (struct standby){ .fd = -1 };
-	if (next->how == NEXT_EXEC && look_up(&call->facts, next->argv[0]) < 0)
+	if (next->how == NEXT_EXEC && program_find(next->argv[0], facts_get(&call->facts, "PATH")) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
 		return -1;

@@ -1,0 +1,135 @@
+/* ISC licence, see LICENSE. */
+#include "base/program.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/program_impl.h"
+
+const char program_version[] = INSTALLED_VERSION;
+
+static const char default_path[] = "/bin:/usr/bin";
+
+const char *
+program_directory(void)
+{
+	const char *set = getenv("MSA_LIBEXEC");
+
+	return !set ? INSTALLED_LIBEXEC : *set ? set : NULL;
+}
+
+/* Returns 0 if path is a program, or -1 with errno set. */
+static int
+is_program(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || access(path, X_OK) < 0)
+		return -1;
+	if (S_ISREG(st.st_mode))
+		return 0;
+	errno = EACCES;
+	return -1;
+}
+
+/* Returns 0 if the directory of n octets has the program word, or -1 with errno set. Without octets: the current one. */
+static int
+has_program(const char *directory, size_t n, const char *word)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof path, "%.*s%s%s", (int)n, directory, n ? "/" : "", word) < (int)sizeof path)
+		return is_program(path);
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
+int
+program_find(const char *word, const char *path)
+{
+	const char *ours = program_directory();
+	int e = ENOENT;
+	size_t n;
+
+	if (strchr(word, '/'))
+		return is_program(word);
+	if (ours && has_program(ours, strlen(ours), word) == 0)
+		return 0;
+	for (path = path ? path : default_path;; path += n + 1) {
+		n = strcspn(path, ":");
+		if (has_program(path, n, word) == 0)
+			return 0;
+		if (errno != ENOENT && errno != ENOTDIR)
+			e = errno;
+		if (!path[n])
+			break;
+	}
+	errno = e;
+	return -1;
+}
+
+/* Returns true if directory is an element of path. */
+static bool
+is_in(const char *path, const char *directory)
+{
+	size_t n, len = strlen(directory);
+
+	for (;; path += n + 1) {
+		n = strcspn(path, ":");
+		if (n == len && memcmp(path, directory, n) == 0)
+			return true;
+		if (!path[n])
+			return false;
+	}
+}
+
+/* Put directory at the end of PATH. Returns 0, or -1 with errno set. */
+static int
+extend_path(const char *directory)
+{
+	const char *path = getenv("PATH");
+	char *longer;
+	size_t len;
+	int r;
+
+	if (!path)
+		path = default_path;
+	if (is_in(path, directory))
+		return 0;
+	len = strlen(path) + strlen(directory) + 2;
+	longer = malloc(len);
+	if (!longer)
+		return -1;
+	snprintf(longer, len, "%s:%s", path, directory);
+	r = setenv("PATH", longer, 1);
+	free(longer);
+	return r;
+}
+
+int
+program_exec(char *const argv[])
+{
+	const char *ours = program_directory();
+	char path[PATH_MAX];
+
+	if (ours && extend_path(ours) < 0)
+		return -1;
+	if (ours && !strchr(argv[0], '/') &&
+	    snprintf(path, sizeof path, "%s/%s", ours, argv[0]) < (int)sizeof path)
+		execv(path, argv);
+	return execvp(argv[0], argv);
+}
+
+bool
+program_says_version(const char *name, int argc, char *const argv[])
+{
+	if (argc != 2 || strcmp(argv[1], "--version") != 0)
+		return false;
+	printf("%s (ucspi-msa) %s\n", name, program_version);
+	return true;
+}

@@ -1,0 +1,39 @@
+/* ISC licence, see LICENSE. */
+#ifndef MSA_BASE_PROGRAM_H
+#define MSA_BASE_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The programs of this package, and how each finds another. Most of them are words of a chain, and some have names that
+ * the system uses for programs of its own (route, trace, limit). They are installed in a directory of ours, which is in
+ * nobody's PATH.
+ */
+
+/* The version of this package: "1.2.3". */
+extern const char program_version[];
+
+/*
+ * Returns the directory of the words: MSA_LIBEXEC of the environment, or else the one that make install filled. NULL:
+ * MSA_LIBEXEC is empty, so PATH alone counts. Borrowed from the environment, or constant.
+ */
+const char *program_directory(void);
+
+/*
+ * Find a program as program_exec does: a word with a slash is a path, any other word is looked up in the directory of
+ * the words and then in path (PATH's value; NULL: the system's default).
+ * Returns 0 if the program is there and may be executed, or -1 with errno set (ENOENT, EACCES ...).
+ */
+int program_find(const char *word, const char *path);
+
+/*
+ * Become the program argv[0], found as program_find says. The directory of the words is put at the end of its PATH, so
+ * that scripts find rewind and envelope. Returns only if this fails: -1 with errno set.
+ */
+int program_exec(char *const argv[]);
+
+/* Returns true if "--version" is the only argument. Then "name (ucspi-msa) version" was printed on standard output. */
+bool program_says_version(const char *name, int argc, char *const argv[]);
+
+#endif
