@@ -37,7 +37,7 @@ is_program(const char *path)
 	return -1;
 }
 
-/* Returns 0 if the directory of n octets has the program word, or -1 with errno set. Without octets: the current one. */
+/* Returns 0 if the directory, of n octets, has the program word, or -1 with errno set. n 0: the current directory. */
 static int
 has_program(const char *directory, size_t n, const char *word)
 {
