@@ -32,6 +32,7 @@ static const struct {
 	{ "stage", unit_stage },
 	{ "standby", unit_standby },
 	{ "table", unit_table },
+	{ "veil", unit_veil },
 	{ "verb", unit_verb },
 	{ "verdict", unit_verdict },
 };
