@@ -89,7 +89,7 @@ make(const struct conf *conf, const char **why)
 	return tls;
 }
 
-/* Returns true if the certificate, which was verified unless there is a fingerprint, is not the right one; why is set. */
+/* Returns true, with why set, if the certificate is not the right one. Its chain was verified unless -F is given. */
 static bool
 find_fault(struct tls *tls, const struct conf *conf, const char *hash, char *why, size_t n)
 {

@@ -12,8 +12,8 @@
  * are looked at: replies 250 of more than one line. A line of such a reply whose keyword is STARTTLS is left out; the
  * first line is the server's name and stays. If the last line is left out, the line before it becomes the last.
  *
- * A line of a list is held back until the next line has begun, since it may have to become the last. Nothing else waits.
- * Zero-initialised it is ready; veil_free makes it so again.
+ * A line of a list is held back until the next line has begun, since it may have to become the last. Nothing else
+ * waits. Zero-initialised it is ready; veil_free makes it so again.
  */
 struct veil {
 	struct buf held; /* the line that waits, and what has come of the next one */

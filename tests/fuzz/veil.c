@@ -25,7 +25,7 @@ pass(const char *s, size_t size, size_t part, struct buf *all)
 	buf_free(&b);
 }
 
-/* However the output is cut, the client gets the same: no list with STARTTLS, and nothing that the stage did not say. */
+/* However the output is cut, the client gets the same: no list with STARTTLS, and no more than the stage said. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

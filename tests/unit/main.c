@@ -15,6 +15,7 @@ static const struct {
 	{ "clock", unit_clock },
 	{ "conn", unit_conn },
 	{ "data", unit_data },
+	{ "datetime", unit_datetime },
 	{ "ehlo", unit_ehlo },
 	{ "envelope", unit_envelope },
 	{ "facts", unit_facts },

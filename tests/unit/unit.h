@@ -27,6 +27,7 @@ int unit_buf(int argc, char **argv);
 int unit_clock(int argc, char **argv);
 int unit_conn(int argc, char **argv);
 int unit_data(int argc, char **argv);
+int unit_datetime(int argc, char **argv);
 int unit_ehlo(int argc, char **argv);
 int unit_envelope(int argc, char **argv);
 int unit_facts(int argc, char **argv);
