@@ -488,7 +488,7 @@ test_implicit_tls_passes_the_greeting_on() {
 
 # RFC 3207 4.2. A server that knows nothing of our TLS may offer its own: in the middle of its list, or at its end.
 test_a_foreign_stage_offers_no_starttls_within_tls() {
-	stage foreign "printf '220 foreign ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
+	program_lines foreign "printf '220 foreign ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
 		'QUIT*) printf "221 bye\r\n"; exit;;' \
 		'EHLO*) printf "250-foreign\r\n250-STARTTLS\r\n250-SIZE\r\n250 HELP\r\n";;' \
 		'LHLO*) printf "250-foreign\r\n250-SIZE\r\n"; sleep 0.2; printf "250 STARTTLS\r\n";;' \

@@ -64,16 +64,16 @@ test_a_program_is_started_for_each_connection() {
 
 # RFC 3207 4.2: a foreign server behind us may offer its own.
 test_starttls_is_not_offered_within_tls() {
-	stage foreign "printf '220 foreign ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
+	program_lines foreign "printf '220 foreign ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
 		'Q*) printf "221 bye\r\n"; exit;;' '*) printf "250-foreign\r\n250-STARTTLS\r\n250-SIZE\r\n250 STARTTLS\r\n";;' 'esac done'
 	resume -l "$T/foreign.call" ./foreign 2>next.log &
 	next=$!
 	servers="$servers $next"
-	await 'grep -q "resume: - ready" next.log' || fail 'the resident is not ready'
+	wait_until grep -q 'resume: - ready' next.log
 	for how in './foreign' "call $T/foreign.call"; do
 		# shellcheck disable=SC2086
-		serve $how
-		talk_to <<-'END'
+		tlsd_start $how
+		tlsd_talk <<-'END'
 			<
 			> STARTTLS
 			<
@@ -92,9 +92,9 @@ test_starttls_is_not_offered_within_tls() {
 			221 bye
 			EOF
 		END
-		stop
+		tlsd_stop
 	done
-	stop_next
+	tlsd_next_stop
 }
 
 # "call" and one word is a resident; with another word more it is a program, in the parent and in the workers.

@@ -7,7 +7,7 @@
 . "$ROOT/tests/lib/table.sh"
 
 test_dates_of_today() {
-	table datetime <<-'END'
+	unit_table datetime <<-'END'
 	 Sat, 21 Nov 2026 22:30:00 +0000 => valid
 	 21 Nov 2026 22:30 -0730 => valid
 	Sat, 1 Nov 2026 22:30:59 +0000 (UTC) => valid
@@ -20,7 +20,7 @@ test_dates_of_today() {
 }
 
 test_dates_of_yesterday() {
-	table datetime <<-'END'
+	unit_table datetime <<-'END'
 	 Sat (day) , 21 (of) Nov (a (nested) one) 26 (x) 22 : 30 : 00 GMT (y) => valid
 	 21 Nov 97 22:30:00 EST => valid
 	 21 Nov 126 22:30:00 Z => valid
@@ -30,7 +30,7 @@ test_dates_of_yesterday() {
 }
 
 test_what_is_no_date() {
-	table datetime <<-'END'
+	unit_table datetime <<-'END'
 	 => invalid
 	 yesterday => invalid
 	 2026-11-21T22:30:00Z => invalid
@@ -70,7 +70,7 @@ test_what_is_no_date() {
 }
 
 test_message_identifiers() {
-	table datetime msg-id <<-'END'
+	unit_table datetime msg-id <<-'END'
 	 <1@example.org> => valid
 	<a.b$c%d@host> => valid
 	\r\n <1@[192.0.2.1]> (comment) => valid

@@ -6,7 +6,7 @@
 . "$ROOT/tests/lib/table.sh"
 
 test_the_offer_is_left_out_wherever_it_stands() {
-	table veil whole <<-'END'
+	unit_table veil whole <<-'END'
 	250-host\r\n250-STARTTLS\r\n250-SIZE\r\n250 HELP\r\n => 250-host\r\n250-SIZE\r\n250 HELP\r\n
 	250-host\r\n250-SIZE\r\n250 STARTTLS\r\n => 250-host\r\n250 SIZE\r\n
 	250-host\r\n250 STARTTLS\r\n => 250 host\r\n
@@ -25,11 +25,11 @@ test_nothing_else_is_changed() {
 		'250 ok\r\n250 STARTTLS\r\n' '214-STARTTLS\r\n214 STARTTLS\r\n' '\x00\n\xff\r250-\r\n' '250-a\r\nSTARTTLS\r\n'; do
 		printf "%s => %s\n" "$output" "$output"
 	done >"$T/table"
-	table veil whole <"$T/table"
+	unit_table veil whole <"$T/table"
 }
 
 test_only_a_line_of_a_list_waits_and_only_for_the_next_one() {
-	table veil pieces <<-'END'
+	unit_table veil pieces <<-'END'
 	220 host ESMTP\r\n => 220 host ESMTP\r\n
 	250-host\r\n => 
 	250-SIZE\r\n => 250-host\r\n
@@ -43,12 +43,12 @@ test_only_a_line_of_a_list_waits_and_only_for_the_next_one() {
 }
 
 test_a_line_without_end_does_not_wait_for_ever() {
-	long=$(repeat 3000 x)
-	table veil pieces <<-END
+	long=$(text_repeat 3000 x)
+	unit_table veil pieces <<-END
 	250-$long => 250-$long
 	$long => $long
 	END
-	table veil whole <<-END
+	unit_table veil whole <<-END
 	250-$long\\r\\n250-SIZE\\r\\n250-STARTTLS\\r\\n250 HELP\\r\\n => 250-$long\\r\\n250-SIZE\\r\\n250 HELP\\r\\n
 	END
 }
