@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "chain/offer.h"
 #include "mail/addrlist.h"
+#include "mail/datetime.h"
 #include "smtp/addr.h"
 
 /*
@@ -210,6 +211,18 @@ check_addresses(struct work *w, const struct field *f)
 	return COMPLETE_OK;
 }
 
+/* RFC 6409 8.2 and 8.3: an invalid Date or Message-ID is replaced. Blocks of earlier transmissions stay as they are. */
+static bool
+must_be_replaced(const struct work *w, const struct field *f)
+{
+	if (field_is_resent(f->id) && w->block != BLOCK_OPEN)
+		return false;
+	if (f->id == FIELD_DATE || f->id == FIELD_RESENT_DATE)
+		return !datetime_is_valid(w->text, f->value, f->end);
+	return (f->id == FIELD_MESSAGE_ID || f->id == FIELD_RESENT_MESSAGE_ID) &&
+	    !addrlist_is_msg_id(w->text, f->value, f->end);
+}
+
 static enum complete_result
 take(struct work *w, const struct field *f)
 {
@@ -224,10 +237,13 @@ take(struct work *w, const struct field *f)
 		w->block = BLOCK_OPEN;
 	w->trace |= f->id == FIELD_RECEIVED || f->id == FIELD_RETURN_PATH;
 	w->open_line = false;
-	/* Bcc is checked and removed. An address field without content is invalid and has no meaning: removed as well. */
+	/*
+	 * Bcc is checked and removed. An address field without content is invalid and has no meaning: removed as well. So is
+	 * an invalid Date or Message-ID. Then the field is missing, and is added like any other that is.
+	 */
 	if (syntax != FIELD_OPAQUE && !addrlist_is_blank(w->text, f->value, f->end))
 		r = check_addresses(w, f);
-	else if (syntax != FIELD_OPAQUE)
+	else if (syntax != FIELD_OPAQUE || must_be_replaced(w, f))
 		syntax = FIELD_BLIND;
 	if (r != COMPLETE_OK)
 		return r;

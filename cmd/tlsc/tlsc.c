@@ -69,9 +69,9 @@ make(const struct conf *conf, const char **why)
 
 	*why = "out of memory";
 	if (config && tls) {
+		tls_config_insecure_noverifyname(config); /* find_fault does it, after the handshake */
 		if (conf->fingerprint) { /* the fingerprint proves more than name, time and signature */
 			tls_config_insecure_noverifycert(config);
-			tls_config_insecure_noverifyname(config);
 			tls_config_insecure_noverifytime(config);
 		}
 		*why = NULL;
@@ -89,25 +89,40 @@ make(const struct conf *conf, const char **why)
 	return tls;
 }
 
+/* Returns true, with why set, if the certificate is not the right one. Its chain was verified unless -F is given. */
+static bool
+find_fault(struct tls *tls, const struct conf *conf, const char *hash, char *why, size_t n)
+{
+	if (conf->fingerprint) {
+		snprintf(why, n, "another certificate: %s", hash ? hash : "none");
+		return !hash || strcasecmp(hash, conf->fingerprint) != 0;
+	}
+	snprintf(why, n, "name %.150s is not in the server's certificate", conf->name);
+	return tls_peer_cert_contains_name(tls, conf->name) != 1;
+}
+
 /* Do the handshake and report it. Returns 0 if the server is the right one, or -1. */
 static int
 begin(struct tls *tls, const struct conf *conf)
 {
+	static const char quit[] = "QUIT\r\n";
 	const char *why, *hash;
-	char proof[200];
+	char text[200];
 
 	if (pump_handshake(tls, FD_NET, clock_ms() + conf->seconds * 1000, &why) < 0) {
 		tell('-', why);
 		return -1;
 	}
 	hash = tls_peer_cert_hash(tls);
-	if (conf->fingerprint && (!hash || strcasecmp(hash, conf->fingerprint) != 0)) {
-		snprintf(proof, sizeof proof, "another certificate: %s", hash ? hash : "none");
-		tell('-', proof);
+	if (find_fault(tls, conf, hash, text, sizeof text)) {
+		/* RFC 3207 4.1: TLS is established, so QUIT is due. Before we tell: the caller does not wait for us then. */
+		if (tls_write(tls, quit, sizeof quit - 1) > 0)
+			tls_close(tls);
+		tell('-', text);
 		return -1;
 	}
-	snprintf(proof, sizeof proof, "%s %s %s", tls_conn_version(tls), tls_conn_cipher(tls), hash ? hash : "-");
-	return tell('+', proof);
+	snprintf(text, sizeof text, "%s %s %s", tls_conn_version(tls), tls_conn_cipher(tls), hash ? hash : "-");
+	return tell('+', text);
 }
 
 int

@@ -24,9 +24,8 @@ is_forbidden(const char *s, size_t i, size_t end)
 	return s[i] == '\0' || (s[i] == '\r' && !is_space(s, i, end));
 }
 
-/* Move *pos after white space and comments, which nest. Returns false if a comment has no end. */
-static bool
-skip_cfws(const char *s, size_t *pos, size_t end)
+bool
+addrlist_skip_cfws(const char *s, size_t *pos, size_t end)
 {
 	size_t depth = 0, i;
 
@@ -72,7 +71,7 @@ peek(const struct addrlist *l)
 static bool
 skip(struct addrlist *l)
 {
-	return skip_cfws(l->text, &l->pos, l->end);
+	return addrlist_skip_cfws(l->text, &l->pos, l->end);
 }
 
 /* Words and dots: a display name or a local part. Only what follows shows which of the two it is. */
@@ -268,6 +267,23 @@ addrlist_next(struct addrlist *l, struct addrlist_item *m)
 	}
 }
 
+bool
+addrlist_is_msg_id(const char *text, size_t begin, size_t end)
+{
+	struct addrlist l;
+	struct addrlist_item m = { .labels = 0 };
+	struct words w;
+
+	addrlist_begin(&l, text, begin, end);
+	if (!skip(&l) || peek(&l) != '<')
+		return false;
+	l.pos++;
+	if (!skip(&l) || !read_words(&l, &w) || !read_address(&l, &w, &m) || m.labels == 0 || peek(&l) != '>')
+		return false;
+	l.pos++;
+	return skip(&l) && l.pos == l.end;
+}
+
 /* addrlist_addr builds a path with the local part in quotes; addr_path then makes it canonical. */
 struct path {
 	char text[2 * ADDR_LOCAL_MAX + ADDR_DOMAIN_MAX + 8];
@@ -292,7 +308,7 @@ put_plain(struct path *p, const char *s, size_t i, size_t end, bool quote)
 
 	while (i < end && !p->full) {
 		if (!quoted && (s[i] == '(' || is_space(s, i, end))) {
-			skip_cfws(s, &i, end);
+			addrlist_skip_cfws(s, &i, end);
 			continue;
 		}
 		if (quote && s[i] == '"') {

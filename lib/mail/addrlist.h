@@ -49,6 +49,15 @@ enum addrlist_result addrlist_next(struct addrlist *list, struct addrlist_item *
  */
 int addrlist_addr(const char *text, const struct addrlist_item *m, struct addr *a);
 
+/*
+ * Returns true if text[begin..end), a field's value, is a message identifier of RFC 5322 3.6.4, or of its obsolete form
+ * in 4.5.4, which has the syntax of an address in angle brackets.
+ */
+bool addrlist_is_msg_id(const char *text, size_t begin, size_t end);
+
+/* Move *pos, at most to end, after white space and comments, which nest. Returns false if a comment has no end. */
+bool addrlist_skip_cfws(const char *text, size_t *pos, size_t end);
+
 /* Returns true if text[begin..end) is only white space. */
 bool addrlist_is_blank(const char *text, size_t begin, size_t end);
 

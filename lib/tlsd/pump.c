@@ -122,15 +122,27 @@ pump_send_down(struct pump *p)
 	return 1;
 }
 
+/* down holds output of the next stage: take away what the client must not get, and note the rest. */
+static void
+note_down(struct pump *p)
+{
+	if (p->net.secure && veil_pass(&p->veil, &p->down, p->app_eof) < 0) {
+		pump_give_up(p, "memory");
+		return;
+	}
+	if (p->down.len > 0)
+		lastreply_note(&p->tail, p->down.p, p->down.len);
+	p->out_octets += p->down.len;
+}
+
 void
 pump_take_down(struct pump *p, ssize_t r)
 {
-	if (r > 0) {
+	if (r > 0)
 		p->down.len = (size_t)r;
-		p->out_octets += (size_t)r;
-		lastreply_note(&p->tail, p->down.p, (size_t)r);
-	} else
+	else
 		p->app_eof = true;
+	note_down(p);
 }
 
 ssize_t
@@ -198,9 +210,8 @@ greeting(struct pump *p)
 		pump_no_reply(p, "the next stage gave no greeting");
 	else if (n > 0 && code == 220) {
 		buf_consume(&p->down, (size_t)n);
-		lastreply_note(&p->tail, p->down.p, p->down.len);
-		p->out_octets += p->down.len;
 		pump_enter(p, PUMP_S_PUMP, 0);
+		note_down(p);
 	} else if (n > 0) {
 		p->down.p[p->down.len = (size_t)n] = '\0';
 		log_event(p->log, "greeting", "text", p->down.p, (char *)NULL);
@@ -661,6 +672,7 @@ pump_close(struct pump *p)
 {
 	pump_end_app(p);
 	tlslink_close(&p->net);
+	veil_free(&p->veil);
 	buf_free(&p->up);
 	buf_free(&p->down);
 	p->state = PUMP_S_DONE;

@@ -16,6 +16,7 @@
 #include "smtp/verb.h"
 #include "tlsd/cleartext.h"
 #include "tlsd/link.h"
+#include "tlsd/veil.h"
 
 /*
  * One connection of tlsd, from the dialogue in the clear to the last octet, as a state machine that never blocks.
@@ -29,7 +30,7 @@
  *   GREETING   the next stage's greeting is not complete; the client's input is held. A 220 is swallowed, because the
  *              client had its 220 in the clear. With implicit TLS this state is skipped: the greeting is the client's
  *   ANSWER     the greeting was not 220; it will answer the client's first command
- *   PUMP       octets pass both ways, unread
+ *   PUMP       octets pass both ways; under TLS an offer of STARTTLS does not (tlsd/veil.h)
  *   CLOSING    the last reply, then close_notify
  *   LINGER     our direction is closed, the client's input is discarded. Closing with unread input would reset the
  *              connection, and the client could lose the last reply
@@ -126,6 +127,7 @@ struct pump {
 	bool app_deaf;          /* the next stage reads no more */
 	bool app_eof;           /* the next stage's output ended */
 	bool pipelined;         /* the client sent something after STARTTLS */
+	struct veil veil;       /* on the output, under TLS */
 	struct lastreply tail;  /* of the output */
 	int64_t start_ms;
 	uint64_t in_octets, out_octets;

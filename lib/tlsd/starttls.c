@@ -49,9 +49,8 @@ starttls_goes_on(int code)
 	return code != 221 && code != 421 && code / 100 != 3;
 }
 
-/* The line's keyword (RFC 5321 4.1.1.1: letters, digits and hyphens) is STARTTLS. */
-static bool
-is_starttls(const char *text, size_t len)
+bool
+starttls_is_keyword(const char *text, size_t len)
 {
 	static const char keyword[] = "STARTTLS";
 	size_t n = sizeof keyword - 1;
@@ -78,7 +77,7 @@ starttls_offer(struct buf *reply, bool offer)
 			len--;
 		if (!reply_line(s, len, &code, &last, &text, &textlen))
 			continue; /* cannot happen: the reply is complete */
-		if (out.len > 0 && is_starttls(text, textlen))
+		if (out.len > 0 && starttls_is_keyword(text, textlen))
 			continue;
 		line = out.len;
 		failed = buf_puts(&out, "250-") < 0 || buf_add(&out, text, textlen) < 0 || buf_puts(&out, "\r\n") < 0;

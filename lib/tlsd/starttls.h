@@ -28,6 +28,9 @@ enum starttls_result starttls_look(const struct buf *in, size_t *n, enum verb *v
 /* Returns true if the client's next line after this reply is a command: not after 3yz, 221 or 421. */
 bool starttls_goes_on(int code);
 
+/* Returns true if the keyword of this line of a reply to EHLO is STARTTLS. Keywords have letters, digits, hyphens. */
+bool starttls_is_keyword(const char *text, size_t len);
+
 /*
  * Remove the line STARTTLS from reply, a complete 250 reply to EHLO or LHLO, and with offer add ours. Returns 0, or -1
  * with errno set (ENOMEM).

@@ -60,26 +60,45 @@ test_tls_from_the_start() {
 		'RCPT TO:<bob@example.org>' 'BDAT 24 LAST' 'Subject: test' '' Hello QUIT
 }
 
-# Nobody is spoken to whose certificate is not right. usage: not_with reason option ...
+# Nobody is spoken to whose certificate is not right, but QUIT is said if TLS has been established (RFC 3207 4.1).
+# usage: not_with reason lines-that-are-heard-after-STARTTLS option ...
 not_with() {
 	reason=$1
-	shift
+	farewell=$2
+	shift 2
 	smarthost_start -e PIPELINING,STARTTLS
 	chain_call smtp-inject "$@" "127.0.0.1:$port"
 	lmtpd_ended
 	assert_verdict "$*" "$unsafe"
 	assertEquals "exit code of $*" 111 "$code"
-	sed -i '/^.TLS/d' "$T/rec" # a name is looked at when the handshake is done
-	assert_heard "$*" 'EHLO test.example' STARTTLS
+	# shellcheck disable=SC2086
+	assert_heard "$*" 'EHLO test.example' STARTTLS $farewell
 	assert_logged "at=TLS reason=.*$reason"
 }
 
 test_the_certificate_is_verified() {
-	not_with 'certificate verif' -c "$T/other.pem"
-	not_with 'certificate verif' -h localhost
-	not_with 'name' -c "$T/ca.pem" -h mail.example.net
-	not_with 'another certificate: SHA256:' -F "SHA256:$(printf '%064d' 0)"
-	not_with 'ca.*\|open' -c "$T/none.pem"
+	not_with 'certificate verif' '' -c "$T/other.pem"
+	not_with 'certificate verif' '' -h localhost
+	not_with 'name mail.example.net is not in' '[TLS] QUIT' -c "$T/ca.pem" -h mail.example.net
+	not_with 'another certificate: SHA256:' '[TLS] QUIT' -F "SHA256:$(printf '%064d' 0)"
+	not_with 'ca.*\|open' '' -c "$T/none.pem"
+}
+
+# RFC 3207 4.2, also where a server offers it again.
+test_tls_is_never_begun_twice() {
+	again='250-test\r\n250-STARTTLS\r\n250 PIPELINING'
+	smarthost_start -e STARTTLS "EHLO#2=$again"
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
+	assert_verdict 'after STARTTLS' "$yes"
+	assert_heard 'after STARTTLS' 'EHLO test.example' STARTTLS '[TLS]' 'EHLO test.example' 'MAIL FROM:<alice@example.net>' \
+		'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . QUIT
+	smarthost_start -i "EHLO=$again"
+	smarthost_inject -i "127.0.0.1:$port"
+	lmtpd_ended
+	assert_verdict 'TLS from the start' "$yes"
+	assert_heard 'TLS from the start' '[TLS]' 'EHLO test.example' 'MAIL FROM:<alice@example.net>' \
+		'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . QUIT
 }
 
 test_by_name_and_by_fingerprint() {

@@ -144,6 +144,40 @@ test_date_and_message_id_are_added_at_the_end() {
 	assertEquals log 'qualify: 1ses/1msg done added=Date,Message-ID ms=N' "$(sed 's/ms=[0-9]*$/ms=N/' "$T/log")"
 }
 
+# RFC 6409 8.2 and 8.3. What is valid stays, and so does what other tests look at: a valid Date that is wrong.
+test_an_invalid_date_or_message_id_is_replaced() {
+	message 'From: a@example.net' 'Date: yesterday' 'Message-ID: this is no msg-id' 'Subject: x' '' 'body'
+	before=$(date +%s)
+	chain -d example.net
+	after=$(date +%s)
+	when=$(sed -n 's/^Date: \(.*\)\r$/\1/p' "$T/out")
+	message 'From: a@example.net' 'Subject: x' "Date: $when" 'Message-ID: <1msg@example.net>' '' 'body'
+	assert_same 'both' "$T/in" "$T/out"
+	seconds=$(date -d "$when" +%s)
+	assertTrue "$when is now" "[ $seconds -ge $before ] && [ $seconds -le $after ]"
+	assertEquals log 'qualify: 1ses/1msg done added=Date,Message-ID removed=Date,Message-ID ms=N' \
+		"$(sed 's/ms=[0-9]*$/ms=N/' "$T/log")"
+	message 'From: a@example.net' "$DATE" 'Message-ID:' ''
+	chain -d example.net
+	message 'From: a@example.net' "$DATE" 'Message-ID: <1msg@example.net>' ''
+	assert_same 'an empty one at the end' "$T/in" "$T/out"
+	message 'Date:' ' 31 Jun 2026 10:00:00 +0000' 'From: a@example.net' "$ID" '' 'body'
+	chain -d example.net
+	message 'From: a@example.net' "$ID" "$(grep -a '^Date: ' "$T/out" | tr -d '\r')" '' 'body'
+	assert_same 'a day that is none, in a folded field' "$T/in" "$T/out"
+}
+
+test_so_is_one_of_the_clients_resent_block_and_none_of_another() {
+	message 'Resent-From: b@example.net' 'Resent-Date: today' 'Resent-Message-ID: <x>' 'Resent-From: a@example.net' \
+		'Resent-Date: today' 'Resent-Message-ID: <x>' "$DATE" "$ID" 'From: a@example.net' ''
+	chain -d example.net
+	message 'Resent-From: b@example.net' "$(sed -n 's/\r$//; /^Resent-Date: /{p;q;}' "$T/out")" \
+		'Resent-Message-ID: <1msg.r@example.net>' 'Resent-From: a@example.net' \
+		'Resent-Date: today' 'Resent-Message-ID: <x>' "$DATE" "$ID" 'From: a@example.net' ''
+	assert_same 'the first block' "$T/in" "$T/out"
+	assertFalse 'its date is another' "sed -n 2p '$T/out' | grep -q today"
+}
+
 test_message_id_without_domain_option_has_the_hosts_name() {
 	message 'From: a@example.net' "$DATE" ''
 	chain
@@ -412,14 +446,14 @@ test_hostile_headers_take_no_time() {
 }
 
 test_a_filter_keeps_line_ends_and_takes_pipes() {
-	printf 'From: a@example.net\r\nTo: bob\r\nDate: x\r\n\r\nbody\n' |
+	printf 'From: a@example.net\r\nTo: bob\r\n%s\r\n\r\nbody\n' "$DATE" |
 		qualify -d example.net -u all >"$T/got"
 	assertEquals 0 $?
 	sed -i 's/<[0-9a-z]\{14\}@/<ID@/' "$T/got"
-	printf 'From: a@example.net\r\nTo: bob@example.net\r\nDate: x\r\nMessage-ID: <ID@example.net>\r\n\r\nbody\n' >"$T/expected"
+	printf 'From: a@example.net\r\nTo: bob@example.net\r\n%s\r\nMessage-ID: <ID@example.net>\r\n\r\nbody\n' "$DATE" >"$T/expected"
 	assert_same 'CRLF' "$T/expected" "$T/got"
-	printf 'From: a@example.net\nTo: bob\nDate: x\nMessage-ID: y\n\nbody\r\n' | qualify -d example.net -u all >"$T/got"
-	printf 'From: a@example.net\nTo: bob@example.net\nDate: x\nMessage-ID: y\n\nbody\r\n' >"$T/expected"
+	printf 'From: a@example.net\nTo: bob\n%s\n%s\n\nbody\r\n' "$DATE" "$ID" | qualify -d example.net -u all >"$T/got"
+	printf 'From: a@example.net\nTo: bob@example.net\n%s\n%s\n\nbody\r\n' "$DATE" "$ID" >"$T/expected"
 	assert_same 'LF' "$T/expected" "$T/got"
 }
 
@@ -432,10 +466,10 @@ test_a_filter_without_a_header_to_go_by_takes_the_line_end_of_the_empty_line() {
 }
 
 test_a_filter_begins_where_its_input_stands() {
-	printf 'mail\nFrom: a@example.net\nDate: x\nMessage-ID: y\nBcc: z\n\nbody\n' >"$T/draft"
+	printf 'mail\nFrom: a@example.net\n%s\n%s\nBcc: z\n\nbody\n' "$DATE" "$ID" >"$T/draft"
 	# shellcheck disable=SC2034
 	{ read -r first; qualify -d example.net -u all >"$T/got"; } <"$T/draft"
-	printf 'From: a@example.net\nDate: x\nMessage-ID: y\n\nbody\n' >"$T/expected"
+	printf 'From: a@example.net\n%s\n%s\n\nbody\n' "$DATE" "$ID" >"$T/expected"
 	assert_same 'offset' "$T/expected" "$T/got"
 }
 

@@ -486,6 +486,59 @@ test_implicit_tls_passes_the_greeting_on() {
 	END
 }
 
+# RFC 3207 4.2. A server that knows nothing of our TLS may offer its own: in the middle of its list, or at its end.
+test_a_foreign_stage_offers_no_starttls_within_tls() {
+	program_lines foreign "printf '220 foreign ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
+		'QUIT*) printf "221 bye\r\n"; exit;;' \
+		'EHLO*) printf "250-foreign\r\n250-STARTTLS\r\n250-SIZE\r\n250 HELP\r\n";;' \
+		'LHLO*) printf "250-foreign\r\n250-SIZE\r\n"; sleep 0.2; printf "250 STARTTLS\r\n";;' \
+		'*) printf "250 %s\r\n" "${l%?}";;' 'esac done'
+	printf '%s\n' '> EHLO a' '<' '> LHLO b' '<' '>> NOOP\r\nEHLO c\r\nSTARTTLS\r\n' '<' '<' '<' '> QUIT' '<<' >script
+	cat >list <<-'END'
+		250-foreign
+		250-SIZE
+		250 HELP
+		250-foreign
+		250 SIZE
+		250 NOOP
+		250-foreign
+		250-SIZE
+		250 HELP
+		250 STARTTLS
+		221 bye
+		EOF
+		exit 0
+	END
+	{
+		printf '%s\n' '<' '> STARTTLS' '<' tls
+		cat script
+	} >explicit
+	talk_to ./foreign <explicit
+	assert_got 'after STARTTLS' <<-END
+		220 mail.example.net ESMTP
+		220 2.0.0 Ready to start TLS
+		TLS
+		$(cat list)
+	END
+	{
+		printf '%s\n' tls '<'
+		cat script
+	} >implicit
+	talk_to -i ./foreign <implicit
+	assert_got 'TLS from the start' <<-END
+		TLS
+		220 foreign ESMTP
+		$(cat list)
+	END
+	talk_to -o ./foreign <explicit
+	assert_got 'TLS optional' <<-END
+		220 foreign ESMTP
+		220 2.0.0 Ready to start TLS
+		TLS
+		$(cat list)
+	END
+}
+
 test_with_msa_lmtp_it_speaks_lhlo() {
 	MSA_LMTP=1 talk_to ./echo <<-'END'
 		<

@@ -62,6 +62,41 @@ test_a_program_is_started_for_each_connection() {
 	assertEquals 'no zombie, no child' '' "$(pgrep -P "$tlsd")"
 }
 
+# RFC 3207 4.2: a foreign server behind us may offer its own.
+test_starttls_is_not_offered_within_tls() {
+	program_lines foreign "printf '220 foreign ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
+		'Q*) printf "221 bye\r\n"; exit;;' '*) printf "250-foreign\r\n250-STARTTLS\r\n250-SIZE\r\n250 STARTTLS\r\n";;' 'esac done'
+	resume -l "$T/foreign.call" ./foreign 2>next.log &
+	next=$!
+	servers="$servers $next"
+	wait_until grep -q 'resume: - ready' next.log
+	for how in './foreign' "call $T/foreign.call"; do
+		# shellcheck disable=SC2086
+		tlsd_start $how
+		tlsd_talk <<-'END'
+			<
+			> STARTTLS
+			<
+			tls
+			> EHLO client
+			<
+			> QUIT
+			<<
+		END
+		assert_got "$how" <<-'END'
+			220 mail.example.net ESMTP
+			220 2.0.0 Ready to start TLS
+			TLS
+			250-foreign
+			250 SIZE
+			221 bye
+			EOF
+		END
+		tlsd_stop
+	done
+	tlsd_next_stop
+}
+
 # "call" and one word is a resident; with another word more it is a program, in the parent and in the workers.
 test_call_with_more_words_is_a_program() {
 	mkdir own

@@ -15,6 +15,7 @@ static const struct {
 	{ "clock", unit_clock },
 	{ "conn", unit_conn },
 	{ "data", unit_data },
+	{ "datetime", unit_datetime },
 	{ "ehlo", unit_ehlo },
 	{ "envelope", unit_envelope },
 	{ "facts", unit_facts },
@@ -32,6 +33,7 @@ static const struct {
 	{ "stage", unit_stage },
 	{ "standby", unit_standby },
 	{ "table", unit_table },
+	{ "veil", unit_veil },
 	{ "verb", unit_verb },
 	{ "verdict", unit_verdict },
 };

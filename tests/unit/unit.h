@@ -27,6 +27,7 @@ int unit_buf(int argc, char **argv);
 int unit_clock(int argc, char **argv);
 int unit_conn(int argc, char **argv);
 int unit_data(int argc, char **argv);
+int unit_datetime(int argc, char **argv);
 int unit_ehlo(int argc, char **argv);
 int unit_envelope(int argc, char **argv);
 int unit_facts(int argc, char **argv);
@@ -44,6 +45,7 @@ int unit_reply(int argc, char **argv);
 int unit_stage(int argc, char **argv);
 int unit_standby(int argc, char **argv);
 int unit_table(int argc, char **argv);
+int unit_veil(int argc, char **argv);
 int unit_verb(int argc, char **argv);
 int unit_verdict(int argc, char **argv);
 
