@@ -21,6 +21,7 @@
 #include "stage/instance.h"
 #include "stage/standby.h"
 #include "tlsd/conf.h"
+#include "tlsd/openssl.h"
 #include "tlsd/pump.h"
 #include "tlsd/server.h"
 
@@ -141,7 +142,7 @@ read_keys(struct call *call, struct conf *conf)
 	struct buf why = { 0 };
 	int code = CHAIN_DONE;
 
-	tlsconf_start();
+	openssl_start();
 	conf->pump.tls = tlsconf_server(&conf->keys, &why);
 	if (!conf->pump.tls) {
 		code = conf->pump.optional ? CHAIN_DONE : errno == ENOMEM ? CHAIN_LATER : CHAIN_MISUSE;

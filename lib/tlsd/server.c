@@ -26,6 +26,7 @@
 #include "stage/pool.h"
 #include "tlsd/admission.h"
 #include "tlsd/conf.h"
+#include "tlsd/openssl.h"
 #include "tlsd/tcprules.h"
 #include "tlsd/worker.h"
 
@@ -371,7 +372,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 
 	log_open(&s.log, "tlsd", -1);
 	os_notify_take(&s.notify, conf->notify_fd); /* before the environment is copied for the programs */
-	tlsconf_start();
+	openssl_start();
 	s.code = prepare(&s);
 	if (s.code == CHAIN_DONE) {
 		while (count(&s, false) < conf->workers && start(&s) == 0)
