@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <tls.h>
@@ -263,6 +262,17 @@ answer(struct pump *p)
 	return moved;
 }
 
+/*
+ * Empty b and overwrite what was in it: a password, perhaps, and this process holds those of many clients. OpenSSL's
+ * buffers are overwritten by OpenSSL (openssl_start).
+ */
+static void
+wipe(struct buf *b)
+{
+	explicit_bzero(b->p, b->len);
+	buf_clear(b);
+}
+
 static int
 pump_up(struct pump *p)
 {
@@ -278,7 +288,7 @@ pump_up(struct pump *p)
 		} else
 			p->up_pos += (size_t)r;
 		if (p->up_pos == p->up.len) {
-			buf_clear(&p->up);
+			wipe(&p->up);
 			p->up_pos = 0;
 		}
 		return 1;
@@ -456,16 +466,17 @@ expire(struct pump *p)
 static void
 put_back(struct buf *b, struct buf *spare)
 {
-	char *fit;
+	struct buf fit = { 0 };
 
 	if (b->len == 0 && spare && !spare->p) {
 		*spare = *b;
 		*b = (struct buf){ 0 };
 	} else if (b->len == 0)
 		buf_free(b);
-	else if (b->cap > 2 * b->len + SLACK && (fit = realloc(b->p, b->len + 1))) {
-		b->p = fit;
-		b->cap = b->len + 1;
+	else if (b->cap > 2 * b->len + SLACK && buf_add(&fit, b->p, b->len) == 0) {
+		wipe(b); /* realloc might leave it in freed memory */
+		buf_free(b);
+		*b = fit;
 	}
 }
 
@@ -661,7 +672,7 @@ pump_close(struct pump *p)
 {
 	pump_end_app(p);
 	tlslink_close(&p->net);
-	buf_free(&p->up);
+	buf_wipe(&p->up);
 	buf_free(&p->down);
 	p->state = PUMP_S_DONE;
 }
