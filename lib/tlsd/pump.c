@@ -63,7 +63,7 @@ pump_linger(struct pump *p, const char *end)
 	if (!p->end)
 		p->end = end;
 	pump_end_app(p);
-	if (p->net.eof || p->up_eof || !p->net.side.out_socket || shutdown(p->net.side.out, SHUT_WR) < 0)
+	if (p->at_once || p->net.eof || p->up_eof || !p->net.side.out_socket || shutdown(p->net.side.out, SHUT_WR) < 0)
 		pump_finish(p);
 	else
 		pump_enter(p, PUMP_S_LINGER, p->conf->linger_ms);
@@ -128,6 +128,9 @@ pump_take_down(struct pump *p, ssize_t r)
 		p->down.len = (size_t)r;
 		p->out_octets += (size_t)r;
 		lastreply_note(&p->tail, p->down.p, (size_t)r);
+		proof_down(&p->proof, p->down.p, (size_t)r);
+		if (p->proof.given)
+			p->early_until_ms = 0;
 	} else
 		p->app_eof = true;
 }
@@ -285,8 +288,10 @@ pump_up(struct pump *p)
 		if (r < 0) { /* the stage reads no more, but may still write */
 			p->app_deaf = true;
 			p->up_pos = p->up.len;
-		} else
+		} else {
+			proof_up(&p->proof, p->up.p + p->up_pos, (size_t)r);
 			p->up_pos += (size_t)r;
+		}
 		if (p->up_pos == p->up.len) {
 			wipe(&p->up);
 			p->up_pos = 0;
@@ -369,9 +374,11 @@ close_step(struct pump *p)
 	if (p->down.len > 0) {
 		if ((r = pump_send_down(p)) < 0)
 			pump_give_up(p, p->end ? p->end : "gone");
-		return r != 0;
+		if (r == 0 && p->at_once)
+			pump_finish(p);
+		return r != 0 || p->at_once;
 	}
-	if (p->net.secure && tlslink_finish(&p->net) == FDPAIR_WAIT)
+	if (p->net.secure && tlslink_finish(&p->net) == FDPAIR_WAIT && !p->at_once)
 		return 0;
 	pump_linger(p, NULL);
 	return 1;
@@ -457,9 +464,54 @@ expire(struct pump *p)
 	case PUMP_S_LINGER:
 		pump_finish(p);
 		break;
+	case PUMP_S_CLOSING:
+		pump_give_up(p, p->end ? p->end : "timeout");
+		break;
 	default:
 		pump_give_up(p, "timeout");
 	}
+}
+
+void
+pump_dismiss(struct pump *p, enum reply r, const char *end, bool at_once)
+{
+	bool may_speak = true;
+
+	p->early_until_ms = 0;
+	p->at_once = at_once;
+	switch ((enum pump_state)p->state) {
+	case PUMP_S_GREETING: /* down has the start of a reply, of which nothing was sent */
+	case PUMP_S_FIRST:
+	case PUMP_S_REPLY:
+		buf_clear(&p->down);
+		break;
+	case PUMP_S_PUMP:
+		may_speak = lastreply_is_complete(&p->tail);
+		break;
+	case PUMP_S_OFFERED: /* after the 220 comes TLS and nothing else */
+	case PUMP_S_HANDSHAKE:
+		pump_linger(p, end);
+		return;
+	case PUMP_S_ANSWER:
+		may_speak = false;
+		break;
+	case PUMP_S_CLEAR:
+	case PUMP_S_STARTING:
+	case PUMP_S_HANDING:
+	case PUMP_S_COMMAND:
+	case PUMP_S_PASS:
+		break;
+	case PUMP_S_CLOSING:
+	case PUMP_S_LINGER:
+	case PUMP_S_DONE:
+		return;
+	}
+	pump_end_app(p); /* its worker is free for another client */
+	if (may_speak)
+		pump_trouble(p, r, end);
+	else
+		pump_close_after(p, end);
+	p->deadline_ms = clock_ms() + p->conf->linger_ms;
 }
 
 /* Most connections wait most of the time. Keep no empty buffer, and none much larger than its content. */
@@ -523,6 +575,8 @@ pump_step(struct pump *p)
 	int round;
 
 	borrow(p);
+	if (p->early_until_ms && clock_ms() >= p->early_until_ms)
+		pump_dismiss(p, REPLY_TIMEOUT, "unproved", false);
 	for (round = 0; round < ROUNDS_MAX; round++) {
 		bool moved = act(p) != 0;
 
@@ -537,6 +591,14 @@ pump_step(struct pump *p)
 		expire(p);
 	}
 	return PUMP_AGAIN;
+}
+
+int64_t
+pump_deadline_ms(const struct pump *p)
+{
+	if (p->early_until_ms && (p->deadline_ms == 0 || p->early_until_ms < p->deadline_ms))
+		return p->early_until_ms;
+	return p->deadline_ms;
 }
 
 static size_t
@@ -624,9 +686,9 @@ pump_stop(struct pump *p)
 }
 
 bool
-pump_is_through(const struct pump *p)
+pump_is_proved(const struct pump *p)
 {
-	return p->state >= PUMP_S_ANSWER;
+	return p->proof.given;
 }
 
 int
@@ -648,6 +710,7 @@ pump_open(struct pump *p, const struct pump_conf *conf, void *owner, int in, int
 	*p = (struct pump){ .conf = conf, .owner = owner, .log = log, .peer = peer, .app = { .in = -1, .out = -1 } };
 	cleartext_open(&p->clear, conf->host, conf->lmtp);
 	p->start_ms = clock_ms();
+	p->early_until_ms = conf->early_ms > 0 ? p->start_ms + conf->early_ms : 0;
 	tlslink_open(&p->net, in, out);
 	if (conf->implicit) {
 		pump_enter(p, PUMP_S_HANDSHAKE, conf->handshake_ms);

@@ -299,7 +299,8 @@ listen_there(struct server *s)
 static void
 make_room(struct server *s)
 {
-	rlim_t need = (rlim_t)s->conf->limits.total * FD_EACH + FD_MORE;
+	/* Connections that have to go hold their descriptors for a moment. */
+	rlim_t need = ((rlim_t)s->conf->limits.total + s->conf->limits.early) * FD_EACH + FD_MORE;
 	struct rlimit rl;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur >= need)
@@ -336,7 +337,8 @@ prepare(struct server *s)
 		return misuse ? CHAIN_MISUSE : CHAIN_LATER;
 	}
 	make_room(s);
-	if (learn(s) < 0 || admission_open(&s->limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 || pipe(s->stop) < 0 ||
+	s->log.budget = log_budget_new();
+	if (!s->log.budget || learn(s) < 0 || admission_open(&s->limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 || pipe(s->stop) < 0 ||
 	    pipe(s->wake) < 0 || (s->signals = os_signals()) < 0) {
 		log_error(&s->log, "failed", "start:");
 		return CHAIN_LATER;
@@ -381,6 +383,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 		while (turn(&s))
 			;
 		finish(&s);
+		log_budget_end(&s.log);
 		log_event(&s.log, "stopped", (char *)NULL);
 	}
 	facts_free(&s.facts);
