@@ -80,6 +80,8 @@ no_line(struct session *s, enum line_result r)
 {
 	enum verb start = verb_of_start(s->c.head, strlen(s->c.head));
 
+	if ((r == LINE_LONG || r == LINE_BAD) && verb_is_foreign(s->c.head, strlen(s->c.head)))
+		return part(s, REPLY_FOREIGN, "foreign");
 	switch (r) {
 	case LINE_LONG:
 		s->verb = start;
@@ -328,6 +330,8 @@ command(struct session *s, char *line, size_t len)
 
 	v = verb_parse(line, len, &arg, &arglen);
 	s->verb = v;
+	if (v == VERB_UNKNOWN && verb_is_foreign(line, len))
+		return part(s, REPLY_FOREIGN, "foreign");
 	if (len + 2 > LINE_COMMAND_MAX && v != VERB_AUTH)
 		return v == VERB_BDAT ? bad_chunk(s, REPLY_LINE_LONG) : answer(s, REPLY_LINE_LONG);
 	if (!handlers[v])

@@ -22,12 +22,15 @@
 #include "stage/instance.h"
 #include "stage/standby.h"
 #include "tlsd/conf.h"
+#include "tlsd/openssl.h"
 #include "tlsd/pump.h"
 #include "tlsd/server.h"
 
 enum {
 	HANDSHAKE_S = 60,
 	HANDSHAKE_MAX_S = 3600,
+	EARLY_S = 120,
+	EARLY_MAX_S = 7200,
 	GREETING_MS = 120000, /* less than the 5 minutes that clients wait for an answer to EHLO */
 	STALL_MS = 300000,
 	LINGER_MS = 2000,
@@ -43,9 +46,9 @@ struct conf {
 static void
 usage(void)
 {
-	fputs("usage: tlsd [-i | -o] [-l address:port [-a n] [-e n] [-m n] [-P n] [-R fd] [-x rules] [-y proxies]] "
-	      "[-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-O staple] prog "
-	      "[arg ...]\n", stderr);
+	fputs("usage: tlsd [-i | -o] [-l address:port [-a n] [-e n] [-m n] [-n n] [-P n] [-R fd] [-x rules] "
+	      "[-y proxies]] [-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key "
+	      "[-O staple] prog [arg ...]\n", stderr);
 	exit(CHAIN_MISUSE);
 }
 
@@ -117,8 +120,9 @@ wait_for(struct pump *p)
 {
 	struct pollfd fds[PUMP_FDS];
 	size_t n = pump_poll(p, fds), i;
+	int64_t deadline_ms = pump_deadline_ms(p);
 
-	if (poll(fds, n, p->deadline_ms ? clock_left(p->deadline_ms) : -1) > 0)
+	if (poll(fds, n, deadline_ms ? clock_left(deadline_ms) : -1) > 0)
 		for (i = 0; i < n; i++)
 			if (fds[i].revents)
 				pump_event(p, fds[i].fd, fds[i].revents);
@@ -142,7 +146,7 @@ read_keys(struct call *call, struct conf *conf)
 	struct buf why = { 0 };
 	int code = CHAIN_DONE;
 
-	tlsconf_start();
+	openssl_start();
 	conf->pump.tls = tlsconf_server(&conf->keys, &why);
 	if (!conf->pump.tls) {
 		code = conf->pump.optional ? CHAIN_DONE : errno == ENOMEM ? CHAIN_LATER : CHAIN_MISUSE;
@@ -255,8 +259,10 @@ main(int argc, char *argv[])
 		.name = "tlsd", .kind = STAGE_SESSION, .owner = FACTS_TLSD, .serve = serve
 	};
 	struct conf conf = { .pump = { .command_ms = CHAIN_COMMAND_WAIT_S * 1000, .handshake_ms = HANDSHAKE_S * 1000,
-		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS } };
-	struct tlsserver_conf server = { .limits = { ADMISSION_ADDRESS, ADMISSION_EARLY, ADMISSION_TOTAL },
+		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS,
+		                 .early_ms = EARLY_S * 1000 } };
+	struct tlsserver_conf server = { .limits = { .address = ADMISSION_ADDRESS, .early = ADMISSION_EARLY,
+		.total = ADMISSION_TOTAL },
 		.workers = (int)sysconf(_SC_NPROCESSORS_ONLN), .notify_fd = -1 };
 	struct instance instance = { .stage = &stage, .kind = STAGE_SESSION, .conf = &conf };
 	bool alone = false;
@@ -264,8 +270,8 @@ main(int argc, char *argv[])
 
 	if (program_says_version("tlsd", argc, argv))
 		return CHAIN_DONE;
-	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:O:oP:q:R:r:s:t:U:v:x:y:")) != -1) {
-		alone |= strchr("aelmPRxy", c) != NULL; /* only with -l */
+	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:n:O:oP:p:q:R:r:s:t:U:v:x:y:")) != -1) {
+		alone |= strchr("aelmnPRxy", c) != NULL; /* only with -l */
 		switch (c) {
 		case 'a':
 			server.limits.address = (unsigned)number('a', optarg, 1, ADMISSION_MAX);
@@ -287,11 +293,17 @@ main(int argc, char *argv[])
 		case 'm':
 			server.limits.total = (unsigned)number('m', optarg, 1, ADMISSION_MAX);
 			break;
+		case 'n':
+			server.limits.net = (unsigned)number('n', optarg, 1, ADMISSION_MAX);
+			break;
 		case 'o':
 			conf.pump.optional = true;
 			break;
 		case 'P':
 			server.workers = number('P', optarg, 1, TLSSERVER_WORKERS_MAX / 4);
+			break;
+		case 'p':
+			conf.pump.early_ms = number('p', optarg, 1, EARLY_MAX_S) * 1000;
 			break;
 		case 'q':
 		case 'r':

@@ -132,6 +132,8 @@ log_event(const struct log *log, const char *event, ...)
 	const char *key, *value;
 	va_list ap;
 
+	if (log->stranger && !log_permit(log))
+		return;
 	begin(&l, log, event);
 	va_start(ap, event);
 	while ((key = va_arg(ap, const char *))) {
@@ -188,6 +190,7 @@ log_budget_end(const struct log *l)
 	if (n == 0)
 		return;
 	service.session = service.message = NULL; /* the line is about all sessions */
+	service.stranger = false;
 	snprintf(text, sizeof text, "%u", n);
 	log_event(&service, "suppressed", "lines", text, (char *)NULL);
 }
@@ -205,7 +208,7 @@ log_permit(const struct log *l)
 		log_budget_end(l);
 		atomic_store(&b->lines, 0);
 	}
-	if (atomic_fetch_add(&b->lines, 1) < LOG_REFUSALS)
+	if (atomic_fetch_add(&b->lines, 1) < LOG_STRANGERS)
 		return true;
 	atomic_fetch_add(&b->suppressed, 1);
 	return false;

@@ -15,7 +15,7 @@
  */
 enum {
 	LOG_LINE_MAX = 1000,
-	LOG_REFUSALS = 600, /* lines a minute about refused commands, for all sessions of a resident stage together */
+	LOG_STRANGERS = 600, /* lines a minute that strangers cause, for all sessions of a resident stage together */
 };
 
 struct log_budget; /* counts those lines, in memory that the processes of a resident stage share */
@@ -26,6 +26,7 @@ struct log {
 	const char *message; /* MSA_MESSAGE, or NULL; borrowed */
 	bool syslog;         /* to syslog, not to fd 2 */
 	struct log_budget *budget; /* borrowed; NULL: no limit */
+	bool stranger;       /* each line is one of a stranger's: log_event and log_error ask log_permit first */
 };
 
 /* Initialise l for stage, a string constant, and decide by fd 2 where lines go. peer_fd is -1 if there is no peer. */

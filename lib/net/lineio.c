@@ -367,6 +367,11 @@ lineio_line(struct lineio *c, size_t max, int wait_ms, char **line, size_t *len)
 			*len = n;
 			return LINE_OK;
 		}
+		if (have > 0 && *s == LINE_TLS_RECORD && !too_long) {
+			keep_head(c, s, have);
+			c->pos = c->len;
+			return LINE_BAD;
+		}
 		if (have >= max) { /* drop it, but keep a CR at the end: its LF may be next */
 			if (!too_long)
 				keep_head(c, s, have);

@@ -19,6 +19,7 @@ enum {
 	LINE_COMMAND_MAX = 512, /* RFC 5321 4.5.3.1.4, with CRLF; each extension adds to it */
 	LINE_REPLY_MAX = 512,   /* RFC 5321 4.5.3.1.5, with CRLF */
 	LINE_AUTH_MAX = 12288,  /* RFC 4954 4, with CRLF */
+	LINE_TLS_RECORD = 0x16, /* the first octet of a ClientHello (RFC 8446 5.1), and of no line */
 };
 
 enum line_result {
@@ -26,7 +27,8 @@ enum line_result {
 	LINE_EOF,     /* the peer is gone; an incomplete line is dropped */
 	LINE_LONG,    /* over the limit. The whole line was read and dropped; head is its start */
 	LINE_BAD,     /* a bare CR, a bare LF or a NUL; head is the line's start. Dropped up to its CRLF, or, if that has not
-	               * come yet, with everything that has come: no octet of it is ever taken for a command */
+	               * come yet, with everything that has come: no octet of it is ever taken for a command. The same for
+	               * a TLS record, at once: it may never have a line end */
 	LINE_TIMEOUT,
 	LINE_STOP,    /* stop is readable, and no complete line is buffered */
 	LINE_ERROR,   /* errno is set */

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "net/lineio.h"
+
 static const struct {
 	const char *name;
 	enum verb_arg arg;
@@ -65,14 +67,33 @@ verb_parse(char *line, size_t len, char **arg, size_t *arglen)
 	return find(line, n);
 }
 
-enum verb
-verb_of_start(const char *s, size_t len)
+/* The length of the first word of s. */
+static size_t
+first_word(const char *s, size_t len)
 {
 	size_t n = 0;
 
 	while (n < len && (unsigned char)s[n] > ' ' && s[n] != 127)
 		n++;
-	return find(s, n);
+	return n;
+}
+
+enum verb
+verb_of_start(const char *s, size_t len)
+{
+	return find(s, first_word(s, len));
+}
+
+bool
+verb_is_foreign(const char *s, size_t len)
+{
+	static const char *const methods[] = { "GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT" };
+	size_t n = first_word(s, len), i;
+
+	for (i = 0; i < sizeof methods / sizeof *methods; i++)
+		if (strlen(methods[i]) == n && strncasecmp(methods[i], s, n) == 0)
+			return true;
+	return (len > 0 && s[0] == LINE_TLS_RECORD) || (n > 0 && s[n - 1] == ':');
 }
 
 const char *

@@ -2,6 +2,7 @@
 #ifndef MSA_SMTP_VERB_H
 #define MSA_SMTP_VERB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The verbs of SMTP and LMTP, for all stages. */
@@ -30,6 +31,13 @@ enum verb verb_parse(char *line, size_t len, char **arg, size_t *arglen);
  * octets that were kept of its start. As verb_parse, but a control character ends the verb too, and s stays as it is.
  */
 enum verb verb_of_start(const char *s, size_t len);
+
+/*
+ * Returns true if a line that starts with these len octets is of another protocol: a TLS record, a request of HTTP, or
+ * a header field (its first word ends with a colon). A browser that a page has sent to this port sends these, and what
+ * follows them may be commands that the page chose. End the session, and read nothing more.
+ */
+bool verb_is_foreign(const char *s, size_t len);
 
 const char *verb_name(enum verb v);   /* "EHLO"; "?" for VERB_UNKNOWN */
 enum verb_arg verb_arg(enum verb v);

@@ -336,6 +336,25 @@ static const struct {
 	[VERB_STARTTLS] = { ANY, do_starttls, false },
 };
 
+/* End the session with reply r, and log the reason unless it is NULL. */
+static void
+end(struct session *s, enum reply r, const char *reason)
+{
+	if (reason)
+		log_event(&s->call->log, "ended", "reason", reason, "ip", facts_get(&s->call->facts, "TCPREMOTEIP"), (char *)NULL);
+	s->over = true;
+	s->detail = NULL;
+	say(s, VERB_UNKNOWN, r);
+}
+
+/* A line of another protocol has come. */
+static enum reply
+foreign(struct session *s)
+{
+	end(s, REPLY_FOREIGN, "another protocol");
+	return SAID;
+}
+
 static enum reply
 command(struct session *s, char *line, size_t len, enum verb *verb)
 {
@@ -347,6 +366,8 @@ command(struct session *s, char *line, size_t len, enum verb *verb)
 	                               0;
 
 	*verb = v;
+	if (v == VERB_UNKNOWN && verb_is_foreign(line, len))
+		return foreign(s);
 	if (was + 2 > LINE_COMMAND_MAX + adds)
 		return v == VERB_BDAT ? bad_chunk(s, REPLY_LINE_LONG) : REPLY_LINE_LONG;
 	if (v == VERB_UNKNOWN || (s->in.lmtp ? v == VERB_EHLO || v == VERB_HELO : v == VERB_LHLO))
@@ -362,26 +383,18 @@ command(struct session *s, char *line, size_t len, enum verb *verb)
 	return verbs[v].run(s, arg, arglen);
 }
 
-/* End the session with reply r, and log the reason unless it is NULL. */
-static void
-end(struct session *s, enum reply r, const char *reason)
-{
-	if (reason)
-		log_event(&s->call->log, "ended", "reason", reason, "ip", facts_get(&s->call->facts, "TCPREMOTEIP"), (char *)NULL);
-	s->over = true;
-	s->detail = NULL;
-	say(s, VERB_UNKNOWN, r);
-}
-
 /* Read and run one command. Returns the reply to send, or SAID; *verb is the command's. */
 static enum reply
 read_command(struct session *s, enum verb *verb)
 {
 	size_t len, max = LINE_COMMAND_MAX + param_adds(UINT32_MAX, PARAM_OF_MAIL | PARAM_OF_RCPT);
-	enum verb start;
 	char *line;
+	enum line_result got = lineio_line(&s->conn, max, s->conf->command_wait_s * 1000, &line, &len);
+	enum verb start;
 
-	switch (lineio_line(&s->conn, max, s->conf->command_wait_s * 1000, &line, &len)) {
+	if ((got == LINE_LONG || got == LINE_BAD) && verb_is_foreign(s->conn.head, strlen(s->conn.head)))
+		return foreign(s);
+	switch (got) {
 	case LINE_OK:
 		return command(s, line, len, verb);
 	case LINE_LONG:

@@ -35,6 +35,12 @@ count(struct cleartext *c, struct buf *out, int code)
 	return end(c, out, r, r == REPLY_TOO_MANY_ERRORS ? "errors" : "commands");
 }
 
+static enum cleartext_result
+foreign(struct cleartext *c, struct buf *out)
+{
+	return end(c, out, REPLY_FOREIGN, "foreign");
+}
+
 /* Answer the command v with r. */
 static enum cleartext_result
 say_to(struct cleartext *c, struct buf *out, enum verb v, enum reply r)
@@ -96,6 +102,8 @@ bdat(struct cleartext *c, const char *arg, size_t len, struct buf *out)
 static enum cleartext_result
 bad_line(struct cleartext *c, const char *head, size_t n, struct buf *out, enum reply r)
 {
+	if (verb_is_foreign(head, n))
+		return foreign(c, out);
 	return verb_of_start(head, n) == VERB_BDAT ? lose_chunk(c, out, r) : say(c, out, r);
 }
 
@@ -115,6 +123,8 @@ command(struct cleartext *c, char *line, size_t len, struct buf *out)
 	size_t arglen;
 	enum verb v = verb_parse(line, len, &arg, &arglen);
 
+	if (v == VERB_UNKNOWN && verb_is_foreign(line, len))
+		return foreign(c, out);
 	if (v == VERB_BDAT)
 		return bdat(c, arg, arglen, out);
 	if (c->refused && v != VERB_QUIT)
@@ -173,6 +183,8 @@ cleartext_take(struct cleartext *c, struct buf *in, struct buf *out)
 		return skip_chunk(c, in, out);
 	lf = in->len ? memchr(in->p, '\n', in->len) : NULL;
 	if (!lf) {
+		if (in->len > 0 && *in->p == LINE_TLS_RECORD && !c->dropping)
+			return foreign(c, out);
 		wait_for_end(c, in);
 		return CLEARTEXT_MORE;
 	}

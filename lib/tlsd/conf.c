@@ -2,12 +2,11 @@
 #include "tlsd/conf.h"
 
 #include <errno.h>
-#include <openssl/bio.h>
-#include <openssl/conf.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <tls.h>
 
 struct file {
@@ -107,24 +106,18 @@ add_authority(struct tls_config *conf, const char *path, struct buf *why)
 }
 
 /*
- * OpenSSL makes two session tickets for each TLS 1.3 handshake, and we would accept none of them (tlsd(8) CAVEATS).
- * libtls cannot switch them off. OpenSSL's configuration can, and libtls does not load any, so ours is all there is.
- * LibreSSL does not know the setting and makes no tickets. That is why no result is checked.
+ * The ciphers of TLS 1.2 and the groups of both versions. libtls's word "secure" is a list of the library's, and in
+ * LibreTLS it has suites without forward secrecy and with CBC.
  */
-void
-tlsconf_start(void)
+static const char *
+suites(const struct tlsconf *c)
 {
-	static const char text[] = "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = context\n"
-	                           "[context]\nNumTickets = 0\n";
-	BIO *in = BIO_new_mem_buf(text, -1);
-	CONF *conf = NCONF_new(NULL);
+	bool ours = !c->ciphers || strcasecmp(c->ciphers, "secure") == 0 || strcasecmp(c->ciphers, "default") == 0;
 
-	OPENSSL_load_builtin_modules();
-	if (in && conf && NCONF_load_bio(conf, in, NULL) > 0)
-		CONF_modules_load(conf, NULL, CONF_MFLAGS_IGNORE_ERRORS);
-	NCONF_free(conf);
-	BIO_free(in);
+	return ours ? "ECDHE+AESGCM:ECDHE+CHACHA20" : c->ciphers;
 }
+
+static const char groups[] = "X25519,P-256,P-384";
 
 /* Make a context of n pairs. */
 static struct tls *
@@ -141,8 +134,8 @@ make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
 	else {
 		for (i = 0; i < n && add_pair(conf, c, &c->pair[from + i], i == 0, why) == 0; i++)
 			;
-		if (i == n && (tls_config_set_protocols(conf, protocols) < 0 ||
-		                  (c->ciphers && tls_config_set_ciphers(conf, c->ciphers) < 0)))
+		if (i == n && (tls_config_set_protocols(conf, protocols) < 0 || tls_config_set_ciphers(conf, suites(c)) < 0 ||
+		                  tls_config_set_ecdhecurves(conf, groups) < 0))
 			blame(why, c, &c->pair[from], tls_config_error(conf));
 		else if (i == n && add_authority(conf, c->ca, why) < 0)
 			;

@@ -23,12 +23,9 @@ struct tlsconf {
 	} pair[TLSCONF_PAIRS];
 	size_t n;
 	bool only_13;           /* TLS 1.2 is refused */
-	const char *ciphers;    /* in the notation of tls_config_set_ciphers; NULL: libtls's secure ones */
+	const char *ciphers;    /* in the notation of tls_config_set_ciphers; NULL, "secure" and "default": our own list */
 	const char *ca;         /* file, PEM: ask clients for a certificate signed by one of these; NULL: do not ask */
 };
-
-/* Switch off session tickets. Call once in a process, before the first context. */
-void tlsconf_start(void);
 
 /*
  * Returns a server context for TLS 1.2 and 1.3, which the caller frees with tls_free; or NULL with errno set (ENOMEM,

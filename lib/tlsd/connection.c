@@ -17,6 +17,7 @@
 enum {
 	TICK_MS = 10,      /* the least time between two looks at the deadlines */
 	SAY_MS = 1000,     /* the least time between two log lines about refused connections */
+	EARLY_MS = 1000,   /* the most time between two looks at early connections: their time may have become shorter */
 	HEADER_MS = 10000, /* for a proxy's header to be complete */
 };
 
@@ -31,10 +32,10 @@ struct connection {
 	bool has_local;      /* local is from the PROXY header */
 	bool header;         /* the PROXY header is not complete */
 	bool open;           /* pump is open */
-	bool settled;        /* counted no longer as early */
 	bool ready;          /* in the list of those that have more to do */
 	bool closed;
-	unsigned place;      /* in limits */
+	struct admission_ticket ticket;
+	int64_t begun_ms;
 	struct facts facts;  /* from the rules */
 	int handover;        /* to the resident that has the session and has not acknowledged it; -1: none */
 	int64_t late_ms;     /* the deadline for the acknowledgement, or for the PROXY header; 0: none */
@@ -69,7 +70,7 @@ finish(struct connection *c)
 	let_go(&c->handover);
 	close(c->net.fd);
 	facts_free(&c->facts);
-	admission_leave(all->limits, c->place);
+	admission_leave(all->limits, &c->ticket);
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
@@ -254,6 +255,29 @@ acknowledge(struct connection *c)
 
 /* One step */
 
+static bool
+is_early(const struct connection *c)
+{
+	return c->ticket.early != ADMISSION_NO_PLACE;
+}
+
+/* The client has proved itself: it is no stranger any more. */
+static void
+settle(struct connection *c)
+{
+	if (is_early(c) && pump_is_proved(&c->pump) && admission_settle(c->all->limits, &c->ticket) == 0)
+		c->log.stranger = false;
+}
+
+static void
+expect(struct connection *c)
+{
+	connections_expect(c->all, c->open ? pump_deadline_ms(&c->pump) : 0);
+	connections_expect(c->all, c->late_ms);
+	if (is_early(c))
+		connections_expect(c->all, clock_ms() + EARLY_MS);
+}
+
 /* Watch for what the pump waits for. */
 static void
 wait_for(struct connection *c)
@@ -268,15 +292,11 @@ wait_for(struct connection *c)
 			net |= fds[i].events;
 		else
 			app |= fds[i].events;
-	if (!c->settled && pump_is_through(&c->pump)) {
-		admission_settle(all->limits, c->place);
-		c->settled = true;
-	}
+	settle(c);
 	events_want(all->events, &c->net, net);
 	if (c->app.fd >= 0)
 		events_want(all->events, &c->app, app);
-	connections_expect(all, c->pump.deadline_ms);
-	connections_expect(all, c->late_ms);
+	expect(c);
 }
 
 static void
@@ -325,13 +345,26 @@ turn_away(struct connections *all, int fd, const char *ip, const char *reason)
 	buf_free(&b);
 }
 
-/* The client's address is known, or known to be unknown. If rules and limits allow the client, begin. */
+static const char *
+why_over(enum admission_result r)
+{
+	return r == ADMISSION_OVER_ADDRESS ? "too many connections from this address" :
+	    r == ADMISSION_OVER_EARLY      ? "too many connections without authentication" :
+	                                     "too many connections";
+}
+
+/*
+ * The client's address is known, or known to be unknown: then the proxy's own address counts. If rules and limits allow
+ * the client, begin.
+ */
 static void
 let_in(struct connection *c)
 {
 	struct connections *all = c->all;
 	enum tcprules_result r = TCPRULES_ALLOW;
 	const char *ip = *c->ip ? c->ip : NULL;
+	enum admission_result limit;
+	char counted[IPADDR_TEXT];
 
 	if (all->rules)
 		r = tcprules_look(all->rules, ip, &c->facts);
@@ -343,8 +376,10 @@ let_in(struct connection *c)
 		finish(c);
 		return;
 	}
-	if (ip && admission_address(all->limits, c->place, &c->peer) != ADMISSION_OK) {
-		turn_away(all, c->net.fd, ip, "too many connections from this address");
+	limit = admission_address(all->limits, &c->ticket, &c->peer);
+	if (limit != ADMISSION_OK) {
+		ipaddr_text(&c->peer.ip, counted);
+		turn_away(all, c->net.fd, counted, why_over(limit));
 		finish(c);
 		return;
 	}
@@ -359,7 +394,7 @@ let_in(struct connection *c)
 
 /*
  * Read the proxy's header and not an octet more: what follows may be TLS. From then on the proxy's own address counts
- * for nothing.
+ * for nothing, if the header has another.
  */
 static void
 take_header(struct connection *c)
@@ -397,7 +432,7 @@ take_header(struct connection *c)
 	}
 }
 
-/* Put c, whose peer, ip and place are set, into the list. */
+/* Put c, whose peer, ip and ticket are set, into the list. */
 static void
 begin(struct connections *all, struct connection *c, int fd)
 {
@@ -408,6 +443,8 @@ begin(struct connections *all, struct connection *c, int fd)
 	id_make(c->session);
 	c->log = all->log;
 	c->log.session = c->session;
+	c->log.stranger = true;
+	c->begun_ms = clock_ms();
 	c->next = all->first;
 	c->link = &all->first;
 	if (c->next)
@@ -428,9 +465,9 @@ connection_accept(struct connections *all, int fd, const struct sockaddr_storage
 		return;
 	}
 	ipaddr_text(&c->peer.ip, c->ip);
-	r = admission_enter(all->limits, &c->place);
+	r = admission_enter(all->limits, &c->ticket, clock_ms());
 	if (r != ADMISSION_OK) {
-		turn_away(all, fd, c->ip, r == ADMISSION_OVER_EARLY ? "too many connections before TLS" : "too many connections");
+		turn_away(all, fd, c->ip, why_over(r));
 		close(fd);
 		free(c);
 		return;
@@ -468,9 +505,9 @@ connection_event(struct connection *c, const struct event *e)
 	step(c);
 }
 
-/* c may be closed afterwards. */
+/* c may be closed afterwards. early_ms: how long a connection may be early now. */
 static void
-look_at_deadlines(struct connection *c, int64_t now)
+look_at_deadlines(struct connection *c, int64_t now, int early_ms)
 {
 	bool late = c->late_ms && now >= c->late_ms;
 
@@ -483,26 +520,48 @@ look_at_deadlines(struct connection *c, int64_t now)
 		acknowledge(c);
 	else
 		late = false;
-	if (late || (c->open && c->pump.deadline_ms && now >= c->pump.deadline_ms))
+	if (c->open && c->pump.early_until_ms)
+		c->pump.early_until_ms = c->begun_ms + early_ms;
+	if (late || (c->open && pump_deadline_ms(&c->pump) && now >= pump_deadline_ms(&c->pump)))
 		step(c);
-	else {
-		connections_expect(c->all, c->open ? c->pump.deadline_ms : 0);
-		connections_expect(c->all, c->late_ms);
-	}
+	else
+		expect(c);
 }
 
 void
 connections_look_at_clock(struct connections *all, int64_t now)
 {
+	int early_ms = admission_time(all->limits, all->pump.early_ms);
 	struct connection *c, *next;
 
 	all->next_ms = 0;
 	for (c = all->first; c; c = next) {
 		next = c->next;
-		look_at_deadlines(c, now);
+		look_at_deadlines(c, now, early_ms);
 	}
 	if (all->next_ms && all->next_ms < now + TICK_MS)
 		all->next_ms = now + TICK_MS;
+}
+
+void
+connections_make_room(struct connections *all)
+{
+	struct connection *c, *next;
+
+	if (!admission_has_news(all->limits))
+		return;
+	for (c = all->first; c; c = next) {
+		next = c->next;
+		if (!admission_is_evicted(all->limits, &c->ticket))
+			continue;
+		if (c->open) {
+			pump_dismiss(&c->pump, REPLY_SHUTDOWN, "evicted", true);
+			step(c);
+		} else {
+			log_event(&c->log, "refused", "reason", "evicted", "peer", c->ip, (char *)NULL);
+			finish(c);
+		}
+	}
 }
 
 bool

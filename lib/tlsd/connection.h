@@ -58,6 +58,9 @@ void connections_expect(struct connections *all, int64_t ms);
 /* Call after next_ms: handle the deadlines that have passed. */
 void connections_look_at_clock(struct connections *all, int64_t now);
 
+/* Call after admission's wake: close the connections that have to go. */
+void connections_make_room(struct connections *all);
+
 /* Returns true if a connection has more to do without any event. */
 bool connections_are_ready(const struct connections *all);
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <tls.h>
@@ -64,7 +63,7 @@ pump_linger(struct pump *p, const char *end)
 	if (!p->end)
 		p->end = end;
 	pump_end_app(p);
-	if (p->net.eof || p->up_eof || !p->net.side.out_socket || shutdown(p->net.side.out, SHUT_WR) < 0)
+	if (p->at_once || p->net.eof || p->up_eof || !p->net.side.out_socket || shutdown(p->net.side.out, SHUT_WR) < 0)
 		pump_finish(p);
 	else
 		pump_enter(p, PUMP_S_LINGER, p->conf->linger_ms);
@@ -130,8 +129,12 @@ note_down(struct pump *p)
 		pump_give_up(p, "memory");
 		return;
 	}
-	if (p->down.len > 0)
+	if (p->down.len > 0) {
 		lastreply_note(&p->tail, p->down.p, p->down.len);
+		proof_down(&p->proof, p->down.p, p->down.len);
+	}
+	if (p->proof.given)
+		p->early_until_ms = 0;
 	p->out_octets += p->down.len;
 }
 
@@ -274,6 +277,17 @@ answer(struct pump *p)
 	return moved;
 }
 
+/*
+ * Empty b and overwrite what was in it: a password, perhaps, and this process holds those of many clients. OpenSSL's
+ * buffers are overwritten by OpenSSL (openssl_start).
+ */
+static void
+wipe(struct buf *b)
+{
+	explicit_bzero(b->p, b->len);
+	buf_clear(b);
+}
+
 static int
 pump_up(struct pump *p)
 {
@@ -286,10 +300,12 @@ pump_up(struct pump *p)
 		if (r < 0) { /* the stage reads no more, but may still write */
 			p->app_deaf = true;
 			p->up_pos = p->up.len;
-		} else
+		} else {
+			proof_up(&p->proof, p->up.p + p->up_pos, (size_t)r);
 			p->up_pos += (size_t)r;
+		}
 		if (p->up_pos == p->up.len) {
-			buf_clear(&p->up);
+			wipe(&p->up);
 			p->up_pos = 0;
 		}
 		return 1;
@@ -370,9 +386,11 @@ close_step(struct pump *p)
 	if (p->down.len > 0) {
 		if ((r = pump_send_down(p)) < 0)
 			pump_give_up(p, p->end ? p->end : "gone");
-		return r != 0;
+		if (r == 0 && p->at_once)
+			pump_finish(p);
+		return r != 0 || p->at_once;
 	}
-	if (p->net.secure && tlslink_finish(&p->net) == FDPAIR_WAIT)
+	if (p->net.secure && tlslink_finish(&p->net) == FDPAIR_WAIT && !p->at_once)
 		return 0;
 	pump_linger(p, NULL);
 	return 1;
@@ -458,25 +476,71 @@ expire(struct pump *p)
 	case PUMP_S_LINGER:
 		pump_finish(p);
 		break;
+	case PUMP_S_CLOSING:
+		pump_give_up(p, p->end ? p->end : "timeout");
+		break;
 	default:
 		pump_give_up(p, "timeout");
 	}
+}
+
+void
+pump_dismiss(struct pump *p, enum reply r, const char *end, bool at_once)
+{
+	bool may_speak = true;
+
+	p->early_until_ms = 0;
+	p->at_once = at_once;
+	switch ((enum pump_state)p->state) {
+	case PUMP_S_GREETING: /* down has the start of a reply, of which nothing was sent */
+	case PUMP_S_FIRST:
+	case PUMP_S_REPLY:
+		buf_clear(&p->down);
+		break;
+	case PUMP_S_PUMP:
+		may_speak = lastreply_is_complete(&p->tail);
+		break;
+	case PUMP_S_OFFERED: /* after the 220 comes TLS and nothing else */
+	case PUMP_S_HANDSHAKE:
+		pump_linger(p, end);
+		return;
+	case PUMP_S_ANSWER:
+		may_speak = false;
+		break;
+	case PUMP_S_CLEAR:
+	case PUMP_S_STARTING:
+	case PUMP_S_HANDING:
+	case PUMP_S_COMMAND:
+	case PUMP_S_PASS:
+		break;
+	case PUMP_S_CLOSING:
+	case PUMP_S_LINGER:
+	case PUMP_S_DONE:
+		return;
+	}
+	pump_end_app(p); /* its worker is free for another client */
+	if (may_speak)
+		pump_trouble(p, r, end);
+	else
+		pump_close_after(p, end);
+	p->deadline_ms = clock_ms() + p->conf->linger_ms;
 }
 
 /* Most connections wait most of the time. Keep no empty buffer, and none much larger than its content. */
 static void
 put_back(struct buf *b, struct buf *spare)
 {
-	char *fit;
+	struct buf fit = { 0 };
 
 	if (b->len == 0 && spare && !spare->p) {
 		*spare = *b;
 		*b = (struct buf){ 0 };
 	} else if (b->len == 0)
 		buf_free(b);
-	else if (b->cap > 2 * b->len + SLACK && (fit = realloc(b->p, b->len + 1))) {
-		b->p = fit;
-		b->cap = b->len + 1;
+	else if (b->cap > 2 * b->len + SLACK && buf_add(&fit, b->p, b->len) == 0) {
+		wipe(b); /* realloc might leave it in freed memory */
+		buf_free(b);
+		*b = fit;
 	}
 }
 
@@ -523,6 +587,8 @@ pump_step(struct pump *p)
 	int round;
 
 	borrow(p);
+	if (p->early_until_ms && clock_ms() >= p->early_until_ms)
+		pump_dismiss(p, REPLY_TIMEOUT, "unproved", false);
 	for (round = 0; round < ROUNDS_MAX; round++) {
 		bool moved = act(p) != 0;
 
@@ -537,6 +603,14 @@ pump_step(struct pump *p)
 		expire(p);
 	}
 	return PUMP_AGAIN;
+}
+
+int64_t
+pump_deadline_ms(const struct pump *p)
+{
+	if (p->early_until_ms && (p->deadline_ms == 0 || p->early_until_ms < p->deadline_ms))
+		return p->early_until_ms;
+	return p->deadline_ms;
 }
 
 static size_t
@@ -624,9 +698,9 @@ pump_stop(struct pump *p)
 }
 
 bool
-pump_is_through(const struct pump *p)
+pump_is_proved(const struct pump *p)
 {
-	return p->state >= PUMP_S_ANSWER;
+	return p->proof.given;
 }
 
 int
@@ -648,6 +722,7 @@ pump_open(struct pump *p, const struct pump_conf *conf, void *owner, int in, int
 	*p = (struct pump){ .conf = conf, .owner = owner, .log = log, .peer = peer, .app = { .in = -1, .out = -1 } };
 	cleartext_open(&p->clear, conf->host, conf->lmtp);
 	p->start_ms = clock_ms();
+	p->early_until_ms = conf->early_ms > 0 ? p->start_ms + conf->early_ms : 0;
 	tlslink_open(&p->net, in, out);
 	if (conf->implicit) {
 		pump_enter(p, PUMP_S_HANDSHAKE, conf->handshake_ms);
@@ -673,7 +748,7 @@ pump_close(struct pump *p)
 	pump_end_app(p);
 	tlslink_close(&p->net);
 	veil_free(&p->veil);
-	buf_free(&p->up);
+	buf_wipe(&p->up);
 	buf_free(&p->down);
 	p->state = PUMP_S_DONE;
 }

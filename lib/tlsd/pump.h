@@ -16,6 +16,7 @@
 #include "smtp/verb.h"
 #include "tlsd/cleartext.h"
 #include "tlsd/link.h"
+#include "tlsd/proof.h"
 #include "tlsd/veil.h"
 
 /*
@@ -44,6 +45,9 @@
  *              OFFERED, a few commands lead to PASS, and anything else to PUMP
  *   PASS       the command is being written to the first stage
  *   REPLY      its reply is not complete
+ *
+ * Until the client has proved that it may send mail (tlsd/proof), early_until_ms ends the connection in any state, and
+ * pump_dismiss may: with 421, if a reply may stand there.
  *
  * A client that ends the connection without close_notify is logged, and the next stage's output still goes out.
  *
@@ -79,6 +83,7 @@ struct pump_conf {
 	int greeting_ms;  /* for the next stage's greeting, or the first stage's reply, to be complete */
 	int stall_ms;     /* for a client that takes no output, or a next stage that does not end after its input did */
 	int linger_ms;
+	int early_ms;     /* for the client to prove that it may send mail; 0: no limit */
 
 	/* These are called within pump_step, with the owner given to pump_open. */
 
@@ -106,9 +111,10 @@ enum pump_need {
 };
 
 struct pump {
-	int64_t deadline_ms; /* of clock_ms; step again then, without any event; 0: none */
+	int64_t early_until_ms; /* of clock_ms; the owner may bring it forward; 0: none */
 
 	/* The rest is the module's own. */
+	int64_t deadline_ms;    /* of the state; 0: none */
 	const struct pump_conf *conf;
 	void *owner;
 	const struct log *log;
@@ -128,7 +134,9 @@ struct pump {
 	bool app_eof;           /* the next stage's output ended */
 	bool pipelined;         /* the client sent something after STARTTLS */
 	struct veil veil;       /* on the output, under TLS */
+	bool at_once;           /* wait for nothing more: dismissed */
 	struct lastreply tail;  /* of the output */
+	struct proof proof;
 	int64_t start_ms;
 	uint64_t in_octets, out_octets;
 	const char *end;        /* why the connection ended, for the log; a constant */
@@ -145,6 +153,9 @@ int pump_open(struct pump *p, const struct pump_conf *conf, void *owner, int in,
 /* Do everything that can be done without waiting. */
 enum pump_need pump_step(struct pump *p);
 
+/* Returns when to step again without any event, of clock_ms; 0: never. */
+int64_t pump_deadline_ms(const struct pump *p);
+
 /* Fill fds with what p waits for after PUMP_WAIT. Returns their number. */
 size_t pump_poll(const struct pump *p, struct pollfd fds[PUMP_FDS]);
 
@@ -157,8 +168,14 @@ void pump_refuse(struct pump *p, enum reply r);
 /* The service ends: a client in our dialogue in the clear gets 421 4.3.2. Others go on. */
 void pump_stop(struct pump *p);
 
-/* Returns true after the next stage's greeting, which comes after the handshake unless TLS is optional. */
-bool pump_is_through(const struct pump *p);
+/*
+ * End the connection: r is the client's last reply, if one may stand there, and end is for the log. at_once: only what
+ * can be sent without waiting is sent. Then call pump_step.
+ */
+void pump_dismiss(struct pump *p, enum reply r, const char *end, bool at_once);
+
+/* Returns true once the client has proved that it may send mail. */
+bool pump_is_proved(const struct pump *p);
 
 /* Returns true under TLS. */
 bool pump_is_secure(const struct pump *p);

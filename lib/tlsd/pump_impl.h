@@ -6,7 +6,7 @@
 
 /* What pump.c shares with the files of its phases. No other file includes this header. */
 
-/* In this order: pump_is_through depends on it. pump.h describes them. */
+/* pump.h describes them. */
 enum pump_state {
 	PUMP_S_CLEAR, PUMP_S_OFFERED, PUMP_S_HANDSHAKE, PUMP_S_STARTING, PUMP_S_HANDING, PUMP_S_GREETING, PUMP_S_FIRST,
 	PUMP_S_ANSWER, PUMP_S_COMMAND, PUMP_S_PASS, PUMP_S_REPLY, PUMP_S_PUMP, PUMP_S_CLOSING, PUMP_S_LINGER, PUMP_S_DONE

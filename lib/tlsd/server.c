@@ -26,6 +26,7 @@
 #include "stage/pool.h"
 #include "tlsd/admission.h"
 #include "tlsd/conf.h"
+#include "tlsd/openssl.h"
 #include "tlsd/tcprules.h"
 #include "tlsd/worker.h"
 
@@ -298,7 +299,8 @@ listen_there(struct server *s)
 static void
 make_room(struct server *s)
 {
-	rlim_t need = (rlim_t)s->conf->limits.total * FD_EACH + FD_MORE;
+	/* Connections that have to go hold their descriptors for a moment. */
+	rlim_t need = ((rlim_t)s->conf->limits.total + s->conf->limits.early) * FD_EACH + FD_MORE;
 	struct rlimit rl;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur >= need)
@@ -335,7 +337,8 @@ prepare(struct server *s)
 		return misuse ? CHAIN_MISUSE : CHAIN_LATER;
 	}
 	make_room(s);
-	if (learn(s) < 0 || admission_open(&s->limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 || pipe(s->stop) < 0 ||
+	s->log.budget = log_budget_new();
+	if (!s->log.budget || learn(s) < 0 || admission_open(&s->limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 || pipe(s->stop) < 0 ||
 	    pipe(s->wake) < 0 || (s->signals = os_signals()) < 0) {
 		log_error(&s->log, "failed", "start:");
 		return CHAIN_LATER;
@@ -371,7 +374,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 
 	log_open(&s.log, "tlsd", -1);
 	os_notify_take(&s.notify, conf->notify_fd); /* before the environment is copied for the programs */
-	tlsconf_start();
+	openssl_start();
 	s.code = prepare(&s);
 	if (s.code == CHAIN_DONE) {
 		while (count(&s, false) < conf->workers && start(&s) == 0)
@@ -380,6 +383,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 		while (turn(&s))
 			;
 		finish(&s);
+		log_budget_end(&s.log);
 		log_event(&s.log, "stopped", (char *)NULL);
 	}
 	facts_free(&s.facts);

@@ -26,7 +26,7 @@ enum {
 struct worker {
 	const struct tlsworker_conf *conf;
 	struct events events;
-	struct watch listener, stop, signals;
+	struct watch listener, stop, signals, wake;
 	bool listening; /* connections are accepted */
 	bool paused;    /* but not before paused_ms; the listening socket is not watched */
 	bool stopping;
@@ -129,6 +129,8 @@ take_event(struct worker *w, const struct event *e)
 		stop(w);
 	else if (e->watch == &w->signals)
 		take_signals(w);
+	else if (e->watch == &w->wake)
+		; /* connections_make_room follows */
 	else
 		connection_event(e->watch->owner, e);
 }
@@ -165,6 +167,7 @@ run(struct worker *w)
 		used = n > 0 || left == 0;
 		for (i = 0; i < n; i++)
 			take_event(w, &e[i]);
+		connections_make_room(&w->all);
 		look_at_clock(w);
 		connections_go_on(&w->all);
 	}
@@ -174,13 +177,13 @@ int
 tlsworker_run(const struct tlsworker_conf *conf)
 {
 	struct worker w = { .conf = conf, .listener = { .fd = conf->listener }, .stop = { .fd = conf->stop },
-		.listening = true,
+		.wake = { .fd = conf->limits->wake }, .listening = true,
 		.all = { .server = conf->server, .facts = conf->facts, .limits = conf->limits, .rules = conf->rules,
 		    .log = *conf->log } };
 
 	w.all.events = &w.events;
 	if (events_open(&w.events) < 0 || (w.signals.fd = os_signals()) < 0 || events_add(&w.events, &w.signals) < 0 ||
-	    events_add(&w.events, &w.stop) < 0 || events_listen(&w.events, &w.listener) < 0) {
+	    events_add(&w.events, &w.stop) < 0 || events_add(&w.events, &w.wake) < 0 || events_listen(&w.events, &w.listener) < 0) {
 		log_error(&w.all.log, "failed", "events:");
 		return CHAIN_LATER;
 	}

@@ -19,6 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(line, data, size);
 	line[size] = '\0';
 	v = verb_parse(line, size, &arg, &arglen);
+	MUST(v == VERB_UNKNOWN || !verb_is_foreign((const char *)data, size));
 	MUST(v < VERB_COUNT && arg >= line && arg + arglen <= line + size && arg[arglen] == '\0');
 	MUST(v == VERB_UNKNOWN || strncasecmp(line, verb_name(v), strlen(verb_name(v))) == 0);
 	free(line);

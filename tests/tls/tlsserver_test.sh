@@ -343,6 +343,59 @@ test_a_killed_worker_is_replaced_and_gives_back_what_it_had() {
 	tlsd_stop
 }
 
+# Passwords of clients that are logged in and wait: neither in our buffers nor in OpenSSL's.
+test_a_password_that_was_passed_on_is_no_longer_in_memory() {
+	if [ "$(id -u)" -ne 0 ]; then
+		skip 'only root may look into the memory of a worker'
+		return
+	fi
+	program_lines yes "printf '220 x\r\n'" 'while read -r l; do printf "235 2.7.0 yes\r\n"; done'
+	for options in '' -i; do
+		# shellcheck disable=SC2086
+		tlsd_start -P 1 $options ./yes
+		tlsd_clients "$port" "$(pgrep -P "$tlsd")" $options <<-'END'
+			import base64
+			def found(pid, words):
+			    n = set()
+			    for l in open('/proc/%s/maps' % pid):
+			        span, rights = l.split()[:2]
+			        if 'w' not in rights: continue
+			        start, end = (int(x, 16) for x in span.split('-'))
+			        with open('/proc/%s/mem' % pid, 'rb', 0) as f:
+			            f.seek(start)
+			            try: text = f.read(end - start)
+			            except OSError: continue
+			        n |= {w for w in words if w in text}
+			    return len(n)
+			def begin():
+			    if sys.argv[3:] != ['-i']: return tls(connect())
+			    s = CTX.wrap_socket(connect()); line(s)
+			    return s
+			words = [base64.b64encode(b'\0user%d@example.net\0Secret-%d-is-mine' % (i, i)).decode() for i in range(12)]
+			held = []
+			for w in words:
+			    held.append(begin())
+			    assert ask(held[-1], 'AUTH PLAIN ' + w) == '235 2.7.0 yes'
+			print('found', found(sys.argv[2], [w.encode() for w in words]))
+			# a line that the next stage does not take is still there, of course: then this test can find one
+			stuck = begin()
+			stuck.settimeout(0.5)
+			line_ = b'x' * 998 + b'\r\n'
+			os.system('pkill -STOP -P ' + sys.argv[2])
+			try:
+			    while True: stuck.sendall(line_ * 16)
+			except OSError: pass
+			print('can find', found(sys.argv[2], [line_]))
+			os.system('pkill -CONT -P ' + sys.argv[2])
+		END
+		assert_got "options $options" <<-'END'
+			found 0
+			can find 1
+		END
+		tlsd_stop
+	done
+}
+
 test_workers_end_when_the_parent_is_killed() {
 	tlsd_start -P 2 ./cat
 	workers=$(pgrep -P "$tlsd")

@@ -2,7 +2,7 @@
 /*
  * Many connections of pump in one process, on edges of epoll, with waits of the caller's choice.
  *
- * usage: pumps [-i | -o] [-c command_ms] [-h handshake_ms] [-g greeting_ms] [-s stall_ms] cert key prog [arg ...]
+ * usage: pumps [-i | -o] [-c command_ms] [-e early_ms] [-h handshake_ms] [-g greeting_ms] [-s stall_ms] cert key prog [arg ...]
  *
  * Prints the port it listens on (127.0.0.1) and serves until its standard input ends; then it prints how many
  * connections there were, and how many octets a struct pump has. prog "-": an echo inside the process, without
@@ -167,7 +167,7 @@ main(int argc, char *argv[])
 	struct buf why = { 0 };
 	int c, n, i;
 
-	while ((c = getopt(argc, argv, "+ioc:h:g:s:")) != -1)
+	while ((c = getopt(argc, argv, "+ioc:e:h:g:s:")) != -1)
 		if (c == 'i')
 			a.conf.implicit = true;
 		else if (c == 'o')
@@ -176,7 +176,7 @@ main(int argc, char *argv[])
 			return 100;
 		else
 			*(c == 'c' ? &a.conf.command_ms : c == 'h' ? &a.conf.handshake_ms :
-			     c == 'g' ? &a.conf.greeting_ms : &a.conf.stall_ms) = atoi(optarg);
+			     c == 'g' ? &a.conf.greeting_ms : c == 'e' ? &a.conf.early_ms : &a.conf.stall_ms) = atoi(optarg);
 	if (argc - optind < 3)
 		return 100;
 	a.argv = argv + optind + 2;
@@ -219,8 +219,8 @@ main(int argc, char *argv[])
 			}
 		}
 		for (i = 0; i < MAX; i++)
-			if (a.of[i] && a.of[i]->net == i && a.of[i]->pump.deadline_ms &&
-			    a.of[i]->pump.deadline_ms <= clock_ms())
+			if (a.of[i] && a.of[i]->net == i && pump_deadline_ms(&a.of[i]->pump) &&
+			    pump_deadline_ms(&a.of[i]->pump) <= clock_ms())
 				step(&a, a.of[i]);
 	}
 }

@@ -11,6 +11,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } units[] = {
 	{ "addr", unit_addr },
+	{ "admission", unit_admission },
 	{ "buf", unit_buf },
 	{ "clock", unit_clock },
 	{ "conn", unit_conn },
@@ -28,6 +29,7 @@ static const struct {
 	{ "os", unit_os },
 	{ "param", unit_param },
 	{ "peer", unit_peer },
+	{ "proof", unit_proof },
 	{ "received", unit_received },
 	{ "reply", unit_reply },
 	{ "stage", unit_stage },

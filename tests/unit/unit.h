@@ -23,6 +23,7 @@ size_t unit_unescape(char *s);
 void unit_show(const void *data, size_t n);
 
 int unit_addr(int argc, char **argv);
+int unit_admission(int argc, char **argv);
 int unit_buf(int argc, char **argv);
 int unit_clock(int argc, char **argv);
 int unit_conn(int argc, char **argv);
@@ -40,6 +41,7 @@ int unit_number(int argc, char **argv);
 int unit_os(int argc, char **argv);
 int unit_param(int argc, char **argv);
 int unit_peer(int argc, char **argv);
+int unit_proof(int argc, char **argv);
 int unit_received(int argc, char **argv);
 int unit_reply(int argc, char **argv);
 int unit_stage(int argc, char **argv);

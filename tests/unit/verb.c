@@ -26,7 +26,16 @@ show_chunk(const char *s, size_t n)
 		printf("%lld %s", c.size, c.last ? "last" : "more");
 }
 
-/* "input => VERB rule [argument]" for each line; with the argument start "VERB", with chunk "octets more" or last. */
+static void
+show_foreign(const char *s, size_t n)
+{
+	printf("%s", verb_is_foreign(s, n) ? "foreign" : "ours");
+}
+
+/*
+ * "input => VERB rule [argument]" for each line; with the argument start "VERB", with chunk "octets more" or last, with
+ * foreign "foreign" or "ours".
+ */
 int
 unit_verb(int argc, char **argv)
 {
@@ -37,7 +46,9 @@ unit_verb(int argc, char **argv)
 	while ((s = unit_line(&n, &raw))) {
 		printf("%s => ", raw);
 		if (argc > 1) {
-			(strcmp(argv[1], "start") == 0 ? show_start : show_chunk)(s, n);
+			(strcmp(argv[1], "start") == 0   ? show_start :
+			    strcmp(argv[1], "chunk") == 0 ? show_chunk :
+			                                    show_foreign)(s, n);
 			putchar('\n');
 		} else {
 			enum verb v = verb_parse(s, n, &arg, &arglen);

@@ -98,4 +98,37 @@ test_the_chunk_that_bdat_announces() {
 	END
 }
 
+test_lines_of_other_protocols() {
+	unit_table verb foreign <<-'END'
+	GET / HTTP/1.1 => foreign
+	POST / HTTP/1.1 => foreign
+	PUT /x => foreign
+	HEAD / => foreign
+	OPTIONS * HTTP/1.1 => foreign
+	CONNECT mail:587 HTTP/1.1 => foreign
+	get / => foreign
+	GET => foreign
+	GET\t/ => foreign
+	Host: mail => foreign
+	User-Agent: x => foreign
+	X: => foreign
+	: => foreign
+	\x16\x03\x01\x02\x00 => foreign
+	\x16 => foreign
+	OPTIONS  => foreign
+	 => ours
+	GETS / => ours
+	XGET / => ours
+	Content- => ours
+	EHLO [IPv6:::1] => ours
+	MAIL FROM:<a@b> => ours
+	MAILFROM:<a@b> => ours
+	RCPT TO: => ours
+	 GET / => ours
+	NOOP GET => ours
+	* => ours
+	\x15\x03\x01 => ours
+	END
+}
+
 . "$SHUNIT2"

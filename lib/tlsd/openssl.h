@@ -1,0 +1,13 @@
+/* ISC licence, see LICENSE. */
+#ifndef MSA_TLSD_OPENSSL_H
+#define MSA_TLSD_OPENSSL_H
+
+/*
+ * What OpenSSL can do for a server and libtls cannot ask for. Call once in a process, before the first context:
+ *   no session tickets are made
+ *   clear text in OpenSSL's buffers is overwritten once it has been read
+ *   a client that offers protocols by ALPN (RFC 7301) must offer "smtp", "esmtp" or "lmtp": else its handshake fails
+ */
+void openssl_start(void);
+
+#endif
