@@ -31,6 +31,7 @@ static const struct {
 	{ "reply", unit_reply },
 	{ "stage", unit_stage },
 	{ "standby", unit_standby },
+	{ "strictlist", unit_strictlist },
 	{ "table", unit_table },
 	{ "verb", unit_verb },
 	{ "verdict", unit_verdict },
