@@ -16,14 +16,14 @@ is_ascii(const char *s)
 	return !*s;
 }
 
-/* Put text, a domain of libidn2, into out if r says that it is one and there is room. */
+/* Replace out by text, a domain that libidn2 has made, if there is room. */
 static void
-take(char out[ADDR_DOMAIN_MAX + 1], int r, char *text)
+take(char out[ADDR_DOMAIN_MAX + 1], char *text)
 {
-	if (r != IDN2_OK)
-		return;
-	if (strlen(text) <= ADDR_DOMAIN_MAX)
-		strcpy(out, text);
+	size_t n = strlen(text);
+
+	if (n <= ADDR_DOMAIN_MAX)
+		memcpy(out, text, n + 1);
 	idn2_free(text);
 }
 
@@ -36,8 +36,8 @@ domain_fold(char out[ADDR_DOMAIN_MAX + 1], const char *s, size_t n)
 		n = ADDR_DOMAIN_MAX;
 	username_fold(out, s, n);
 	out[n] = '\0';
-	if (!is_ascii(out))
-		take(out, idn2_to_ascii_8z(out, &text, IDN2_NONTRANSITIONAL), text);
+	if (!is_ascii(out) && idn2_to_ascii_8z(out, &text, IDN2_NONTRANSITIONAL) == IDN2_OK)
+		take(out, text);
 }
 
 void
@@ -46,6 +46,6 @@ domain_fold_u(char out[ADDR_DOMAIN_MAX + 1], const char *s, size_t n)
 	char *text;
 
 	domain_fold(out, s, n);
-	if (strstr(out, "xn--"))
-		take(out, idn2_to_unicode_8z8z(out, &text, 0), text);
+	if (strstr(out, "xn--") && idn2_to_unicode_8z8z(out, &text, 0) == IDN2_OK)
+		take(out, text);
 }

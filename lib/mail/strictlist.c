@@ -18,7 +18,7 @@ static const char why_invalid[] = "an address is not valid, or has no domain",
     why_control[] = "a name or an address has a control or bidirectional character",
     why_long[] = "a name has a word longer than a line",
     why_encoded[] = "an encoded word in a name is not valid",
-    why_hidden[] = "an encoded word hides a comma, a backslash, or half of a pair of quotes or parentheses";
+    why_hidden[] = "an encoded word has a comma or similar punctuation, which some readers misread";
 
 static const struct charset utf8 = { .kind = CHARSET_UTF8 };
 
@@ -132,7 +132,7 @@ is_harmless(struct name *name, long c, enum place place)
 		name->open++;
 	else if (c == ')' && !name->in_quotes && name->open-- == 0)
 		return false;
-	return c != ',' && c != '\\';
+	return c <= 0 || c > 127 || !strchr(",;:[]\\", (int)c);
 }
 
 /* Add the octets s[0..n) to the name. */

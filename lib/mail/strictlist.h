@@ -24,7 +24,7 @@
  */
 struct strictlist {
 	/*
-	 * Set this member after strictlist_begin to accept encoded words with a comma, a backslash, or a quote or a
+	 * Set this member after strictlist_begin to accept encoded words with one of , ; : [ ] \ or with a quote or a
 	 * parenthesis without its partner. A reader that decodes first may take such a name for two authors.
 	 */
 	bool any_punctuation;

@@ -71,7 +71,7 @@ test_a_name_cannot_look_like_another_address() {
 	"@" <a@b.example> => (a name has an at sign or angle bracket, and is not the address)
 	=?utf-8?q?c=40d.example?= <a@b.example> => (a name has an at sign or angle bracket, and is not the address)
 	=?utf-8?q?c@d.example?= <a@b.example> => (an address is not valid, or has no domain)
-	=?utf-8?b?PGNAZC5leGFtcGxlPiwg?= <a@b.example> => (an encoded word hides a comma, a backslash, or half of a pair of quotes or parentheses)
+	=?utf-8?b?PGNAZC5leGFtcGxlPiwg?= <a@b.example> => (an encoded word has a comma or similar punctuation, which some readers misread)
 	"=?utf-8?q?c=40d.example?=" <a@b.example> => (a name has an at sign or angle bracket, and is not the address)
 	"x =?utf-8?q?c=40d.example?= y" <a@b.example> => (a name has an at sign or angle bracket, and is not the address)
 	"\\=?utf-8?q?c=40d.example?=" <a@b.example> => (a name has an at sign or angle bracket, and is not the address)
@@ -158,8 +158,8 @@ test_an_encoded_word_is_whole_and_valid() {
 
 # Some readers decode before they look for commas, quotes and comments.
 test_an_encoded_word_hides_no_punctuation() {
-	hidden='(an encoded word hides a comma, a backslash, or half of a pair of quotes or parentheses)'
-	for name in '=?utf-8?q?M=C3=BCller=2C_J?=' '=?utf-8?q?x_=28?=' '=?utf-8?q?x=29?=' '=?utf-8?q?=29=28?=' \
+	hidden='(an encoded word has a comma or similar punctuation, which some readers misread)'
+	for name in '=?utf-8?q?M=C3=BCller=2C_J?=' '=?utf-8?q?x=3B?=' '=?utf-8?q?x=3A?=' '=?utf-8?q?=5B?=' '=?utf-8?q?=5D?=' '=?utf-8?q?x_=28?=' '=?utf-8?q?x=29?=' '=?utf-8?q?=29=28?=' \
 		'=?utf-8?q?=22?=' '=?utf-8?q?=5C?=' '"=?utf-8?q?=22=2C?="' '"=?utf-8?q?=5C?="' \
 		'=?utf-8?q?=22=28=22=29?=' '=?utf-8?q?=28?= x =?utf-8?q?=29?=' '=?utf-8?q?=22?= "x" =?utf-8?q?=22?='; do
 		printf '%s <a@b.example> => %s\n' "$name" "$hidden" | table strictlist
