@@ -69,6 +69,14 @@ soak:
 	$(MAKE) all check-bin
 	sh tests/soak/all
 
+# What mail readers make of From fields that rights passes: READERS of them, from SEED.
+READERS = 10000
+SEED = 1
+readers:
+	sh scripts/setup check
+	$(MAKE) all
+	dir=$$(mktemp -d) && PATH=$$PWD/bin:$$PATH sh tests/tools/readers/run $(READERS) $(SEED) $$dir && rm -rf $$dir
+
 lint:
 	sh scripts/lint
 
@@ -91,4 +99,4 @@ deb:
 clean:
 	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] bin/*
 
-.PHONY: all check-bin demo check bench conformance soak lint fuzz install uninstall dist deb clean
+.PHONY: all check-bin demo check bench conformance soak readers lint fuzz install uninstall dist deb clean

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/number.h"
+#include "base/username.h"
 
 enum {
 	COUNTS_MAX = 16, /* lines of a file */
@@ -66,8 +67,9 @@ counts_name(struct buf *b, const char *who, bool is_peer)
 	int r = is_peer ? buf_add(b, "=", 1) : 0;
 
 	for (s = who; *s && r == 0; s++) {
-		char c = *s >= 'A' && *s <= 'Z' ? (char)(*s + 32) : *s;
+		char c;
 
+		username_fold(&c, s, 1);
 		if (strchr(plain, c) && (c != '.' || s != who))
 			r = buf_add(b, &c, 1);
 		else

@@ -7,17 +7,26 @@
 #include "chain/limits.h"
 #include "mail/addrlist.h"
 #include "mail/header.h"
+#include "mail/strictlist.h"
 #include "senders.h"
 #include "stage/instance.h"
 
 enum {
-	WHY_MAX = 400,   /* octets; an address has 254 */
-	BOXES_MAX = 100, /* addresses of a field: each is compared with the whole list */
+	WHY_MAX = 400,    /* octets; an address has 254 */
+	CLAIMS_MAX = 100, /* addresses of a message: each is compared with the whole list */
+};
+
+/* Which forms of From and of the other fields are accepted. */
+enum form {
+	FORM_STRICT,
+	FORM_NAMES, /* with any punctuation in encoded words */
+	FORM_ALL,   /* all that RFC 5322 allows */
 };
 
 struct conf {
 	const char *path;
 	struct usertable table;
+	enum form form;
 };
 
 /* The examination of a message. */
@@ -27,6 +36,25 @@ struct look {
 	const char *user; /* NULL: nobody authenticated */
 	struct senders senders;
 	char why[WHY_MAX];
+};
+
+/* The fields that mail readers show as the author: Return-Path if From is missing or has two addresses. */
+enum author { FROM, SENDER, RESENT_FROM, RESENT_SENDER, RETURN_PATH, AUTHOR, APPARENTLY_FROM, AUTHORS };
+static const char *const author_names[AUTHORS] = {
+	[FROM] = "From",
+	[SENDER] = "Sender",
+	[RESENT_FROM] = "Resent-From",
+	[RESENT_SENDER] = "Resent-Sender",
+	[RETURN_PATH] = "Return-Path",
+	[AUTHOR] = "Author", /* RFC 9057 */
+	[APPARENTLY_FROM] = "Apparently-From",
+};
+
+/* The addresses of a header. */
+struct claims {
+	struct claim v[CLAIMS_MAX];
+	size_t n;
+	bool seen[AUTHORS];
 };
 
 /* Refuse the message; l->why is the reason. Returns the exit code. */
@@ -45,75 +73,128 @@ refuse_field(struct look *l, const char *name, const char *what)
 	return refuse(l, REPLY_BAD_MESSAGE);
 }
 
-/* Check that the user may send as a, found in where. Returns CHAIN_DONE, or the exit code after giving the verdict. */
+/* Check that the user may send as each of the addresses. Returns CHAIN_DONE, or the exit code after giving the verdict. */
 static int
-may(struct look *l, const char *where, const struct addr *a)
+may(struct look *l, struct claim *claims, size_t n)
 {
+	const struct addr *a;
 	const char *bad;
-	size_t n;
+	size_t len, i;
 
-	switch (senders_has(&l->senders, a, &bad, &n)) {
-	case 1:
-		return CHAIN_DONE;
-	case 0:
-		/* the reply must be ASCII: the client may not know SMTPUTF8 */
-		snprintf(l->why, sizeof l->why, "%s: %s%s%s is not yours to send as", where, a->is_utf8 ? "this address" : "<",
-		    a->is_utf8 ? "" : a->text, a->is_utf8 ? "" : ">");
-		return refuse(l, REPLY_NO_RIGHT);
-	default:
-		usertable_blame(&l->conf->table, l->user, bad, n);
+	if (senders_judge(&l->senders, claims, n, &bad, &len) < 0) {
+		usertable_blame(&l->conf->table, l->user, bad, len);
 		log_error(&l->call->log, "misuse", "%s: %s", l->conf->path, l->conf->table.why);
 		return call_verdict(l->call, REPLY_LOCAL_ERROR, NULL);
 	}
+	for (i = 0; i < n && claims[i].is_allowed; i++)
+		;
+	if (i == n)
+		return CHAIN_DONE;
+	/* the reply must be ASCII: the client may not know SMTPUTF8 */
+	a = &claims[i].addr;
+	snprintf(l->why, sizeof l->why, "%s: %s%s%s is not yours to send as", claims[i].where,
+	    a->is_utf8 ? "this address" : "<", a->is_utf8 ? "" : a->text, a->is_utf8 ? "" : ">");
+	return refuse(l, REPLY_NO_RIGHT);
+}
+
+/* Add an address to the claims. Returns NULL, or why it cannot be added. */
+static const char *
+add_claim(struct claims *claims, const char *name, const struct addr *a)
+{
+	if (claims->n == CLAIMS_MAX)
+		return "there are too many addresses";
+	claim_set(&claims->v[claims->n++], name, a);
+	return NULL;
+}
+
+/* Add the addresses of a field in the one form that all readers read alike. Returns as add_claim. */
+static const char *
+add_strict(struct claims *claims, const char *name, const char *text, const struct field *f, enum form form)
+{
+	enum strictlist_result found;
+	struct strictlist list;
+	const char *why = NULL;
+	struct addr a;
+
+	if (f->value != f->name_end + 1) /* some readers take this field for another one, or for the message's text */
+		return "white space stands before the colon";
+	strictlist_begin(&list, text, f->value, f->end);
+	list.any_punctuation = form == FORM_NAMES;
+	while (!why && (found = strictlist_next(&list, &a)) != STRICTLIST_END)
+		why = found == STRICTLIST_BOX ? add_claim(claims, name, &a) : list.why;
+	return why;
 }
 
 /*
- * Check every mailbox of a field. Refuse a field with words but no mailbox (an empty group, a comment), because mail
- * readers show the words. Refuse an encoded word in a local part, which RFC 2047 5 (3) forbids, because mail readers
- * may show it decoded. Returns as may.
+ * Add the addresses of a field in any form of RFC 5322. Refuse a field with words but no mailbox (an empty group, a
+ * comment), because mail readers show the words. Refuse an encoded word in a local part, which RFC 2047 5 (3) forbids,
+ * because mail readers may show it decoded. Returns as add_claim.
  */
-static int
-look_at_field(struct look *l, const char *text, const struct field *f)
+static const char *
+add_general(struct claims *claims, const char *name, const char *text, const struct field *f)
 {
-	const char *name = field_name(f->id);
-	enum addrlist_result found = ADDRLIST_END;
+	static const char invalid[] = "an address is not valid, or has no domain";
+	enum addrlist_result found;
 	struct addrlist list;
 	struct addrlist_item m;
 	struct addr a;
-	int r = CHAIN_DONE, n;
+	const char *why;
+	size_t before = claims->n;
 
 	addrlist_begin(&list, text, f->value, f->end);
-	for (n = 0; r == CHAIN_DONE && (found = addrlist_next(&list, &m)) == ADDRLIST_BOX; n++) {
-		if (n == BOXES_MAX)
-			return refuse_field(l, name, "there are too many addresses");
+	while ((found = addrlist_next(&list, &m)) == ADDRLIST_BOX) {
 		if (addrlist_addr(text, &m, &a) < 0 || !a.has_domain)
-			return refuse_field(l, name, "an address is not valid, or has no domain");
+			return invalid;
 		if (strstr(a.text, "=?"))
-			return refuse_field(l, name, "an address has an encoded word in it");
-		r = may(l, name, &a);
+			return "an address has an encoded word in it";
+		why = add_claim(claims, name, &a);
+		if (why)
+			return why;
 	}
-	if (r == CHAIN_DONE && found == ADDRLIST_BAD)
-		return refuse_field(l, name, "an address is not valid, or has no domain");
-	if (r == CHAIN_DONE && n == 0 && !addrlist_is_blank(text, f->value, f->end))
-		return refuse_field(l, name, "there is no address");
-	return r;
+	if (found == ADDRLIST_BAD)
+		return invalid;
+	return claims->n == before && !addrlist_is_blank(text, f->value, f->end) ? "there is no address" : NULL;
+}
+
+/* Add the addresses of a field that readers show as the author. Returns as add_claim. */
+static const char *
+add_author(struct claims *claims, enum author author, const char *text, const struct field *f, enum form form)
+{
+	bool is_resent = author == RESENT_FROM || author == RESENT_SENDER, again = claims->seen[author];
+
+	claims->seen[author] = true;
+	if (author == APPARENTLY_FROM)
+		return "this field is not accepted";
+	if (again && !(is_resent && form == FORM_ALL)) /* a message that was resent twice has two */
+		return "there is more than one such field";
+	return form == FORM_ALL ? add_general(claims, author_names[author], text, f) :
+	    add_strict(claims, author_names[author], text, f, form);
 }
 
 /* Returns as may. */
 static int
 look_at_header(struct look *l, const struct header *h)
 {
+	const char *text = h->text.p, *why;
+	struct claims claims;
 	struct field f;
 	size_t pos = 0;
-	int r = CHAIN_DONE, more;
+	int author, more;
 
-	while (r == CHAIN_DONE && (more = header_next(h->text.p, h->text.len, &pos, &f)) != 0)
+	claims.n = 0;
+	memset(claims.seen, 0, sizeof claims.seen);
+	while ((more = header_next(text, h->text.len, &pos, &f)) != 0) {
 		if (more < 0) { /* another program may skip this line and find a From after it that we did not see */
-			snprintf(l->why, sizeof l->why, "Line %zu is no header field", header_line(h->text.p, f.name));
-			r = refuse(l, REPLY_BAD_MESSAGE);
-		} else if (f.id == FIELD_FROM || f.id == FIELD_SENDER)
-			r = look_at_field(l, h->text.p, &f);
-	return r;
+			snprintf(l->why, sizeof l->why, "Line %zu is no header field", header_line(text, f.name));
+			return refuse(l, REPLY_BAD_MESSAGE);
+		}
+		for (author = 0; author < AUTHORS && !field_is(text, &f, author_names[author]); author++)
+			;
+		why = author == AUTHORS ? NULL : add_author(&claims, (enum author)author, text, &f, l->conf->form);
+		if (why)
+			return refuse_field(l, author_names[author], why);
+	}
+	return may(l, claims.v, claims.n);
 }
 
 /* Returns as may. */
@@ -141,6 +222,7 @@ static int
 look_at_envelope(struct look *l)
 {
 	const struct envelope *e = call_envelope(l->call);
+	struct claim claim;
 	struct addr a;
 
 	if (!e)
@@ -151,7 +233,8 @@ look_at_envelope(struct look *l)
 		snprintf(l->why, sizeof l->why, "MAIL FROM: not a mailbox");
 		return refuse(l, REPLY_NO_RIGHT);
 	}
-	return may(l, "MAIL FROM", &a);
+	claim_set(&claim, "MAIL FROM", &a);
+	return may(l, &claim, 1);
 }
 
 /* Open the table anew: after SIGHUP, or when the file has changed. */
@@ -185,7 +268,7 @@ serve(struct call *call, void *arg)
 		return refuse(&l, REPLY_NO_RIGHT);
 	}
 	r = look_at_envelope(&l);
-	if (r == CHAIN_DONE)
+	if (r == CHAIN_DONE && !l.senders.any) /* who may send as anybody may do so in any form */
 		r = look_at_message(&l, &h);
 	header_free(&h);
 	if (r != CHAIN_DONE)
@@ -198,10 +281,14 @@ serve(struct call *call, void *arg)
 static int
 option(void *arg, int letter, char *value, struct instance *i)
 {
-	(void)letter;
-	(void)i;
-	((struct conf *)arg)->path = value;
-	return 0;
+	struct conf *conf = arg;
+
+	if (letter == 's') {
+		conf->path = value;
+		return 0;
+	}
+	conf->form = strcmp(value, "names") == 0 ? FORM_NAMES : strcmp(value, "all") == 0 ? FORM_ALL : FORM_STRICT;
+	return conf->form == FORM_STRICT ? stage_wrong(i, value, "not names or all") : 0;
 }
 
 static int
@@ -211,7 +298,7 @@ check(void *arg, struct instance *i)
 
 	if (!conf->path)
 		return -1;
-	conf->table = (struct usertable){ .bad = senders_bad, .what = SENDERS_ITEM };
+	conf->table = (struct usertable){ .bad = senders_bad, .what = SENDERS_ITEM, .is_bad_key = senders_is_bad_key };
 	/* Only a resident checks the whole table: in an exec'd stage that would take longer than the message. */
 	if (usertable_open(&conf->table, conf->path, i->options.path) < 0)
 		return stage_wrong(i, conf->path, "%s", conf->table.why);
@@ -224,8 +311,8 @@ const struct stage rights_stage = {
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
 	.needs = STAGE_FILES,
-	.options = "s:",
-	.usage = "-s senders " STAGE_USAGE " prog [arg ...]",
+	.options = "g:s:",
+	.usage = "-s senders [-g names|all] " STAGE_USAGE " prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,

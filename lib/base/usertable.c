@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/username.h"
+
 static const char anyone[] = "*", no_user[] = "-";
 
 enum { SHOWN = 100 }; /* octets shown of a key or an item */
@@ -63,6 +65,8 @@ check(struct usertable *u, struct table *t)
 			blame(u, key, key_len, bad, len);
 		else if (has_capital(key, key_len))
 			snprintf(u->why, sizeof u->why, "record of %.*s: the key has a capital letter", shown(key_len), key);
+		else if (u->is_bad_key && u->is_bad_key(key, key_len))
+			snprintf(u->why, sizeof u->why, "record of %.*s: no user has this key", shown(key_len), key);
 		else
 			continue;
 		return -1;
@@ -108,19 +112,31 @@ usertable_renew(struct usertable *u)
 }
 
 int
-usertable_get(struct usertable *u, const char *user, const char **value, size_t *len)
+usertable_get_any(struct usertable *u, const char *const *names, size_t n, const char **value, size_t *len)
 {
+	char folded[TABLE_KEY_MAX];
+	size_t i;
 	int r = 0;
 
-	if (!user)
-		return table_get(&u->table, no_user, 1, value, len);
-	if (strlen(user) > TABLE_KEY_MAX) {
-		errno = ENAMETOOLONG;
-		return -1;
+	for (i = 0; i < n && r == 0; i++) {
+		size_t key_len = strlen(names[i]);
+
+		if (key_len > TABLE_KEY_MAX) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		if (strcmp(names[i], anyone) == 0 || strcmp(names[i], no_user) == 0)
+			continue; /* a user of such a name has no record of his own */
+		username_fold(folded, names[i], key_len);
+		r = table_get(&u->table, folded, key_len, value, len);
 	}
-	if (strcmp(user, anyone) != 0 && strcmp(user, no_user) != 0) /* a user of such a name has no record of his own */
-		r = table_get_lower(&u->table, user, strlen(user), value, len);
 	return r != 0 ? r : table_get(&u->table, anyone, 1, value, len);
+}
+
+int
+usertable_get(struct usertable *u, const char *user, const char **value, size_t *len)
+{
+	return user ? usertable_get_any(u, &user, 1, value, len) : table_get(&u->table, no_user, 1, value, len);
 }
 
 const char *

@@ -8,7 +8,7 @@
 #include "base/table.h"
 
 /*
- * A table with one record per user. The key is the user's name in lower case. The record "*" is for every user without
+ * A table with one record per user. The key is the user's name as username_fold makes it. The record "*" is for every user without
  * a record, the record "-" for peers that need not authenticate. A record is a list of items, separated by white space
  * or commas.
  */
@@ -21,6 +21,8 @@ struct usertable {
 	 */
 	const char *(*bad)(const char *list, size_t n, size_t *len);
 	const char *what;
+	/* Optional: returns true for a key that no look-up can find, besides one with a capital letter. */
+	bool (*is_bad_key)(const char *key, size_t n);
 
 	struct table table;
 	bool open;
@@ -42,6 +44,9 @@ int usertable_renew(struct usertable *u);
  * be looked up: the result is -1 with errno set (ENAMETOOLONG), so the user is not treated as one without a record.
  */
 int usertable_get(struct usertable *u, const char *user, const char **value, size_t *len);
+
+/* The same for a user whose name can be written in n ways, n > 0: the first of the names that has a record counts. */
+int usertable_get_any(struct usertable *u, const char *const *names, size_t n, const char **value, size_t *len);
 
 /* Returns the next item between *p and end, sets *len and moves *p after the item; NULL if there is no item left. */
 const char *usertable_item(const char **p, const char *end, size_t *len);

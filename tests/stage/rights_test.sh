@@ -18,7 +18,7 @@ oneTimeSetUp() {
 
 setUp() {
 	senders 'sales@example.net box@example.net'
-	mail=alice@example.net user=alice@example.net
+	mail=alice@example.net user=alice@example.net options=
 }
 
 tearDown() {
@@ -26,9 +26,10 @@ tearDown() {
 	rm -f "$T"/*.log
 }
 
-# Run it in a chain on the message $T/in by $user, MAIL FROM:<$mail>. usage: chain [program ...]
+# Run it with $options in a chain on the message $T/in by $user, MAIL FROM:<$mail>. usage: chain [program ...]
 chain() {
-	[ $# -gt 0 ] || set -- rights -s "$T/senders.cdb" "$T/next"
+	# shellcheck disable=SC2086
+	[ $# -gt 0 ] || set -- rights $options -s "$T/senders.cdb" "$T/next"
 	printf 'MAIL FROM:<%s>\nRCPT TO:<bob@example.org>\n' "$mail" >"$T/envelope"
 	rm -f "$T/out"
 	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=1 SMTPAUTHUSER=$user "$@" \
@@ -167,6 +168,111 @@ test_the_null_reverse_path_is_everybodys() {
 test_every_address_of_from_and_sender_is_looked_at() {
 	message 'From: Alice <alice@example.net>, "x" <alice+y@example.net>' 'Sender: alice@example.net'
 	passes 'all his'
+	for from in 'bob@example.net' '<bob@example.net>' 'alice <bob@example.net>' '"Alice, Smith" <bob@example.net>' \
+		'alice@example.net, bob@example.net' 'bob@example.net <bob@example.net>' '=?utf-8?q?J=C3=BC?= <bob@example.net>'; do
+		message "From: $from"
+		not_his From bob@example.net
+		message 'From: alice@example.net' "SENDER:$from"
+		not_his Sender bob@example.net
+	done
+	message 'From: alice@example.net,' '  Bob' ' <bob@example.net>'
+	not_his From bob@example.net
+}
+
+test_what_claims_nothing_passes() {
+	message 'To: bob@example.org'
+	passes 'no From'
+	message 'From: alice@example.net' 'Reply-To: bob@example.net' 'X-From: bob@example.net'
+	passes 'other fields'
+}
+
+# Some readers show these fields as the author, with a From or without.
+test_other_fields_for_the_author_follow_the_same_rule() {
+	for name in Resent-From Resent-Sender Return-Path Author; do
+		message 'From: alice@example.net' "$name: <alice+x@example.net>"
+		passes "$name"
+		message "$name: Bob <bob@example.net>"
+		not_his "$name" bob@example.net
+		message 'From: alice@example.net' "$name: bob:;"
+		refused "554 5.6.0 $name: a group is not accepted"
+	done
+	message 'From: alice@example.net' 'apparently-from: alice@example.net'
+	refused '554 5.6.0 Apparently-From: this field is not accepted'
+}
+
+# tests/unit/strictlist_test.sh has the forms; here are their replies.
+test_a_form_that_readers_do_not_read_alike_is_refused() {
+	while read -r from; do
+		read -r reason
+		message "From: $from"
+		refused "554 5.6.0 From: $reason"
+		message 'From: alice@example.net' "Sender: $from"
+		refused "554 5.6.0 Sender: $reason"
+	done <<-'END'
+	"bob@example.net": alice@example.net;
+	a group is not accepted
+	"bob@example.net":;, alice@example.net
+	a group is not accepted
+	=?utf-8?b?PGJvYkBleGFtcGxlLm5ldD4=?= <alice@example.net>
+	a name has an at sign or angle bracket, and is not the address
+	=?utf-8?q?M=C3=BCller=2C_J?= <alice@example.net>
+	an encoded word has a comma or similar punctuation, which some readers misread
+	<@example.org:alice@example.net>
+	a source route is not accepted
+	(bob@example.net) alice@example.net
+	a comment is not accepted
+	alice@example.net (Alice)
+	a comment is not accepted
+	alice@example.net,
+	a comma has no address beside it
+	"alice"@example.net
+	an address is not valid, or has no domain
+	alice
+	an address is not valid, or has no domain
+	END
+	message 'From: '
+	refused '554 5.6.0 From: there is no address'
+	message 'From : alice@example.net'
+	refused '554 5.6.0 From: white space stands before the colon'
+	message 'From: "Alice' ' Smith" <alice@example.net>'
+	refused '554 5.6.0 From: a line is folded in quotes'
+	message 'From: Alice' ' ' ' <alice@example.net>'
+	refused '554 5.6.0 From: a line has only white space'
+}
+
+test_a_field_appears_once() {
+	for name in From Sender Resent-From Resent-Sender Return-Path Author; do
+		message "$name: alice@example.net" 'To: x@example.net' "$name: alice@example.net"
+		refused "554 5.6.0 $name: there is more than one such field"
+	done
+}
+
+test_the_addresses_of_a_message_are_counted() {
+	message "From: alice@example.net$(printf ', alice@example.net%.0s' $(seq 98))" 'Sender: alice@example.net'
+	passes '100 addresses'
+	message "From: alice@example.net$(printf ', alice@example.net%.0s' $(seq 98))" 'Sender: alice@example.net, alice@example.net'
+	refused '554 5.6.0 Sender: there are too many addresses'
+	options='-g all'
+	refused '554 5.6.0 Sender: there are too many addresses'
+}
+
+test_option_g_names_accepts_punctuation_in_encoded_words() {
+	options='-g names'
+	message 'From: =?utf-8?q?M=C3=BCller=2C_J?= <alice@example.net>'
+	passes 'a comma'
+	message 'From: =?utf-8?q?bob=40example.net=2C?= <alice@example.net>'
+	refused '554 5.6.0 From: a name has an at sign or angle bracket, and is not the address'
+	message 'From: Us: alice@example.net;'
+	refused '554 5.6.0 From: a group is not accepted'
+}
+
+test_option_g_all_accepts_every_form_of_rfc_5322() {
+	options='-g all'
+	for from in 'Us: alice@example.net;' 'alice@example.net (x)' '"bob@example.net" <alice@example.net>' ', alice@example.net' \
+		'<@example.org:alice@example.net>' '"alice"@example.net' ' alice @ example.net'; do
+		message "From: $from" 'From-: x'
+		passes "$from"
+	done
 	for field in 'From: "alice@example.net" <bob@example.net>' 'From: alice@example.net, bob@example.net' \
 		'FROM : bob@example.net' 'From: alice@example.net (x), (y) bob (z) @example.net' \
 		'From: Us: alice@example.net, bob@example.net;' 'From: <@alice.example,@example.net:bob@example.net>' \
@@ -176,23 +282,16 @@ test_every_address_of_from_and_sender_is_looked_at() {
 	done
 	message 'From: alice@example.net,' '  bob' ' @example.net'
 	not_his From bob@example.net
-	message 'From: alice@example.net' 'From: bob@example.net'
-	not_his From bob@example.net
-	message 'From: alice@example.net' 'Sender: bob@example.net'
-	not_his Sender bob@example.net
-}
-
-test_what_claims_nothing_passes() {
-	message 'To: bob@example.org'
-	passes 'no From'
-	message 'From: '
-	passes 'an empty From'
-	message 'From: alice@example.net' 'Reply-To: bob@example.net' 'Resent-From: bob@example.net'
-	passes 'other fields'
-}
-
-# Readers show the group's name, the comment, what the word decodes to.
-test_what_readers_do_not_read_alike_is_refused() {
+	message 'Resent-From: alice@example.net' 'Resent-From: bob@example.net'
+	not_his Resent-From bob@example.net
+	message 'Resent-From: alice@example.net' 'Resent-Sender: alice@example.net' 'Resent-From: alice@example.net' \
+		'Resent-Sender: alice@example.net'
+	passes 'resent twice'
+	message 'From: alice@example.net' 'From: alice@example.net'
+	refused '554 5.6.0 From: there is more than one such field'
+	message 'Apparently-From: alice@example.net'
+	refused '554 5.6.0 Apparently-From: this field is not accepted'
+	# Readers show the group's name, the comment, what the word decodes to.
 	for field in 'From: "bob@example.net":;' 'From: Nobody:;' 'From: (bob@example.net)' 'From: =?utf-8?q?bob=40example.net?=:;'; do
 		message "$field"
 		refused '554 5.6.0 From: there is no address'
@@ -201,18 +300,62 @@ test_what_readers_do_not_read_alike_is_refused() {
 		message "From: $from"
 		refused '554 5.6.0 From: an address has an encoded word in it'
 	done
-	message "From: alice@example.net$(printf ', alice@example.net%.0s' $(seq 99))"
-	passes '100 addresses'
-	message "Sender: alice@example.net$(printf ', alice@example.net%.0s' $(seq 100))"
-	refused '554 5.6.0 Sender: there are too many addresses'
+	for field in 'From: alice' 'From: alice@example.net, <' 'From: alice@example.net bob@example.net' 'From: "@example.net'; do
+		message "$field"
+		refused '554 5.6.0 From: an address is not valid, or has no domain'
+	done
+}
+
+test_who_may_send_as_anybody_may_do_so_in_any_form() {
+	senders 'alice@example.net *'
+	for from in 'Us: bob@example.net;' 'bob' '' '"bob@example.net" <alice@example.net>'; do
+		message "From: $from" "From: $from" 'Apparently-From: bob@example.net'
+		passes "$from"
+	done
 }
 
 test_a_domain_is_not_what_stands_in_quotes_before_it() {
+	options='-g all'
 	senders 'alice@example.net @example.net'
 	may bob@example.net
 	may_not '"bob@example.org x"@example.net'
 	senders 'alice@example.net *'
 	may '"bob@example.org x"@example.net'
+}
+
+test_a_domain_in_u_labels_is_that_in_a_labels() {
+	for item in box@bücher.example box@xn--bcher-kva.example box@BÜCHER.example box@XN--BCHER-KVA.example @bücher.example \
+		@xn--bcher-kva.example; do
+		senders "alice@example.net $item"
+		may box@bücher.example box@xn--bcher-kva.example box@bÜcher.example
+		mail=
+		message 'From: box@Bücher.EXAMPLE, box@XN--bcher-kva.example'
+		passes 'in any case'
+		message 'From: box@büchen.example'
+		refused '550 5.7.1 From: this address is not yours to send as'
+	done
+	may_not box@xn--bchen-kva.example box@x.xn--bcher-kva.example
+	senders 'alice@example.net @.bücher.example'
+	may box@x.xn--bcher-kva.example box@bücher.bücher.example
+	may_not box@xn--bcher-kva.example
+	senders 'alice@example.net @straße.example'
+	may box@straße.example box@xn--strae-oqa.example
+	may_not box@strasse.example
+}
+
+test_a_user_with_such_a_domain_is_found_by_either_and_is_himself() {
+	for key in box@bücher.example box@xn--bcher-kva.example; do
+		senders "$key sales@example.net" '* @example.org'
+		for user in box@bücher.example box@xn--bcher-kva.example Box@BÜCHER.example; do
+			message 'From: sales@example.net, box@bücher.example, box+x@xn--bcher-kva.example'
+			mail=box@xn--bcher-kva.example
+			chain
+			assertEquals "$key: $user" '250 2.0.0 taken' "$(cat "$T/verdict")"
+			mail=x@example.org
+			chain
+			assertEquals "$key: $user" '550 5.7.1 MAIL FROM: <x@example.org> is not yours to send as' "$(head -n 1 "$T/verdict" | tr -d '\r')"
+		done
+	done
 }
 
 test_a_user_too_long_for_a_key_is_not_one_without_an_entry() {
@@ -224,11 +367,7 @@ test_a_user_too_long_for_a_key_is_not_one_without_an_entry() {
 	assertContains "$(cat "$T/log")" 'File name too long'
 }
 
-test_what_is_not_understood_is_refused() {
-	for field in 'From: alice' 'From: alice@example.net, <' 'From: alice@example.net bob@example.net' 'From: "@example.net'; do
-		message "$field"
-		refused '554 5.6.0 From: an address is not valid, or has no domain'
-	done
+test_a_header_that_is_not_understood_is_refused() {
 	message 'From alice@example.net' 'From: bob@example.net'
 	refused '554 5.6.0 Line 1 is no header field'
 	message 'To: x@example.net' 'From:alice@example.net' 'Hidden'
@@ -282,13 +421,16 @@ test_an_envelope_that_is_none_is_451() {
 
 test_misuse() {
 	cp "$T/good" "$T/in"
-	for words in '' "-s $T/senders.cdb" 'true' "-x -s $T/senders.cdb true"; do
+	for words in '' "-s $T/senders.cdb" 'true' "-x -s $T/senders.cdb true" '-g all true'; do
 		# shellcheck disable=SC2086
 		MSA_MESSAGE=msg MSA_RCPTS=1 rights $words <"$T/in" 3<"$T/good" >"$T/verdict" 2>"$T/log"
 		assertEquals "$words" 111 $?
 		assertContains "$words" "$(cat "$T/log")" 'usage: rights -s senders'
 		assertEquals "$words" '451 4.3.0' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
 	done
+	MSA_MESSAGE=msg rights -g some -s "$T/senders.cdb" true <"$T/in" 3<"$T/good" >"$T/verdict" 2>"$T/log"
+	assertEquals 'a form' 111 $?
+	assertContains 'a form' "$(cat "$T/log")" 'some: not names or all'
 	rights -s "$T/senders.cdb" true <"$T/in" >"$T/verdict" 2>"$T/log"
 	assertEquals 'not in a chain' 100 $?
 	assertEquals 'rights: true: MSA_MESSAGE is not set: not in a chain' "$(cat "$T/log")"
@@ -320,6 +462,12 @@ test_a_resident_looks_at_all_of_the_table() {
 	senders 'Other box@example.net'
 	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
 	assertEquals "rights: $T/senders.cdb: record of Other: the key has a capital letter" "$(cat "$T/log")"
+	senders 'box@BÜCHER.example box@example.net'
+	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
+	assertEquals "rights: $T/senders.cdb: record of box@BÜCHER.example: the key has a capital letter" "$(cat "$T/log")"
+	senders 'box@bÜcher.example box@example.net'
+	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
+	assertEquals "rights: $T/senders.cdb: record of box@bÜcher.example: no user has this key" "$(cat "$T/log")"
 	senders 'other box@' 'sales@example.net box@example.net'
 	# shellcheck disable=SC2154
 	kill -HUP "$rights_pid"

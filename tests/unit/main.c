@@ -34,6 +34,7 @@ static const struct {
 	{ "reply", unit_reply },
 	{ "stage", unit_stage },
 	{ "standby", unit_standby },
+	{ "strictlist", unit_strictlist },
 	{ "table", unit_table },
 	{ "veil", unit_veil },
 	{ "verb", unit_verb },

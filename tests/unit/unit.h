@@ -46,6 +46,7 @@ int unit_received(int argc, char **argv);
 int unit_reply(int argc, char **argv);
 int unit_stage(int argc, char **argv);
 int unit_standby(int argc, char **argv);
+int unit_strictlist(int argc, char **argv);
 int unit_table(int argc, char **argv);
 int unit_veil(int argc, char **argv);
 int unit_verb(int argc, char **argv);
