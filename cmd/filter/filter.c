@@ -309,7 +309,7 @@ conclude(struct call *call, const struct conf *conf, struct output *o, int statu
 	fd = msgfile_finish(&o->m);
 	if (fd < 0)
 		return later(call, conf, reply_of_errno(errno), "message cannot be stored");
-	log_event(&call->log, "done", (char *)NULL);
+	log_event(&call->log, "done", "command", conf->command, (char *)NULL);
 	r = call_next_with(call, fd, -1);
 	close(fd);
 	return r;

@@ -28,10 +28,11 @@ serve(struct call *call, void *arg)
 
 	if (delivery_open(&d, call, conf->envelope.len ? &conf->envelope : NULL, WAIT_S, &result) < 0)
 		return result;
-	d.partial |= conf->check;
-	if (conf->check)
+	if (conf->check) {
+		d.partial = true;
+		d.accepted = NULL;
 		maildir_check(&d);
-	else if (!delivery_is_over(&d)) {
+	} else if (!delivery_is_over(&d)) {
 		dir = open(conf->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0) {
 			log_error(&call->log, "failed", "%s:", conf->directory);

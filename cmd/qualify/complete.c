@@ -74,6 +74,20 @@ add_date(struct work *w, size_t off, enum field_id id)
 	return add_field(w, off, id, date, "", "");
 }
 
+/* Keep the n octets at s as the Message-ID for the log, without line ends and without white space around it. */
+static void
+keep_msgid(struct completion *c, const char *s, size_t n)
+{
+	size_t i, len = 0;
+
+	for (i = 0; i < n && len < COMPLETE_MSGID_MAX; i++)
+		if (s[i] != '\r' && s[i] != '\n' && s[i] != '\0' && (len > 0 || (s[i] != ' ' && s[i] != '\t')))
+			c->msgid[len++] = s[i];
+	while (len > 0 && (c->msgid[len - 1] == ' ' || c->msgid[len - 1] == '\t'))
+		len--;
+	c->msgid[len] = '\0';
+}
+
 /*
  * The id of the message is unique and leads from the header to the log. A Resent-Message-ID has ".r" after it, so that
  * it differs from the Message-ID.
@@ -84,6 +98,7 @@ add_message_id(struct work *w, size_t off, enum field_id id)
 	static const char good[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
 	const char *message = facts_get(w->facts, "MSA_MESSAGE"), *domain = w->rules->domain;
 	char own[ID_MAX], host[ADDR_DOMAIN_MAX + 1], right[ADDR_DOMAIN_MAX + 8];
+	char whole[ADDR_LOCAL_MAX + sizeof right + 2];
 
 	if (!message || !*message || strlen(message) > ADDR_LOCAL_MAX || message[strspn(message, good)]) {
 		id_make(own);
@@ -92,6 +107,8 @@ add_message_id(struct work *w, size_t off, enum field_id id)
 	if (!domain)
 		domain = offer_host(w->facts, host, sizeof host);
 	snprintf(right, sizeof right, "%s@%.*s>", id == FIELD_RESENT_MESSAGE_ID ? ".r" : "", ADDR_DOMAIN_MAX, domain);
+	if (id == FIELD_MESSAGE_ID)
+		keep_msgid(w->c, whole, (size_t)snprintf(whole, sizeof whole, "<%.*s%s", ADDR_LOCAL_MAX, message, right));
 	return add_field(w, off, id, "<", message, right);
 }
 
@@ -253,6 +270,8 @@ take(struct work *w, const struct field *f)
 	}
 	w->open_line = w->text[f->next - 1] != '\n';
 	w->seen |= bit(f->id);
+	if (f->id == FIELD_MESSAGE_ID)
+		keep_msgid(w->c, w->text + f->value, f->end - f->value);
 	if (w->block == BLOCK_OPEN)
 		w->block_seen |= bit(f->id);
 	return COMPLETE_OK;

@@ -23,9 +23,12 @@ struct rules {
 	const char *suffix;   /* completes them, without a leading dot */
 };
 
+enum { COMPLETE_MSGID_MAX = 255 }; /* octets kept of a Message-ID */
+
 struct completion {
 	struct edits edits;
 	uint32_t added, qualified, removed; /* sets of fields, as bits of enum field_id */
+	char msgid[COMPLETE_MSGID_MAX + 1]; /* the Message-ID, without folding, for the log; "": none so far */
 	struct buf why; /* for COMPLETE_REFUSED: the text of the reply, ASCII, without a word of the client */
 };
 

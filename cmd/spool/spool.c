@@ -74,6 +74,7 @@ serve(struct call *call, void *arg)
 
 	if (delivery_open(&d, call, NULL, WAIT_S, &result) < 0)
 		return result;
+	d.accepted = "spooled";
 	if (!delivery_is_over(&d)) {
 		if (spool_open(&s, conf->directory) < 0)
 			fail(&d, conf->directory);

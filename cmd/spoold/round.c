@@ -122,6 +122,19 @@ make_envelope(const struct work *w)
 	return fd;
 }
 
+/* Log what became of recipient i, with its last reply. */
+static void
+log_rcpt(const struct work *w, size_t i, const char *event)
+{
+	const struct envelope_line *l = &w->m.envelope.rcpt[i];
+	const struct reply_foreign *reply = &w->m.rcpt[i].reply;
+	char rcpt[ADDR_MAILBOX_MAX + 1], line[REPLY_SHOWN_MAX];
+
+	snprintf(rcpt, sizeof rcpt, "%.*s", (int)l->path_len, l->path);
+	log_event(&w->call.log, event, "id", w->id, "rcpt", rcpt, "reply", reply->code ? reply_show(reply, line) : NULL,
+	    (char *)NULL);
+}
+
 /* Take the replies of the verdict: one for each recipient that waits, in order. */
 static void
 take_verdict(struct work *w, struct verdict *v)
@@ -136,6 +149,7 @@ take_verdict(struct work *w, struct verdict *v)
 		reply_foreign_free(&r->reply);
 		r->reply = v->reply[k];
 		v->reply[k++] = (struct reply_foreign){ 0 };
+		log_rcpt(w, i, r->reply.code < 300 ? "reached" : r->reply.code < 500 ? "deferred" : "refused");
 		if (r->reply.code >= 300 && r->reply.code < 500)
 			continue;
 		r->state = r->reply.code < 300 ? SPOOLREC_REACHED : SPOOLREC_FAILED;
@@ -156,10 +170,11 @@ give_up(struct work *w, enum reply reply)
 			continue;
 		r->state = SPOOLREC_FAILED;
 		r->told = false;
-		if (reply == REPLY_COUNT)
-			continue;
-		reply_foreign_free(&r->reply);
-		reply_set(&r->reply, reply, NULL);
+		if (reply != REPLY_COUNT) {
+			reply_foreign_free(&r->reply);
+			reply_set(&r->reply, reply, NULL);
+		}
+		log_rcpt(w, i, "expired");
 	}
 }
 
@@ -458,6 +473,7 @@ round_run(const struct round_conf *conf, const struct log *log, const char *id)
 		log_error(log, "failed", "%s: %s:", id, why);
 		return -1;
 	}
+	w.call.log.no_addresses = facts_get(&w.m.facts, "MSA_PRIVATE") != NULL;
 	if ((s = facts_get(&w.m.facts, "MSA_SESSION"))) {
 		snprintf(session, sizeof session, "%s", s);
 		w.call.log.session = session;

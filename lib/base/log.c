@@ -73,6 +73,44 @@ put_value(struct line *l, const char *s)
 	put(l, "\"", 1);
 }
 
+/* Returns true if the value of key is the address of a sender or recipient, as a whole. */
+static bool
+is_address(const char *key)
+{
+	return strcmp(key, "rcpt") == 0 || strcmp(key, "from") == 0;
+}
+
+/* Returns true if the value of key stays as it is without addresses: it has the form of an address and is another thing. */
+static bool
+is_name(const char *key)
+{
+	return strcmp(key, "user") == 0 || strcmp(key, "msgid") == 0;
+}
+
+/* Write the value with "?" in place of each word that has an at sign. */
+static void
+put_without_addresses(struct line *l, const char *s)
+{
+	static const char between[] = " \n\r\t<>()\",;:=";
+	char text[LOG_LINE_MAX + 1];
+	size_t len = 0;
+
+	while (*s && len < LOG_LINE_MAX) {
+		size_t n = strcspn(s, between);
+
+		if (n == 0 || !memchr(s, '@', n)) {
+			n += n == 0;
+			n = n < LOG_LINE_MAX - len ? n : LOG_LINE_MAX - len;
+			memcpy(text + len, s, n);
+			len += n;
+		} else
+			text[len++] = '?';
+		s += n;
+	}
+	text[len] = '\0';
+	put_value(l, text);
+}
+
 static void
 begin(struct line *l, const struct log *log, const char *event)
 {
@@ -138,12 +176,15 @@ log_event(const struct log *log, const char *event, ...)
 	va_start(ap, event);
 	while ((key = va_arg(ap, const char *))) {
 		value = va_arg(ap, const char *);
-		if (!value)
+		if (!value || (log->no_addresses && is_address(key)))
 			continue;
 		put(&l, " ", 1);
 		put_str(&l, key);
 		put(&l, "=", 1);
-		put_value(&l, value);
+		if (log->no_addresses && !is_name(key))
+			put_without_addresses(&l, value);
+		else
+			put_value(&l, value);
 	}
 	va_end(ap);
 	end(&l, log);

@@ -25,6 +25,7 @@ struct log {
 	const char *session; /* MSA_SESSION, or NULL; borrowed */
 	const char *message; /* MSA_MESSAGE, or NULL; borrowed */
 	bool syslog;         /* to syslog, not to fd 2 */
+	bool no_addresses;   /* MSA_PRIVATE is set: leave out rcpt and from, and addresses in texts become "?" */
 	struct log_budget *budget; /* borrowed; NULL: no limit */
 	bool stranger;       /* each line is one of a stranger's: log_event and log_error ask log_permit first */
 };

@@ -205,7 +205,7 @@ release(struct delivery *d)
 int
 delivery_open(struct delivery *d, struct call *call, const struct buf *envelope, int wait_s, int *result)
 {
-	*d = (struct delivery){ .call = call, .message = -1, .start_ms = clock_ms() };
+	*d = (struct delivery){ .call = call, .message = -1, .accepted = "reached", .start_ms = clock_ms() };
 	d->in_chain = call->kind == CALL_MESSAGE;
 	d->partial = !d->in_chain || facts_get(&call->facts, "MSA_PARTIAL");
 	d->deadline_ms = deadline(call, d->start_ms, wait_s);
@@ -338,24 +338,23 @@ delivery_check(const struct envelope_line *line, uint32_t caps, char text[DELIVE
 	return REPLY_OK;
 }
 
-/* Log a line for each refused recipient and for each copy. */
+/* Log a line for each recipient and for each copy, with the reply. */
 static void
 log_lines(const struct delivery *d)
 {
-	char reply[300], rcpt[ADDR_MAILBOX_MAX + 1];
+	char reply[REPLY_SHOWN_MAX], rcpt[ADDR_MAILBOX_MAX + 1];
 	size_t i;
 
 	for (i = 0; i < d->lines; i++) {
 		const struct envelope_line *l = &d->envelope.rcpt[i];
 		const struct reply_foreign *r = &d->reply[i];
+		const char *event = l->kind == ENVELOPE_COPY ? "copy" : r->code < 300 ? d->accepted : "refused";
 
-		if (l->kind == ENVELOPE_RCPT && r->code < 300)
+		if (!event)
 			continue;
-		snprintf(reply, sizeof reply, "%d%s%s%s%s", r->code, *r->enhanced ? " " : "", r->enhanced,
-		    r->text && *r->text ? " " : "", r->text ? r->text : "");
 		snprintf(rcpt, sizeof rcpt, "%.*s", (int)l->path_len, l->path ? l->path : "");
-		log_event(&d->call->log, l->kind == ENVELOPE_COPY ? "copy" : "refused", "rcpt",
-		    l->kind == ENVELOPE_REPLY ? NULL : rcpt, "reply", reply, (char *)NULL);
+		log_event(&d->call->log, event, "rcpt", l->kind == ENVELOPE_REPLY ? NULL : rcpt, "reply", reply_show(r, reply),
+		    (char *)NULL);
 	}
 }
 

@@ -27,6 +27,7 @@ struct delivery {
 	off_t size;                  /* octets of message */
 	bool in_chain;
 	bool partial;                /* MSA_PARTIAL, or by hand: recipients may have different results */
+	const char *accepted;        /* the log's event for an accepted recipient; NULL: the recipients were only checked */
 	int64_t start_ms, deadline_ms; /* on clock_ms */
 };
 

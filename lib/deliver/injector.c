@@ -205,7 +205,10 @@ injector_serve(struct call *call, void *conf)
 
 	if (delivery_open(&d, call, in->envelope.len ? &in->envelope : NULL, in->wait_s, &result) < 0)
 		return result;
-	d.partial |= in->client.check; /* nothing is delivered, so each recipient has its own reply */
+	if (in->client.check) { /* nothing is delivered, so each recipient has its own reply */
+		d.partial = true;
+		d.accepted = NULL;
+	}
 	if (!delivery_is_over(&d))
 		deliver(in, &d);
 	result = delivery_close(&d, in->session.wire.to ? in->session.wire.to : in->hop[0].text);

@@ -242,6 +242,16 @@ quote(struct reply_foreign *r, int code, const char *enhanced)
 	return 0;
 }
 
+const char *
+reply_show(const struct reply_foreign *r, char line[REPLY_SHOWN_MAX])
+{
+	const char *text = r->text ? r->text : "";
+
+	snprintf(line, REPLY_SHOWN_MAX, "%d%s%s%s%.*s", r->code, *r->enhanced ? " " : "", r->enhanced, *text ? " " : "",
+	    REPLY_SHOWN_TEXT, text);
+	return line;
+}
+
 int
 reply_translate(struct reply_foreign *r)
 {

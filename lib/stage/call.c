@@ -260,6 +260,7 @@ call_learn(struct call *call, enum facts_owner owner)
 	}
 	call->log.session = facts_get(&call->facts, "MSA_SESSION");
 	call->log.message = facts_get(&call->facts, "MSA_MESSAGE");
+	call->log.no_addresses = facts_get(&call->facts, "MSA_PRIVATE") != NULL;
 	return 0;
 }
 

@@ -22,6 +22,53 @@ test_one_recipient() {
 	assert_logged '^lmtp-inject: S/M done to=.*/s rcpts=1 accepted=1 ms=[0-9]* code=250$'
 }
 
+# The log says to whom the message went, and what the server answered: its own id among it.
+test_the_log_has_each_recipient_and_its_reply() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<"a b"@example.org>' 'COPY TO:<log@example.net>'
+	lmtpd_start "END#1=250 2.1.5 <bob@example.org> Ok: queued as 84A30A80678" "END#2=250 $(printf '%0300d' 0)x"
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
+	{
+		echo 'reached rcpt=bob@example.org reply="250 2.1.5 <bob@example.org> Ok: queued as 84A30A80678"'
+		echo "reached rcpt=\"\\x22a b\\x22@example.org\" reply=\"250 $(printf '%0255d' 0)\""
+		echo 'copy rcpt=log@example.net reply="250 2.0.0 Saved"'
+		echo "done to=$T/s rcpts=2 accepted=2 ms=N code=250"
+	} | sed 's/^/lmtp-inject: S\/M /' >"$T/expected"
+	sed -i 's/ms=[0-9]*/ms=N/' "$T/log"
+	assert_same 'log' "$T/expected" "$T/log"
+}
+
+test_a_private_log_has_the_replies_without_addresses() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'COPY TO:<log@example.net>'
+	lmtpd_start "END#1=250 2.1.5 <bob@example.org> Ok: queued as 84A30A80678" 'END#2=550 5.1.1 carol@example.org: unknown'
+	chain_call MSA_PRIVATE='' MSA_PARTIAL='' lmtp-inject "$T/s"
+	lmtpd_ended
+	{
+		echo 'reached reply="250 2.1.5 <?> Ok: queued as 84A30A80678"'
+		echo 'refused reply="550 5.1.1 ?: unknown"'
+		echo 'copy reply="250 2.0.0 Saved"'
+		echo "done to=$T/s rcpts=2 accepted=1 ms=N code=550"
+	} | sed 's/^/lmtp-inject: S\/M /' >"$T/expected"
+	sed -i 's/ms=[0-9]*/ms=N/' "$T/log"
+	assert_same 'log' "$T/expected" "$T/log"
+	assert_verdict 'the verdict has all' '250 2.1.5 <bob@example.org> Ok: queued as 84A30A80678' \
+		'550 5.1.1 carol@example.org: unknown'
+}
+
+# A check delivers nothing: nobody was reached.
+test_a_check_logs_only_refusals() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
+	lmtpd_start 'RCPT:carol=550 5.1.1 No Carol'
+	chain_call lmtp-inject -n "$T/s"
+	lmtpd_ended
+	{
+		echo 'refused rcpt=carol@example.org reply="550 5.1.1 No Carol"'
+		echo "done to=$T/s rcpts=2 accepted=1 ms=N code=550"
+	} | sed 's/^/lmtp-inject: S\/M /' >"$T/expected"
+	sed -i 's/ms=[0-9]*/ms=N/' "$T/log"
+	assert_same 'log' "$T/expected" "$T/log"
+}
+
 test_mail_and_rcpts_are_one_turn_and_data_another() {
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
 	lmtpd_start
@@ -294,6 +341,7 @@ test_partial_each_recipient_has_its_own_reply() {
 	assert_heard 'dialogue' 'LHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<a@example.org>' \
 		'RCPT TO:<b@example.org>' 'RCPT TO:<d@example.org>' 'RCPT TO:<archive@example.net>' \
 		DATA 'Subject: test' '' Hello . QUIT
+	assert_logged '^lmtp-inject: S/M reached rcpt=a@example.org reply="250 2.0.0 Saved"$'
 	assert_logged 'refused rcpt=b@example.org reply="450 4.2.1 Later"'
 	assert_logged 'refused reply="550 5.7.1 Not to Carol"'
 	assert_logged 'copy rcpt=archive@example.net reply="554 5.6.0 No copy"'

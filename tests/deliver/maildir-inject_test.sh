@@ -54,6 +54,7 @@ test_a_message_is_delivered() {
 	assertEquals 'file' '-rw-------' "$(stat -c %A "$T/mail/bob@example.org/new/"*)"
 	basename "$T/mail/bob@example.org/new/"* | grep -q -E '^[0-9]{10}\.M[0-9]{6}P[0-9]+Q0R[0-9a-z]{14}\.[^/:]+$'
 	assertTrue 'name' $?
+	assert_logged '^maildir-inject: S/M reached rcpt=.*@.* reply="250 2.0.0 Delivered"$'
 	assert_logged '^maildir-inject: S/M done to=.*/mail rcpts=1 accepted=1 ms=[0-9]* code=250$'
 }
 

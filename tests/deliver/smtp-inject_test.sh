@@ -48,6 +48,7 @@ test_starttls_then_everything_anew() {
 	assert_turns 'turns' 'EHLO test.example\r\n' 'STARTTLS\r\n' 'EHLO test.example\r\n' \
 		'MAIL FROM:<alice@example.net>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n' \
 		'Subject: test\r\n\r\nHello\r\n.\r\n' 'QUIT\r\n'
+	assert_logged '^smtp-inject: S/M reached rcpt=.*@.* reply="250 '
 	assert_logged "^smtp-inject: S/M done to=127.0.0.1:$port rcpts=1 accepted=1 ms=[0-9]* code=250\$"
 }
 

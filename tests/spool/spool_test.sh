@@ -43,6 +43,9 @@ c' MSA_PARTIAL='' MSA_DEADLINE=$(($(date +%s) + 50)) SMTPAUTHUSER=alice SSL_PROT
 	learn_id
 	assert_verdict 'taken' '250 2.0.0 Spooled as ID' '250 2.0.0 Spooled as ID'
 	assertEquals 'exit code' 0 "$code"
+	assert_logged "^spool: S/M spooled rcpt=c@d.example reply=\"250 2.0.0 Spooled as $id\"\$"
+	assert_logged "^spool: S/M spooled rcpt=e@d.example reply=\"250 2.0.0 Spooled as $id\"\$"
+	assert_logged "^spool: S/M copy rcpt=k@b.example reply=\"250 2.0.0 Spooled as $id\"\$"
 	assert_logged "^spool: S/M done to=$T/spool/new/$id rcpts=2 accepted=2 ms=[0-9]* code=250\$"
 	assertEquals 'files' "$T/spool/new/$id/envelope $T/spool/new/$id/message" \
 		"$(find "$T/spool" -mindepth 3 | sort | tr '\n' ' ' | sed 's/ $//')"

@@ -61,6 +61,9 @@ test_only_who_waits_is_tried_again() {
 	assert_same 'what is known' "$T/expected" "$T/got"
 	next=$(($(sed -n 's/^next //p' "$T/spool/cur/$id/envelope") - $(date +%s)))
 	assertTrue "later, and unevenly: $next" "[ $next -gt 800 ] && [ $next -lt 1200 ]"
+	assert_spoold_logs "^spoold: S/M reached id=$id rcpt=bob@example.org reply=\"250 2.0.0 one\"\$"
+	assert_spoold_logs "^spoold: S/M deferred id=$id rcpt=carol@example.org reply=\"451 4.2.2 Full .*now\"\$"
+	assert_spoold_logs "^spoold: S/M deferred id=$id rcpt=dave@example.org reply=\"450 4.1.1 Later\"\$"
 	assert_spoold_logs "^spoold: S/M waiting id=$id reached=1 failed=0 waiting=2 next=[0-9]* reason=\"Full .*now\" ms=[0-9]*\$"
 	spoold_stop
 	spoold_answers 2 '450 4.1.1 Later' '250 2.0.0 three'
@@ -148,12 +151,24 @@ test_who_is_refused_is_reported_at_once_and_the_others_are_tried_again() {
 	grep -v '^MSA_\(DEADLINE\|MESSAGE\)=' "$T/2.facts" >"$T/got"
 	printf '%s\n' MSA_HOST=test.example MSA_PARTIAL= MSA_RCPTS=1 MSA_SESSION=S >"$T/expected"
 	assert_same 'nothing of the client' "$T/expected" "$T/got"
+	assert_spoold_logs "^spoold: S/M refused id=$id rcpt=carol@example.org reply=\"550 5.1.1 No such user\"\$"
 	assert_spoold_logs "spoold: S/M untold code=551 rcpt=dave@example.org reason=Moved"
 	assert_spoold_envelope 'the others' 3 <<-'X'
 		MAIL FROM:<alice@example.net>
 		RCPT TO:<bob@example.org>
 	X
 	assert_spoold_runs 'all' 3
+}
+
+test_a_private_log_has_no_addresses() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org> NOTIFY=NEVER'
+	spoold_answers 1 '250 2.0.0 <bob@example.org> Ok: 84A30' '550 5.1.1 carol@example.org: unknown'
+	spoold_put MSA_PRIVATE=1
+	spoold_drain
+	assert_spoold_logs "^spoold: S/M reached id=$id reply=\"250 2.0.0 <?> Ok: 84A30\"\$"
+	assert_spoold_logs "^spoold: S/M refused id=$id reply=\"550 5.1.1 ?: unknown\"\$"
+	assert_spoold_logs '^spoold: S/M untold code=550 reason="?: unknown"$'
+	assertFalse "an address: $(cat "$T/spoold.log")" "grep -q @ '$T/spoold.log'"
 }
 
 test_there_is_no_report_about_a_report() {
@@ -219,6 +234,7 @@ test_at_the_end_of_its_life_a_message_has_failed() {
 		 451 4.2.2 still
 	X
 	assert_spoold_runs 'one more attempt, and the report' 2
+	assert_spoold_logs "^spoold: S/M expired id=$id rcpt=bob@example.org reply=\"451 4.2.2 Full.x0astill\"\$"
 }
 
 test_deliverby_has_its_clock() {

@@ -38,7 +38,7 @@ test_output_becomes_the_message() {
 	assert_same "envelope" "$T/e" "$T/box/1/envelope"
 	printf '250 2.0.0 Stored\r\n250 2.0.0 Stored\r\n' >"$T/want"
 	assert_same "verdict" "$T/want" "$T/out"
-	echo 'filter: 0aaa/0abc done' >"$T/want"
+	echo 'filter: 0aaa/0abc done command="sed s/one/two/"' >"$T/want"
 	assert_same "log" "$T/want" "$T/log"
 }
 

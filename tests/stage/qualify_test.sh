@@ -141,7 +141,29 @@ test_date_and_message_id_are_added_at_the_end() {
 	seconds=$(date -d "$when" +%s)
 	assertTrue "$when is now" "[ $seconds -ge $before ] && [ $seconds -le $after ]"
 	assertEquals '250 2.0.0 ok' "$(cat "$T/verdict")"
-	assertEquals log 'qualify: 1ses/1msg done added=Date,Message-ID ms=N' "$(sed 's/ms=[0-9]*$/ms=N/' "$T/log")"
+	assertEquals log 'qualify: 1ses/1msg done added=Date,Message-ID ms=N msgid=<1msg@example.net>' \
+		"$(sed 's/ms=[0-9]*/ms=N/' "$T/log")"
+}
+
+# A Message-ID is the client's text: one line, 255 octets at most, and never a second line of the log.
+test_the_log_has_the_message_id() {
+	for pair in '<x@y.example>|<x@y.example>' ' (folded)\r\n <x@y.example> \r\n |"(folded) <x@y.example>"' \
+		'<a"b\\c>|"<a\x22b\x5cc>"' '<é@y.example>|"<\xc3\xa9@y.example>"' \
+		'<a\tb>|"<a\x09b>"'; do
+		# shellcheck disable=SC2059
+		printf "From: a@example.net\r\n$DATE\r\nMessage-ID: ${pair%%|*}\r\n\r\nbody\r\n" >"$T/in"
+		chain
+		assertEquals "$pair: exit" 0 "$code"
+		assertEquals "$pair" "qualify: 1ses/1msg done ms=N msgid=${pair#*|}" "$(sed 's/ms=[0-9]*/ms=N/' "$T/log")"
+	done
+	printf 'From: a@example.net\r\n%s\r\nMessage-ID: <%0300d@y.example>\r\n\r\n' "$DATE" 0 >"$T/in"
+	MSA_PRIVATE='' chain
+	assertEquals 'long' "qualify: 1ses/1msg done ms=N msgid=<$(printf '%0254d' 0)" "$(sed 's/ms=[0-9]*/ms=N/' "$T/log")"
+	message 'From: a@example.net' "$DATE" ''
+	label=$(printf '%060d' 0)
+	chain -d "$label.$label.$label.$label.example"
+	assertEquals 'added to a long domain' "$(sed -n 's/^Message-ID: \(.*\)\r$/\1/p' "$T/out" | cut -c -255)" \
+		"$(sed 's/.* msgid=//' "$T/log")"
 }
 
 # RFC 6409 8.2 and 8.3. What is valid stays, and so does what other tests look at: a valid Date that is wrong.

@@ -8,7 +8,7 @@
 
 #include "unit.h"
 
-/* event KEY VALUE (with escapes) | error errno-number text | where. Session and message from the environment. */
+/* event KEY VALUE (with escapes) | error errno-number text | where. Session, message and privacy from the environment. */
 int
 unit_log(int argc, char **argv)
 {
@@ -17,6 +17,7 @@ unit_log(int argc, char **argv)
 	log_open(&l, "unit", 0);
 	l.session = getenv("MSA_SESSION");
 	l.message = getenv("MSA_MESSAGE");
+	l.no_addresses = getenv("MSA_PRIVATE") != NULL;
 	if (argc == 2 && strcmp(argv[1], "where") == 0)
 		printf("%s\n", l.syslog ? "syslog" : "fd 2");
 	else if (argc == 4 && strcmp(argv[1], "event") == 0) {

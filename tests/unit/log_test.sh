@@ -35,6 +35,32 @@ unit: forged" MSA_MESSAGE='m x' logged 'unit: s?unit:?forged/m?x happened k=v la
 	MSA_SESSION=$(text_repeat 100 s) logged "unit: $(text_repeat 64 s) happened k=v last=1" event k v
 }
 
+# Without addresses: the whole value of rcpt and from, and each word with an at sign in a text.
+test_a_private_log_has_no_addresses() {
+	for key in rcpt from; do
+		MSA_PRIVATE='' logged 'unit: - happened last=1' event $key bob@example.net
+		MSA_PRIVATE='' logged 'unit: - happened last=1' event $key '"x y"@example.net'
+	done
+	for key in user msgid; do
+		MSA_PRIVATE='' logged "unit: - happened $key=<bob@example.net> last=1" event $key '<bob@example.net>'
+	done
+	while IFS='|' read -r value want; do
+		MSA_PRIVATE='' logged "unit: - happened reply=$want last=1" event reply "$value"
+	done <<-'X'
+		250 2.0.0 <bob@example.net> 84A30 Saved|"250 2.0.0 <?> 84A30 Saved"
+		550 5.1.1 bob@example.net: no such user|"550 5.1.1 ?: no such user"
+		mailto:bob@example.net,carol@example.org|mailto:?,?
+		writing to b\xc3\xb6b@example.net|"writing to ?"
+		bob@|?
+		@|?
+		no address|"no address"
+		|""
+	X
+	MSA_PRIVATE='' test-unit log event reply "$(text_repeat 3000 'x@ ')" 2>"$T/got" </dev/null
+	assertEquals 1000 "$(wc -c <"$T/got" | tr -d ' ')"
+	assertFalse 'an address' "grep -q @ '$T/got'"
+}
+
 test_a_line_has_1000_octets_at_most() {
 	test-unit log event k "$(text_repeat 3000 x)" 2>"$T/got" </dev/null
 	assertEquals 1000 "$(wc -c <"$T/got" | tr -d ' ')"
