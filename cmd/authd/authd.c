@@ -154,12 +154,19 @@ check(void *arg, struct instance *i)
 	return a->trouble_exit;
 }
 
+/* A mechanism of Cyrus SASL may do anything; ours have all they need in memory. */
+static void
+claim(const void *arg, struct claims *c)
+{
+	if (((const struct conf *)arg)->config)
+		stage_starts(c);
+}
+
 const struct stage authd_stage = {
 	.name = "authd",
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.needs = STAGE_FILES | STAGE_NETWORK, /* a mechanism of Cyrus SASL may open files and talk to a server */
 	.options = "a:c:m:ps:t:u:",
 	.usage = "[-p] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE
 	    " -u users.cdb | -s service prog [arg ...]",
@@ -167,6 +174,7 @@ const struct stage authd_stage = {
 	.init = init,
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 	.reload = reload,
 };

@@ -223,6 +223,16 @@ check(void *arg, struct instance *i)
 	return 0;
 }
 
+static void
+claim(const void *arg, struct claims *c)
+{
+	const struct conf *conf = arg;
+
+	stage_writes(c, conf->directory_path);
+	if (conf->path)
+		stage_reads(c, conf->path);
+}
+
 const struct stage limit_stage = {
 	.name = "limit",
 	.kind = STAGE_MESSAGE,
@@ -235,6 +245,7 @@ const struct stage limit_stage = {
 	.init = init,
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 	.reload = reload,
 	.release = release,

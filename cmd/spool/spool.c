@@ -143,6 +143,12 @@ check(void *arg, struct instance *i)
 	return 0;
 }
 
+static void
+claim(const void *arg, struct claims *c)
+{
+	stage_writes(c, ((const struct conf *)arg)->directory);
+}
+
 const struct stage spool_stage = {
 	.name = "spool",
 	.kind = STAGE_MESSAGE,
@@ -153,5 +159,6 @@ const struct stage spool_stage = {
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 };

@@ -124,6 +124,21 @@ open_credentials(const char *path, const char **why)
 	return -1;
 }
 
+void
+injector_claim(const void *conf, struct claims *c)
+{
+	const struct injector *in = conf;
+	size_t i;
+
+	if (in->client.tls != CLIENT_CLEAR || in->credentials) /* tlsc, saslc */
+		stage_starts(c);
+	for (i = 0; i < in->nhops; i++)
+		if (!in->hop[i].is_unix && !nexthop_is_numeric(&in->hop[i])) /* the resolver may do anything */
+			stage_starts(c);
+		else
+			stage_connects(c, nexthop_port(&in->hop[i]));
+}
+
 /* After SIGHUP: the password may have changed. */
 int
 injector_reload(void *conf, const struct log *log)
