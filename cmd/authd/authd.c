@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "auth/userdb.h"
+#include "base/file.h"
 #include "base/os.h"
 #include "chain/limits.h"
 #include "dialogue.h"
@@ -28,10 +29,10 @@ struct conf {
 static int
 open_tables(const struct authd *a, struct userdb *db, struct table *certs, char *text, size_t cap)
 {
-	const char *why;
-	int e;
+	const char *why = NULL;
+	int fd = a->store ? file_open_secret(a->store, &why) : -1, e;
 
-	if (a->store && userdb_open(db, a->store, &why) < 0) {
+	if (a->store && (fd < 0 || userdb_take(db, fd, &why) < 0)) {
 		e = errno;
 		snprintf(text, cap, "%s: %s", a->store, why ? why : strerror(e));
 		errno = e;
@@ -55,7 +56,7 @@ prepare(struct authd *a, const char *config, const char *mechs, char *text, size
 	os_undumpable(); /* passwords pass through here: no core, no tracer with our uid; until the next exec */
 	a->trouble_exit = CHAIN_MISUSE;
 	if (open_tables(a, a->db, a->certs, text, cap) < 0) {
-		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES)
+		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES && errno != EPERM)
 			a->trouble_exit = CHAIN_LATER;
 		a->trouble = text;
 	} else if (sasl_service_open(&a->service, a->store ? a->db : NULL, a->certs_path ? a->certs : NULL, config, mechs,

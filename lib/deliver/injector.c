@@ -2,15 +2,14 @@
 #include "deliver/injector.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/user.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
@@ -101,29 +100,6 @@ injector_option(struct injector *in, int letter, char *value, struct instance *i
 	}
 }
 
-/*
- * Open the file with the password, which only its owner and group may have access to. Returns the descriptor, or -1 and
- * *why.
- */
-static int
-open_credentials(const char *path, const char **why)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-
-	*why = NULL;
-	if (fd >= 0 && fstat(fd, &st) == 0) {
-		*why = !S_ISREG(st.st_mode) ? "not a regular file" : st.st_mode & 0007 ? "open to everybody" : NULL;
-		if (!*why)
-			return fd;
-	}
-	if (!*why)
-		*why = strerror(errno);
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 void
 injector_claim(const void *conf, struct claims *c)
 {
@@ -149,7 +125,7 @@ injector_reload(void *conf, const struct log *log)
 
 	if (!in->credentials)
 		return 0;
-	fd = open_credentials(in->credentials, &why);
+	fd = file_open_secret(in->credentials, &why);
 	if (fd < 0) {
 		log_event(log, "failed", "file", in->credentials, "reason", why, (char *)NULL);
 		return -1;
@@ -287,7 +263,7 @@ injector_check(struct injector *in, struct instance *i, const char *port)
 	if (c->tls == CLIENT_CLEAR && (in->credentials || c->cafile || c->fingerprint || c->name))
 		return stage_wrong(i, in->credentials ? "-a" : c->cafile ? "-c" : c->fingerprint ? "-F" : "-h", "only with TLS");
 	if (in->credentials) {
-		in->client.credentials = open_credentials(in->credentials, &why);
+		in->client.credentials = file_open_secret(in->credentials, &why);
 		if (in->client.credentials < 0)
 			return stage_wrong(i, in->credentials, "%s", why);
 	}

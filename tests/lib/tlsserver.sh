@@ -7,7 +7,7 @@ export MSA_HOST
 certificate() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.pem" \
 		-days 2 -subj "/CN=$2" -addext "subjectAltName=DNS:$2" 2>/dev/null
-	chmod 644 "$1.key"
+	chmod 640 "$1.key"
 }
 
 oneTimeSetUp() {

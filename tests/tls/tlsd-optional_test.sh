@@ -13,7 +13,7 @@ oneTimeSetUp() {
 	cd "$T" || exit 1
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem \
 		-days 2 -subj /CN=mail.example.net 2>/dev/null
-	chmod 644 key.pem cert.pem
+	chmod 640 key.pem cert.pem
 	chmod 755 "$T"
 	# A message chain that keeps what it gets, a next stage that says what it hears, one that tells facts.
 	stage cat "printf '220 x\r\n'" 'exec cat'
