@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "auth/userdb.h"
+#include "base/file.h"
 #include "base/os.h"
 #include "chain/limits.h"
 #include "dialogue.h"
@@ -28,10 +29,10 @@ struct conf {
 static int
 open_tables(const struct authd *a, struct userdb *db, struct table *certs, char *text, size_t cap)
 {
-	const char *why;
-	int e;
+	const char *why = NULL;
+	int fd = a->store ? file_open_secret(a->store, &why) : -1, e;
 
-	if (a->store && userdb_open(db, a->store, &why) < 0) {
+	if (a->store && (fd < 0 || userdb_take(db, fd, &why) < 0)) {
 		e = errno;
 		snprintf(text, cap, "%s: %s", a->store, why ? why : strerror(e));
 		errno = e;
@@ -55,7 +56,7 @@ prepare(struct authd *a, const char *config, const char *mechs, char *text, size
 	os_undumpable(); /* passwords pass through here: no core, no tracer with our uid; until the next exec */
 	a->trouble_exit = CHAIN_MISUSE;
 	if (open_tables(a, a->db, a->certs, text, cap) < 0) {
-		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES)
+		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES && errno != EPERM)
 			a->trouble_exit = CHAIN_LATER;
 		a->trouble = text;
 	} else if (sasl_service_open(&a->service, a->store ? a->db : NULL, a->certs_path ? a->certs : NULL, config, mechs,
@@ -154,12 +155,19 @@ check(void *arg, struct instance *i)
 	return a->trouble_exit;
 }
 
+/* A mechanism of Cyrus SASL may do anything; ours have all they need in memory. */
+static void
+claim(const void *arg, struct claims *c)
+{
+	if (((const struct conf *)arg)->config)
+		stage_starts(c);
+}
+
 const struct stage authd_stage = {
 	.name = "authd",
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.needs = STAGE_FILES | STAGE_NETWORK, /* a mechanism of Cyrus SASL may open files and talk to a server */
 	.options = "a:c:m:ps:t:u:",
 	.usage = "[-p] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE
 	    " -u users.cdb | -s service prog [arg ...]",
@@ -167,6 +175,7 @@ const struct stage authd_stage = {
 	.init = init,
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 	.reload = reload,
 };

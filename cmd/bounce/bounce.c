@@ -355,6 +355,7 @@ const struct stage bounce_stage = {
 	.kind = STAGE_MESSAGE,
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
+	.needs = STAGE_TEMPORARY,
 	.options = "df:k:q:",
 	.usage = "[-d] [-f address] [-k keywords] [-q octets] " STAGE_USAGE " prog [arg ...]",
 	.conf_size = sizeof(struct conf),

@@ -1,11 +1,11 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/usertable.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
@@ -73,10 +73,11 @@ static int
 reload(void *arg, const struct log *log)
 {
 	struct conf *conf = arg;
-	int directory = open(conf->directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *why;
+	int directory = file_open_directory(conf->directory_path, false, &why);
 
 	if (directory < 0)
-		log_error(log, "failed", "%s:", conf->directory_path);
+		log_error(log, "failed", "%s: %s", conf->directory_path, why);
 	else {
 		close(conf->directory);
 		conf->directory = directory;
@@ -211,16 +212,27 @@ static int
 check(void *arg, struct instance *i)
 {
 	struct conf *conf = arg;
+	const char *why;
 
 	if (!conf->directory_path || (conf->rates.n == 0 && !conf->path))
 		return -1;
-	conf->directory = open(conf->directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	conf->directory = file_open_directory(conf->directory_path, false, &why);
 	if (conf->directory < 0)
-		return stage_wrong(i, conf->directory_path, "%s", strerror(errno));
+		return stage_wrong(i, conf->directory_path, "%s", why);
 	conf->table = (struct usertable){ .bad = bad_rate, .what = NO_RATE };
 	if (conf->path && usertable_open(&conf->table, conf->path, i->options.path) < 0)
 		return stage_wrong(i, conf->path, "%s", conf->table.why);
 	return 0;
+}
+
+static void
+claim(const void *arg, struct claims *c)
+{
+	const struct conf *conf = arg;
+
+	stage_writes(c, conf->directory_path);
+	if (conf->path)
+		stage_reads(c, conf->path);
 }
 
 const struct stage limit_stage = {
@@ -235,6 +247,7 @@ const struct stage limit_stage = {
 	.init = init,
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 	.reload = reload,
 	.release = release,

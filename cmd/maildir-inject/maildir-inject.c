@@ -91,6 +91,12 @@ check(void *arg, struct instance *i)
 	return 0;
 }
 
+static void
+claim(const void *arg, struct claims *c)
+{
+	stage_writes(c, ((const struct conf *)arg)->directory);
+}
+
 const struct stage maildir_inject_stage = {
 	.name = "maildir-inject",
 	.kind = STAGE_MESSAGE,
@@ -101,6 +107,7 @@ const struct stage maildir_inject_stage = {
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 	.release = release,
 };

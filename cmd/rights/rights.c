@@ -305,6 +305,12 @@ check(void *arg, struct instance *i)
 	return 0;
 }
 
+static void
+claim(const void *arg, struct claims *c)
+{
+	stage_reads(c, ((const struct conf *)arg)->path);
+}
+
 const struct stage rights_stage = {
 	.name = "rights",
 	.kind = STAGE_MESSAGE,
@@ -316,6 +322,7 @@ const struct stage rights_stage = {
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 	.reload = reload,
 };

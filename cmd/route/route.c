@@ -447,17 +447,27 @@ check(void *arg, struct instance *i)
 	return 0;
 }
 
+static void
+claim(const void *arg, struct claims *c)
+{
+	if (((const struct conf *)arg)->directory)
+		stage_starts(c);
+	else
+		stage_connects(c, 0); /* a value of the table is a resident's path */
+}
+
 const struct stage route_stage = {
 	.name = "route",
 	.kind = STAGE_MESSAGE,
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
-	.needs = STAGE_FILES | STAGE_PROGRAMS,
+	.needs = STAGE_TEMPORARY,
 	.options = "d:t:",
 	.usage = "[-d directory] -t table " STAGE_USAGE " prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 	.reload = reload,
 };

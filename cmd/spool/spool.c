@@ -20,13 +20,13 @@ struct conf {
 	bool list;   /* -p */
 };
 
-/* Log errno, and answer that nothing was spooled. */
+/* Log why, and answer by errno that nothing was spooled. */
 static void
-fail(struct delivery *d, const char *what)
+fail(struct delivery *d, const char *what, const char *why)
 {
 	enum reply r = reply_of_errno(errno);
 
-	log_error(&d->call->log, "failed", "%s:", what);
+	log_error(&d->call->log, "failed", "%s: %s", what, why);
 	delivery_reply_all(d, r, NULL);
 }
 
@@ -43,7 +43,7 @@ put(struct delivery *d, const struct conf *conf, const struct spool *s, char id[
 	char text[64];
 
 	if (spool_write(s, &m, d->message, d->size, conf->least, id) < 0) {
-		fail(d, conf->directory);
+		fail(d, conf->directory, strerror(errno));
 		*id = '\0';
 		return;
 	}
@@ -54,7 +54,7 @@ put(struct delivery *d, const struct conf *conf, const struct spool *s, char id[
 		return;
 	}
 	if (spool_commit(s, id) < 0) {
-		fail(d, conf->directory);
+		fail(d, conf->directory, strerror(errno));
 		spool_discard(s, id);
 		*id = '\0';
 		return;
@@ -70,14 +70,15 @@ serve(struct call *call, void *arg)
 	struct delivery d;
 	struct spool s;
 	char id[ID_MAX] = "", to[512];
+	const char *why;
 	int result;
 
 	if (delivery_open(&d, call, NULL, WAIT_S, &result) < 0)
 		return result;
 	d.accepted = "spooled";
 	if (!delivery_is_over(&d)) {
-		if (spool_open(&s, conf->directory) < 0)
-			fail(&d, conf->directory);
+		if (spool_open(&s, conf->directory, &why) < 0)
+			fail(&d, conf->directory, why);
 		else {
 			put(&d, conf, &s, id);
 			spool_close(&s);
@@ -144,6 +145,12 @@ check(void *arg, struct instance *i)
 	return 0;
 }
 
+static void
+claim(const void *arg, struct claims *c)
+{
+	stage_writes(c, ((const struct conf *)arg)->directory);
+}
+
 const struct stage spool_stage = {
 	.name = "spool",
 	.kind = STAGE_MESSAGE,
@@ -154,5 +161,6 @@ const struct stage spool_stage = {
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 };

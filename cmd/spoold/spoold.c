@@ -251,6 +251,7 @@ static int
 run(struct runner *r, const char *directory, const char *user, int notify_fd)
 {
 	struct os_notify notify;
+	const char *why;
 	int result = CHAIN_LATER;
 
 	os_notify_take(&notify, notify_fd);
@@ -264,7 +265,11 @@ run(struct runner *r, const char *directory, const char *user, int notify_fd)
 		log_error(&r->log, "failed", "start:");
 	else if (user && user_become(user) < 0)
 		log_error(&r->log, "failed", "user %s:", user);
-	else if (spool_open(&r->round.spool, directory) < 0 || lock(r) < 0)
+	else if (os_undumpable() < 0)
+		log_error(&r->log, "failed", "start:");
+	else if (spool_open(&r->round.spool, directory, &why) < 0)
+		log_error(&r->log, "failed", "%s: %s", directory, why);
+	else if (lock(r) < 0)
 		log_error(&r->log, "failed", "%s:", directory);
 	else if ((r->signals = os_signals()) < 0 || (r->trigger = spool_listen(&r->round.spool)) < 0)
 		log_error(&r->log, "failed", "start:");

@@ -104,6 +104,7 @@ const struct stage stamp_stage = {
 	.name = "stamp",
 	.kind = STAGE_MESSAGE,
 	.next = STAGE_MAY_HAND_ON,
+	.needs = STAGE_TEMPORARY,
 	.options = "ps",
 	.usage = "[-ps] " STAGE_USAGE " [prog [arg ...]]",
 	.conf_size = sizeof(struct conf),

@@ -127,12 +127,25 @@ check(void *arg, struct instance *i)
 	return 0;
 }
 
+static void
+claim(const void *arg, struct claims *c)
+{
+	const struct conf *conf = arg;
+
+	if (!conf->session.check)
+		return;
+	if (conf->check.how == NEXT_CALL)
+		stage_connects(c, 0);
+	else
+		stage_starts(c);
+}
+
 const struct stage submitd_stage = {
 	.name = "submitd",
 	.kind = STAGE_SESSION,
 	.owner = FACTS_SUBMITD,
 	.next = STAGE_HANDS_ON,
-	.needs = STAGE_FILES | STAGE_PROGRAMS,
+	.needs = STAGE_TEMPORARY,
 	.options = "bD:e:L:r:S:T:t:w:",
 	.usage = "[-b] [-D table] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] [-w seconds] "
 	    STAGE_USAGE " prog [arg ...]",
@@ -140,6 +153,7 @@ const struct stage submitd_stage = {
 	.init = init,
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 	.reload = reload,
 	.release = release,

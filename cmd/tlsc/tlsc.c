@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/number.h"
+#include "base/os.h"
 #include "base/program.h"
 #include "chain/limits.h"
 #include "pump.h"
@@ -162,6 +163,7 @@ main(int argc, char *argv[])
 			perror("tlsc: fd 0, 1 or 3");
 			return CHAIN_MISUSE;
 		}
+	os_undumpable(); /* mail passes through here */
 	tls = make(&conf, &why);
 	if (tls && begin(tls, &conf) == 0) {
 		pump_run(tls, 0, 1, FD_NET, LINGER_MS);

@@ -20,6 +20,7 @@
 #include "chain/limits.h"
 #include "chain/offer.h"
 #include "stage/instance.h"
+#include "stage/sandbox.h"
 #include "stage/standby.h"
 #include "tlsd/conf.h"
 #include "tlsd/openssl.h"
@@ -86,13 +87,11 @@ fork_standby(struct session *session, struct standby *s)
 	return s->pid > 0;
 }
 
-/* Called by the pump. After -U, a new child would have the wrong uid. */
+/* Called by the pump, which can no longer fork. */
 static bool
 prepare(void *owner)
 {
-	struct session *s = owner;
-
-	return s->secure.pid > 0 || (!s->conf->user && fork_standby(s, &s->secure));
+	return ((const struct session *)owner)->secure.pid > 0;
 }
 
 /* Called by the pump. */
@@ -156,9 +155,24 @@ read_keys(struct call *call, struct conf *conf)
 	return code;
 }
 
+/* The pump needs nothing but its open descriptors. Returns a chain_exit code; what is wrong was logged. */
+static int
+shut_in(const struct call *call)
+{
+	struct sandbox s = { .starts = false };
+	int code = sandbox_prepare(&s, &call->log);
+
+	if (code == CHAIN_DONE && (os_undumpable() < 0 || sandbox_enter(&s) < 0)) {
+		log_error(&call->log, "failed", "sandbox:");
+		code = CHAIN_LATER;
+	}
+	sandbox_free(&s);
+	return code;
+}
+
 /*
  * This process stays between the client and the next stage, so that the super-server waits for the last octet. Security
- * depends on the order: fork the standbys, read the key, drop privileges, and only then talk to the client.
+ * depends on the order: fork the standbys, read the key, drop privileges, give up what is not needed, and only then talk to the client.
  */
 static int
 serve(struct call *call, void *arg)
@@ -184,8 +198,10 @@ serve(struct call *call, void *arg)
 	} else if (conf->user && user_become(conf->user) < 0) {
 		code = errno == ENOENT ? CHAIN_MISUSE : CHAIN_LATER;
 		log_error(&call->log, "failed", "user %s:", conf->user);
-	} else if (os_undumpable() < 0 || pump_open(&s.pump, &conf->pump, &s, call->in, call->out, &call->log,
-	                                      facts_get(&call->facts, "TCPREMOTEIP")) < 0) {
+	} else if ((code = shut_in(call)) != CHAIN_DONE) {
+		/* logged */
+	} else if (pump_open(&s.pump, &conf->pump, &s, call->in, call->out, &call->log,
+	               facts_get(&call->facts, "TCPREMOTEIP")) < 0) {
 		code = CHAIN_LATER;
 		log_error(&call->log, "failed", "start:");
 	} else
@@ -256,7 +272,7 @@ int
 main(int argc, char *argv[])
 {
 	static const struct stage stage = {
-		.name = "tlsd", .kind = STAGE_SESSION, .owner = FACTS_TLSD, .serve = serve
+		.name = "tlsd", .kind = STAGE_SESSION, .owner = FACTS_TLSD, .needs = STAGE_PROGRAMS, .serve = serve
 	};
 	struct conf conf = { .pump = { .command_ms = CHAIN_COMMAND_WAIT_S * 1000, .handshake_ms = HANDSHAKE_S * 1000,
 		                 .greeting_ms = GREETING_MS, .stall_ms = STALL_MS, .linger_ms = LINGER_MS,

@@ -42,12 +42,20 @@ enum stage_next {
 	STAGE_HANDS_ON,    /* a program must follow */
 };
 
-/* What serving a call takes from the system, apart from the call's own descriptors. */
+/*
+ * What serving a call takes from the system, apart from the call's own descriptors. All else is closed to the process
+ * before it reads what a stranger has sent: chain-security(7). The library adds what handing on to the next program
+ * takes.
+ */
 enum stage_needs {
-	STAGE_FILES = 1 << 0,    /* opens or changes files */
-	STAGE_NETWORK = 1 << 1,  /* connects to other hosts or sockets */
-	STAGE_PROGRAMS = 1 << 2, /* starts programs, besides the next one */
+	STAGE_FILES = 1 << 0,     /* opens or changes files; without claim: any */
+	STAGE_NETWORK = 1 << 1,   /* connects to other hosts or sockets; without claim: any */
+	STAGE_PROGRAMS = 1 << 2,  /* starts programs, besides the next one */
+	STAGE_TEMPORARY = 1 << 3, /* makes messages or envelopes: files in memory or in TMPDIR */
 };
+
+/* What a stage claims beyond its needs. */
+struct claims;
 
 /* The options that every stage has, for the usage: chain-resident(7). */
 #define STAGE_USAGE "[-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user]"
@@ -58,7 +66,7 @@ struct stage {
 	enum facts_owner owner; /* the stage first drops the variables of owner and of later stages; FACTS_NOBODY: none */
 	enum stage_next next;
 	bool needs_chain;       /* a message stage that has a next program only if MSA_MESSAGE is set */
-	unsigned needs;         /* STAGE_FILES and so on; 0: nothing */
+	unsigned needs;         /* STAGE_FILES and so on, whatever the options are; 0: nothing */
 	const char *options;    /* the stage's own option letters, as getopt(3) has them */
 	const char *usage;      /* what follows "usage: NAME " */
 	int own_words;          /* words between the options and the next program */
@@ -76,6 +84,10 @@ struct stage {
 	 * Returns 0, -1 as option does, or another exit code after printing the reason on standard error.
 	 */
 	int (*check)(void *conf, struct instance *i);
+	/*
+	 * Called after check: claim the files and sockets that serving needs, by stage_reads and so on. NULL: needs is all.
+	 */
+	void (*claim)(const void *conf, struct claims *c);
 	/*
 	 * Serve one call: hold the conversation, give the verdict, or, as the last thing, hand the call on (call_next).
 	 * Returns a chain_exit code, which becomes the exit code of an exec'd stage.
@@ -106,6 +118,18 @@ int stage_number(struct instance *i, int letter, const char *value, long long le
 
 /* For check: the stage's own words, between its options and the next program. Borrowed. */
 char *const *stage_words(const struct instance *i, int *n);
+
+/*
+ * For claim. The paths stay the caller's, and valid.
+ * stage_reads: serving opens this file, also after another file has taken its name: the directory around it is readable.
+ * stage_writes: serving makes, changes and removes files below this directory.
+ * stage_connects: serving connects to this TCP port of any host; port 0: to Unix sockets.
+ * stage_starts: serving starts programs, or runs code of which nobody knows what it needs: nothing is closed.
+ */
+void stage_reads(struct claims *c, const char *file);
+void stage_writes(struct claims *c, const char *directory);
+void stage_connects(struct claims *c, unsigned port);
+void stage_starts(struct claims *c);
 
 /* The call in hand */
 

@@ -81,14 +81,20 @@ read_format(struct userdb *db)
 int
 userdb_open(struct userdb *db, const char *path, const char **why)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	*why = NULL;
+	return fd < 0 ? -1 : userdb_take(db, fd, why);
+}
+
+int
+userdb_take(struct userdb *db, int fd, const char **why)
+{
 	struct stat st;
 	int e;
 
-	*db = (struct userdb){ 0 };
+	*db = (struct userdb){ .fd = fd };
 	*why = NULL;
-	db->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (db->fd < 0)
-		return -1;
 	if (fstat(db->fd, &st) < 0 || !S_ISREG(st.st_mode) || cdb_init(&db->cdb, db->fd) < 0) {
 		*why = "not a cdb";
 		close(db->fd);

@@ -38,6 +38,9 @@ struct userdb {
  * says why; otherwise *why is NULL.
  */
 int userdb_open(struct userdb *db, const char *path, const char **why);
+
+/* The same for a file that is open: fd belongs to db afterwards, and is closed if it cannot be used. */
+int userdb_take(struct userdb *db, int fd, const char **why);
 void userdb_close(struct userdb *db);
 
 /*

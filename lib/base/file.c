@@ -2,8 +2,49 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Close fd, which is refused because of error. Returns -1 with errno set. */
+static int
+refuse(int fd, int error, const char **why, const char *reason)
+{
+	if (fd >= 0)
+		close(fd);
+	*why = reason ? reason : strerror(error);
+	errno = error;
+	return -1;
+}
+
+int
+file_open_secret(const char *path, const char **why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not stop us */
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return refuse(fd, errno, why, NULL);
+	if (!S_ISREG(st.st_mode))
+		return refuse(fd, EINVAL, why, "not a regular file");
+	return st.st_mode & (S_IROTH | S_IWOTH) ? refuse(fd, EPERM, why, "open to everybody") : fd;
+}
+
+int
+file_open_directory(const char *path, bool alone, const char **why)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return refuse(fd, errno, why, NULL);
+	if (st.st_mode & S_IWOTH)
+		return refuse(fd, EPERM, why, "everybody may write to it");
+	if (alone && st.st_uid != geteuid())
+		return refuse(fd, EPERM, why, "it belongs to another user");
+	return alone && st.st_mode & S_IWGRP ? refuse(fd, EPERM, why, "its group may write to it") : fd;
+}
 
 int
 file_write(int fd, const char *p, size_t n)

@@ -2,10 +2,25 @@
 #ifndef MSA_BASE_FILE_H
 #define MSA_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "msa/buf.h"
+
+/*
+ * Open a file that holds a secret (a key, credentials) for reading. Refuse a file that everybody may read or write.
+ * Returns the descriptor, or -1 with errno set (EPERM: open to everybody; EINVAL: not a regular file) and *why the
+ * reason, which is valid until the next call of strerror(3).
+ */
+int file_open_secret(const char *path, const char **why);
+
+/*
+ * Open a directory in which we keep files. Refuse a directory to which everybody may write; with alone, also one that
+ * belongs to another user or to which its group may write.
+ * Returns the descriptor, or -1 with errno set (EPERM: refused) and *why as file_open_secret sets it.
+ */
+int file_open_directory(const char *path, bool alone, const char **why);
 
 /*
  * Whole reads and writes. Each function goes on after a signal and after a short read or write.

@@ -36,16 +36,21 @@ enum {
 	OS_FD_MAX = 65536, /* descriptors to try if the system cannot list the open ones */
 };
 
+const char *
+os_temporary(void)
+{
+	const char *directory = getenv("TMPDIR");
+
+	return directory && *directory ? directory : "/tmp";
+}
+
 int
 os_disk_file(int *rd, int *wr)
 {
-	const char *dir = getenv("TMPDIR");
 	char path[1024];
 	int w, r, e;
 
-	if (!dir || !*dir)
-		dir = "/tmp";
-	if (snprintf(path, sizeof path, "%s/msa.XXXXXX", dir) >= (int)sizeof path) {
+	if (snprintf(path, sizeof path, "%s/msa.XXXXXX", os_temporary()) >= (int)sizeof path) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}

@@ -18,7 +18,10 @@
  */
 int os_memory_file(const char *name);
 
-/* Make an unlinked file in TMPDIR (/tmp), mode 0444. *rd is open for reading only, *wr for writing. */
+/* Returns the directory for temporary files: TMPDIR, or /tmp. Borrowed from the environment. */
+const char *os_temporary(void);
+
+/* Make an unlinked file in that directory, mode 0444. *rd is open for reading only, *wr for writing. */
 int os_disk_file(int *rd, int *wr);
 
 /* Make a file of os_memory_file immutable. Does nothing if it is a file in TMPDIR. */

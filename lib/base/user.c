@@ -5,20 +5,47 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME_ROOM = 256 }; /* octets of a user's name with its NUL */
+enum {
+	NAME_ROOM = 256,    /* octets of a user's name with its NUL */
+	GROUPS_USUAL = 32,
+	GROUPS_MAX = 65536,
+};
 
-/* Find the ids of user. name has room for NAME_ROOM and gets the name without the group. */
+/* Find all groups of the user. Returns 0, or -1 with errno set (ENOMEM). */
 static int
-find(const char *user, char *name, uid_t *uid, gid_t *gid)
+find_groups(struct user *u, const char *name)
+{
+	int room;
+
+	for (room = GROUPS_USUAL; room <= GROUPS_MAX; room *= 2) {
+		gid_t *grown = realloc(u->group, (size_t)room * sizeof *grown);
+
+		if (!grown)
+			return -1;
+		u->group = grown;
+		u->ngroups = room;
+		if (getgrouplist(name, u->gid, u->group, &u->ngroups) >= 0)
+			return 0;
+	}
+	errno = ENOMEM;
+	return -1;
+}
+
+int
+user_find(struct user *u, const char *user)
 {
 	const char *colon = strchr(user, ':');
+	char name[NAME_ROOM];
 	struct passwd *pw;
 	struct group *gr = NULL;
+	int e;
 
-	snprintf(name, NAME_ROOM, "%.*s", colon ? (int)(colon - user) : (int)strlen(user), user);
+	*u = (struct user){ .group = NULL };
+	snprintf(name, sizeof name, "%.*s", colon ? (int)(colon - user) : (int)strlen(user), user);
 	errno = 0;
 	pw = getpwnam(name);
 	if (pw && colon)
@@ -28,33 +55,45 @@ find(const char *user, char *name, uid_t *uid, gid_t *gid)
 			errno = ENOENT;
 		return -1;
 	}
-	*uid = pw->pw_uid;
-	*gid = gr ? gr->gr_gid : pw->pw_gid;
-	return 0;
+	u->uid = pw->pw_uid;
+	u->gid = gr ? gr->gr_gid : pw->pw_gid;
+	if (find_groups(u, name) == 0)
+		return 0;
+	e = errno;
+	user_free(u);
+	errno = e;
+	return -1;
+}
+
+void
+user_free(struct user *u)
+{
+	free(u->group);
+	*u = (struct user){ .group = NULL };
 }
 
 int
-user_exists(const char *user)
+user_take(const struct user *u)
 {
-	char name[NAME_ROOM];
-	uid_t uid;
-	gid_t gid;
-
-	return find(user, name, &uid, &gid);
+	if (setgroups((size_t)u->ngroups, u->group) < 0 || setgid(u->gid) < 0 || setuid(u->uid) < 0)
+		return -1;
+	if (u->uid != 0 && setuid(0) == 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
 }
 
 int
 user_become(const char *user)
 {
-	char name[NAME_ROOM];
-	uid_t uid;
-	gid_t gid;
+	struct user u;
+	int r = user_find(&u, user), e;
 
-	if (find(user, name, &uid, &gid) < 0 || initgroups(name, gid) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
-		return -1;
-	if (uid != 0 && setuid(0) == 0) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
+	if (r == 0)
+		r = user_take(&u);
+	e = errno;
+	user_free(&u);
+	errno = e;
+	return r;
 }

@@ -2,15 +2,14 @@
 #include "deliver/injector.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/user.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
@@ -101,27 +100,19 @@ injector_option(struct injector *in, int letter, char *value, struct instance *i
 	}
 }
 
-/*
- * Open the file with the password, which only its owner and group may have access to. Returns the descriptor, or -1 and
- * *why.
- */
-static int
-open_credentials(const char *path, const char **why)
+void
+injector_claim(const void *conf, struct claims *c)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
+	const struct injector *in = conf;
+	size_t i;
 
-	*why = NULL;
-	if (fd >= 0 && fstat(fd, &st) == 0) {
-		*why = !S_ISREG(st.st_mode) ? "not a regular file" : st.st_mode & 0007 ? "open to everybody" : NULL;
-		if (!*why)
-			return fd;
-	}
-	if (!*why)
-		*why = strerror(errno);
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	if (in->client.tls != CLIENT_CLEAR || in->credentials) /* tlsc, saslc */
+		stage_starts(c);
+	for (i = 0; i < in->nhops; i++)
+		if (!in->hop[i].is_unix && !nexthop_is_numeric(&in->hop[i])) /* the resolver may do anything */
+			stage_starts(c);
+		else
+			stage_connects(c, nexthop_port(&in->hop[i]));
 }
 
 /* After SIGHUP: the password may have changed. */
@@ -134,7 +125,7 @@ injector_reload(void *conf, const struct log *log)
 
 	if (!in->credentials)
 		return 0;
-	fd = open_credentials(in->credentials, &why);
+	fd = file_open_secret(in->credentials, &why);
 	if (fd < 0) {
 		log_event(log, "failed", "file", in->credentials, "reason", why, (char *)NULL);
 		return -1;
@@ -275,7 +266,7 @@ injector_check(struct injector *in, struct instance *i, const char *port)
 	if (c->tls == CLIENT_CLEAR && (in->credentials || c->cafile || c->fingerprint || c->name))
 		return stage_wrong(i, in->credentials ? "-a" : c->cafile ? "-c" : c->fingerprint ? "-F" : "-h", "only with TLS");
 	if (in->credentials) {
-		in->client.credentials = open_credentials(in->credentials, &why);
+		in->client.credentials = file_open_secret(in->credentials, &why);
 		if (in->client.credentials < 0)
 			return stage_wrong(i, in->credentials, "%s", why);
 	}

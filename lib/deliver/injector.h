@@ -41,6 +41,7 @@ enum { INJECTOR_SECONDS_MAX = 86400 };
 
 /* The functions of struct stage (stage.h) that both injectors share; conf is a struct injector. */
 void injector_init(void *conf);
+void injector_claim(const void *conf, struct claims *c);
 int injector_serve(struct call *call, void *conf);
 int injector_reload(void *conf, const struct log *log);
 void injector_idle(void *conf);

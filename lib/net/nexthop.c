@@ -66,6 +66,24 @@ nexthop_parse(struct nexthop *n, const char *text, const char *port)
 	return 0;
 }
 
+bool
+nexthop_is_numeric(const struct nexthop *n)
+{
+	struct ipaddr ip;
+
+	return !n->is_unix && ipaddr_parse(&ip, n->host) == 0;
+}
+
+unsigned
+nexthop_port(const struct nexthop *n)
+{
+	long long port = 0;
+
+	if (!n->is_unix)
+		number_parse(n->port, 1, 65535, &port);
+	return (unsigned)port;
+}
+
 /* Returns a connected, non-blocking socket, or -1 with errno set. */
 static int
 connect_to(int family, const struct sockaddr *sa, socklen_t len, int64_t deadline_ms)

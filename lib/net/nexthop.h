@@ -24,6 +24,12 @@ struct nexthop {
  */
 int nexthop_parse(struct nexthop *n, const char *text, const char *port);
 
+/* Returns true if host is an IP address, so that no resolver is asked. */
+bool nexthop_is_numeric(const struct nexthop *n);
+
+/* Returns the TCP port, or 0 for the path of a Unix socket. */
+unsigned nexthop_port(const struct nexthop *n);
+
 /*
  * Connect to each address of the name in turn, with an equal share of the time for each. With loopback, connect to
  * addresses of this machine only. Returns a connected socket, close-on-exec and non-blocking; or -1 and *why, which is

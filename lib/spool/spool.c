@@ -65,20 +65,16 @@ spool_look(struct spool *s, const char *path)
 }
 
 int
-spool_open(struct spool *s, const char *path)
+spool_open(struct spool *s, const char *path, const char **why)
 {
-	struct stat st;
 	int e;
 
-	if (spool_look(s, path) < 0)
-		return -1;
-	if (fstat(s->dir, &st) == 0) {
-		errno = EPERM;
-		if (st.st_uid == geteuid() && !(st.st_mode & 022) && make_parts(s->dir) == 0)
-			return 0;
-	}
+	s->dir = file_open_directory(path, true, why);
+	if (s->dir < 0 || make_parts(s->dir) == 0)
+		return s->dir < 0 ? -1 : 0;
 	e = errno;
 	spool_close(s);
+	*why = strerror(e);
 	errno = e;
 	return -1;
 }

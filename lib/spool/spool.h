@@ -30,9 +30,9 @@ struct spool {
 
 /*
  * Open the spool at path, a directory, and make the parts that are missing in it. Fails with EPERM if the directory
- * belongs to another user, or if others may write to it.
+ * belongs to another user, or if others may write to it. *why is the reason, valid until the next call of strerror(3).
  */
-int spool_open(struct spool *s, const char *path);
+int spool_open(struct spool *s, const char *path, const char **why);
 void spool_close(struct spool *s);
 
 /* Open a spool only to list it or to wake its runner. Makes nothing and checks no owner, so root can use any spool. */

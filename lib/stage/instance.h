@@ -43,6 +43,9 @@ int instance_run(const struct instance *i);
  */
 int instance_reload(const struct instance *i, const struct log *log);
 
+/* Returns true if i or a stage after it in this process has files to open anew. */
+bool instance_reloads(const struct instance *i);
+
 /* Have i and every stage after it in this process let go of what they kept for the next call (struct stage, idle). */
 void instance_idle(const struct instance *i);
 

@@ -18,6 +18,7 @@
 #include "stage/instance.h"
 #include "stage/pool.h"
 #include "stage/run.h"
+#include "stage/sandbox.h"
 
 /* The main of every stage, in this order: read the words, open what serving needs, serve, return one exit code. */
 
@@ -174,6 +175,14 @@ instance_idle_s(const struct instance *i)
 	return own == 0 || (others > 0 && others < own) ? others : own;
 }
 
+bool
+instance_reloads(const struct instance *i)
+{
+	while (!i->stage->reload && i->next.how == NEXT_INNER)
+		i = i->next.inner;
+	return i->stage->reload != NULL;
+}
+
 int
 instance_reload(const struct instance *i, const struct log *log)
 {
@@ -233,6 +242,26 @@ drop(struct call *call, const char *user)
 	return misuse ? CHAIN_MISUSE : r;
 }
 
+/* Give up what serving this call does not need. Returns 0, or the exit code; then the call was answered. */
+static int
+shut_in(struct call *call, const struct instance *i)
+{
+	struct sandbox s;
+	int code, r;
+
+	sandbox_state(&s, i, call->kind == CALL_FILTER ? CONFINE_TEMPORARY : 0);
+	code = sandbox_prepare(&s, &call->log);
+	if (code == CHAIN_DONE && (os_undumpable() < 0 || sandbox_enter(&s) < 0)) {
+		log_error(&call->log, "failed", "sandbox:");
+		code = CHAIN_LATER;
+	}
+	sandbox_free(&s);
+	if (code == CHAIN_DONE)
+		return 0;
+	r = call_refuse(call, REPLY_TROUBLE);
+	return call->kind == CALL_MESSAGE ? r : code; /* a mistake of ours never refuses a message for good */
+}
+
 /* Serve the one call of an exec'd stage: fds 0 to 3 and the environment. */
 static int
 run_once(const struct instance *i)
@@ -262,7 +291,9 @@ run_once(const struct instance *i)
 		r = call_refuse(&call, REPLY_TROUBLE);
 	else if ((r = drop(&call, i->options.user)) == 0) {
 		os_close_inherited(call.envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);
-		r = i->stage->serve(&call, i->conf);
+		r = shut_in(&call, i);
+		if (r == 0)
+			r = i->stage->serve(&call, i->conf);
 	}
 	instance_idle(i);
 	call_end(&call);
@@ -273,24 +304,28 @@ static int
 run_pool(const struct instance *i)
 {
 	const struct stage_options *o = &i->options;
+	struct user user = { .group = NULL };
 	struct pool_conf pool = {
 		.path = strcmp(o->path, "0") == 0 ? NULL : o->path,
 		.fd = -1,
 		.min = o->min,
 		.max = o->max,
 		.calls = o->calls,
-		.user = o->user,
+		.user = o->user ? &user : NULL,
 		.allow = { o->allow, o->nallow },
 		.notify_fd = o->notify_fd,
 	};
+	int r;
 
 	if (!pool.path)
 		pool.fd = listener_given();
-	if (o->user && user_exists(o->user) < 0) { /* otherwise every worker would fail */
+	if (o->user && user_find(&user, o->user) < 0) {
 		fprintf(stderr, "%s: user %s: %s\n", i->stage->name, o->user, strerror(errno));
 		return CHAIN_MISUSE;
 	}
-	return pool_run(i, &pool);
+	r = pool_run(i, &pool);
+	user_free(&user);
+	return r;
 }
 
 int

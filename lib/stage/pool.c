@@ -18,16 +18,22 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/os.h"
 #include "base/user.h"
 #include "chain/limits.h"
 #include "msa/buf.h"
+#include "stage/sandbox.h"
 
 /*
  * Design: normally nothing passes between the parent and its workers. A board in shared memory has the state of each
  * worker. A worker that takes a call and finds no other worker idle wakes the parent with one octet. The parent tells
  * its workers something by closing a pipe, so its death tells them the same. The pipe retire ends the workers that have
  * no call; the pipe stop (call.stop) ends sessions at their next command. Only the parent acts on signals.
+ *
+ * A worker may be a stranger's by now. So the parent reads nothing that workers or callers send: it counts octets in the
+ * pipe wake without looking at them, and takes what stands on the board as numbers that may be wrong. A process of its
+ * own, the usher, refuses sessions while all workers are busy.
  */
 enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
 
@@ -35,6 +41,7 @@ enum {
 	PACE_MS = 200,       /* between two forks, after a worker has failed */
 	TURN_AWAY_MS = 100,  /* for a caller to send a call that will be refused */
 	FULL_LOOK_MS = 100,  /* between two looks for an idle worker, while all are busy */
+	USHER_MS = 1000,     /* without a call to refuse, after which the usher ends */
 };
 
 struct board {
@@ -59,6 +66,8 @@ struct pool {
 	int signals;         /* os_signals */
 	struct board *board; /* the state of each slot, shared */
 	struct worker *worker;
+	pid_t usher;         /* 0: there is none */
+	struct sandbox sandbox;
 	int64_t pace_ms;     /* do not fork before this time (clock_ms) */
 	bool owed;           /* a worker died that may have been woken for a call */
 };
@@ -68,6 +77,8 @@ idle(const struct pool *p)
 {
 	int i, used = atomic_load(&p->board->used), n = 0;
 
+	if (used > p->conf->max) /* a worker has written to it */
+		used = p->conf->max;
 	for (i = 0; i < used; i++)
 		n += atomic_load(&p->board->slot[i]) == SLOT_IDLE;
 	return n;
@@ -199,13 +210,13 @@ work(struct pool *p, int slot)
 
 /* The parent */
 
+/* In a child: keep what a worker needs. Ends the process if that fails. */
 static void
-become_worker(struct pool *p, int slot)
+settle(struct pool *p)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	struct sigaction sa = { .sa_handler = survive, .sa_flags = SA_RESTART };
 	size_t i;
-	int code;
 
 	for (i = 0; i < sizeof signals / sizeof *signals; i++) /* a supervisor may send them to every process */
 		sigaction(signals[i], &sa, NULL);
@@ -216,11 +227,22 @@ become_worker(struct pool *p, int slot)
 	close(p->wake[0]);
 	free(p->worker); /* only the parent uses it */
 	p->worker = NULL;
-	if (p->conf->user && user_become(p->conf->user) < 0) {
-		log_error(&p->log, "failed", "user %s:", p->conf->user);
+	if (p->conf->user && user_take(p->conf->user) < 0) {
+		log_error(&p->log, "failed", "user:");
 		_exit(CHAIN_MISUSE);
 	}
-	os_undumpable();
+	if (os_undumpable() < 0 || sandbox_enter(&p->sandbox) < 0) {
+		log_error(&p->log, "failed", "sandbox:");
+		_exit(CHAIN_LATER);
+	}
+}
+
+static void
+become_worker(struct pool *p, int slot)
+{
+	int code;
+
+	settle(p);
 	code = work(p, slot);
 	instance_idle(p->instance);
 	_exit(code);
@@ -280,7 +302,8 @@ log_lost(const struct pool *p, int status)
 
 	snprintf(how, sizeof how, "%s %d", WIFSIGNALED(status) ? "signal" : "exit",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	log_event(&p->log, "lost", "worker", how, (char *)NULL);
+	log_event(&p->log, "lost", "worker", how, "reason",
+	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "bad system call" : NULL, (char *)NULL);
 }
 
 /* Reap the workers that have ended, and free their slots. */
@@ -293,6 +316,11 @@ reap(struct pool *p)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		for (slot = 0; slot < p->conf->max && p->worker[slot].pid != pid; slot++)
 			;
+		if (pid == p->usher) {
+			p->usher = 0;
+			if (WIFSIGNALED(status))
+				log_lost(p, status);
+		}
 		if (slot == p->conf->max)
 			continue;
 		if (WIFSIGNALED(status) || WEXITSTATUS(status) != CHAIN_DONE) {
@@ -307,18 +335,15 @@ reap(struct pool *p)
 	}
 }
 
-/* All max workers are busy: refuse a session at once. */
+/* The usher */
+
 static void
-turn_away(struct pool *p)
+turn_away(struct pool *p, int fd)
 {
-	struct call call = { .kind = CALL_SESSION, .in = -1, .out = -1, .envelope = -1, .stop = -1 };
+	struct call call = { .kind = CALL_SESSION, .in = -1, .out = -1, .envelope = -1, .stop = -1, .log = p->log };
 	struct buf b = { 0 };
-	int fd = os_accept(p->listener);
 	uid_t uid;
 
-	if (fd < 0)
-		return;
-	log_open(&call.log, p->instance->stage->name, -1);
 	if (handover_receive(fd, &call, call.kind, &p->conf->allow, TURN_AWAY_MS, &uid) < 0)
 		log_refused(&call, uid);
 	else {
@@ -331,6 +356,41 @@ turn_away(struct pool *p)
 	}
 	close(fd);
 	call_end(&call);
+}
+
+/* Refuse sessions until a worker is idle, or none has come for a while. */
+static void
+refuse_all(struct pool *p)
+{
+	struct pollfd f[2] = { { .fd = p->listener, .events = POLLIN }, { .fd = p->retire[0], .events = POLLIN } };
+	int64_t end = clock_ms() + USHER_MS;
+
+	while (idle(p) == 0 && clock_left(end) > 0) {
+		int fd = os_accept(p->listener);
+
+		if (fd >= 0) {
+			turn_away(p, fd);
+			end = clock_ms() + USHER_MS;
+		} else if (poll(f, 2, FULL_LOOK_MS) > 0 && f[1].revents)
+			return;
+	}
+}
+
+/* All max workers are busy, and a session waits: start the usher. */
+static void
+start_usher(struct pool *p)
+{
+	p->usher = fork();
+	if (p->usher == 0) {
+		settle(p);
+		refuse_all(p);
+		_exit(CHAIN_DONE);
+	}
+	if (p->usher < 0) {
+		p->usher = 0;
+		p->pace_ms = clock_ms() + PACE_MS;
+		log_error(&p->log, "failed", "fork:");
+	}
 }
 
 /* End the service: tell the workers, wait for them, and kill those that still run after POOL_STOP_S. */
@@ -348,7 +408,7 @@ finish(struct pool *p)
 	close(p->stop[1]);
 	for (;;) {
 		reap(p);
-		for (left = 0, i = 0; i < p->conf->max; i++)
+		for (left = p->usher != 0, i = 0; i < p->conf->max; i++)
 			left += p->worker[i].pid != 0;
 		if (left == 0)
 			return;
@@ -361,6 +421,8 @@ finish(struct pool *p)
 	for (i = 0; i < p->conf->max; i++)
 		if (p->worker[i].pid)
 			kill(p->worker[i].pid, SIGKILL);
+	if (p->usher)
+		kill(p->usher, SIGKILL);
 }
 
 /* Reload. The workers with the old files end: idle ones at once, busy ones after their call. */
@@ -400,7 +462,7 @@ turn(struct pool *p)
 	fill(p);
 	full = p->instance->kind == STAGE_SESSION && free_slot(p) == p->conf->max && idle(p) == 0;
 	wait_ms = clock_left(p->pace_ms) > 0 ? clock_left(p->pace_ms) : full ? FULL_LOOK_MS : -1;
-	if (poll(f, full ? 3 : 2, wait_ms) < 0)
+	if (poll(f, full && !p->usher && clock_left(p->pace_ms) == 0 ? 3 : 2, wait_ms) < 0)
 		return true;
 	while (f[1].revents && read(p->wake[0], octets, sizeof octets) == sizeof octets)
 		;
@@ -411,8 +473,8 @@ turn(struct pool *p)
 			reload(p);
 	}
 	reap(p);
-	if (full && f[2].revents && idle(p) == 0)
-		turn_away(p);
+	if (f[2].revents && idle(p) == 0)
+		start_usher(p);
 	return true;
 }
 
@@ -528,9 +590,15 @@ pool_run(const struct instance *instance, const struct pool_conf *pool)
 	p.idle_s = instance_idle_s(instance);
 	log_open(&p.log, instance->stage->name, -1);
 	os_notify_take(&notify, pool->notify_fd); /* before the first fork: workers start programs */
-	r = make(&p);
-	if (r != 0)
+	sandbox_state(&p.sandbox, instance, CONFINE_ACCEPT);
+	r = sandbox_prepare(&p.sandbox, &p.log);
+	if (r == CHAIN_DONE)
+		r = make(&p);
+	if (r != CHAIN_DONE)
 		return r;
+	os_undumpable(); /* or a worker could change this process, and so every later worker */
+	if (pool->user && confine_parent(instance_reloads(instance)) < 0)
+		log_error(&p.log, "failed", "capabilities:");
 	fill(&p);
 	if (os_ready(&notify, "") < 0)
 		log_error(&p.log, "failed", "readiness:");
@@ -540,6 +608,7 @@ pool_run(const struct instance *instance, const struct pool_conf *pool)
 	finish(&p);
 	log_budget_end(&p.log);
 	log_event(&p.log, "stopped", (char *)NULL);
+	sandbox_free(&p.sandbox);
 	free(p.worker);
 	return CHAIN_DONE;
 }

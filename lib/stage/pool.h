@@ -2,6 +2,7 @@
 #ifndef MSA_STAGE_POOL_H
 #define MSA_STAGE_POOL_H
 
+#include "base/user.h"
 #include "stage/handover.h"
 #include "stage/instance.h"
 
@@ -20,7 +21,7 @@ struct pool_conf {
 	int fd;
 	int min, max;      /* the fewest idle workers, and the most workers in all */
 	int calls;         /* after which a worker is replaced */
-	const char *user;  /* the workers take this user's uid, and the parent keeps its own for reload; NULL: none */
+	const struct user *user; /* the workers take its uid, and the parent keeps its own for reload; NULL: none */
 	struct handover_allow allow; /* the users who may call, besides root and our own user */
 	int notify_fd;     /* a newline is written there once calls are taken (s6); -1: none */
 };

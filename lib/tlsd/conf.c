@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 #include <tls.h>
+#include <unistd.h>
+
+#include "base/file.h"
 
 struct file {
 	uint8_t *p;
@@ -53,6 +56,26 @@ load(struct file *f, const char *path, struct buf *why)
 	return 0;
 }
 
+/* Load a private key, which must not be open to everybody. */
+static int
+load_key(struct file *f, const char *path, struct buf *why)
+{
+	const char *reason;
+	int fd = file_open_secret(path, &reason);
+	off_t size = fd < 0 ? -1 : file_size(fd);
+	int r = -1;
+
+	if (size >= 0 && (f->p = malloc((size_t)size + 1))) {
+		f->n = (size_t)size;
+		r = file_read(fd, (char *)f->p, f->n, 0);
+	}
+	if (r < 0)
+		buf_printf(why, "%s: %s", path, fd < 0 ? reason : strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
 static void
 unload(struct file *f)
 {
@@ -68,7 +91,7 @@ add_pair(struct tls_config *conf, const struct tlsconf *all, const struct tlscon
 	int r = load(&c, pair->cert, why);
 
 	if (r == 0)
-		r = load(&k, pair->key, why);
+		r = load_key(&k, pair->key, why);
 	if (r == 0)
 		r = load(&o, pair->staple, why);
 	if (r == 0) {

@@ -24,6 +24,7 @@
 #include "net/ipaddr.h"
 #include "net/listen.h"
 #include "stage/pool.h"
+#include "stage/sandbox.h"
 #include "tlsd/admission.h"
 #include "tlsd/conf.h"
 #include "tlsd/openssl.h"
@@ -55,6 +56,8 @@ struct server {
 	int stop[2];     /* [1] is closed when the service ends or the parent is killed */
 	struct slot slot[TLSSERVER_WORKERS_MAX];
 	struct os_notify notify;
+	struct user user;        /* conf->user */
+	struct sandbox sandbox;  /* of a worker */
 	int64_t lost_ms; /* when a worker failed last; 0: never */
 	int code;
 };
@@ -100,11 +103,14 @@ work(struct server *s, unsigned slot)
 	close(s->wake[0]);
 	close(s->stop[1]);
 	close(s->signals);
-	if (s->conf->user && user_become(s->conf->user) < 0) {
+	if (s->conf->user && user_take(&s->user) < 0) {
 		log_error(&s->log, "failed", "user %s:", s->conf->user);
-		return errno == ENOENT ? CHAIN_MISUSE : CHAIN_LATER;
+		return CHAIN_LATER;
 	}
-	os_undumpable();
+	if (os_undumpable() < 0 || sandbox_enter(&s->sandbox) < 0) {
+		log_error(&s->log, "failed", "sandbox:");
+		return CHAIN_LATER;
+	}
 	return tlsworker_run(&conf);
 }
 
@@ -158,7 +164,8 @@ reap(struct server *s)
 
 			snprintf(how, sizeof how, "%s %d", WIFSIGNALED(status) ? "signal" : "exit",
 			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-			log_event(&s->log, "lost", "worker", how, (char *)NULL);
+			log_event(&s->log, "lost", "worker", how, "reason",
+			    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "bad system call" : NULL, (char *)NULL);
 			if (!WIFSIGNALED(status))
 				s->lost_ms = clock_ms();
 			if (WIFEXITED(status) && WEXITSTATUS(status) == CHAIN_MISUSE)
@@ -326,7 +333,7 @@ prepare(struct server *s)
 		conf->rules = NULL; /* nothing to close */
 		return CHAIN_MISUSE;
 	}
-	if (conf->user && user_exists(conf->user) < 0) { /* otherwise every worker would fail */
+	if (conf->user && user_find(&s->user, conf->user) < 0) { /* otherwise every worker would fail */
 		log_error(&s->log, "misuse", "user %s:", conf->user);
 		return CHAIN_MISUSE;
 	}
@@ -350,6 +357,17 @@ prepare(struct server *s)
 	fcntl(s->wake[0], F_SETFL, O_NONBLOCK);
 	fcntl(s->wake[1], F_SETFL, O_NONBLOCK);
 	return CHAIN_DONE;
+}
+
+/* Prepare what the workers keep: a Unix socket for each handover, and the rules, which they open anew themselves. */
+static int
+prepare_sandbox(struct server *s)
+{
+	s->sandbox = (struct sandbox){ .confine = { .may = CONFINE_ACCEPT | CONFINE_LOCAL },
+		.starts = s->conf->next.how != NEXT_CALL };
+	if (s->conf->rules)
+		confine_reads(&s->sandbox.confine, s->conf->rules);
+	return sandbox_prepare(&s->sandbox, &s->log);
 }
 
 static void
@@ -376,7 +394,12 @@ tlsserver_run(struct tlsserver_conf *conf)
 	os_notify_take(&s.notify, conf->notify_fd); /* before the environment is copied for the programs */
 	openssl_start();
 	s.code = prepare(&s);
+	if (s.code == CHAIN_DONE)
+		s.code = prepare_sandbox(&s);
 	if (s.code == CHAIN_DONE) {
+		os_undumpable(); /* or a worker could change this process, and so every later worker */
+		if (conf->user && confine_parent(true) < 0)
+			log_error(&s.log, "failed", "capabilities:");
 		while (count(&s, false) < conf->workers && start(&s) == 0)
 			;
 		say_ready(&s);
@@ -386,6 +409,8 @@ tlsserver_run(struct tlsserver_conf *conf)
 		log_budget_end(&s.log);
 		log_event(&s.log, "stopped", (char *)NULL);
 	}
+	sandbox_free(&s.sandbox);
+	user_free(&s.user);
 	facts_free(&s.facts);
 	admission_close(&s.limits);
 	if (conf->rules)

@@ -4,7 +4,7 @@
 # A certificate that its own key signs: NAME.pem, NAME.key. usage: cert_self name host
 cert_self() {
 	cert "$1.key" "$1.pem" "/CN=$2" -addext "subjectAltName=DNS:$2"
-	chmod 644 "$1.key"
+	chmod 640 "$1.key"
 }
 
 # An authority of this name: NAME.pem, NAME.key.

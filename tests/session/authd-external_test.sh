@@ -378,6 +378,7 @@ test_a_value_that_is_no_name_is_454() {
 
 test_a_damaged_store_is_454() {
 	perl -0777 -pe 's/\x03\0\0\0....(?=bob)/\x03\0\0\0\xff\xff\xff\x7f/s' "$T/users.cdb" >"$T/broken.cdb"
+	chmod 600 "$T/broken.cdb"
 	shows "$BOB" "$yes" '454 4.7.0 Temporary authentication failure' authd -c "$T/certs.cdb" -u "$T/broken.cdb" "$T/next" <<-X
 		> AUTH EXTERNAL =
 		<

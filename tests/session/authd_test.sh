@@ -815,20 +815,31 @@ trouble() { # code text store
 }
 
 test_a_store_that_cannot_be_used() {
+	umask 077
 	trouble 100 'No such file or directory' "$T/missing.cdb"
 	echo text >"$T/text.cdb"
 	trouble 100 'text.cdb: not a cdb' "$T/text.cdb"
-	trouble 100 'not a cdb' "$T"
+	trouble 100 'not a regular file' "$T"
 	echo '+1,1:a->b
 ' | cdb -c "$T/other.cdb"
 	trouble 100 'other.cdb: not a user store of msa-passwd' "$T/other.cdb"
 	head -c 2100 "$T/users.cdb" >"$T/cut.cdb"
 	trouble 100 'cut.cdb: not a' "$T/cut.cdb"
+	umask 022
+}
+
+test_a_store_that_everybody_may_read_or_write_is_refused() {
+	cp "$T/users.cdb" "$T/open.cdb"
+	for mode in 604 602 666; do
+		chmod "$mode" "$T/open.cdb"
+		trouble 100 'open.cdb: open to everybody' "$T/open.cdb"
+	done
 }
 
 test_a_store_that_breaks_inside_is_454() {
 	# The length of bob's record, beyond the end of the file.
 	perl -0777 -pe 's/\x03\0\0\0....(?=bob)/\x03\0\0\0\xff\xff\xff\x7f/s' "$T/users.cdb" >"$T/broken.cdb"
+	chmod 600 "$T/broken.cdb"
 	assertFalse "cmp -s '$T/users.cdb' '$T/broken.cdb'"
 	after_ehlo '454 4.7.0 Temporary authentication failure
 235 2.7.0 Authentication succeeded' authd -p -u "$T/broken.cdb" "$T/next" <<-X
@@ -849,7 +860,7 @@ test_nobody_else_of_its_uid_can_look_into_it_but_into_the_next_stage() {
 	fi
 	chmod 755 "$T"
 	cp "$T/users.cdb" "$T/nobody.cdb"
-	chmod 644 "$T/nobody.cdb"
+	chmod 640 "$T/nobody.cdb"
 	rm -f "$T/fifo" "$T/said"
 	mkfifo "$T/fifo"
 	# shellcheck disable=SC2094

@@ -323,7 +323,7 @@ test_misuse() {
 	chmod 777 "$T/spool"
 	spoold "$T/spool" true 2>"$T/log"
 	assertEquals 'open to others' 111 $?
-	assert_logged "^spoold: - failed reason=\"$T/spool: Operation not permitted\""
+	assert_logged "^spoold: - failed reason=\"$T/spool: everybody may write to it\""
 }
 
 # shellcheck source=/dev/null

@@ -316,6 +316,12 @@ test_a_directory_that_cannot_be_used_is_451() {
 	mkfifo "$T/counts/alice@example.net"
 	message -r 1/60
 	assertEquals 'a pipe is no file' '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	rm "$T/counts/alice@example.net"
+	chmod 757 "$T/counts"
+	message -r 1/60
+	assertEquals 'anybody could reset a count' '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	assertEquals "limit: $T/counts: everybody may write to it" "$(cat "$T/log")"
+	chmod 755 "$T/counts"
 }
 
 test_a_file_with_nonsense_in_it_counts_nothing() {

@@ -12,7 +12,7 @@ TROUBLE='421 4.3.0 Local trouble, closing the connection'
 oneTimeSetUp() {
 	cd "$T" || exit 1
 	cert key.pem cert.pem /CN=mail.example.net
-	chmod 644 key.pem cert.pem
+	chmod 640 key.pem cert.pem
 	chmod 755 "$T"
 	# A message chain that keeps what it gets, a next stage that says what it hears, one that tells facts.
 	program_lines cat "printf '220 x\r\n'" 'exec cat'

@@ -10,7 +10,7 @@ export MSA_HOST
 oneTimeSetUp() {
 	cd "$T" || exit 1
 	cert key.pem cert.pem /CN=mail.example.net
-	chmod 644 key.pem cert.pem
+	chmod 640 key.pem cert.pem
 	chmod 755 "$T"
 	program_lines echo "printf '220 behind ESMTP\r\n'" 'while read -r l; do' 'case $l in' \
 		'QUIT*) printf "221 bye\r\n"; exit;;' '*) printf "250 %s\n" "$l";;' 'esac done'
@@ -917,6 +917,7 @@ test_an_unusable_key_or_certificate_is_100_and_421() {
 	openssl genrsa -out rsa.pem 2048 2>/dev/null
 	openssl ec -in key.pem -aes128 -passout pass:abcd -out locked.pem 2>/dev/null
 	echo garbage >garbage.pem
+	chmod 600 other.pem rsa.pem locked.pem garbage.pem
 	for pair in none.pem:key.pem:none.pem cert.pem:none.pem:none.pem garbage.pem:key.pem:garbage.pem \
 		cert.pem:garbage.pem:garbage.pem cert.pem:locked.pem:locked.pem cert.pem:other.pem:other.pem \
 		cert.pem:rsa.pem:rsa.pem key.pem:cert.pem:key.pem; do
@@ -936,6 +937,20 @@ test_an_unusable_key_or_certificate_is_100_and_421() {
 		EOF
 		exit 100
 	END
+}
+
+test_a_key_that_everybody_may_read_or_write_is_100_and_421() {
+	cp key.pem open.pem
+	for mode in 604 602 644; do
+		chmod "$mode" open.pem
+		echo '<<' | talk -x tlsd -c cert.pem -k open.pem ./echo >got 2>log
+		assert_got "$mode" <<-'END'
+			421 4.3.0 Local trouble, closing the connection
+			EOF
+			exit 100
+		END
+		assert_logged 'misuse reason="open.pem: open to everybody"'
+	done
 }
 
 test_misuse_is_100_and_the_synopsis() {

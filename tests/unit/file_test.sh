@@ -50,6 +50,52 @@ test_a_read_is_whole_or_an_error() {
 	assertEquals 'a pipe' 'Illegal seek' "$(echo x | test-unit file read 0 1)"
 }
 
+# usage: opens text word ... ; what test-unit file says to these words
+opens() {
+	want=$1
+	shift
+	assertEquals "$*" "$want" "$(test-unit file "$@")"
+}
+
+test_a_secret_that_everybody_may_read_or_write_is_not_opened() {
+	echo x >"$T/secret"
+	for mode in 600 400 640 660; do
+		chmod "$mode" "$T/secret"
+		opens open secret "$T/secret"
+	done
+	for mode in 604 602 606 644; do
+		chmod "$mode" "$T/secret"
+		opens 'open to everybody' secret "$T/secret"
+	done
+	opens 'not a regular file' secret "$T"
+	opens 'not a regular file' secret /dev/null
+	mkfifo -m 600 "$T/fifo"
+	opens 'not a regular file' secret "$T/fifo"
+	opens 'No such file or directory' secret "$T/missing"
+}
+
+test_a_directory_that_everybody_may_write_to_is_not_opened() {
+	mkdir "$T/dir"
+	for mode in 700 755 770 1775; do
+		chmod "$mode" "$T/dir"
+		opens open directory "$T/dir"
+	done
+	for mode in 702 777 1777; do
+		chmod "$mode" "$T/dir"
+		opens 'everybody may write to it' directory "$T/dir"
+		opens 'everybody may write to it' directory "$T/dir" alone
+	done
+	chmod 770 "$T/dir"
+	opens 'its group may write to it' directory "$T/dir" alone
+	chmod 755 "$T/dir"
+	opens open directory "$T/dir" alone
+	opens 'Not a directory' directory "$T/secret"
+	[ "$(id -u)" -eq 0 ] || { skip 'the directory of another user needs root'; return; }
+	chown nobody "$T/dir"
+	opens 'it belongs to another user' directory "$T/dir" alone
+	opens open directory "$T/dir"
+}
+
 test_only_a_regular_file_has_a_size() {
 	printf '0123456789' >"$T/input"
 	assertEquals 10 "$(test-unit file size <"$T/input")"
