@@ -26,7 +26,7 @@ all: $(BIN)
 # The version and the directory of the words, for lib/base/program.c.
 lib/base/program.o: lib/base/program_impl.h
 lib/base/program_impl.h: FORCE
-	sh scripts/installed '$(PREFIX)'
+	sh scripts/installed '$(LIBEXEC)'
 FORCE:
 
 libmsa.a: $(LIB)
@@ -83,7 +83,9 @@ lint:
 fuzz:
 	sh tests/fuzz/run
 
-install: all
+# Programs that are installed know where the words of a chain are; those of the tree rely on PATH.
+install:
+	$(MAKE) all LIBEXEC='$(PREFIX)/libexec/ucspi-msa'
 	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install
 
 uninstall:

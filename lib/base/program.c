@@ -15,13 +15,7 @@ const char program_version[] = INSTALLED_VERSION;
 
 static const char default_path[] = "/bin:/usr/bin";
 
-const char *
-program_directory(void)
-{
-	const char *set = getenv("MSA_LIBEXEC");
-
-	return !set ? INSTALLED_LIBEXEC : *set ? set : NULL;
-}
+static const char directory[] = INSTALLED_LIBEXEC; /* of the words; empty: not installed, so PATH alone counts */
 
 /* Returns 0 if path is a program, or -1 with errno set. */
 static int
@@ -39,11 +33,11 @@ is_program(const char *path)
 
 /* Returns 0 if the directory, of n octets, has the program word, or -1 with errno set. n 0: the current directory. */
 static int
-has_program(const char *directory, size_t n, const char *word)
+has_program(const char *dir, size_t n, const char *word)
 {
 	char path[PATH_MAX];
 
-	if (snprintf(path, sizeof path, "%.*s%s%s", (int)n, directory, n ? "/" : "", word) < (int)sizeof path)
+	if (snprintf(path, sizeof path, "%.*s%s%s", (int)n, dir, n ? "/" : "", word) < (int)sizeof path)
 		return is_program(path);
 	errno = ENAMETOOLONG;
 	return -1;
@@ -52,13 +46,12 @@ has_program(const char *directory, size_t n, const char *word)
 int
 program_find(const char *word, const char *path)
 {
-	const char *ours = program_directory();
 	int e = ENOENT;
 	size_t n;
 
 	if (strchr(word, '/'))
 		return is_program(word);
-	if (ours && has_program(ours, strlen(ours), word) == 0)
+	if (*directory && has_program(directory, strlen(directory), word) == 0)
 		return 0;
 	for (path = path ? path : default_path;; path += n + 1) {
 		n = strcspn(path, ":");
@@ -73,9 +66,9 @@ program_find(const char *word, const char *path)
 	return -1;
 }
 
-/* Returns true if directory is an element of path. */
+/* Returns true if the directory of the words is an element of path. */
 static bool
-is_in(const char *path, const char *directory)
+is_in(const char *path)
 {
 	size_t n, len = strlen(directory);
 
@@ -88,9 +81,9 @@ is_in(const char *path, const char *directory)
 	}
 }
 
-/* Put directory at the end of PATH. Returns 0, or -1 with errno set. */
+/* Put the directory of the words at the end of PATH. Returns 0, or -1 with errno set. */
 static int
-extend_path(const char *directory)
+extend_path(void)
 {
 	const char *path = getenv("PATH");
 	char *longer;
@@ -99,7 +92,7 @@ extend_path(const char *directory)
 
 	if (!path)
 		path = default_path;
-	if (is_in(path, directory))
+	if (is_in(path))
 		return 0;
 	len = strlen(path) + strlen(directory) + 2;
 	longer = malloc(len);
@@ -114,13 +107,12 @@ extend_path(const char *directory)
 int
 program_exec(char *const argv[])
 {
-	const char *ours = program_directory();
 	char path[PATH_MAX];
 
-	if (ours && extend_path(ours) < 0)
+	if (*directory && extend_path() < 0)
 		return -1;
-	if (ours && !strchr(argv[0], '/') &&
-	    snprintf(path, sizeof path, "%s/%s", ours, argv[0]) < (int)sizeof path)
+	if (*directory && !strchr(argv[0], '/') &&
+	    snprintf(path, sizeof path, "%s/%s", directory, argv[0]) < (int)sizeof path)
 		execv(path, argv);
 	return execvp(argv[0], argv);
 }

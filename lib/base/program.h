@@ -15,12 +15,6 @@
 extern const char program_version[];
 
 /*
- * Returns the directory of the words: MSA_LIBEXEC of the environment, or else the one that make install filled. NULL:
- * MSA_LIBEXEC is empty, so PATH alone counts. Borrowed from the environment, or constant.
- */
-const char *program_directory(void);
-
-/*
  * Find a program as program_exec does: a word with a slash is a path, any other word is looked up in the directory of
  * the words and then in path (PATH's value; NULL: the system's default).
  * Returns 0 if the program is there and may be executed, or -1 with errno set (ENOENT, EACCES ...).

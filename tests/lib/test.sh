@@ -9,7 +9,7 @@ SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
 # The file runs once more as a child of itself: shunit2 sets an EXIT trap of its own in place of ours, and the child's
 # environment is ours. Nothing of the caller's may be a fact of a chain, or a setting of a library or a client. The
 # system's programs stand in PATH before those that the caller's PATH has first: some python3 looks for the right one
-# each time, which takes longer than the test. MSA_LIBEXEC is empty: what is installed on this machine is not tested.
+# each time, which takes longer than the test.
 if [ -z "${MSA_TEST_DIR:-}" ]; then
 	T=$(mktemp -d "${TMPDIR:-/tmp}/msa-test.XXXXXX") || exit 1
 	trap 'rm -rf "$T"' EXIT
@@ -20,7 +20,7 @@ if [ -z "${MSA_TEST_DIR:-}" ]; then
 		eval "value=\${$name-}"
 		[ -z "$value" ] || set -- "$name=$value" "$@"
 	done
-	env -i PATH="$PATH" MSA_LIBEXEC= HOME="$T" SHUNIT2="$SHUNIT2" MSA_TEST_DIR="$T" "$@"
+	env -i PATH="$PATH" HOME="$T" SHUNIT2="$SHUNIT2" MSA_TEST_DIR="$T" "$@"
 	exit
 fi
 T=$MSA_TEST_DIR

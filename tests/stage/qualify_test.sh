@@ -148,8 +148,7 @@ test_date_and_message_id_are_added_at_the_end() {
 # A Message-ID is the client's text: one line, 255 octets at most, and never a second line of the log.
 test_the_log_has_the_message_id() {
 	for pair in '<x@y.example>|<x@y.example>' ' (folded)\r\n <x@y.example> \r\n |"(folded) <x@y.example>"' \
-		'<a"b\\c>|"<a\x22b\x5cc>"' '<é@y.example>|"<\xc3\xa9@y.example>"' \
-		'<a\tb>|"<a\x09b>"'; do
+		'<é@y.example>|"<\xc3\xa9@y.example>"'; do
 		# shellcheck disable=SC2059
 		printf "From: a@example.net\r\n$DATE\r\nMessage-ID: ${pair%%|*}\r\n\r\nbody\r\n" >"$T/in"
 		chain
@@ -177,8 +176,8 @@ test_an_invalid_date_or_message_id_is_replaced() {
 	assert_same 'both' "$T/in" "$T/out"
 	seconds=$(date -d "$when" +%s)
 	assertTrue "$when is now" "[ $seconds -ge $before ] && [ $seconds -le $after ]"
-	assertEquals log 'qualify: 1ses/1msg done added=Date,Message-ID removed=Date,Message-ID ms=N' \
-		"$(sed 's/ms=[0-9]*$/ms=N/' "$T/log")"
+	assertEquals log 'qualify: 1ses/1msg done added=Date,Message-ID removed=Date,Message-ID ms=N msgid=<1msg@example.net>' \
+		"$(sed 's/ms=[0-9]*/ms=N/' "$T/log")"
 	message 'From: a@example.net' "$DATE" 'Message-ID:' ''
 	chain -d example.net
 	message 'From: a@example.net' "$DATE" 'Message-ID: <1msg@example.net>' ''
