@@ -66,7 +66,8 @@ spoold_start() {
 spoold_stop() {
 	kill "$runner_pid" 2>/dev/null
 	wait "$runner_pid"
-	assertEquals "spoold's end: $(cat "$T/spoold.log")" 0 $?
+	ended=$?
+	assertEquals "spoold's end: $(cat "$T/spoold.log")" 0 "$ended"
 	residents=
 }
 

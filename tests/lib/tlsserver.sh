@@ -48,7 +48,8 @@ tlsd_start() {
 tlsd_stop() {
 	kill -TERM "$tlsd"
 	wait "$tlsd"
-	assertEquals "tlsd ended well: $(cat log)" 0 $?
+	ended=$?
+	assertEquals "tlsd ended well: $(cat log)" 0 "$ended"
 	assertTrue stopped "tail -n 1 log | grep -qx 'tlsd: - stopped'"
 }
 

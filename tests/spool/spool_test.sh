@@ -205,7 +205,8 @@ test_out_of_memory_is_451_and_leaves_nothing() {
 		[ "$code" -ne 0 ] || break
 		assertEquals "$n: later" 111 "$code"
 		grep -qx '451 4.3.0 .*' "$T/verdict" || [ ! -s "$T/verdict" ]
-		assertTrue "$n: $(cat "$T/verdict")" $?
+		code=$?
+		assertTrue "$n: $(cat "$T/verdict")" "$code"
 		[ -z "$id" ] || break
 		assert_empty "$n"
 		n=$((n + 1))

@@ -553,7 +553,8 @@ test_five_megabytes_pass_in_the_clear_both_ways() {
 		    sys.stdout.buffer.write(b)
 		sys.exit(p.wait())
 	END
-	assertEquals "log: $(cat log)" 0 $?
+	code=$?
+	assertEquals "log: $(cat log)" 0 "$code"
 	{
 		printf '220 x\r\n'
 		cat sent

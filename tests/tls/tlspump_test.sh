@@ -27,7 +27,8 @@ serve() {
 stop() {
 	exec 9>&-
 	wait "$pumps"
-	assertEquals "pumps ended well: $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "pumps ended well: $(cat "$T/log")" 0 "$code"
 }
 
 # Talk to the port: script on standard input; "ms" takes the place of the last line: how long it took.

@@ -343,7 +343,8 @@ test_misuse_is_100() {
 		'-l 127.0.0.1:0 -k one.key' '-l 127.0.0.1:0 -a 0 -c one.pem -k one.key' '-a 5 -c one.pem -k one.key'; do
 		# shellcheck disable=SC2086
 		tlsd $o ./cat </dev/null 2>log
-		assertEquals "$o: $(cat log)" 100 $?
+		code=$?
+		assertEquals "$o: $(cat log)" 100 "$code"
 		assertTrue "says why: $o" '[ -s log ]'
 	done
 }
@@ -352,7 +353,8 @@ test_a_number_is_digits_and_nothing_else() {
 	for number in ' +2' ' 2' +2 2x 0x2 '' 2.0; do
 		for option in -a -e -m -P -t; do
 			timeout 20 tlsd -l 127.0.0.1:0 "$option" "$number" -c one.pem -k one.key ./cat </dev/null 2>log
-			assertEquals "$option '$number': $(cat log)" 100 $?
+			code=$?
+			assertEquals "$option '$number': $(cat log)" 100 "$code"
 			assertTrue "says why: $(cat log)" "grep -q 'tlsd: $option: ' log"
 		done
 	done

@@ -314,7 +314,8 @@ test_sigterm_tells_those_in_the_clear_and_lets_the_others_go_on() {
 		after
 	END
 	wait "$tlsd"
-	assertEquals "ended well: $(cat log)" 0 $?
+	code=$?
+	assertEquals "ended well: $(cat log)" 0 "$code"
 }
 
 test_a_killed_worker_is_replaced_and_gives_back_what_it_had() {

@@ -121,7 +121,8 @@ test_nothing_of_the_callers_environment_reaches_a_test() {
 		run_suite
 		exit "$code"
 	)
-	assertEquals "$(cat "$T/printed")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/printed")" 0 "$code"
 	assertEquals 'foreign variables' '' "$(grep -e FOREIGN -e RELAY -e SSL -e LANG -e CDPATH "$T/tree/names")"
 }
 
