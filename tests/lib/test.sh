@@ -162,6 +162,12 @@ program_sanitized() {
 	grep -q __asan_init "$(command -v submitd)"
 }
 
+# Octets that are always the same for one seed. usage: text_random n
+text_random() {
+	python3 -c 'import random, sys
+sys.stdout.buffer.write(random.Random(int(sys.argv[1])).randbytes(int(sys.argv[2])))' "$TEST_SEED" "$1"
+}
+
 # usage: text_repeat n text
 text_repeat() {
 	printf "%${1}s" '' | sed "s/ /$2/g"

@@ -111,7 +111,7 @@ RCPT TO:<c@d.example>' "$(sed '1,/^$/d' "$T/spool/new/$id/envelope")"
 }
 
 test_a_large_message_is_whole() {
-	head -c 3000000 /dev/urandom >"$T/msg"
+	text_random 3000000 >"$T/msg"
 	chain_call spool "$T/spool"
 	learn_id
 	assert_verdict 'taken' '250 2.0.0 Spooled as ID'

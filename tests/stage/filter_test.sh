@@ -54,7 +54,7 @@ test_lines_for_commands_that_know_lf_only() {
 }
 
 test_lines_keep_a_large_message() {
-	{ printf 'Subject: big\r\n\r\n'; head -c 700000 /dev/urandom | base64 -w 61 | sed 's/$/\r/'; } >"$T/m"
+	{ printf 'Subject: big\r\n\r\n'; text_random 700000 | base64 -w 61 | sed 's/$/\r/'; } >"$T/m"
 	through -u cat
 	assertTrue "same, with -l" "cmp -s '$T/m' '$T/box/1/message'"
 	through cat

@@ -233,7 +233,7 @@ test_five_megabytes_pass_both_ways() {
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250 x\r\n'; exec cat
 	END
-	head -c 5000000 /dev/urandom >"$T/big"
+	text_random 5000000 >"$T/big"
 	MSA_VERB=HELO MSA_HELO=x resume "$T/cat" <"$T/big" >"$T/back" 2>"$T/log"
 	code=$?
 	assertEquals "log: $(cat "$T/log")" 0 "$code"

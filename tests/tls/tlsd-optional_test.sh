@@ -533,7 +533,7 @@ test_a_reply_has_a_deadline() {
 }
 
 test_five_megabytes_pass_in_the_clear_both_ways() {
-	head -c 5000000 /dev/urandom >big
+	text_random 5000000 >big
 	{
 		printf 'DATA\r\n'
 		cat big
