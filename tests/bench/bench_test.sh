@@ -225,7 +225,8 @@ test_the_floor_is_measured() {
 	bench-floor "$T/cert.pem" "$T/key.pem" 5 >"$T/floor"
 	assertEquals 0 $?
 	grep -Eqx 'server_ms=[0-9]+\.[0-9]{3} client_ms=[0-9]+\.[0-9]{3}' "$T/floor"
-	assertEquals "two figures: $(cat "$T/floor")" 0 $?
+	code=$?
+	assertEquals "two figures: $(cat "$T/floor")" 0 "$code"
 }
 
 test_misuse_ends_with_100() {

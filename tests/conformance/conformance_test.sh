@@ -13,7 +13,8 @@ said() {
 
 test_our_server_hears_no_no() {
 	"$REPORT/run" ours >"$T/out" 2>&1
-	assertEquals "$(grep -A 20 '^no: ' "$T/out")" 0 $?
+	code=$?
+	assertEquals "$(grep -A 20 '^no: ' "$T/out")" 0 "$code"
 	assertEquals "" "$(said no "$T/out")"
 	yes=$(sed -n 's/^tests: \([0-9]*\) yes, 0 no, .*/\1/p' "$T/out")
 	assertTrue "many tests: $yes" "[ '${yes:-0}' -ge 135 ]"
@@ -31,7 +32,8 @@ received_says_esmtpsa_under_implicit_tls,received_says_esmtpsa_under_implicit_tl
 a_recipient_refused_behind_is_never_lost,a_recipient_refused_behind_is_never_lost_by_bdat,\
 prdr_gives_each_recipient_its_own_reply,prdr_gives_each_recipient_its_own_reply_by_bdat,quit_is_221_and_a_clean_end" \
 		"$1" >"$T/out" 2>&1
-	assertEquals "$(grep -A 20 '^no: ' "$T/out")" 0 $?
+	code=$?
+	assertEquals "$(grep -A 20 '^no: ' "$T/out")" 0 "$code"
 	assertEquals "" "$(said no "$T/out")"
 	assertEquals "all of them" "tests: 24 yes, 0 no, 0 n/a" "$(tail -n 1 "$T/out")"
 }
@@ -48,9 +50,11 @@ test_every_test_says_no_to_a_broken_server() {
 	"$REPORT/run" lenient >"$T/out" 2>&1 &
 	lenient=$!
 	"$REPORT/run" refusing >"$T/refusing" 2>&1
-	assertEquals "$(tail -n 3 "$T/refusing")" 0 $?
+	code=$?
+	assertEquals "$(tail -n 3 "$T/refusing")" 0 "$code"
 	wait "$lenient"
-	assertEquals "$(tail -n 3 "$T/out")" 0 $?
+	code=$?
+	assertEquals "$(tail -n 3 "$T/out")" 0 "$code"
 	cat "$T/refusing" >>"$T/out"
 	said no "$T/out" >"$T/no"
 	# What a silent server hears (below), and what takes two minutes.
@@ -116,7 +120,8 @@ test_the_program_listens_and_asks_by_itself() {
 	LMTP=127.0.0.1:$sink SUBMISSION_PORT=$port SUBMISSIONS_PORT=0 "$ROOT/examples/quickstart/run" >"$T/ready" 2>"$T/log" &
 	service=$!
 	wait "$report"
-	assertEquals "$(cat "$T/out")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/out")" 0 "$code"
 	kill "$service"
 	wait "$service" 2>/dev/null
 	assertContains "$(tail -n 1 "$T/out")" "tests: 2 yes, 0 no, 0 n/a"

@@ -71,7 +71,8 @@ test_no_password_is_ever_logged_or_shown() {
 		auth 'AUTH PLAIN' "AUTH=$rule" >/dev/null
 		assert_logged 'failed .* at=AUTH '
 		grep -qi -e secret -e "${said#AUTH PLAIN }" "$T/log" "$T/verdict"
-		assertFalse "$rule: $(cat "$T/log")" $?
+		code=$?
+		assertFalse "$rule: $(cat "$T/log")" "$code"
 	done
 	auth 'AUTH PLAIN' "AUTH=535 5.7.8 Not this" >/dev/null
 	assert_logged '535 5.7.8 in place of 235'

@@ -30,7 +30,8 @@ test_misuse_by_hand_is_100_and_in_a_chain_451() {
 		*) wrong="smtp-inject: $args: neither host[:port] nor the path of a socket" ;;
 		esac
 		tail -n 1 "$T/err" | grep -qF -e "$wrong"
-		assertTrue "what is wrong with $args: $(cat "$T/err")" $?
+		code=$?
+		assertTrue "what is wrong with $args: $(cat "$T/err")" "$code"
 		# shellcheck disable=SC2086
 		chain_call smtp-inject $args
 		assert_verdict "verdict of $args" "$local_error"

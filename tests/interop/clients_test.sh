@@ -53,7 +53,8 @@ client() {
 		since=$__shunit_assertsFailed
 		refused=$(grep -c " refused user=$USER_NAME mech=$mechanism " "$T/log")
 		client_send "$1" tls "$mechanism" wrong-one "$T/message" bob@example.org
-		assertNotEquals "$client $mechanism, wrong password: $(cat "$T/out")" 0 $?
+		code=$?
+		assertNotEquals "$client $mechanism, wrong password: $(cat "$T/out")" 0 "$code"
 		assert_client_nothing_arrived "$client $mechanism, wrong password"
 		assertTrue "authd refused it" "[ $(grep -c " refused user=$USER_NAME mech=$mechanism " "$T/log") -gt $refused ]"
 		note wrong "$since"

@@ -54,7 +54,8 @@ assert_has() {
 
 deliver_and_refuse() {
 	submit bob@example.net "hello $1"
-	assertEquals "$(cat "$T/swaks")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/swaks")" 0 "$code"
 	assert_has bob "hello $1"
 	id=$(sed -n 's/.* with ESMTPSA id \([0-9a-z]*\).*/\1/p' "$T/received")
 	assertContains "the client knows the id" "$(cat "$T/swaks")" "$id"
@@ -103,7 +104,8 @@ test_msmtp_with_scram_over_implicit_tls() {
 	chmod 600 "$T/msmtprc"
 	printf '%s\n' "From: Alice <alice>" "To: bob" "Subject: msmtp" "" "Body" >"$T/message"
 	msmtp -C "$T/msmtprc" bob@example.net <"$T/message" >"$T/out" 2>&1
-	assertEquals "$(cat "$T/out")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/out")" 0 "$code"
 	assert_has bob msmtp
 	msmtp -C "$T/msmtprc" nobody@example.net <"$T/message" >"$T/out" 2>&1
 	assertNotEquals 0 $?

@@ -32,7 +32,8 @@ test_it_serves_both_ports_and_stops() {
 	assertTrue "stamp's log" "grep -q 'stamp: .* done with=ESMTPSA' '$T/log/stamp/current'"
 
 	sv -w 15 restart "$T/runit/stamp" >"$T/out"
-	assertEquals "$(cat "$T/out")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/out")" 0 "$code"
 	wait_until test -S "$T/run/stamp/socket"
 	assert_example_submits "$PORT" -tls "after a restart of stamp"
 

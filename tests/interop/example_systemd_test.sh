@@ -28,7 +28,8 @@ test_the_units_are_understood() {
 	example_ready || return 0
 	for way in resident exec; do
 		systemd-analyze verify "$T/systemd/$way"/* >"$T/out" 2>&1
-		assertEquals "$way: $(cat "$T/out")" 0 $?
+		code=$?
+		assertEquals "$way: $(cat "$T/out")" 0 "$code"
 		assertEquals "" "$(cat "$T/out")"
 	done
 }
@@ -37,7 +38,8 @@ test_what_the_units_take_away() {
 	example_ready || return 0
 	for unit in "$T"/systemd/resident/*.service; do
 		systemd-analyze security --offline=true --threshold=15 "$unit" >"$T/out" 2>&1
-		assertEquals "$unit: $(tail -n 1 "$T/out")" 0 $?
+		code=$?
+		assertEquals "$unit: $(tail -n 1 "$T/out")" 0 "$code"
 	done
 }
 
@@ -46,7 +48,8 @@ test_the_users_are_made() {
 	mkdir "$T/root"
 	mkdir "$T/root/etc"
 	systemd-sysusers --root="$T/root" "$ROOT/examples/systemd/msa.sysusers.conf" >"$T/out" 2>&1
-	assertEquals "$(cat "$T/out")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/out")" 0 "$code"
 	sed -n -e 's/^User=//p' -e 's/.* -U \([^ ]*\).*/\1/p' "$ROOT"/examples/systemd/*/*.service | sort -u >"$T/used"
 	assertTrue "some" "[ -s '$T/used' ]"
 	while read -r user; do

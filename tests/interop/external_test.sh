@@ -108,11 +108,13 @@ test_curl_is_known_by_its_certificate() {
 		for options in '' --sasl-ir '--user alice@example.net:' '--user alice@example.net: --sasl-ir'; do
 			# shellcheck disable=SC2086
 			submit smtp alice $options
-			assertEquals "$how, $options: $(cat "$T/heard" "$T/log")" 0 $?
+			code=$?
+			assertEquals "$how, $options: $(cat "$T/heard" "$T/log")" 0 "$code"
 			assert_from alice@example.net /C=DE/CN=alice
 		done
 		submit smtp bob
-		assertEquals "$how: $(cat "$T/heard" "$T/log")" 0 $?
+		code=$?
+		assertEquals "$how: $(cat "$T/heard" "$T/log")" 0 "$code"
 		assert_from bob /C=DE/CN=bob
 		tearDown
 	done
@@ -125,7 +127,8 @@ test_curl_under_implicit_tls() {
 	fi
 	serve exec -i -r "$T/house.pem"
 	submit smtps bob
-	assertEquals "$(cat "$T/heard" "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/heard" "$T/log")" 0 "$code"
 	assert_from bob /C=DE/CN=bob
 }
 
@@ -137,18 +140,22 @@ test_a_certificate_of_that_name_is_not_that_user() {
 	serve resident -q "$T/house.pem"
 	for cert in stolen/alice forged/alice; do
 		submit smtp $cert --user alice@example.net:
-		assertNotEquals "$cert: $(cat "$T/heard")" 0 $?
+		code=$?
+		assertNotEquals "$cert: $(cat "$T/heard")" 0 "$code"
 		submit smtp $cert
-		assertNotEquals "$cert: $(cat "$T/heard")" 0 $?
+		code=$?
+		assertNotEquals "$cert: $(cat "$T/heard")" 0 "$code"
 	done
 	# It has a password too: then it is whose that is.
 	submit smtp stolen/alice --user bob:wonderland --login-options AUTH=PLAIN
-	assertEquals "$(cat "$T/heard" "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/heard" "$T/log")" 0 "$code"
 	assertEquals 'bob PLAIN /C=DE/CN=alice' "$(cat "$T/who" 2>/dev/null)"
 	rm -f "$T/who"
 	# Known, but not for whom it wants to act.
 	submit smtp bob --user alice@example.net:
-	assertNotEquals "$(cat "$T/heard")" 0 $?
+	code=$?
+	assertNotEquals "$(cat "$T/heard")" 0 "$code"
 	assertTrue "$(cat "$T/log")" "grep -q ' refused user=bob mech=EXTERNAL reason=.another authorization identity. ' $T/log"
 	assertFalse 'nothing came' "[ -e $T/who ]"
 	assertEquals "$(cat "$T/log")" 0 "$(grep -c ' authenticated .*mech=EXTERNAL' "$T/log")"

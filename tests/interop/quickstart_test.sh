@@ -56,7 +56,8 @@ test_a_message_is_completed_and_delivered() {
 		message "through ${transport#* }"
 		# shellcheck disable=SC2086
 		swaks_to $transport --auth PLAIN
-		assertEquals "$(cat "$T/swaks")" 0 $?
+		code=$?
+		assertEquals "$(cat "$T/swaks")" 0 "$code"
 		assert_delivered ESMTPSA
 		assertContains "$(cat "$T/swaks")" "$id"
 		rm -rf "$T/mail/bob@example.org"
@@ -112,7 +113,8 @@ test_another_mode_is_refused() {
 test_a_port_in_use_is_said_and_leaves_nothing() {
 	mkdir "$T/tmp"
 	TMPDIR=$T/tmp SUBMISSION_PORT=0 SUBMISSIONS_PORT=$SUBMISSION MAILDIR=$T/mail "$ROOT/examples/quickstart/run" >"$T/out" 2>&1
-	assertEquals "$(cat "$T/out")" 111 $?
+	code=$?
+	assertEquals "$(cat "$T/out")" 111 "$code"
 	assertContains "$(cat "$T/out")" "quickstart: cannot listen on 127.0.0.1:$SUBMISSION"
 	assertEquals 0 "$(grep -c "^ready" "$T/out")"
 	assertEquals "" "$(ls "$T/tmp")"
@@ -127,7 +129,8 @@ test_a_stage_that_does_not_start_is_said() {
 	ln -sf /bin/false "$T/bin/qualify"
 	MSA_BIN=$T/bin TMPDIR=$T/tmp SUBMISSION_PORT=0 SUBMISSIONS_PORT=0 MAILDIR=$T/mail "$ROOT/examples/quickstart/run" \
 		>"$T/out" 2>&1
-	assertEquals "$(cat "$T/out")" 111 $?
+	code=$?
+	assertEquals "$(cat "$T/out")" 111 "$code"
 	assertContains "$(cat "$T/out")" "quickstart: qualify does not start"
 	assertEquals "" "$(ls "$T/tmp")"
 	assertEquals "no process" "" "$(pgrep -f "$T/tmp")"

@@ -86,7 +86,8 @@ test_postfix_takes_what_swaks_submits_behind_tlsd_and_authd() {
 	fi
 	serve tlsd -c "$T/cert.pem" -k "$T/key.pem" authd -u "$T/users.cdb" resume env MAIL_CONFIG="$T/etc" sendmail -bs
 	submit --tls --auth PLAIN --auth-user alice@example.net --auth-password wonderland
-	assertEquals "swaks: $(cat "$T/heard" "$T/log")" 0 $?
+	code=$?
+	assertEquals "swaks: $(cat "$T/heard" "$T/log")" 0 "$code"
 	assert_taken
 	assertEquals 'one greeting, ours' 1 "$(grep -c '^<.  220 .* ESMTP' "$T/heard")"
 	assertFalse "nothing is lacking: $(cat "$T/log")" "grep -q 'resume: .* lacks' '$T/log'"
@@ -100,7 +101,8 @@ test_postfix_takes_nothing_from_who_is_not_authenticated() {
 	fi
 	serve tlsd -c "$T/cert.pem" -k "$T/key.pem" authd -u "$T/users.cdb" resume env MAIL_CONFIG="$T/etc" sendmail -bs
 	submit --tls
-	assertNotEquals "swaks: $(cat "$T/heard")" 0 $?
+	code=$?
+	assertNotEquals "swaks: $(cat "$T/heard")" 0 "$code"
 	assertTrue "530: $(cat "$T/heard")" "grep -q '^<~\*  *530 5.7.0' '$T/heard'"
 	submit --tls --auth PLAIN --auth-user alice@example.net --auth-password wrong
 	assertTrue "535: $(cat "$T/heard")" "grep -q '^<~\*  *535 5.7.8' '$T/heard'"
@@ -131,7 +133,8 @@ test_with_tls_optional_an_authenticated_client_is_served_too() {
 	fi
 	serve tlsd -o -c "$T/cert.pem" -k "$T/key.pem" authd -u "$T/users.cdb" resume env MAIL_CONFIG="$T/etc" sendmail -bs
 	submit --tls --auth LOGIN --auth-user alice@example.net --auth-password wonderland
-	assertEquals "swaks: $(cat "$T/heard" "$T/log")" 0 $?
+	code=$?
+	assertEquals "swaks: $(cat "$T/heard" "$T/log")" 0 "$code"
 	assert_taken
 }
 

@@ -43,7 +43,8 @@ smarthost_takes_mail() {
 		chain_call smtp-inject -c "$T/ca.pem" -a "$T/credentials" -t 20 $how
 		assertEquals "$1, $how: exit code, $(cat "$T/log")" 0 "$code"
 		grep -q "^250 .*$taken" "$T/verdict"
-		assertTrue "$1, $how: $(cat "$T/verdict")" $?
+		code=$?
+		assertTrue "$1, $how: $(cat "$T/verdict")" "$code"
 	done
 	chain_call smtp-inject -a "$T/credentials" -F "$(cert_fingerprint)" -t 20 "127.0.0.1:$submission"
 	assertEquals "$1, by fingerprint: $(cat "$T/log")" 0 "$code"
@@ -160,7 +161,8 @@ test_our_own_chain() {
 		assertEquals "exit code: $(cat "$T/log" "$T/verdict" "$T/chain.log")" 0 "$code"
 	done
 	grep -q 'mech=SCRAM-SHA-256' "$T/chain.log"
-	assertTrue "SCRAM, both sides proved: $(cat "$T/chain.log")" $?
+	code=$?
+	assertTrue "SCRAM, both sides proved: $(cat "$T/chain.log")" "$code"
 	shares_a_session ours
 	assertEquals 'delivered' 5 "$(cat "$MAILS/bob@example.org/new/"* | grep -c '^\.Hello')"
 	smarthost_credentials alice@example.net wrong

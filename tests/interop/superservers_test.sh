@@ -104,7 +104,8 @@ serves() {
 	for cell in 'swaks starttls PLAIN' 'openssl tls SCRAM-SHA-256'; do
 		# shellcheck disable=SC2086
 		client_send $cell "$PASSWORD" "$T/message" bob@example.org
-		assertEquals "$1 $2 $cell: $(cat "$T/out")" 0 $?
+		code=$?
+		assertEquals "$1 $2 $cell: $(cat "$T/out")" 0 "$code"
 		assert_client_delivered bob@example.org "$T/text"
 		[ "$2" = exec ] || assert_client_arrived bob@example.org "$T/text" "${cell##* }" # inetd's sessions log to syslog
 	done
@@ -136,7 +137,8 @@ test_call_stands_right_behind_each() {
 		rm -rf "$T/mail/"*
 		swaks --server 127.0.0.1 --port "$port" --ehlo printer --from "$USER_NAME" --to bob@example.org --data "@$T/text" \
 			>"$T/out" 2>&1
-		assertEquals "$one: $(cat "$T/out")" 0 $?
+		code=$?
+		assertEquals "$one: $(cat "$T/out")" 0 "$code"
 		cat "$T/mail/bob@example.org/new/"* >"$T/got"
 		assertContains "$one: $(cat "$T/got")" "$(cat "$T/got")" "from printer ([127.0.0.1])"
 		assertContains "$one: $(cat "$T/got")" "$(cat "$T/got")" "by localhost with ESMTP id "

@@ -48,7 +48,8 @@ test_mailfront_takes_a_message_over_starttls() {
 	fi
 	serve
 	submit --tls
-	assertEquals "swaks: $(cat "$T/heard")" 0 $?
+	code=$?
+	assertEquals "swaks: $(cat "$T/heard")" 0 "$code"
 	assertTrue 'TLS' "grep -q '^=== TLS started with cipher TLSv1.3' '$T/heard'"
 	assertEquals 'one greeting' 1 "$(grep -c '^<.  220 .* ESMTP' "$T/heard")"
 	assertTrue 'the whole message' "grep -q '^<~  250 Received 34 bytes' '$T/heard'"
@@ -65,7 +66,8 @@ test_mailfront_takes_a_message_over_implicit_tls() {
 	fi
 	serve -i
 	submit --tls-on-connect
-	assertEquals "swaks: $(cat "$T/heard")" 0 $?
+	code=$?
+	assertEquals "swaks: $(cat "$T/heard")" 0 "$code"
 	assertTrue 'the whole message' "grep -q '^<~  250 Received 34 bytes' '$T/heard'"
 	assertTrue 'its own greeting' "grep -q '^<~  220 .* ESMTP' '$T/heard'"
 	assertTrue 'closed well' "grep -q '^<~  221 ' '$T/heard'"

@@ -67,16 +67,20 @@ test_swaks_submits_with_and_without_tls() {
 	fi
 	serve -o submitd "$T/sink"
 	submit
-	assertEquals "swaks: $(cat "$T/heard" "$T/log")" 0 $?
+	code=$?
+	assertEquals "swaks: $(cat "$T/heard" "$T/log")" 0 "$code"
 	assert_arrived 'clear nobody'
 	submit --tls
-	assertEquals "swaks --tls: $(cat "$T/heard" "$T/log")" 0 $?
+	code=$?
+	assertEquals "swaks --tls: $(cat "$T/heard" "$T/log")" 0 "$code"
 	assert_arrived 'TLSv1.3 nobody'
 	submit --tls-optional-strict
-	assertEquals "swaks --tls-optional-strict: $(cat "$T/heard" "$T/log")" 0 $?
+	code=$?
+	assertEquals "swaks --tls-optional-strict: $(cat "$T/heard" "$T/log")" 0 "$code"
 	assert_arrived 'TLSv1.3 nobody'
 	submit --pipeline
-	assertEquals "swaks --pipeline: $(cat "$T/heard" "$T/log")" 0 $?
+	code=$?
+	assertEquals "swaks --pipeline: $(cat "$T/heard" "$T/log")" 0 "$code"
 	assert_arrived 'clear nobody'
 }
 
@@ -87,7 +91,8 @@ test_swaks_shows_its_certificate_or_is_told_to() {
 	fi
 	serve -r "$T/house.pem" submitd "$T/sink"
 	submit --tls --tls-cert "$T/alice.pem" --tls-key "$T/alice.key"
-	assertEquals "swaks: $(cat "$T/heard" "$T/log")" 0 $?
+	code=$?
+	assertEquals "swaks: $(cat "$T/heard" "$T/log")" 0 "$code"
 	assert_arrived 'TLSv1.3 /C=DE/CN=alice'
 	rm "$T/message"
 	submit --tls
@@ -119,7 +124,8 @@ test_mailfront_stands_behind_it_too() {
 	serve -o mailfront smtp echo accept
 	for option in --tls --timeout=20; do
 		submit "$option"
-		assertEquals "swaks $option: $(cat "$T/heard" "$T/log")" 0 $?
+		code=$?
+		assertEquals "swaks $option: $(cat "$T/heard" "$T/log")" 0 "$code"
 		assertEquals "$option: STARTTLS once: $(cat "$T/heard")" 1 "$(grep -c '^<[ -]  250[- ]STARTTLS' "$T/heard")"
 		assertTrue "$option: the whole message" "grep -q '^<[~-]  *250 Received ' '$T/heard'"
 	done

@@ -68,7 +68,8 @@ assert_example_submits() {
 		>"$T/message"
 	swaks --server 127.0.0.1 --port "$1" "$2" --auth PLAIN --auth-user alice@example.net --auth-password wonderland \
 		--from alice@example.net --to bob@example.net --data "@$T/message" >"$T/swaks" 2>&1
-	assertEquals "$(cat "$T/swaks")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/swaks")" 0 "$code"
 	set -- "$3" "$T/d/mail/bob@example.net/Maildir/new/"*
 	assertEquals "one file" 2 $#
 	cp "$2" "$T/got" 2>/dev/null

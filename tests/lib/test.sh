@@ -10,6 +10,7 @@ SHUNIT2=${SHUNIT2:-/usr/share/shunit2/shunit2}
 # environment is ours. Nothing of the caller's may be a fact of a chain, or a setting of a library or a client. The
 # system's programs stand in PATH before those that the caller's PATH has first: some python3 looks for the right one
 # each time, which takes longer than the test.
+# What a test chooses at random comes from TEST_SEED.
 if [ -z "${MSA_TEST_DIR:-}" ]; then
 	T=$(mktemp -d "${TMPDIR:-/tmp}/msa-test.XXXXXX") || exit 1
 	trap 'rm -rf "$T"' EXIT
@@ -20,7 +21,7 @@ if [ -z "${MSA_TEST_DIR:-}" ]; then
 		eval "value=\${$name-}"
 		[ -z "$value" ] || set -- "$name=$value" "$@"
 	done
-	env -i PATH="$PATH" HOME="$T" SHUNIT2="$SHUNIT2" MSA_TEST_DIR="$T" "$@"
+	env -i PATH="$PATH" HOME="$T" SHUNIT2="$SHUNIT2" MSA_TEST_DIR="$T" TEST_SEED="${TEST_SEED:-1}" "$@"
 	exit
 fi
 T=$MSA_TEST_DIR
@@ -64,8 +65,9 @@ assert_got() {
 
 # $T/log has a line like this. usage: assert_logged pattern
 assert_logged() {
-	grep -q -e "$1" "$T/log"
-	assertTrue "log has no $1: $(cat "$T/log")" $?
+	logged=1
+	! grep -q -e "$1" "$T/log" || logged=0
+	assertTrue "log has no $1: $(cat "$T/log")" "$logged"
 }
 
 # Wait until a command is true; the test fails if it is not so after 30 s, or as many seconds as the first word says.
@@ -158,6 +160,12 @@ program_lines() {
 # The programs under test are built with a sanitizer.
 program_sanitized() {
 	grep -q __asan_init "$(command -v submitd)"
+}
+
+# Octets that are always the same for one seed. usage: text_random n
+text_random() {
+	python3 -c 'import random, sys
+sys.stdout.buffer.write(random.Random(int(sys.argv[1])).randbytes(int(sys.argv[2])))' "$TEST_SEED" "$1"
 }
 
 # usage: text_repeat n text

@@ -48,7 +48,8 @@ tlsd_start() {
 tlsd_stop() {
 	kill -TERM "$tlsd"
 	wait "$tlsd"
-	assertEquals "tlsd ended well: $(cat log)" 0 $?
+	ended=$?
+	assertEquals "tlsd ended well: $(cat log)" 0 "$ended"
 	assertTrue stopped "tail -n 1 log | grep -qx 'tlsd: - stopped'"
 }
 
@@ -85,8 +86,8 @@ tlsd_clients() {
 			    ctx.verify_mode = ssl.CERT_NONE
 			    return ctx
 			CTX = context()
-			def connect(t=10):
-			    return socket.create_connection(('127.0.0.1', port), timeout=t)
+			def connect(t=30, host='127.0.0.1'):
+			    return socket.create_connection((host, port), timeout=t)
 			def line(s):
 			    b = b''
 			    while not b.endswith(b'\n'):

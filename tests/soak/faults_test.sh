@@ -6,9 +6,10 @@
 # shellcheck source=tests/lib/preload.sh
 . "$ROOT/tests/lib/preload.sh"
 
+# Primes as strides: other places of each program than of the one before. With another seed, others.
 # usage: faults mode [option ...]
 faults() {
-	"$ROOT/tests/soak/faults" "$@" >"$T/out" 2>&1
+	"$ROOT/tests/soak/faults" "$@" -o "$TEST_SEED" >"$T/out" 2>&1
 	code=$?
 	grep '^SKIP: ' "$T/out"
 	[ "$code" -ne 77 ] || { skip 'no process can be traced here'; return; }
@@ -16,22 +17,17 @@ faults() {
 	assertTrue "$(cat "$T/out")" "grep -q ' 0 wrong$' $T/out"
 }
 
-# A prime: other calls of each program than of the one before.
 test_killed_at_some_system_calls() {
-	if program_sanitized; then
-		faults kill -s 211 -d 30
-	else
-		faults kill -s 97 -d 30
-	fi
+	faults kill -s 211
 }
 
 test_short_of_descriptors() {
-	faults files -s 2 -d 30
+	faults files -s 5
 }
 
 test_short_of_memory() {
 	preload_build oom || return 0
-	faults memory -s 9 -d 30
+	faults memory -s 17
 }
 
 # shellcheck source=/dev/null

@@ -6,21 +6,24 @@
 
 test_no_message_is_lost_halved_or_doubled_by_kills() {
 	command -v tcpserver >/dev/null || { skip 'no tcpserver'; return; }
-	"$ROOT/tests/soak/run" -t 5 -c 4 -k 25 >"$T/out" 2>&1
-	assertEquals "$(cat "$T/out")" 0 $?
+	"$ROOT/tests/soak/run" -s "$TEST_SEED" -t 5 -c 4 -k 25 >"$T/out" 2>&1
+	code=$?
+	assertEquals "$(cat "$T/out")" 0 "$code"
 	assertTrue "$(cat "$T/out")" "grep -q ' 0 wrong' $T/out"
 }
 
 test_nor_where_the_stages_share_a_process() {
 	command -v tcpserver >/dev/null || { skip 'no tcpserver'; return; }
-	"$ROOT/tests/soak/run" -i -t 5 -c 4 -k 25 >"$T/out" 2>&1
-	assertEquals "$(cat "$T/out")" 0 $?
+	"$ROOT/tests/soak/run" -i -s "$TEST_SEED" -t 5 -c 4 -k 25 >"$T/out" 2>&1
+	code=$?
+	assertEquals "$(cat "$T/out")" 0 "$code"
 	assertTrue "$(cat "$T/out")" "grep -q ' 0 wrong' $T/out"
 }
 
 test_a_spool_loses_nothing_at_whatever_call_it_is_killed() {
-	"$ROOT/tests/soak/spool" -e 7 -o "$$" >"$T/out" 2>&1
-	assertEquals "$(cat "$T/out")" 0 $?
+	"$ROOT/tests/soak/spool" -e 7 -o "$TEST_SEED" >"$T/out" 2>&1
+	code=$?
+	assertEquals "$(cat "$T/out")" 0 "$code"
 	assertTrue "$(cat "$T/out")" "grep -q ' 0 wrong' $T/out"
 }
 

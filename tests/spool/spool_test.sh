@@ -111,7 +111,7 @@ RCPT TO:<c@d.example>' "$(sed '1,/^$/d' "$T/spool/new/$id/envelope")"
 }
 
 test_a_large_message_is_whole() {
-	head -c 3000000 /dev/urandom >"$T/msg"
+	text_random 3000000 >"$T/msg"
 	chain_call spool "$T/spool"
 	learn_id
 	assert_verdict 'taken' '250 2.0.0 Spooled as ID'
@@ -205,7 +205,8 @@ test_out_of_memory_is_451_and_leaves_nothing() {
 		[ "$code" -ne 0 ] || break
 		assertEquals "$n: later" 111 "$code"
 		grep -qx '451 4.3.0 .*' "$T/verdict" || [ ! -s "$T/verdict" ]
-		assertTrue "$n: $(cat "$T/verdict")" $?
+		code=$?
+		assertTrue "$n: $(cat "$T/verdict")" "$code"
 		[ -z "$id" ] || break
 		assert_empty "$n"
 		n=$((n + 1))

@@ -175,7 +175,8 @@ test_a_string_in_the_environment_without_an_equals_sign_is_no_fact() {
 	X
 	resident_start last stamp sh -c 'env >"$0"; echo 250 2.0.0 taken' "$T/env"
 	python3 "$T/odd.py" "$(command -v call)" "$T/last" <"$T/message" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
-	assertEquals "exit: $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "exit: $(cat "$T/log")" 0 "$code"
 	assertEquals '250 2.0.0 taken|.|' "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
 	assertEquals 'MSA_MESSAGE=m MSA_RCPTS=1 ' "$(grep -E '^(PROTO|MSA_(MESSAGE|RCPTS|X))' "$T/env" | sort | tr '\n' ' ')"
 }

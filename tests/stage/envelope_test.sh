@@ -77,7 +77,8 @@ test_reading_is_repeatable_and_leaves_the_offset() {
 
 test_refuse_puts_the_reply_in_its_place() {
 	edit refuse 3 '550 5.7.1 Not to them'
-	assertEquals "$(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/log")" 0 "$code"
 	sed '4s/.*/550 5.7.1 Not to them/' "$T/e" >"$T/want"
 	assert_same "envelope" "$T/want" "$T/box/1/envelope"
 	assert_same "message" "$T/m" "$T/box/1/message"
@@ -87,14 +88,16 @@ test_refuse_puts_the_reply_in_its_place() {
 
 test_the_first_refusal_stays() {
 	edit refuse 2 '451 4.7.1 Later' envelope refuse 1 '451 4.7.1 Later'
-	assertEquals "$(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/log")" 0 "$code"
 	sed '2s/.*/451 4.7.1 Later/' "$T/e" >"$T/want"
 	assert_same "envelope" "$T/want" "$T/box/1/envelope"
 }
 
 test_copy_stands_at_the_end() {
 	edit copy 'audit@EXAMPLE.net'
-	assertEquals "$(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/log")" 0 "$code"
 	{ cat "$T/e"; echo 'COPY TO:<audit@example.net>'; } >"$T/want"
 	assert_same "envelope" "$T/want" "$T/box/1/envelope"
 	assertEquals "nobody is answered for it" 4 "$(wc -l <"$T/out")"
@@ -131,7 +134,8 @@ test_misuse() {
 	while read -r line; do
 		eval "set -- $line"
 		envelope "$@" <"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
-		assertEquals "$line in a chain: $(cat "$T/log")" 111 $?
+		code=$?
+		assertEquals "$line in a chain: $(cat "$T/log")" 111 "$code"
 		assertFalse "$line: fd 1 is what a script reads" "[ -s '$T/out' ]"
 		(unset MSA_MESSAGE; envelope "$@") <"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
 		assertEquals "$line outside" 100 $?
@@ -192,7 +196,8 @@ test_envelopes_that_are_right() {
 	while read -r text; do
 		printf '%b' "$text" >"$T/e"
 		envelope -f "$T/e" to >"$T/out" 2>"$T/log"
-		assertEquals "$text: $(cat "$T/log")" 0 $?
+		code=$?
+		assertEquals "$text: $(cat "$T/log")" 0 "$code"
 	done <<'END'
 MAIL FROM:<>\n
 MAIL FROM:<>\nRCPT TO:<a@b.example>\n

@@ -32,7 +32,8 @@ LOCAL='451 4.3.0 Local error, try again later'
 
 test_output_becomes_the_message() {
 	through 'sed s/one/two/'
-	assertEquals "$(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/log")" 0 "$code"
 	sed s/one/two/ "$T/m" >"$T/want"
 	assert_same "message" "$T/want" "$T/box/1/message"
 	assert_same "envelope" "$T/e" "$T/box/1/envelope"
@@ -45,14 +46,15 @@ test_output_becomes_the_message() {
 test_lines_for_commands_that_know_lf_only() {
 	# shellcheck disable=SC2016
 	through -u 'tr -dc "\r" | wc -c >"$T/crs"; rewind; sed "s/one\$/two/"'
-	assertEquals "$(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/log")" 0 "$code"
 	assertEquals "the command saw no CR" 0 "$(cat "$T/crs")"
 	sed s/one/two/ "$T/m" >"$T/want"
 	assert_same "message" "$T/want" "$T/box/1/message"
 }
 
 test_lines_keep_a_large_message() {
-	{ printf 'Subject: big\r\n\r\n'; head -c 700000 /dev/urandom | base64 -w 61 | sed 's/$/\r/'; } >"$T/m"
+	{ printf 'Subject: big\r\n\r\n'; text_random 700000 | base64 -w 61 | sed 's/$/\r/'; } >"$T/m"
 	through -u cat
 	assertTrue "same, with -l" "cmp -s '$T/m' '$T/box/1/message'"
 	through cat

@@ -99,8 +99,9 @@ test_misuse_says_what_and_where() {
 	inside -d example.net <"$T/plain" >"$T/out" 2>"$T/log"
 	assertEquals '100 inside: example.net: not @domain' "$? $(cat "$T/log")"
 	inside -x <"$T/plain" >"$T/out" 2>"$T/log"
+	code=$?
 	assertEquals "100 usage: inside -d @domain $(inside -x 2>&1 </dev/null | sed -n 's/.*@domain //p')" \
-		"$? $(tail -n 1 "$T/log")"
+		"$code $(tail -n 1 "$T/log")"
 }
 
 . "$SHUNIT2"

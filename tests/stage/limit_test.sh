@@ -333,15 +333,33 @@ test_a_file_with_nonsense_in_it_counts_nothing() {
 }
 
 # So many at once: of forty no more and no fewer than ten.
+# They all wait for the lock of the counts, which the test holds: nobody is answered before it lets go. Then each of them
+# is counted.
 test_messages_at_once_are_counted_each() {
-	for n in $(seq 40); do
-		MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=alice limit -d "$T/counts" -r 10/100000 sh -c 'echo 250 ok' \
-			<"$T/in" 3<"$T/envelope" >"$T/verdict.$n" 2>/dev/null &
+	exec 9>"$T/counts/alice"
+	flock 9
+	for n in 1 2 3 4 5 6 7 8; do
+		MSA_MESSAGE=msg MSA_RCPTS=1 SMTPAUTHUSER=alice limit -d "$T/counts" -r 3/100000 sh -c 'echo 250 ok' \
+			<"$T/in" 3<"$T/envelope" >"$T/verdict.$n" 2>/dev/null 9>&- &
 	done
+	wait_until eval '[ "$(pgrep -c -P $$ -x limit)" -eq 8 ]'
+	sleep 0.5
+	assertEquals 'nobody is answered' '' "$(cat "$T"/verdict.*)"
+	exec 9>&-
 	wait
-	assertEquals 10 "$(cat "$T"/verdict.* | grep -c '^250')"
-	assertEquals 30 "$(cat "$T"/verdict.* | grep -c '^451 4.7.1')"
+	assertEquals 'accepted' 3 "$(cat "$T"/verdict.* | grep -c '^250')"
+	assertEquals 'over' 5 "$(cat "$T"/verdict.* | grep -c '^451 4.7.1')"
 	rm "$T"/verdict.*
+}
+
+test_a_lock_that_nobody_lets_go_is_451() {
+	exec 9>"$T/counts/$user"
+	flock 9
+	message -r 1/60
+	exec 9>&-
+	assertEquals '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
+	assertEquals "limit: ses/msg failed reason=\"$T/counts: Connection timed out\"" "$(cat "$T/log")"
+	assertEquals 'exit' 111 "$code"
 }
 
 test_misuse() {

@@ -42,7 +42,8 @@ idle_cpu() {
 test_an_idle_resident_uses_no_cpu_whatever_state_the_socket_was_in() {
 	for state in blocking non-blocking; do
 		cpu=$(idle_cpu $state)
-		assertEquals "$(cat "$T/log")" 0 $?
+		code=$?
+		assertEquals "$(cat "$T/log")" 0 "$code"
 		assertTrue "$state: $cpu s" "echo '$cpu' | awk '{ exit !(\$1 < 0.3) }'"
 	done
 }

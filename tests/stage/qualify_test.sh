@@ -480,7 +480,8 @@ test_a_filter_keeps_line_ends_and_takes_pipes() {
 
 test_a_filter_without_a_header_to_go_by_takes_the_line_end_of_the_empty_line() {
 	printf '\r\nbody\r\n' | env -u MSA_MESSAGE SMTPAUTHUSER=alice@example.net qualify >"$T/out" 2>"$T/log"
-	assertEquals "exit: $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "exit: $(cat "$T/log")" 0 "$code"
 	assertEquals 'every line with CR' "$(wc -l <"$T/out")" "$(tr -dc '\r' <"$T/out" | wc -c)"
 	printf '\nbody\n' | env -u MSA_MESSAGE SMTPAUTHUSER=alice@example.net qualify >"$T/out" 2>"$T/log"
 	assertEquals 'no line with CR' 0 "$(tr -dc '\r' <"$T/out" | wc -c)"

@@ -233,9 +233,10 @@ test_five_megabytes_pass_both_ways() {
 		#!/bin/sh
 		printf '220 x\r\n'; read -r l; printf '250 x\r\n'; exec cat
 	END
-	head -c 5000000 /dev/urandom >"$T/big"
+	text_random 5000000 >"$T/big"
 	MSA_VERB=HELO MSA_HELO=x resume "$T/cat" <"$T/big" >"$T/back" 2>"$T/log"
-	assertEquals "log: $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "log: $(cat "$T/log")" 0 "$code"
 	assertTrue 'all octets' "cmp '$T/big' '$T/back'"
 }
 
@@ -250,7 +251,8 @@ test_much_that_comes_with_the_last_reply_reaches_the_client() {
 		read -r l; printf '221 bye\r\n'
 	END
 	printf 'QUIT\r\n' | MSA_VERB=HELO MSA_HELO=x resume "$T/burst" >"$T/back" 2>"$T/log"
-	assertEquals "log: $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "log: $(cat "$T/log")" 0 "$code"
 	printf '221 bye\r\n' | cat "$T/much" - >"$T/want"
 	assertTrue 'all of it' "cmp '$T/want' '$T/back'"
 }

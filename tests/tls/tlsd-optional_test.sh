@@ -533,7 +533,7 @@ test_a_reply_has_a_deadline() {
 }
 
 test_five_megabytes_pass_in_the_clear_both_ways() {
-	head -c 5000000 /dev/urandom >big
+	text_random 5000000 >big
 	{
 		printf 'DATA\r\n'
 		cat big
@@ -553,7 +553,8 @@ test_five_megabytes_pass_in_the_clear_both_ways() {
 		    sys.stdout.buffer.write(b)
 		sys.exit(p.wait())
 	END
-	assertEquals "log: $(cat log)" 0 $?
+	code=$?
+	assertEquals "log: $(cat log)" 0 "$code"
 	{
 		printf '220 x\r\n'
 		cat sent

@@ -16,7 +16,7 @@ oneTimeSetUp() {
 		'QUIT*) printf "221 bye\r\n"; exit;;' '*) printf "250 %s\n" "$l";;' 'esac done'
 	program_lines cat "printf '220 x\r\n'" 'exec cat'
 	printf 'NOOP\r\n' >noop
-	head -c 5000000 /dev/urandom >big
+	text_random 5000000 >big
 	cd "$OLDPWD" || exit 1 # shunit2 looks for this file by the name it was called by
 }
 
@@ -34,7 +34,7 @@ peer_of() {
 	python3 -W ignore "$ROOT/tests/tools/tlspeer" "$@" >got 2>log
 }
 
-assert_out() {
+assert_peer_out() {
 	cat >want
 	tr -d '\r' <out >plain
 	assert_same "$1" want plain
@@ -570,7 +570,7 @@ test_the_next_stage_gets_facts_and_no_forged_ones() {
 		PROTO=TCP MSA_X_SITE=kept KEPT=kept \
 		python3 -W ignore "$ROOT/tests/tools/tlspeer" -m 1.2 -n mx.example.net -e notify /dev/null out \
 		tlsd -c cert.pem -k key.pem ./facts >got 2>log
-	assert_out facts <<-'END'
+	assert_peer_out facts <<-'END'
 		KEPT=kept
 		MSA_HOST=mail.example.net
 		MSA_X_SITE=kept
@@ -602,7 +602,7 @@ os.read(0, 9)
 "'
 	# shellcheck disable=SC2094
 	peer_of -e notify noop out sh -c 'exec 7<cert.pem; exec tlsd -c cert.pem -k key.pem ./fds'
-	assert_out descriptors <<-'END'
+	assert_peer_out descriptors <<-'END'
 		[0, 1, 2] 0
 		True False
 		True False
@@ -618,8 +618,9 @@ test_only_the_pump_has_the_key() {
 	program_lines peek "printf '220 x\r\n'" 'head -c 1 "/proc/$PPID/environ" >/dev/null 2>&1 && echo environ' \
 		'ls "/proc/$PPID/fd" >/dev/null 2>&1 && echo fd' \
 		'head -c 1 /proc/self/environ >/dev/null 2>&1 && echo self' 'printf "221 end\r\n"'
-	peer_of -e stay noop out setpriv --reuid=65534 --clear-groups "$ROOT/bin/tlsd" -c cert.pem -k key.pem ./peek
-	assert_out 'same uid' <<-'END'
+	cp "$(command -v tlsd)" .
+	peer_of -e stay noop out setpriv --reuid=65534 --clear-groups ./tlsd -c cert.pem -k key.pem ./peek
+	assert_peer_out 'same uid' <<-'END'
 		self
 		221 end
 	END
@@ -628,7 +629,7 @@ test_only_the_pump_has_the_key() {
 	program_lines drop 'exec setpriv --reuid=65534 --clear-groups sh -c "printf \"220 x\r\n\"; cat secret.pem 2>/dev/null && echo key
 		printf \"221 end\r\n\""'
 	peer_of -e stay noop out tlsd -c cert.pem -k secret.pem ./drop
-	assert_out 'another uid' <<-'END'
+	assert_peer_out 'another uid' <<-'END'
 		221 end
 	END
 }
@@ -642,7 +643,7 @@ test_tlsd_links_libtls_and_no_sasl() {
 test_a_greeting_may_have_lines_and_come_in_pieces() {
 	program_lines pieces "printf '220-a\r\n22'" 'sleep 0.1' "printf '0-b\r\n220 c\r'" 'sleep 0.1' "printf '\n250 early\r\n'" 'exec cat'
 	peer_of -e notify noop out tlsd -c cert.pem -k key.pem ./pieces
-	assert_out pieces <<-'END'
+	assert_peer_out pieces <<-'END'
 		250 early
 		NOOP
 	END
@@ -651,7 +652,7 @@ test_a_greeting_may_have_lines_and_come_in_pieces() {
 test_input_is_held_until_the_greeting_is_complete() {
 	program_lines slow 'early=$(timeout 0.3 head -c 1 | wc -c)' "printf '220 x\r\n'" 'printf "%s\r\n" "$early"' 'exec cat'
 	peer_of -e notify noop out tlsd -c cert.pem -k key.pem ./slow
-	assert_out held <<-'END'
+	assert_peer_out held <<-'END'
 		0
 		NOOP
 	END
@@ -679,7 +680,7 @@ test_another_greeting_answers_the_first_command() {
 	END
 	assert_logged 'greeting text="554-No\\x0d\\x0a554 5.3.2 service\\x0d\\x0a"'
 	peer_of -l 1 /dev/null out tlsd -c cert.pem -k key.pem ./full
-	assert_out 'not before a command' </dev/null
+	assert_peer_out 'not before a command' </dev/null
 }
 
 test_no_greeting_is_421() {
@@ -829,7 +830,7 @@ test_an_end_without_221_is_told_where_a_reply_may_stand() {
 test_a_stage_killed_while_the_client_sends() {
 	program_lines killed "printf '220 x\r\n250 y\r\n354 go\r\n'" 'head -c 100000 >/dev/null; kill -9 $$'
 	peer_of -l 5 big out tlsd -c cert.pem -k key.pem ./killed
-	assert_out killed <<-'END'
+	assert_peer_out killed <<-'END'
 		250 y
 		354 go
 		421 4.3.0 Local trouble, closing the connection
@@ -872,7 +873,7 @@ test_a_slow_client_gets_full_records() {
 test_the_stage_may_still_speak_after_the_client_ended() {
 	program_lines later "printf '220 x\r\n'" 'cat' 'sleep 0.2' 'echo later'
 	peer_of -e notify noop out tlsd -c cert.pem -k key.pem ./later
-	assert_out later <<-'END'
+	assert_peer_out later <<-'END'
 		NOOP
 		later
 	END
@@ -882,7 +883,7 @@ test_the_stage_may_still_speak_after_the_client_ended() {
 test_the_stages_last_words_reach_a_client_that_still_sends() {
 	program_lines hasty "printf '220 x\r\n'" 'sleep 0.2' "printf '221 enough\r\n'"
 	peer_of -w 0.5 -l 5 big out tlsd -c cert.pem -k key.pem ./hasty
-	assert_out hasty <<-'END'
+	assert_peer_out hasty <<-'END'
 		221 enough
 	END
 	assert_got 'no reset' <<-'END'
@@ -895,7 +896,7 @@ test_the_stages_last_words_reach_a_client_that_still_sends() {
 test_an_end_without_close_notify_is_truncation() {
 	peer_of -e cut noop out tlsd -c cert.pem -k key.pem ./later
 	assert_logged 'truncated reason="no close_notify"'
-	assert_out 'the stage saw the end' <<-'END'
+	assert_peer_out 'the stage saw the end' <<-'END'
 		NOOP
 		later
 	END
@@ -979,7 +980,7 @@ test_U_drops_the_pump_and_not_the_next_stage() {
 	program_lines who "printf '220 x\r\n'" 'echo "$(id -u)" $(ps -o uid=,gid=,supgid= -p "$PPID")' 'cat secret.pem >/dev/null && echo read' \
 		"printf '221 bye\r\n'"
 	peer_of -l 5 /dev/null out tlsd -U nobody:daemon -c cert.pem -k secret.pem ./who
-	assert_out users <<-END
+	assert_peer_out users <<-END
 		0 $(id -u nobody) $(getent group daemon | cut -d: -f3) $(getent group daemon | cut -d: -f3)
 		read
 		221 bye

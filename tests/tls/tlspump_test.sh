@@ -27,7 +27,8 @@ serve() {
 stop() {
 	exec 9>&-
 	wait "$pumps"
-	assertEquals "pumps ended well: $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "pumps ended well: $(cat "$T/log")" 0 "$code"
 }
 
 # Talk to the port: script on standard input; "ms" takes the place of the last line: how long it took.
@@ -155,9 +156,9 @@ test_a_stage_that_does_not_end_after_its_input_is_given_up() {
 # Connections come, speak and go in mixed order; each hears its own words only.
 test_connections_in_one_process_do_not_meet() {
 	serve '' -
-	python3 - "$port" >"$T/got" 2>&1 <<-'END'
+	python3 - "$port" "$TEST_SEED" >"$T/got" 2>&1 <<-'END'
 		import random, socket, ssl, sys
-		random.seed(1)
+		random.seed(int(sys.argv[2]))
 		ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 		ctx.check_hostname = False
 		ctx.verify_mode = ssl.CERT_NONE

@@ -7,6 +7,7 @@ setUp() {
 	mkdir -p "$T/tree/tests/a" "$T/tree/bin"
 	cp "$ROOT/tests/run" "$T/tree/tests"
 	mkdir "$T/tree/tests/lib"
+	echo 'always | tests/a/skipping_test.sh | no peer' >"$T/tree/tests/skips"
 	cp "$ROOT/tests/lib/test.sh" "$ROOT/tests/lib/faster.sh" "$T/tree/tests/lib"
 }
 
@@ -27,13 +28,13 @@ file() {
 
 # $T/out is what the runner prints, without times; $code its end. usage: run_suite [file ...]
 run_suite() {
-	MAKE=true sh "$T/tree/tests/run" "$@" >"$T/printed" 2>&1
+	MAKE=true TEST_SEED=7 sh "$T/tree/tests/run" "$@" >"$T/printed" 2>&1
 	code=$?
-	sed 's/\x1b\[[0-9;]*m//g' "$T/printed" | grep -v -e '^ASSERT:' -e '^$' -e '^Ran ' -e '^test_' -e ^FAILED -e ^OK -e ^shunit2: |
+	sed 's/\x1b\[[0-9;]*m//g' "$T/printed" | grep -v -e '^ASSERT:' -e '^$' -e '^Ran ' -e '^seed 7$' -e '^test_' -e ^FAILED -e ^OK -e ^shunit2: |
 		sed -E 's/ +[0-9]+s$/ Ns/; s/^[0-9]+ s of/N s of/; s/_test.sh  +/_test.sh /' >"$T/out"
 }
 
-expect() {
+assert_printed() {
 	cat >"$T/want"
 	assert_same "$1" "$T/want" "$T/out"
 }
@@ -43,7 +44,7 @@ test_progress_and_the_counts() {
 	printf '%s\n' 'skip "no peer"' 'sleep 1' | file skipping
 	run_suite tests/a/skipping_test.sh tests/a/good_test.sh
 	assertEquals "$(cat "$T/printed")" 0 "$code"
-	expect 'what is printed' <<-'END'
+	assert_printed 'what is printed' <<-'END'
 		[1/2] tests/a/good_test.sh 1 tests 0 failures 0 skips Ns
 		[2/2] tests/a/skipping_test.sh 1 tests 0 failures 1 skips Ns
 		SKIP: no peer
@@ -56,29 +57,75 @@ test_a_failure_fails() {
 	echo 'assertTrue no 1' | file bad
 	run_suite
 	assertEquals "$(cat "$T/printed")" 1 "$code"
-	expect 'what is printed' <<-'END'
+	assert_printed 'what is printed' <<-'END'
 		[1/1] tests/a/bad_test.sh 1 tests 1 failures 0 skips Ns
 		failed: tests/a/bad_test.sh; once more, alone:
 		[1/1] tests/a/bad_test.sh 1 tests 1 failures 0 skips Ns
-		failed: tests/a/bad_test.sh
+		failed: tests/a/bad_test.sh; TEST_SEED=7; bin/test-logs/tests_a_bad_test.sh.1 and .2
 		N s of processor time
 		0 passed, 1 failed, 0 skipped
 	END
 }
 
-# What passes only alone, or only now and then, has failed.
+# What passes only alone, or only now and then, has failed. What it said each time is kept.
 test_an_unsteady_file_fails() {
 	echo 'assertTrue "first time" "[ -e $ROOT/seen ]"; : >"$ROOT/seen"' | file unsteady
 	run_suite
+	assertEquals 'what it said first' 1 "$(grep -c 'first time' "$T/tree/bin/test-logs/tests_a_unsteady_test.sh.1")"
+	assertEquals 'then' 0 "$(grep -c 'first time' "$T/tree/bin/test-logs/tests_a_unsteady_test.sh.2")"
 	assertEquals "$(cat "$T/printed")" 1 "$code"
-	expect 'what is printed' <<-'END'
+	assert_printed 'what is printed' <<-'END'
 		[1/1] tests/a/unsteady_test.sh 1 tests 1 failures 0 skips Ns
 		failed: tests/a/unsteady_test.sh; once more, alone:
 		[1/1] tests/a/unsteady_test.sh 1 tests 0 failures 0 skips Ns
-		unsteady: tests/a/unsteady_test.sh
+		unsteady: tests/a/unsteady_test.sh; TEST_SEED=7; bin/test-logs/tests_a_unsteady_test.sh.1 and .2
 		N s of processor time
 		0 passed, 1 failed, 0 skipped
 	END
+	run_suite
+	assertEquals "$(cat "$T/printed")" 0 "$code"
+	assertEquals 'and is gone when it passes' '' "$(ls "$T/tree/bin/test-logs")"
+}
+
+# Both runs of a file that fails have the seed of the run.
+test_what_failed_with_a_seed_is_asserted_with_it_again() {
+	echo 'echo "$TEST_SEED" >>"$ROOT/seeds"; assertTrue no 1' | file random
+	run_suite
+	assertEquals '7 7' "$(paste -sd ' ' "$T/tree/seeds")"
+	assertEquals 'printed' 'seed 7' "$(head -n 1 "$T/printed")"
+	(unset TEST_SEED; MAKE=true sh "$T/tree/tests/run" tests/a/random_test.sh) >"$T/printed" 2>&1
+	assertEquals 'always another word, of the commit' "seed $(sed -n 3p "$T/tree/seeds")" "$(head -n 1 "$T/printed")"
+}
+
+# Each skip is known, with file and reason, where it may happen; MSA_STRICT is what make check sets.
+test_skips_are_compared_with_the_list() {
+	printf '%s\n' 'skip "no peer"' 'skip "no disk at /x"' | file skipping
+	printf '%s\n' '# condition | file | reason' 'always | tests/a/skipping_test.sh | no peer' \
+		'always | tests/a/skipping_test.sh | no disk at *' 'sanitized | tests/a/skipping_test.sh | other memory' \
+		'always | tests/a/other_test.sh | not run' >"$T/tree/tests/skips"
+	MSA_STRICT=1 run_suite
+	assertEquals "expected; $(cat "$T/printed")" 0 "$code"
+	sed -i '/no peer/d' "$T/tree/tests/skips"
+	MSA_STRICT=1 run_suite
+	assertEquals 'unexpected' 1 "$code"
+	assertEquals 'unexpected skip: tests/a/skipping_test.sh: no peer' "$(grep '^unexp' "$T/printed")"
+	assertEquals '1 passed, 1 failed, 2 skipped' "$(tail -n 1 "$T/printed")"
+	run_suite
+	assertEquals 'by hand it only says so' 0 "$code"
+	assertEquals 'unexpected skip: tests/a/skipping_test.sh: no peer' "$(grep '^unexp' "$T/printed")"
+	printf '%s\n' 'always | tests/a/skipping_test.sh | no p*' 'always | tests/a/skipping_test.sh | no moon' >>"$T/tree/tests/skips"
+	MSA_STRICT=1 run_suite
+	assertEquals 'a line that is over' 1 "$code"
+	assertEquals 'expected skip that did not happen: tests/a/skipping_test.sh: no moon' "$(grep '^exp' "$T/printed")"
+	sed -i '/no moon/d' "$T/tree/tests/skips"
+	echo 'sanitized | tests/a/skipping_test.sh | other memory' >"$T/tree/tests/skips"
+	echo __asan_init >"$T/tree/bin/submitd"
+	run_suite
+	assertEquals 'sanitized' 'expected skip that did not happen: tests/a/skipping_test.sh: other memory' \
+		"$(grep '^exp' "$T/printed")"
+	echo x >"$T/tree/bin/submitd"
+	run_suite
+	assertEquals 'not sanitized' '' "$(grep '^exp' "$T/printed")"
 }
 
 # shunit2 ends with 0 in both cases.
@@ -99,12 +146,14 @@ assert_order() {
 }
 
 test_the_slowest_of_the_last_run_begins() {
-	echo 'echo small >>"$ROOT/order"; sleep 2' | file small
+	echo 'echo small >>"$ROOT/order"; assertTrue yes 0' | file small
 	{
 		echo 'echo large >>"$ROOT/order"; assertTrue yes 0'
 		printf '#%0200d\n' 0
 	} | file large
 	assert_order large small # by size: the first time nothing else is known
+	assertEquals 'the times are kept' 2 "$(grep -c '^[0-9]* [0-9.]* tests/a/\(small\|large\)_test.sh$' "$T/tree/bin/test-times")"
+	printf '%s\n' '9 0.1 tests/a/small_test.sh' '8 0.1 tests/a/large_test.sh' >"$T/tree/bin/test-times"
 	assert_order small large
 }
 
@@ -121,7 +170,8 @@ test_nothing_of_the_callers_environment_reaches_a_test() {
 		run_suite
 		exit "$code"
 	)
-	assertEquals "$(cat "$T/printed")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/printed")" 0 "$code"
 	assertEquals 'foreign variables' '' "$(grep -e FOREIGN -e RELAY -e SSL -e LANG -e CDPATH "$T/tree/names")"
 }
 

@@ -46,7 +46,8 @@ judged() {
 	sed '1,/^250 SMTPUTF8/d; /^221/,$d' "$T/out" | awk 'NR % 5 == 1 || NR % 5 == 4' >"$T/replies"
 	cut -d' ' -f1 "$T/want" | paste -d' ' - "$T/replies" >"$T/got"
 	diff -u "$T/want" "$T/got" >"$T/diff"
-	assertEquals "$* $(cat "$T/diff")" 0 $?
+	code=$?
+	assertEquals "$* $(cat "$T/diff")" 0 "$code"
 }
 
 test_two_labels_or_a_literal_are_qualified() {

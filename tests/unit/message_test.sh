@@ -90,8 +90,8 @@ test_a_message_in_tmpdir_cannot_be_opened_to_write() {
 	if [ "$(id -u)" -eq 0 ]; then
 		chmod 777 "$T" "$T/tmp"
 		rm -f "$T/got"
-		setpriv --reuid 65534 --clear-groups "$(command -v test-unit)" message add:300000 finish change \
-			</dev/null >"$T/got" 2>&1 || { skip 'nobody cannot run the driver'; return; }
+		cp "$(command -v test-unit)" "$T"
+		setpriv --reuid 65534 --clear-groups "$T/test-unit" message add:300000 finish change </dev/null >"$T/got" 2>&1
 	else
 		test-unit message add:300000 finish change </dev/null >"$T/got" 2>&1
 	fi
