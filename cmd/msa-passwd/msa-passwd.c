@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "base/os.h"
 #include "base/program.h"
+#include "base/username.h"
 #include "chain/limits.h"
 
 enum { LINE_MAX_LEN = 4096, GENERATED = 26 }; /* 26 letters of 5 bits: 130 bits of entropy */
@@ -195,12 +196,20 @@ change(enum action what, const struct buf *old, struct buf *value, const char *l
 	return 0;
 }
 
-/* Write the store with one user changed. Sets *changed if that was done. Returns an exit code. */
+/*
+ * Write the store with the value of one user changed, or without the user if value is NULL. The user's name becomes
+ * lower case, unless another has it. Sets *changed if that was done. Returns an exit code.
+ */
 static int
-commit(struct userdb_change *c, const char *path, const char *user, const struct buf *value, unsigned iterations,
-    bool *changed)
+commit(struct userdb_change *c, const char *path, const char *user, bool is_other, const struct buf *value,
+    unsigned iterations, bool *changed)
 {
-	enum userdb_commit r = userdb_change_commit(c, user, value, iterations);
+	char folded[USERDB_NAME_MAX + 1];
+	const char *name = !value ? NULL : is_other ? user : folded;
+	enum userdb_commit r;
+
+	username_fold(folded, user, strlen(user) + 1);
+	r = userdb_change_commit(c, user, name, value, iterations);
 
 	*changed = r != USERDB_COMMIT_FAILED;
 	if (r == USERDB_COMMIT_UNFLUSHED)
@@ -214,25 +223,28 @@ edit(const char *path, enum action what, const char *user, const char *label, co
     unsigned iterations, bool *changed)
 {
 	struct userdb_change c;
-	struct buf old = { 0 }, value = { 0 };
+	struct buf old = { 0 }, value = { 0 }, other = { 0 };
 	const char *why;
-	int r, found = 0;
+	int r, found = 0, similar = 0;
 
 	if (userdb_change_begin(&c, path, &why) < 0)
 		return why ? complain(CHAIN_MISUSE, "%s: %s", path, why) : complain(CHAIN_LATER, "%s:", path);
 	if (what == LIST)
 		r = !c.exists ? complain(CHAIN_MISUSE, "%s: no such store", path) : list(&c) < 0 ?
 		    complain(CHAIN_LATER, "%s:", path) : CHAIN_DONE;
-	else if ((found = userdb_change_get(&c, user, &old)) < 0)
+	else if ((found = userdb_change_get(&c, user, &old)) < 0 || (similar = userdb_change_similar(&c, user, &other)) < 0)
 		r = complain(CHAIN_LATER, "%s:", path);
+	else if (similar && !(found && (what == DELETE || what == LOCK)))
+		r = complain(CHAIN_MISUSE, "%s: the store has %s, and two names must not differ by case only", user, other.p);
 	else if (!found && !credential)
 		r = complain(CHAIN_MISUSE, c.exists ? "%s: no such user" : "%s: no such store", c.exists ? user : path);
 	else
 		r = what == DELETE && !label ? CHAIN_DONE : change(what, &old, &value, label ? label : "main", credential);
 	if (what != LIST && r == CHAIN_DONE)
-		r = commit(&c, path, user, what == DELETE && !label ? NULL : &value, iterations, changed);
+		r = commit(&c, path, user, similar, what == DELETE && !label ? NULL : &value, iterations, changed);
 	buf_wipe(&old);
 	buf_wipe(&value);
+	buf_wipe(&other);
 	userdb_change_end(&c);
 	return r;
 }

@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/id.h"
 #include "chain/offer.h"
 #include "mail/addrlist.h"
+#include "mail/authres.h"
 #include "mail/datetime.h"
 #include "smtp/addr.h"
 
@@ -240,6 +242,24 @@ must_be_replaced(const struct work *w, const struct field *f)
 	    !addrlist_is_msg_id(w->text, f->value, f->end);
 }
 
+/*
+ * Is the field a report by one of our servers (RFC 8601 5)? Such a report does not come from a client. Our servers are
+ * our host, the domain, and the names below it. A report whose author cannot be read counts as one.
+ */
+static bool
+is_our_report(const struct work *w, const struct field *f)
+{
+	const char *domain = w->rules->domain;
+	char id[ADDR_DOMAIN_MAX + 1], host[ADDR_DOMAIN_MAX + 1];
+	size_t n, len = domain ? strlen(domain) : 0;
+
+	if (f->id != FIELD_AUTH_RESULTS)
+		return false;
+	n = authres_id(w->text, f->value, f->end, id, sizeof id);
+	return n == 0 || strcasecmp(id, offer_host(w->facts, host, sizeof host)) == 0 ||
+	    (domain && n >= len && strcasecmp(id + n - len, domain) == 0 && (n == len || id[n - len - 1] == '.'));
+}
+
 static enum complete_result
 take(struct work *w, const struct field *f)
 {
@@ -260,7 +280,7 @@ take(struct work *w, const struct field *f)
 	 */
 	if (syntax != FIELD_OPAQUE && !addrlist_is_blank(w->text, f->value, f->end))
 		r = check_addresses(w, f);
-	else if (syntax != FIELD_OPAQUE || must_be_replaced(w, f))
+	else if (syntax != FIELD_OPAQUE || must_be_replaced(w, f) || is_our_report(w, f))
 		syntax = FIELD_BLIND;
 	if (r != COMPLETE_OK)
 		return r;

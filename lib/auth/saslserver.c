@@ -11,6 +11,17 @@
 
 enum { HOST_MAX = 256 };
 
+/* Write a name that the client sent to name, in the form that the store has, if there is one. Returns as userdb_name. */
+static int
+take_name(const struct saslserver *x, char *name, const char *given, size_t len)
+{
+	if (userdb_name(name, given, len) < 0)
+		return -1;
+	if (x->check.db)
+		userdb_fold(x->check.db, name);
+	return 0;
+}
+
 /*
  * Callbacks for the library. In all of them but check_password, context is the exchange.
  */
@@ -26,7 +37,7 @@ log_trouble(void *context, int level, const char *message)
 	return SASL_OK;
 }
 
-/* Without this Cyrus would not treat example.net and Example.NET as the same domain. */
+/* Without this Cyrus would not treat alice@example.net and Alice@Example.NET as the same user. */
 static int
 canon_user(sasl_conn_t *conn, void *context, const char *in, unsigned inlen, unsigned flags, const char *realm,
     char *out, unsigned max, unsigned *len)
@@ -34,10 +45,9 @@ canon_user(sasl_conn_t *conn, void *context, const char *in, unsigned inlen, uns
 	char name[USERDB_NAME_MAX + 1];
 
 	(void)conn;
-	(void)context;
 	(void)flags;
 	(void)realm;
-	if (userdb_name(name, in, inlen) < 0 || strlen(name) > max)
+	if (take_name(context, name, in, inlen) < 0 || strlen(name) > max)
 		return SASL_BADAUTH;
 	*len = (unsigned)strlen(name);
 	memcpy(out, name, *len + 1); /* max does not count the NUL */
@@ -186,7 +196,7 @@ external(struct saslserver *x, const char *response, size_t len)
 		x->takes_empty = true;
 		return SASLSERVER_CHALLENGE;
 	}
-	if (len > 0 && userdb_name(wanted, response, len) < 0)
+	if (len > 0 && take_name(x, wanted, response, len) < 0)
 		return refuse(x, "malformed response");
 	if (len > 0 && strcmp(wanted, x->user) != 0)
 		return refuse(x, "another authorization identity");
@@ -209,6 +219,8 @@ external_begin(struct saslserver *x, const struct facts *facts, const char *resp
 
 	switch (certmap_find(x->service->certs, facts, x->user)) {
 	case CERTMAP_USER:
+		if (x->check.db)
+			userdb_fold(x->check.db, x->user);
 		snprintf(x->check.label, sizeof x->check.label, "%s", strchr(hash, ':') + 1);
 		return external(x, response, len);
 	case CERTMAP_DAMAGED:

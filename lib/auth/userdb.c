@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth/credential.h"
+#include "base/username.h"
 #include "smtp/addr.h"
 
 /* A line of a value, cut in place. */
@@ -134,11 +135,20 @@ userdb_name(char *name, const char *given, size_t len)
 		if (given[i] == '@')
 			at = i;
 	}
-	for (i = at; i < len; i++)
-		if (name[i] >= 'A' && name[i] <= 'Z')
-			name[i] = (char)(name[i] - 'A' + 'a');
+	username_fold(name + at, name + at, len - at);
 	name[len] = '\0';
 	return 0;
+}
+
+void
+userdb_fold(struct userdb *db, char *name)
+{
+	char folded[USERDB_NAME_MAX + 1];
+	unsigned len = (unsigned)strlen(name);
+
+	username_fold(folded, name, len + 1);
+	if (cdb_find(&db->cdb, folded, len) > 0 || cdb_find(&db->cdb, name, len) <= 0)
+		memcpy(name, folded, len + 1);
 }
 
 bool

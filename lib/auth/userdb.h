@@ -12,7 +12,7 @@
  * The user store: a cdb of users and their credentials, never a password in clear. msa-passwd(8) writes it
  * (userdb_edit.h), authd reads it.
  *
- * Key: the user's name as userdb_name makes it. Value: lines that end with LF: "!" first if the user is locked, then
+ * Key: the user's name as userdb_fold makes it. Value: lines that end with LF: "!" first if the user is locked, then
  * one "label:credential" for each password (credential.h). Key "": "1:iterations:secret", which is the format's number,
  * the iterations, and a secret in base64 from which an unknown user gets a salt that looks like any other. A cdb
  * without this key is not a user store.
@@ -44,11 +44,18 @@ int userdb_take(struct userdb *db, int fd, const char **why);
 void userdb_close(struct userdb *db);
 
 /*
- * Bring a name into the form that is the user's key: well-formed UTF-8 without control characters, 1 to USERDB_NAME_MAX
- * octets, no space at either end. What follows the last "@" becomes lower case (ASCII), because domains have no case;
- * the rest stays. name has room for USERDB_NAME_MAX + 1. Returns 0, or -1: no user can have this name.
+ * Check a name, and copy it to name, which has room for USERDB_NAME_MAX + 1: well-formed UTF-8 without control
+ * characters, 1 to USERDB_NAME_MAX octets, no space at either end. What follows the last "@" becomes lower case (ASCII).
+ * Returns 0, or -1: no user can have this name.
  */
 int userdb_name(char *name, const char *given, size_t len);
+
+/*
+ * Bring a name that userdb_name made into the form that is the user's key: all of it in lower case (username.h). In a
+ * store that an earlier msa-passwd wrote, a key may have capital letters: name stays if it is such a key, and no user has
+ * the name in lower case.
+ */
+void userdb_fold(struct userdb *db, char *name);
 
 enum userdb_result {
 	USERDB_RIGHT,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -124,6 +125,20 @@ userdb_change_next(struct userdb_change *c, unsigned *pos, struct buf *name, str
 	return r;
 }
 
+int
+userdb_change_similar(struct userdb_change *c, const char *name, struct buf *other)
+{
+	struct buf value = { 0 };
+	unsigned pos = 0;
+	int r;
+
+	while ((r = userdb_change_next(c, &pos, other, &value)) == 1)
+		if (strcasecmp(other->p, name) == 0 && strcmp(other->p, name) != 0)
+			break;
+	buf_wipe(&value);
+	return r;
+}
+
 /* Add key "" to the new store. Returns 0, or -1 with errno set. */
 static int
 add_format(struct cdb_make *make, struct userdb_change *c, unsigned iterations)
@@ -146,7 +161,8 @@ add_format(struct cdb_make *make, struct userdb_change *c, unsigned iterations)
 }
 
 static int
-write_store(int fd, struct userdb_change *c, const char *name, const struct buf *value, unsigned iterations)
+write_store(int fd, struct userdb_change *c, const char *without, const char *name, const struct buf *value,
+    unsigned iterations)
 {
 	struct buf old_name = { 0 }, old_value = { 0 };
 	struct cdb_make make;
@@ -157,9 +173,9 @@ write_store(int fd, struct userdb_change *c, const char *name, const struct buf 
 		return -1;
 	ok = add_format(&make, c, iterations) == 0;
 	while (ok && (r = userdb_change_next(c, &pos, &old_name, &old_value)) != 0)
-		ok = r == 1 && (strcmp(old_name.p, name) == 0 ||
+		ok = r == 1 && (strcmp(old_name.p, without) == 0 ||
 		    cdb_make_add(&make, old_name.p, (unsigned)old_name.len, old_value.p, (unsigned)old_value.len) == 0);
-	if (ok && value)
+	if (ok && name)
 		ok = cdb_make_add(&make, name, (unsigned)strlen(name), value->p, (unsigned)value->len) == 0;
 	buf_wipe(&old_name);
 	buf_wipe(&old_value);
@@ -167,7 +183,8 @@ write_store(int fd, struct userdb_change *c, const char *name, const struct buf 
 }
 
 enum userdb_commit
-userdb_change_commit(struct userdb_change *c, const char *name, const struct buf *value, unsigned iterations)
+userdb_change_commit(struct userdb_change *c, const char *old_name, const char *name, const struct buf *value,
+    unsigned iterations)
 {
 	struct buf path = { 0 };
 	struct stat st, now;
@@ -182,7 +199,7 @@ userdb_change_commit(struct userdb_change *c, const char *name, const struct buf
 		errno = e;
 		return USERDB_COMMIT_FAILED;
 	}
-	if (write_store(fd, c, name, value, iterations) < 0 ||
+	if (write_store(fd, c, old_name, name, value, iterations) < 0 ||
 	    (c->exists && (fstat(c->old.fd, &st) < 0 || fstat(fd, &now) < 0 ||
 	    ((st.st_uid != now.st_uid || st.st_gid != now.st_gid) && fchown(fd, st.st_uid, st.st_gid) < 0) ||
 	    fchmod(fd, st.st_mode & 0777) < 0)) ||

@@ -42,6 +42,12 @@ int userdb_change_get(struct userdb_change *c, const char *name, struct buf *val
  */
 int userdb_change_next(struct userdb_change *c, unsigned *pos, struct buf *name, struct buf *value);
 
+/*
+ * Find another user whose name is the same as name but for upper and lower case. Returns 1 with that name in other
+ * (NUL-ended), or 0: there is none, or -1 with errno set.
+ */
+int userdb_change_similar(struct userdb_change *c, const char *name, struct buf *other);
+
 enum userdb_commit {
 	USERDB_COMMIT_DONE,      /* the new store is in place, and on disk */
 	USERDB_COMMIT_UNFLUSHED, /* the new store is in place, but a crash of the system may bring the old one back: errno */
@@ -49,11 +55,11 @@ enum userdb_commit {
 };
 
 /*
- * Write the store with this value for name (NULL: without that name), and with this number of iterations for the salt
- * of unknown users (0: as before).
+ * Write the store without the user old_name, with this value for name (NULL: for no name), and with this number of
+ * iterations for the salt of unknown users (0: as before).
  */
-enum userdb_commit userdb_change_commit(struct userdb_change *c, const char *name, const struct buf *value,
-    unsigned iterations);
+enum userdb_commit userdb_change_commit(struct userdb_change *c, const char *old_name, const char *name,
+    const struct buf *value, unsigned iterations);
 
 /* Unlock, and free what c owns. errno stays. */
 void userdb_change_end(struct userdb_change *c);

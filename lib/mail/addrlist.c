@@ -284,7 +284,7 @@ addrlist_is_msg_id(const char *text, size_t begin, size_t end)
 	return skip(&l) && l.pos == l.end;
 }
 
-/* addrlist_addr builds a path with the local part in quotes; addr_path then makes it canonical. */
+/* addrlist_addr builds a path; addr_path then makes it canonical. */
 struct path {
 	char text[2 * ADDR_LOCAL_MAX + ADDR_DOMAIN_MAX + 8];
 	size_t len;
@@ -331,13 +331,16 @@ put_plain(struct path *p, const char *s, size_t i, size_t end, bool quote)
 int
 addrlist_addr(const char *text, const struct addrlist_item *m, struct addr *a)
 {
+	bool quote = memchr(text + m->local, '"', m->local_end - m->local); /* else the words are atoms */
 	struct path p = { .len = 0 };
 	size_t used;
 
 	put(&p, '<');
-	put(&p, '"');
+	if (quote)
+		put(&p, '"');
 	put_plain(&p, text, m->local, m->local_end, true);
-	put(&p, '"');
+	if (quote)
+		put(&p, '"');
 	if (m->labels > 0) {
 		put(&p, '@');
 		put_plain(&p, text, m->domain, m->domain_end, false);

@@ -40,7 +40,7 @@ enum field_syntax {
 	FIELD_BLIND,     /* a list that may be empty: Bcc */
 };
 
-/* The fields of RFC 5322 3.6: symbol, name, syntax, and whether a header may have only one of them. */
+/* The fields of RFC 5322 3.6, and one of RFC 8601: symbol, name, syntax, and whether a header may have only one of them. */
 #define FIELD_TABLE(X) \
 	X(FIELD_RETURN_PATH,       "Return-Path",       FIELD_OPAQUE,    false) \
 	X(FIELD_RECEIVED,          "Received",          FIELD_OPAQUE,    false) \
@@ -62,7 +62,8 @@ enum field_syntax {
 	X(FIELD_MESSAGE_ID,        "Message-ID",        FIELD_OPAQUE,    true) \
 	X(FIELD_IN_REPLY_TO,       "In-Reply-To",       FIELD_OPAQUE,    true) \
 	X(FIELD_REFERENCES,        "References",        FIELD_OPAQUE,    true) \
-	X(FIELD_SUBJECT,           "Subject",           FIELD_OPAQUE,    true)
+	X(FIELD_SUBJECT,           "Subject",           FIELD_OPAQUE,    true) \
+	X(FIELD_AUTH_RESULTS, "Authentication-Results", FIELD_OPAQUE,    false)
 
 #define FIELD_SYMBOL(symbol, name, syntax, once) symbol,
 enum field_id { FIELD_OTHER, FIELD_TABLE(FIELD_SYMBOL) FIELD_COUNT };

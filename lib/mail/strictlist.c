@@ -266,6 +266,8 @@ read_word(struct strictlist *l, struct name *name, size_t begin)
 
 	if (name->has_words && !add_octets(l, name, utf8, " ", 1, PLACE_PLAIN))
 		return false;
+	if (!name->has_words && end > begin && l->text[begin] == '.') /* not even an obs-phrase, RFC 5322 4.1 */
+		return bad(l, why_invalid);
 	name->has_words = true;
 	if (end > begin ? !add_word(l, name, l->text + begin, end - begin, false) :
 	    peek(l) == '"' ? !read_quoted(l, name) : !unexpected(l))

@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "fuzz.h"
 #include "mail/addrlist.h"
+#include "mail/authres.h"
 #include "mail/header.h"
 #include "msa/msgfile.h"
 
@@ -24,12 +25,14 @@ walk(const struct header *h)
 		struct addrlist list;
 		struct addrlist_item m;
 		enum addrlist_result got;
+		char id[16];
 
 		MUST(f.next > last && f.next <= h->text.len && pos == f.next);
 		last = f.next;
 		if (r < 0)
 			continue;
 		MUST(f.name < f.name_end && f.name_end < f.value && f.value <= f.end && f.end <= f.next);
+		MUST(authres_id(text, f.value, f.end, id, sizeof id) < sizeof id);
 		addrlist_begin(&list, text, f.value, f.end);
 		while ((got = addrlist_next(&list, &m)) == ADDRLIST_BOX) {
 			struct addr a;

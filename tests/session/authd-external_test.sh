@@ -165,12 +165,12 @@ EOF" <<-X
 test_an_authorization_identity_is_the_user_or_refused() {
 	external "$ALICE" "$yes" '235 2.7.0 Authentication succeeded
 next alice@example.net EXTERNAL' <<-X
-		> AUTH EXTERNAL $(b64 alice@EXAMPLE.net)
+		> AUTH EXTERNAL $(b64 Alice@EXAMPLE.net)
 		<
 		<
 	X
 	replies='' script=''
-	for wanted in bob Alice@example.net alice alice@example.net.evil; do
+	for wanted in bob alicE@example.org alice alice@example.net.evil; do
 		replies="$replies
 535 5.7.8 Authentication credentials invalid
 334 

@@ -147,7 +147,7 @@ test_login_with_the_user_as_initial_response() {
 	store '334 UGFzc3dvcmQ6
 235 2.7.0 Authentication succeeded
 next alice@example.net LOGIN EHLO client.example' <<-X
-		> AUTH LOGIN $(b64 alice@EXAMPLE.net)
+		> AUTH LOGIN $(b64 ALICE@EXAMPLE.net)
 		<
 		> $(b64 wonderland)
 		<
@@ -168,7 +168,7 @@ test_scram_sha_256() {
 }
 
 test_scram_without_initial_response() {
-	scram -n alice@Example.NET wonderland authd -p -u "$T/users.cdb" sh -c "$scram_next" >"$T/out" 2>"$T/log"
+	scram -n Alice@Example.NET wonderland authd -p -u "$T/users.cdb" sh -c "$scram_next" >"$T/out" 2>"$T/log"
 	printf '%s\n' '334 ' server-first server-final '235 2.7.0 Authentication succeeded' \
 		'250 next alice@example.net SCRAM-SHA-256' '221 end' >"$T/expected"
 	assert_same scram "$T/expected" "$T/out"
@@ -229,9 +229,22 @@ next $user PLAIN EHLO client.example" authd -p -u "$T/users.cdb" "$T/next" <<-X
 	X
 }
 
+test_a_users_name_has_no_case() {
+	for who in Alice@example.net ALICE@EXAMPLE.NET; do
+		for as in '' alice@example.net Alice@Example.net; do
+			after_ehlo '235 2.7.0 Authentication succeeded
+next alice@example.net PLAIN EHLO client.example' authd -p -u "$T/users.cdb" "$T/next" <<-X
+				> AUTH PLAIN $(plain "$as" "$who" wonderland)
+				<
+				<
+			X
+		done
+	done
+}
+
 test_wrong_password_unknown_user_and_locked_user_hear_the_same() {
 	for who in 'alice@example.net wonderlane' 'nobody wonderland' 'locked secret' 'six wrong' 'onlyapp wrong' \
-		'alice@example.net wonderland2' 'Alice@example.net wonderland'; do
+		'alice@example.net wonderland2' 'Alice@example.net wonderlane' 'alice@example.nett wonderland'; do
 		store '535 5.7.8 Authentication credentials invalid
 221 2.0.0 Bye
 EOF' <<-X

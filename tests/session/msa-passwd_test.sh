@@ -186,9 +186,10 @@ test_iterations_are_kept_for_the_next() {
 
 test_user_names() {
 	set_password 'Jürgen@Example.NET' wonderland
-	assertTrue 'domain in lower case, the rest as it is' "value 'Jürgen@example.net' >/dev/null"
+	assertTrue 'in lower case' "value 'jürgen@example.net' >/dev/null"
 	assertTrue "takes 'Jürgen@EXAMPLE.net' wonderland"
-	assertFalse "takes 'jürgen@EXAMPLE.net' wonderland"
+	assertTrue "takes 'JürGEN@example.net' wonderland"
+	assertFalse 'only ASCII has case' "takes 'jÜrgen@example.net' wonderland"
 	set_password "$(printf '%0255d' 0)" wonderland
 	assertEquals '255 octets' 0 $?
 	assertTrue "takes $(printf '%0255d' 0) wonderland"
@@ -197,6 +198,69 @@ test_user_names() {
 		assertEquals "$bad" 100 $?
 		assertContains "$(cat "$T/out")" "msa-passwd: a user's name is 1 to 255 octets"
 	done
+}
+
+# A store that an earlier msa-passwd wrote, where names kept their capital letters. usage: old_store name ...
+old_store() {
+	printf 'wonderland\n' | msa-passwd "$T/one" x
+	format=$(cdb -q "$T/one" '') credential=$(cdb -q "$T/one" x)
+	rm -f "$T/one"
+	{
+		printf '+0,%d:->%s\n' ${#format} "$format"
+		for name; do
+			printf '+%d,%d:%s->%s\n\n' ${#name} $((${#credential} + 1)) "$name" "$credential"
+		done
+		echo
+	} | cdb -c -t "$T/tmp" "$db"
+}
+
+test_no_two_names_differ_by_case_only() {
+	set_password boss@example.net of-the-boss
+	for other in Boss@example.net BOSS@EXAMPLE.NET; do
+		for how in '' -L -R -d '-d -n main' '-g -n x'; do
+			# shellcheck disable=SC2086
+			printf 'of-mallory\n' | msa-passwd $how "$db" "$other" >"$T/out" 2>&1
+			assertEquals "$how $other" 100 $?
+			assertEquals "$how $other" \
+				"msa-passwd: $(echo "$other" | sed 's/@EX.*/@example.net/'): the store has boss@example.net, and two names must not differ by case only" \
+				"$(cat "$T/out")"
+		done
+	done
+	set_password boss@Example.NET new
+	assertEquals 'the same name' 0 $?
+	assertTrue "takes BOSS@example.net new"
+	assertEquals "$(printf 'boss@example.net\tmain')" "$(msa-passwd -l "$db")"
+}
+
+test_a_user_of_an_older_store_keeps_capital_letters_until_a_change() {
+	old_store Carol
+	assertEquals "$(printf 'Carol\tmain')" "$(msa-passwd -l "$db")"
+	assertTrue 'before' "takes Carol wonderland"
+	set_password carol new
+	assertEquals 100 $?
+	assertContains "$(cat "$T/out")" 'carol: the store has Carol'
+	set_password Carol new
+	assertEquals 0 $?
+	assertEquals "$(printf 'carol\tmain')" "$(msa-passwd -l "$db")"
+	for name in Carol carol CAROL; do
+		assertTrue "$name after" "takes $name new"
+	done
+}
+
+test_two_users_of_an_older_store_become_one() {
+	old_store Boss boss
+	assertTrue 'boss' "takes boss wonderland"
+	printf 'new\n' | msa-passwd "$db" boss 2>"$T/out"
+	assertEquals 100 $?
+	printf 'new\n' | msa-passwd "$db" Boss 2>"$T/out"
+	assertEquals 100 $?
+	msa-passwd -L "$db" Boss
+	assertEquals 'one may be locked' "$(printf 'Boss\t!locked\tmain\nboss\tmain')" "$(msa-passwd -l "$db" | sort)"
+	assertTrue 'whoever says Boss is boss' "takes Boss wonderland"
+	msa-passwd -d "$db" Boss
+	assertEquals 'and deleted' "$(printf 'boss\tmain')" "$(msa-passwd -l "$db")"
+	set_password boss new
+	assertTrue 'the other is free again' "takes Boss new"
 }
 
 test_passwords() {

@@ -398,6 +398,26 @@ test_from_is_added_only_from_a_mailbox() {
 	assertContains "$(cat "$T/log")" 'done user="\x22a b\x22@Example.NET" added=From ms='
 }
 
+# RFC 8601 5: a client cannot know what our servers found.
+test_a_report_that_bears_our_name_is_removed() {
+	for id in mail.example.org MAIL.example.ORG mail.example.org. '"mail.example.org"' '"mail\.example.org" 1' '(a (b) \)) mail.example.org(c)' \
+		example.net mx.example.net '' ';' '"' '(' '.'; do
+		draft "AUTHENTICATION-results :$id; dkim=pass" ' header.d=bank.example' 'X-Y: z'
+		chain -d example.net
+		draft 'X-Y: z'
+		assert_same "$id" "$T/in" "$T/out"
+		assertContains "$id" "$(cat "$T/log")" 'done removed=Authentication-Results'
+	done
+	for id in mail.example.com example.org mail.example.org.example badexample.net 'mx.example.net.example (mail.example.org)'; do
+		draft "Authentication-Results: $id; dkim=pass" 'ARC-Authentication-Results: i=1; mail.example.org' 'X-Authentication-Results: mail.example.org'
+		chain -d example.net
+		assert_same "$id" "$T/in" "$T/out"
+	done
+	draft 'Authentication-Results: mx.example.net; dkim=pass'
+	chain
+	assert_same 'without a domain' "$T/in" "$T/out"
+}
+
 test_an_empty_message_is_completed_if_it_is_known_whose_it_is() {
 	: >"$T/in"
 	refused 'From: field is missing'

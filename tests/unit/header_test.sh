@@ -249,6 +249,14 @@ test_a_mailbox_that_no_envelope_can_have_has_no_path() {
 	assertEquals 3 "$(test-unit header <"$T/in" | grep -c 'no path')"
 }
 
+test_a_local_part_of_64_octets_has_a_path() {
+	long=$(head -c 64 /dev/zero | tr '\0' a)
+	addresses "$long@b" <<-EOF
+	box name [] local [$long] domain [b] 1 [b] path [$long@b]
+	end 1
+	EOF
+}
+
 test_utf8_must_be_well_formed_in_addresses_only() {
 	addresses '\0303\0266@\0303\0244' <<-'EOF'
 	box name [] local [\xc3\xb6] domain [\xc3\xa4] 1 [\xc3\xa4] path [\xc3\xb6@\xc3\xa4]

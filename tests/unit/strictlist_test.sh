@@ -251,6 +251,8 @@ test_an_address_is_plain() {
 	Alice"Smith" <a@b.example> => (an address is not valid, or has no domain)
 	"Alice <a@b.example> => (an address is not valid, or has no domain)
 	"Alice\\ => (an address is not valid, or has no domain)
+	. Alice <a@b.example> => (an address is not valid, or has no domain)
+	.Alice <a@b.example> => (an address is not valid, or has no domain)
 	[x] <a@b.example> => (an address is not valid, or has no domain)
 	a\\b <a@b.example> => (an address is not valid, or has no domain)
 	END
