@@ -55,13 +55,14 @@ test_the_helpers_are_gone_with_the_session() {
 	call call "$T/in"
 	assert_verdict 'verdict' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
-	assertEquals 'TLS has a process of its own' tlsc "$(ps -o comm= --ppid "$worker")"
+	starter=$(pgrep -P "$worker")
+	assertEquals 'TLS has a process of its own' tlsc "$(ps -o comm= --ppid "$starter")"
 	i=0
-	while [ -n "$(ps -o comm= --ppid "$worker")" ] && [ "$i" -lt 200 ]; do
+	while [ -n "$(ps -o comm= --ppid "$starter")" ] && [ "$i" -lt 200 ]; do
 		sleep 0.05
 		i=$((i + 1))
 	done
-	assertEquals 'the idle limit ends it' '' "$(ps -o comm= --ppid "$worker")"
+	assertEquals 'the idle limit ends it' '' "$(ps -o comm= --ppid "$starter")"
 	call call "$T/in"
 	assert_verdict 'again' "$yes"
 	let_go
@@ -75,10 +76,11 @@ test_a_supervisors_sigterm_to_all_of_them_ends_no_session() {
 	call call "$T/in"
 	assert_verdict 'first' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
-	helper=$(ps -o pid= --ppid "$worker" | tr -d ' ')
+	starter=$(pgrep -P "$worker")
+	helper=$(pgrep -P "$starter")
 	(
 		sleep 0.3
-		kill -TERM "$resident" "$worker" "$helper"
+		kill -TERM "$resident" "$worker" "$starter" "$helper"
 	) &
 	call call "$T/in"
 	assert_verdict 'the message in hand' "$yes"
@@ -88,22 +90,24 @@ test_a_supervisors_sigterm_to_all_of_them_ends_no_session() {
 	assertEquals 'the session ends in QUIT' QUIT "$(tail -n 1 "$T/rec" | tr -d '\r')"
 }
 
-test_a_worker_that_is_killed_takes_its_helper_with_it() {
+test_a_worker_that_is_killed_takes_its_helpers_with_it() {
 	smarthost -e PIPELINING,STARTTLS -n 2
 	keep "127.0.0.1:$port"
 	call call "$T/in"
 	assert_verdict 'verdict' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
-	helper=$(ps -o pid= --ppid "$worker" | tr -d ' ')
-	assertTrue 'it has one' "kill -0 $helper"
+	starter=$(pgrep -P "$worker")
+	helper=$(pgrep -P "$starter")
 	kill -KILL "$worker"
-	i=0
-	while kill -0 "$helper" 2>/dev/null && [ "$i" -lt 500 ]; do
-		sleep 0.02
-		i=$((i + 1))
+	for pid in "$starter" "$helper"; do
+		i=0
+		while kill -0 "$pid" 2>/dev/null && [ "$i" -lt 500 ]; do
+			sleep 0.02
+			i=$((i + 1))
+		done
+		kill -0 "$pid" 2>/dev/null
+		assertFalse 'it is gone' $?
 	done
-	kill -0 "$helper" 2>/dev/null
-	assertFalse 'it is gone' $?
 	call call "$T/in"
 	assert_verdict 'the next worker' "$yes"
 	let_go
