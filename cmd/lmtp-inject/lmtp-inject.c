@@ -44,6 +44,7 @@ const struct stage lmtp_inject_stage = {
 	.option = option,
 	.check = check,
 	.claim = injector_claim,
+	.prepare = injector_prepare,
 	.serve = injector_serve,
 	.reload = injector_reload,
 	.idle = injector_idle,

@@ -162,7 +162,7 @@ shut_in(const struct call *call)
 	struct sandbox s = { .starts = false };
 	int code = sandbox_prepare(&s, &call->log);
 
-	if (code == CHAIN_DONE && (os_undumpable() < 0 || sandbox_enter(&s) < 0)) {
+	if (code == CHAIN_DONE && (os_undumpable() < 0 || sandbox_enter(&s, NULL) < 0)) {
 		log_error(&call->log, "failed", "sandbox:");
 		code = CHAIN_LATER;
 	}

@@ -89,6 +89,11 @@ struct stage {
 	 */
 	void (*claim)(const void *conf, struct claims *c);
 	/*
+	 * Called in a process that will serve calls, before all else is closed to it: fork what will do for it what it cannot
+	 * do itself then. Not called where nothing is closed. Returns 0, or -1 with errno set. NULL: nothing.
+	 */
+	int (*prepare)(void *conf);
+	/*
 	 * Serve one call: hold the conversation, give the verdict, or, as the last thing, hand the call on (call_next).
 	 * Returns a chain_exit code, which becomes the exit code of an exec'd stage.
 	 */

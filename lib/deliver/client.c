@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "deliver/clientauth.h"
+#include "deliver/starter.h"
 
 enum {
 	STATUS_MAX = 512,        /* octets of tlsc's line about its handshake */
@@ -49,28 +50,13 @@ refused(struct client *s, const char *at, const struct reply_foreign *r)
 static int
 start_tls(struct client *s, const struct nexthop *n, int64_t deadline_ms, struct reply_foreign *r)
 {
-	const char *name = s->conf->name ? s->conf->name : n->host;
 	struct wire *w = &s->wire;
-	char seconds[16], why[STATUS_MAX], *argv[9], *line = NULL;
-	size_t i = 0, len = 0;
+	char why[STATUS_MAX], *line = NULL;
+	size_t len = 0;
 	int left_s = clock_left(deadline_ms) / 1000 + 1;
 	enum line_result l;
 
-	snprintf(seconds, sizeof seconds, "%d", left_s < HANDSHAKE_MAX_S ? left_s : HANDSHAKE_MAX_S);
-	argv[i++] = (char *)(uintptr_t)"tlsc";
-	if (s->conf->cafile) {
-		argv[i++] = (char *)(uintptr_t)"-c";
-		argv[i++] = (char *)(uintptr_t)s->conf->cafile;
-	}
-	if (s->conf->fingerprint) {
-		argv[i++] = (char *)(uintptr_t)"-F";
-		argv[i++] = (char *)(uintptr_t)s->conf->fingerprint;
-	}
-	argv[i++] = (char *)(uintptr_t)"-t";
-	argv[i++] = seconds;
-	argv[i++] = (char *)(uintptr_t)(*name ? name : "localhost");
-	argv[i] = NULL;
-	if (helper_start(&w->tls, argv, w->fd) < 0) {
+	if (starter_tls(s->conf, n, left_s < HANDSHAKE_MAX_S ? left_s : HANDSHAKE_MAX_S, w->fd, &w->tls) < 0) {
 		wire_fail(w, "TLS", REPLY_NO_SECURITY, strerror(errno), NULL, r);
 		return -1;
 	}
@@ -169,9 +155,8 @@ int
 client_open(struct client *s, const struct client_conf *conf, const struct nexthop *n, const char *host,
     int64_t deadline_ms, const struct log *log, struct reply_foreign *refusal)
 {
-	const bool loopback = conf->tls == CLIENT_CLEAR && conf->loopback;
 	struct wire *w = &s->wire;
-	const char *why = NULL;
+	char why[STARTER_WHY];
 	int fd;
 
 	s->conf = conf;
@@ -183,7 +168,7 @@ client_open(struct client *s, const struct client_conf *conf, const struct nexth
 	w->log = log;
 	w->to = n->text;
 	snprintf(s->host, sizeof s->host, "%s", host);
-	fd = nexthop_connect(n, loopback, deadline_ms, &why);
+	fd = starter_connect(conf, n, deadline_ms, why);
 	if (fd < 0) {
 		wire_fail(w, "connect", REPLY_NEXT_HOP, why, NULL, refusal);
 		return -1;
@@ -196,10 +181,9 @@ client_open(struct client *s, const struct client_conf *conf, const struct nexth
 		return -1;
 	if (conf->tls == CLIENT_STARTTLS && say_starttls(s, n, deadline_ms, refusal) < 0)
 		return -1;
-	if (conf->credentials < 0)
+	if (!conf->auth)
 		return 0;
-	return clientauth_run(w, conf->lmtp ? "lmtp" : "smtp", *n->host ? n->host : "localhost", &s->offer,
-	    conf->credentials, refusal);
+	return clientauth_run(w, conf, *n->host ? n->host : "localhost", &s->offer, refusal);
 }
 
 bool

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "deliver/clientconf.h"
 #include "deliver/delivery.h"
 #include "deliver/wire.h"
 #include "msa/buf.h"
@@ -27,22 +28,6 @@
  * links neither library, and no client knows a password. If the configuration asks for TLS, only EHLO and STARTTLS are
  * sent in the clear.
  */
-enum client_tls { CLIENT_CLEAR, CLIENT_STARTTLS, CLIENT_IMPLICIT };
-enum client_auth_param { CLIENT_AUTH_NONE, CLIENT_AUTH_NULL, CLIENT_AUTH_USER };
-
-/* The configuration of all sessions of a program. Must outlive them. */
-struct client_conf {
-	bool lmtp;
-	enum client_tls tls;
-	bool loopback;           /* with CLIENT_CLEAR: connect to this machine only */
-	const char *name;        /* the name that the certificate must have; NULL: the host's */
-	const char *cafile;      /* NULL: the system's */
-	const char *fingerprint; /* of the certificate, which is then trusted without verification; NULL: verify it */
-	int credentials;         /* descriptor of the file for saslc; -1: no AUTH */
-	enum client_auth_param auth_param; /* AUTH= of MAIL, if the server offers AUTH: none, <>, or SMTPAUTHUSER's mailbox */
-	bool check;              /* deliver nothing: the reply to RCPT is the recipient's */
-};
-
 /* Zero-initialised: closed. */
 struct client {
 	const struct client_conf *conf;

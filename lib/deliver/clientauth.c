@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "deliver/starter.h"
 #include "smtp/cap.h"
 
 /*
@@ -142,10 +143,9 @@ run(struct wire *w, struct exchange *x, const char *first, struct reply_foreign 
 }
 
 int
-clientauth_run(struct wire *w, const char *service, const char *host, const struct ehlo *offer, int credentials,
+clientauth_run(struct wire *w, const struct client_conf *conf, const char *host, const struct ehlo *offer,
     struct reply_foreign *refusal)
 {
-	char *argv[] = { (char *)(uintptr_t)"saslc", NULL };
 	struct exchange x;
 	const char *first;
 	int r = -1;
@@ -157,13 +157,13 @@ clientauth_run(struct wire *w, const char *service, const char *host, const stru
 	if (wire_is_out_of_step(w, "AUTH", refusal))
 		return -1;
 	memset(&x, 0, offsetof(struct exchange, conn));
-	if (helper_start(&x.helper, argv, credentials) < 0) {
+	if (starter_auth(conf, &x.helper) < 0) {
 		fail(w, strerror(errno), refusal);
 		return -1;
 	}
 	lineio_open(&x.conn, x.helper.fd, x.helper.fd);
 	x.conn.deadline_ms = w->conn.deadline_ms;
-	if (buf_printf(&x.conn.out, "%s %s %s\r\n", service, host, offer->auth) < 0)
+	if (buf_printf(&x.conn.out, "%s %s %s\r\n", conf->lmtp ? "lmtp" : "smtp", host, offer->auth) < 0)
 		wire_fail_memory(w, "AUTH", refusal);
 	else if ((first = ask(w, &x, refusal)))
 		r = run(w, &x, first, refusal);

@@ -100,19 +100,42 @@ injector_option(struct injector *in, int letter, char *value, struct instance *i
 	}
 }
 
+/* Returns true if a process in a sandbox cannot do it: tlsc, saslc, and the resolver, which may do anything. */
+static bool
+needs_starter(const struct injector *in)
+{
+	bool names = false;
+	size_t i;
+
+	for (i = 0; i < in->nhops; i++)
+		names |= !in->hop[i].is_unix && !nexthop_is_numeric(&in->hop[i]);
+	return names || in->client.tls != CLIENT_CLEAR || in->credentials;
+}
+
 void
 injector_claim(const void *conf, struct claims *c)
 {
 	const struct injector *in = conf;
 	size_t i;
 
-	if (in->client.tls != CLIENT_CLEAR || in->credentials) /* tlsc, saslc */
-		stage_starts(c);
-	for (i = 0; i < in->nhops; i++)
-		if (!in->hop[i].is_unix && !nexthop_is_numeric(&in->hop[i])) /* the resolver may do anything */
-			stage_starts(c);
-		else
-			stage_connects(c, nexthop_port(&in->hop[i]));
+	for (i = 0; !needs_starter(in) && i < in->nhops; i++)
+		stage_connects(c, nexthop_port(&in->hop[i]));
+}
+
+int
+injector_prepare(void *conf)
+{
+	struct injector *in = conf;
+
+	if (!needs_starter(in))
+		return 0;
+	if (starter_open(&in->starter, &in->client, in->hop, in->nhops) < 0)
+		return -1;
+	in->client.starter = &in->starter;
+	if (in->client.credentials >= 0)
+		close(in->client.credentials);
+	in->client.credentials = -1;
+	return 0;
 }
 
 /* After SIGHUP: the password may have changed. */
@@ -266,6 +289,7 @@ injector_check(struct injector *in, struct instance *i, const char *port)
 	if (c->tls == CLIENT_CLEAR && (in->credentials || c->cafile || c->fingerprint || c->name))
 		return stage_wrong(i, in->credentials ? "-a" : c->cafile ? "-c" : c->fingerprint ? "-F" : "-h", "only with TLS");
 	if (in->credentials) {
+		in->client.auth = true;
 		in->client.credentials = file_open_secret(in->credentials, &why);
 		if (in->client.credentials < 0)
 			return stage_wrong(i, in->credentials, "%s", why);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "deliver/client.h"
+#include "deliver/starter.h"
 #include "msa/buf.h"
 #include "net/nexthop.h"
 #include "stage/instance.h"
@@ -22,6 +23,7 @@ struct injector {
 	bool keywords;           /* print the next hop's EHLO keywords and do nothing else */
 	int wait_s;              /* the most that a delivery may take */
 	int keep_s;              /* how long an unused session is kept; 0: none is kept */
+	struct starter starter;  /* of this process; see client.starter */
 	struct client session;   /* in a resident kept for the worker's next message; every worker has its own */
 	const char *sender;      /* by hand; NULL: in a chain */
 	const char **rcpt;       /* owned array of borrowed addresses */
@@ -42,6 +44,7 @@ enum { INJECTOR_SECONDS_MAX = 86400 };
 /* The functions of struct stage (stage.h) that both injectors share; conf is a struct injector. */
 void injector_init(void *conf);
 void injector_claim(const void *conf, struct claims *c);
+int injector_prepare(void *conf);
 int injector_serve(struct call *call, void *conf);
 int injector_reload(void *conf, const struct log *log);
 void injector_idle(void *conf);

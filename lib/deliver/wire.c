@@ -43,7 +43,7 @@ wire_close(struct wire *w, int grace_ms)
 {
 	if (wire_is_open(w)) {
 		lineio_close(&w->conn);
-		if (w->tls.pid)
+		if (w->tls.pid != 0)
 			helper_stop(&w->tls, grace_ms);
 		else
 			close(w->fd);

@@ -15,9 +15,9 @@
 
 enum { FD_WORK = 3 };
 
-/* In the child. It gets its three descriptors and the log, and no other: a verdict ends when its descriptor closes. */
-static void
-become(char *const argv[], int end, int work)
+/* It gets its three descriptors and the log, and no other: a verdict ends when its descriptor closes. */
+void
+helper_become(char *const argv[], int end, int work)
 {
 	/* above the numbers that they get below */
 	int from = fcntl(end, F_DUPFD, FD_WORK + 1), given = fcntl(work, F_DUPFD, FD_WORK + 1);
@@ -40,7 +40,7 @@ helper_start(struct helper *h, char *const argv[], int work)
 		goto fail;
 	h->pid = fork();
 	if (h->pid == 0) {
-		become(argv, fd[1], work);
+		helper_become(argv, fd[1], work);
 		_exit(111); /* the caller sees the end of the socket */
 	}
 	if (h->pid < 0)
@@ -76,7 +76,9 @@ helper_stop(struct helper *h, int grace_ms)
 			break;
 	}
 	close(h->fd);
-	kill(h->pid, SIGKILL); /* the helper was not reaped yet, so the pid is still its own */
-	process_reap(h->pid);
+	if (h->pid > 0) {
+		kill(h->pid, SIGKILL); /* the helper was not reaped yet, so the pid is still its own */
+		process_reap(h->pid);
+	}
 	*h = (struct helper){ 0 };
 }

@@ -251,7 +251,7 @@ shut_in(struct call *call, const struct instance *i)
 
 	sandbox_state(&s, i, call->kind == CALL_FILTER ? CONFINE_TEMPORARY : 0);
 	code = sandbox_prepare(&s, &call->log);
-	if (code == CHAIN_DONE && (os_undumpable() < 0 || sandbox_enter(&s) < 0)) {
+	if (code == CHAIN_DONE && (os_undumpable() < 0 || sandbox_enter(&s, i) < 0)) {
 		log_error(&call->log, "failed", "sandbox:");
 		code = CHAIN_LATER;
 	}

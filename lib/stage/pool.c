@@ -231,7 +231,7 @@ settle(struct pool *p)
 		log_error(&p->log, "failed", "user:");
 		_exit(CHAIN_MISUSE);
 	}
-	if (os_undumpable() < 0 || sandbox_enter(&p->sandbox) < 0) {
+	if (os_undumpable() < 0 || sandbox_enter(&p->sandbox, p->instance) < 0) {
 		log_error(&p->log, "failed", "sandbox:");
 		_exit(CHAIN_LATER);
 	}

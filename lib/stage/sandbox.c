@@ -85,9 +85,14 @@ sandbox_prepare(struct sandbox *s, const struct log *log)
 }
 
 int
-sandbox_enter(const struct sandbox *s)
+sandbox_enter(const struct sandbox *s, const struct instance *i)
 {
-	return s->starts ? 0 : confine_enter(&s->confine);
+	if (s->starts)
+		return 0;
+	for (; i; i = i->next.how == NEXT_INNER ? i->next.inner : NULL)
+		if (i->stage->prepare && i->stage->prepare(i->conf) < 0)
+			return -1;
+	return confine_enter(&s->confine);
 }
 
 void

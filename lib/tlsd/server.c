@@ -107,7 +107,7 @@ work(struct server *s, unsigned slot)
 		log_error(&s->log, "failed", "user %s:", s->conf->user);
 		return CHAIN_LATER;
 	}
-	if (os_undumpable() < 0 || sandbox_enter(&s->sandbox) < 0) {
+	if (os_undumpable() < 0 || sandbox_enter(&s->sandbox, NULL) < 0) {
 		log_error(&s->log, "failed", "sandbox:");
 		return CHAIN_LATER;
 	}

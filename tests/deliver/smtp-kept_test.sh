@@ -55,9 +55,10 @@ test_the_helpers_are_gone_with_the_session() {
 	chain_call call "$T/in"
 	assert_verdict 'verdict' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
-	assertEquals 'TLS has a process of its own' tlsc "$(ps -o comm= --ppid "$worker")"
+	starter=$(pgrep -P "$worker")
+	assertEquals 'TLS has a process of its own' tlsc "$(ps -o comm= --ppid "$starter")"
 	# The idle limit ends it.
-	wait_until eval '[ -z "$(proc_children "$worker")" ]'
+	wait_until eval '[ -z "$(ps -o comm= --ppid "$starter")" ]'
 	chain_call call "$T/in"
 	assert_verdict 'again' "$yes"
 	let_go
@@ -71,10 +72,11 @@ test_a_supervisors_sigterm_to_all_of_them_ends_no_session() {
 	chain_call call "$T/in"
 	assert_verdict 'first' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
-	helper=$(ps -o pid= --ppid "$worker" | tr -d ' ')
+	starter=$(pgrep -P "$worker")
+	helper=$(pgrep -P "$starter")
 	(
 		sleep 0.3
-		kill -TERM "$resident" "$worker" "$helper"
+		kill -TERM "$resident" "$worker" "$starter" "$helper"
 	) &
 	chain_call call "$T/in"
 	assert_verdict 'the message in hand' "$yes"
@@ -84,16 +86,19 @@ test_a_supervisors_sigterm_to_all_of_them_ends_no_session() {
 	assertEquals 'the session ends in QUIT' QUIT "$(tail -n 1 "$T/rec" | tr -d '\r')"
 }
 
-test_a_worker_that_is_killed_takes_its_helper_with_it() {
+test_a_worker_that_is_killed_takes_its_helpers_with_it() {
 	smarthost_start -e PIPELINING,STARTTLS -n 2
 	keep "127.0.0.1:$port"
 	chain_call call "$T/in"
 	assert_verdict 'verdict' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
-	helper=$(ps -o pid= --ppid "$worker" | tr -d ' ')
+	starter=$(pgrep -P "$worker")
+	helper=$(pgrep -P "$starter")
 	assertTrue 'it has one' "proc_alive $helper"
 	kill -KILL "$worker"
-	wait_until proc_gone "$helper"
+	for pid in "$starter" "$helper"; do
+		wait_until proc_gone "$pid"
+	done
 	chain_call call "$T/in"
 	assert_verdict 'the next worker' "$yes"
 	let_go

@@ -16,7 +16,7 @@ oneTimeSetUp() {
 		until mkdir "$T/run.$n" 2>/dev/null; do n=$((n + 1)); done
 		cat <&3 >"$T/$n.env"
 		cat >"$T/$n.msg"
-		env | grep -E '^(MSA|SMTP|TCP|SSL_P|RELAY)' | grep -v '^MSA_\(BIN\|JOBS\|LIBEXEC\)=' | sort >"$T/$n.facts"
+		env | grep -E '^(MSA|SMTP|TCP|SSL_P|RELAY)' | grep -v '^MSA_\(BIN\|JOBS\)=' | sort >"$T/$n.facts"
 		: >"$T/$n.begun"
 		while [ -e "$T/hold" ]; do sleep 0.05; done
 		: >"$T/$n.done"

@@ -362,7 +362,7 @@ test_many_users() {
 			i=$((i + 1))
 		done
 		echo
-	} | cdb -c "$db" -
+	} | cdb -c -p 0600 "$db" -
 	set_password last wonderland
 	assertEquals 3002 "$(msa-passwd -l "$db" | wc -l)"
 	assertTrue "takes first wonderland"

@@ -16,7 +16,7 @@ oneTimeSetUp() {
 		cat <&3 >"$T/$n.env"
 		rewind
 		cat >"$T/$n.msg"
-		env | grep -E '^(MSA|SMTP|TCP|SSL_P|RELAY)' | grep -v '^MSA_\(BIN\|JOBS\|LIBEXEC\)=' | sort >"$T/$n.facts"
+		env | grep -E '^(MSA|SMTP|TCP|SSL_P|RELAY)' | grep -v '^MSA_\(BIN\|JOBS\)=' | sort >"$T/$n.facts"
 		[ ! -e "$T/answer.$n" ] || { cat "$T/answer.$n"; exit; }
 		echo '250 2.0.0 taken'
 	P

@@ -61,6 +61,7 @@ static const struct stage stage = {
 	.name = "lmtp-keep",
 	.kind = STAGE_MESSAGE,
 	.next = STAGE_DELIVERS,
+	.needs = STAGE_NETWORK,
 	.usage = "address times",
 	.conf_size = sizeof(struct conf),
 	.check = check,

@@ -112,7 +112,8 @@ unit_stage(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 	struct conf c = { .n = 1, .wait_ms = 5000, .times = 1, .message = "/dev/null", .envelope = "/dev/null" };
-	struct stage stage = { .name = "unit", .kind = STAGE_SESSION, .owner = FACTS_NOBODY, .serve = serve_next };
+	struct stage stage = { .name = "unit", .kind = STAGE_SESSION, .owner = FACTS_NOBODY, .needs = STAGE_PROGRAMS,
+		.serve = serve_next };
 	struct instance instance = { .stage = &stage, .conf = &c };
 	int opt;
 
