@@ -340,7 +340,7 @@ static const struct {
 static void
 end(struct session *s, enum reply r, const char *reason)
 {
-	if (reason)
+	if (reason && log_permit(&s->call->log))
 		log_event(&s->call->log, "ended", "reason", reason, "ip", facts_get(&s->call->facts, "TCPREMOTEIP"), (char *)NULL);
 	s->over = true;
 	s->detail = NULL;
