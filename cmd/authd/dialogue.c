@@ -60,7 +60,7 @@ answer(struct session *s, enum reply r)
 static enum step
 part(struct session *s, enum reply r, const char *event)
 {
-	if (event)
+	if (event && log_permit(&s->call->log))
 		log_event(&s->call->log, event, "ip", facts_get(&s->call->facts, "TCPREMOTEIP"), (char *)NULL);
 	reply_add(&s->c.out, r);
 	return STEP_END;

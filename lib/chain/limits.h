@@ -17,6 +17,7 @@ enum {
 	CHAIN_RCPT_MAX = 1000,           /* recipients of a message; RFC 5321 4.5.3.1.8 wants at least 100 */
 	CHAIN_ERRORS_MAX = 20,           /* refused commands before the session is ended */
 	CHAIN_IDLE_MAX = 1000,           /* NOOP, RSET, EHLO ... without a message before the session is ended */
+	CHAIN_COMMANDS_MAX = 100000,     /* commands of any kind without a message: RCPT that are 452, BDAT 0 ... */
 	CHAIN_TEXT_MAX = 255,            /* octets of a text that a peer chose, in the environment */
 };
 

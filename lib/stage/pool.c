@@ -103,6 +103,8 @@ log_refused(const struct call *call, uid_t uid)
 	char text[24];
 	int e = errno;
 
+	if (!log_permit(&call->log))
+		return;
 	snprintf(text, sizeof text, "%lld", (long long)uid);
 	log_event(&call->log, "refused", "reason", "call", "error", handover_why(e, false), "uid", text, (char *)NULL);
 }
@@ -348,7 +350,8 @@ turn_away(struct pool *p, int fd)
 		log_refused(&call, uid);
 	else {
 		call.log.session = facts_get(&call.facts, "MSA_SESSION");
-		log_event(&call.log, "refused", "reason", "all workers are busy", (char *)NULL);
+		if (log_permit(&call.log))
+			log_event(&call.log, "refused", "reason", "all workers are busy", (char *)NULL);
 		if (handover_acknowledge(fd) == 0 && reply_add(&b, REPLY_SHUTDOWN) == 0 &&
 		    send(call.out, b.p, b.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 			log_error(&call.log, "failed", "client:");
@@ -511,10 +514,36 @@ clear(const struct sockaddr_un *sun)
 	return -1;
 }
 
+/*
+ * Who may connect. A caller's uid decides whether it may call, and the mode keeps others from the socket where a mode
+ * can: where nobody is named with -A, or one user is, and root can give that user the socket.
+ */
+struct access {
+	mode_t mode;
+	uid_t owner; /* (uid_t)-1: ours */
+	gid_t group;
+};
+
+static struct access
+access_for(const struct pool_conf *conf)
+{
+	const uid_t same = (uid_t)-1;
+	const gid_t own = conf->user ? conf->user->gid : (gid_t)-1;
+	bool root = geteuid() == 0;
+
+	if (conf->allow.n == 0)
+		return (struct access){ 0600, root && conf->user ? conf->user->uid : same, (gid_t)-1 };
+	if (conf->allow.n == 1 && root) /* the group: our own user may call too */
+		return (struct access){ conf->user ? 0660 : 0600, conf->allow.uid[0], own };
+	return (struct access){ 0666, same, (gid_t)-1 };
+}
+
 static int
-listen_at(const char *path)
+listen_at(const struct pool_conf *conf)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	const struct access a = access_for(conf);
+	const char *path = conf->path;
 	mode_t mask;
 	int fd, r;
 
@@ -528,9 +557,11 @@ listen_at(const char *path)
 	fd = unix_socket();
 	if (fd < 0)
 		return -1;
-	mask = umask(0); /* the caller's uid decides whether it may call, not the file's mode */
+	mask = umask(0777 & ~a.mode);
 	r = bind(fd, (struct sockaddr *)&sun, sizeof sun);
 	umask(mask);
+	if (r == 0 && a.owner != (uid_t)-1 && lchown(path, a.owner, a.group) < 0)
+		r = chmod(path, 0666); /* root without CAP_CHOWN */
 	if (r == 0 && listen(fd, SOMAXCONN) == 0)
 		return fd;
 	r = errno;
@@ -561,7 +592,7 @@ make(struct pool *p)
 {
 	size_t max = (size_t)p->conf->max;
 
-	p->listener = p->conf->path ? listen_at(p->conf->path) : take_listener(p->conf->fd);
+	p->listener = p->conf->path ? listen_at(p->conf) : take_listener(p->conf->fd);
 	if (p->listener < 0) {
 		log_error(&p->log, "failed", "%s:", p->conf->path ? p->conf->path : "listening socket");
 		return errno == ENOMEM || errno == EMFILE || errno == ENFILE ? CHAIN_LATER : CHAIN_MISUSE;

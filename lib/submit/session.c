@@ -193,7 +193,7 @@ static enum reply
 done(struct session *s, enum reply r)
 {
 	expect_message(s);
-	s->patience.idle = 0;
+	patience_renew(&s->patience);
 	s->over |= s->in.over;
 	forget(s);
 	return r;
@@ -340,7 +340,7 @@ static const struct {
 static void
 end(struct session *s, enum reply r, const char *reason)
 {
-	if (reason)
+	if (reason && log_permit(&s->call->log))
 		log_event(&s->call->log, "ended", "reason", reason, "ip", facts_get(&s->call->facts, "TCPREMOTEIP"), (char *)NULL);
 	s->over = true;
 	s->detail = NULL;
@@ -464,7 +464,8 @@ session_serve(struct call *call, void *conf)
 	s.conn.lull_arg = &s;
 	expect_message(&s);
 	s.conn.deadline_ms = clock_ms() + (int64_t)s.conf->session_s * 1000;
-	s.patience = (struct patience){ .errors_max = s.conf->errors_max, .idle_max = CHAIN_IDLE_MAX };
+	s.patience = (struct patience){ .errors_max = s.conf->errors_max, .idle_max = CHAIN_IDLE_MAX,
+		.commands_max = CHAIN_COMMANDS_MAX };
 	wrong = offer_or_log(&s.rules.offered, &call->facts, &call->log);
 	s.rules.domains = s.conf->domains;
 	s.auth = verb || facts_is_authenticated(&call->facts);

@@ -98,6 +98,7 @@ start_residents() {
 		start "resident/msa-$stage" "$(setting ListenStream "$T/systemd/resident/msa-$stage.socket")"
 		wait_until test -S "$T/run/$stage"
 		chmod "$(setting SocketMode "$T/systemd/resident/msa-$stage.socket")" "$T/run/$stage"
+		chown "$(setting SocketUser "$T/systemd/resident/msa-$stage.socket")" "$T/run/$stage"
 	done
 	start resident/msa-tlsd "127.0.0.1:$PORT"
 	start resident/msa-tlsd-implicit "127.0.0.1:$PORT_TLS"

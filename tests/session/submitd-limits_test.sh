@@ -237,6 +237,23 @@ test_commands_without_a_message_have_an_end() {
 	done
 }
 
+# What is refused with 4yz, or takes a chunk without an octet, is no error and not idle: it has an end all the same.
+test_commands_of_any_kind_have_an_end() {
+	while IFS='|' read -r command reply count; do
+		{
+			printf 'EHLO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\n'
+			yes "$command" | head -n 100100 | sed 's/$/\r/'
+		} | RELAYCLIENT='' submitd "$SINK" >"$T/out" 2>"$T/log"
+		assertEquals "$command" '421 4.7.0 Too many commands without a message, closing the connection' \
+			"$(tail -n 1 "$T/out" | tr -d '\r')"
+		assertEquals "$command: as many as are allowed, and one" "$count" "$(grep -c "^$reply" "$T/out")"
+		assertTrue "$command: log: $(cat "$T/log")" "grep -q ' ended reason=\"too many commands without a message\"' $T/log"
+	done <<-'END'
+		BDAT 0|250 2.0.0 0 octets|99998
+		RCPT TO:<b@example.net>|452 4.5.3|98999
+	END
+}
+
 test_a_message_begins_the_count_anew() {
 	{
 		echo 'EHLO x'

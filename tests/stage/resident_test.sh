@@ -184,6 +184,10 @@ test_who_may_call_is_told_by_uid() {
 	X
 	resident_start stamp stamp "$T/take"
 	assertEquals '451 4.3.0 Local error, try again later|.|' "$("$T/nobody_gives" "$T/stamp" 2>/dev/null)"
+	assertFalse "the mode keeps it away: $(cat "$T/stamp.log")" "grep -q refused $T/stamp.log"
+	stop stamp
+	resident stamp stamp -A daemon -A bin "$T/take"
+	assertEquals '451 4.3.0 Local error, try again later|.|' "$("$T/nobody_gives" "$T/stamp" 2>/dev/null)"
 	assertEquals 1 "$(grep -c "refused reason=call error=\"the caller is neither root, nor our user, nor named with -A\" uid=$(id -u nobody)" "$T/stamp.log")"
 	resident_stop stamp
 	resident_start stamp stamp -A nobody "$T/take"
@@ -192,6 +196,67 @@ test_who_may_call_is_told_by_uid() {
 	resident_start stamp stamp -U nobody "$T/take"
 	assertEquals 'the worker is nobody' "$(id -u nobody)" "$(stat -c %u "/proc/$(resident_worker stamp)")"
 	assertEquals '250 2.0.0 taken|.|' "$("$T/nobody_gives" "$T/stamp")"
+}
+
+# The mode keeps away whom it can; the uid decides in any case.
+test_the_socket_is_open_to_those_who_may_call() {
+	[ "$(id -u)" = 0 ] || { skip 'not root'; return; }
+	while read -r options; do
+		want=${options#*=> }
+		# shellcheck disable=SC2086
+		resident stamp stamp ${options%=>*} "$T/take"
+		assertEquals "stamp ${options%=>*}" "$want" "$(stat -c '%a %U %G' "$T/stamp")"
+		stop stamp
+	done <<-'X'
+		=> 600 root root
+		-U nobody => 600 nobody root
+		-A daemon => 600 daemon root
+		-A daemon -U nobody => 660 daemon nogroup
+		-A daemon -U nobody:bin => 660 daemon bin
+		-A daemon -A bin => 666 root root
+	X
+	resident stamp stamp -A daemon -U nobody "$T/take"
+	for user in root daemon nobody; do
+		group=$(id -gn "$user")
+		[ "$user" != daemon ] || group=bin # -U daemon:bin, for example
+		assertEquals "$user" '250 2.0.0 taken|.|' "$(MSA_SESSION=s MSA_MESSAGE=m MSA_RCPTS=1 setpriv --reuid "$user" \
+			--regid "$group" --clear-groups call "$T/stamp" <"$T/message" 3<"$T/envelope" | tr -d '\r' | tr '\n' '|')"
+	done
+	stop stamp
+	mkdir "$T/theirs"
+	chown nobody "$T/theirs"
+	for options in '' '-A daemon'; do
+		: >"$T/ready"
+		# shellcheck disable=SC2086
+		setpriv --reuid nobody --regid nogroup --clear-groups \
+			stamp -l "$T/theirs/s" $options -R 3 "$T/take" 3>"$T/ready" 2>"$T/stamp.log" &
+		stamp_pid=$!
+		residents="$residents $!"
+		await "$T/ready"
+		stat -c '%a %U' "$T/theirs/s" >"$T/got$options"
+		stop stamp
+	done
+	assertEquals 'not root, nobody named' '600 nobody' "$(cat "$T/got")"
+	assertEquals 'not root' '666 nobody' "$(cat "$T/got-A daemon")"
+	rm -rf "$T/theirs"
+}
+
+# Any local user may cause such lines: 600 a minute, and a count of the others.
+test_refused_calls_have_a_budget_of_log_lines() {
+	: >"$T/stamp.log"
+	resident stamp stamp -P 4:4 "$T/take"
+	python3 - "$T/stamp" <<-'X'
+		import socket, sys
+		for i in range(1300):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect(sys.argv[1]); s.shutdown(socket.SHUT_WR); s.recv(1)
+	X
+	stop stamp
+	lines=$(grep -c 'refused reason=call error="not a valid call"' "$T/stamp.log")
+	left=$(sed -n 's/^stamp: - suppressed lines=//p' "$T/stamp.log" | awk '{ n += $1 } END { print n + 0 }')
+	assertEquals "each is a line or counted: $(tail -n 3 "$T/stamp.log")" 1300 $((lines + left))
+	# a minute may have ended meanwhile, and that is a new budget
+	assertTrue "not all are lines: $lines" "[ $lines -lt 1300 ] && [ $lines -ge 600 ]"
 }
 
 test_a_listener_of_somebody_else_is_not_given_calls() {

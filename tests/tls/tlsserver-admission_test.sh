@@ -26,27 +26,34 @@ test_limits_are_told_politely_and_logged_once_a_second() {
 	END
 	assertTrue 'few lines' "[ $(grep -c 'refused reason="too many connections from this address" peer=127.0.0.1' log) -le 2 ]"
 	tlsd_stop
-	tlsd_start -a 100 -m 5 -e 3 ./cat
+	stage yes "printf '220 x\r\n'" 'while read -r l; do printf "235 2.7.0 yes\r\n"; done'
+	tlsd_start -a 100 -m 5 -e 3 ./yes
 	tlsd_clients "$port" <<-'END'
-		early = [connect() for i in range(3)]
+		def login():
+		    s = tls(connect())
+		    print(ask(s, 'AUTH PLAIN x'))
+		    return s
+		held = [login() for i in range(5)]
+		print(line(connect()))
+		held.pop().close()
 		time.sleep(0.3)
-		print(line(connect()))
-		through = [tls(s) for s in early]
-		for s in through: print(ask(s, 'echo'))
-		more = [connect() for i in range(2)]
-		for s in more: print(line(s))
-		print(line(connect()))
+		early = connect(); print(line(early))
+		held.append(login())
+		print(line(early), repr(line(early)))
 	END
-	assert_got 'early, total' <<-END
+	assert_got 'total' <<-END
+		235 2.7.0 yes
+		235 2.7.0 yes
+		235 2.7.0 yes
+		235 2.7.0 yes
+		235 2.7.0 yes
 		$BUSY
-		echo
-		echo
-		echo
 		220 mail.example.net ESMTP
-		220 mail.example.net ESMTP
-		$BUSY
+		235 2.7.0 yes
+		$BUSY ''
 	END
-	assert_logged 'refused reason="too many connections before TLS" peer=127.0.0.1'
+	assert_logged 'refused reason="too many connections" peer=127.0.0.1'
+	assert_logged 'done in=0 out=0 ms=[0-9]* peer=127.0.0.1 end=evicted'
 	tlsd_stop
 	tlsd_start -i -a 1 ./cat
 	tlsd_clients "$port" <<-'END'
