@@ -255,8 +255,7 @@ test_keep_ends_what_the_server_left_behind() {
 
 # OpenSSL's own server sends two tickets after each handshake under TLS 1.3.
 test_session_tickets_are_counted() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout "$T/key.pem" \
-		-out "$T/cert.pem" 2>/dev/null
+	cert "$T/key.pem" "$T/cert.pem" /CN=localhost
 	port=$(bench-sink -f)
 	printf '220 hello\r\n' >"$T/greeting"
 	: >"$T/server"

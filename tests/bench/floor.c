@@ -1,7 +1,7 @@
 /* ISC licence, see LICENSE. */
 /*
- * What one full TLS 1.3 handshake costs here and now, with libtls on both sides of a loopback connection, no session
- * tickets, and nothing else: no server is cheaper. Taken in the same run it tells a fast hour of a machine from a slow
+ * What one full TLS 1.3 handshake costs here and now, with libtls on both sides of a loopback connection, tlsd's
+ * settings (no session tickets), and nothing else: no server is cheaper. Taken in the same run it tells a fast hour of a machine from a slow
  * one. With a password, also what one check of it costs: PBKDF2-HMAC-SHA-256 with so many iterations, as in a
  * SCRAM-SHA-256 verifier, and crypt() with that hash.
  */
@@ -61,14 +61,12 @@ read_octet(struct tls *t)
 
 /* Serve count connections, one octet each way, and write the CPU that took to report. */
 static void
-serve(int listener, struct tls_config *config, int count, int report)
+serve(int listener, struct tls *server, int count, int report)
 {
-	struct tls *server = tls_server(), *t;
 	double before, after;
+	struct tls *t;
 	int i, fd;
 
-	if (!server || tls_configure(server, config) == -1)
-		die(server ? tls_error(server) : "memory");
 	before = cpu_ms();
 	for (i = 0; i < count; i++) {
 		if ((fd = accept(listener, NULL, NULL)) == -1 || tls_accept_socket(server, &t, fd) == -1)
@@ -111,6 +109,8 @@ main(int argc, char *argv[])
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
 	struct tls_config *config;
+	struct buf why = { 0 };
+	struct tls *context;
 	socklen_t size = sizeof at;
 	int count, i, fd, listener, report[2], status;
 	double client, server;
@@ -120,27 +120,26 @@ main(int argc, char *argv[])
 		fputs("usage: bench-floor cert key handshakes [password iterations crypt-hash]\n", stderr);
 		return 100;
 	}
-	tlsconf_start();
-	config = tls_config_new();
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
-	if (!config || listener == -1 || bind(listener, (struct sockaddr *)&at, size) == -1 || listen(listener, 16) == -1 ||
+	if (listener == -1 || bind(listener, (struct sockaddr *)&at, size) == -1 || listen(listener, 16) == -1 ||
 	    getsockname(listener, (struct sockaddr *)&at, &size) == -1 || pipe(report) == -1)
 		die("listen");
-	if (tls_config_set_keypair_file(config, argv[1], argv[2]) == -1 ||
-	    tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_3) == -1)
-		die(tls_config_error(config));
+	context = tlsconf_server(&(struct tlsconf){ .pair = {{ .cert = argv[1], .key = argv[2] }}, .n = 1, .only_13 = true },
+	    &why);
+	if (!context)
+		die(why.p);
 	alarm(60); /* when one of the two dies the other would wait for ever; a child has no alarm of its parent's */
 	if ((pid = fork()) == -1)
 		die("fork");
 	if (pid == 0) {
 		alarm(60);
-		serve(listener, config, count, report[1]);
+		serve(listener, context, count, report[1]);
 	}
 	close(listener);
 	close(report[1]);
 
-	tls_config_free(config);
+	tls_free(context);
 	if (!(config = tls_config_new()) || tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_3) == -1)
 		die("memory");
 	tls_config_insecure_noverifycert(config);
