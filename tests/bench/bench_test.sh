@@ -292,6 +292,32 @@ test_the_floor_is_measured() {
 	assertEquals "a wrong password is no check" 111 $?
 }
 
+# The value in the row of a server and in the column of that name (one of two names), in BENCH.md.
+# usage: figure server column [column]
+figure() {
+	awk -v server="$1" -v one="$2" -v two="${3:-}" '
+		$2 == "server" {
+			column = 0
+			n = split($0, name, / *[|] */)
+			for (i = 2; i < n && !column; i++)
+				if (name[i] == one || (two != "" && name[i] == two))
+					column = i
+		}
+		column && $2 == server { split($0, cell, / *[|] */); print cell[column]; exit }' "$ROOT/BENCH.md"
+}
+
+test_the_readme_has_the_figures_of_the_bench() {
+	tr '\n' ' ' <"$ROOT/README.md" >"$T/readme"
+	for server in ours-exec ours-resident ours-inline postfix-proxy; do
+		ms=$(figure $server 'a ms' 'a CPU ms')
+		assertContains "$server: a message of shape a" "$(cat "$T/readme")" "${ms:-nothing} ms"
+	done
+	for server in ours-exec ours-resident ours-inline; do
+		kib=$(figure $server 'KiB later' 'd KiB')
+		assertContains "$server: a connection of shape d" "$(cat "$T/readme")" "${kib:-nothing} KiB"
+	done
+}
+
 # What one message becomes, and with what, is said in the page. -q: so few sessions that no figure means anything.
 test_the_page_says_what_our_chain_does_to_a_message() {
 	"$ROOT/tests/bench/run" -q -o "$T/page" -r 1 -s "a a2" ours-inline >"$T/out" 2>"$T/err"
