@@ -13,7 +13,7 @@
 #include "net/ipaddr.h"
 #include "stage/instance.h"
 
-#define NO_RATE "not recipients/seconds, or two for one time, or more than 8"
+#define NO_RATE "not a valid rate (recipients/seconds), a second rate for the same seconds, or more than 8 rates"
 
 struct conf {
 	struct rates rates; /* for users without a record in the table */

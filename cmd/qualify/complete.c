@@ -310,7 +310,7 @@ complete(struct completion *c, const struct rules *rules, const struct header *h
 	while (r == COMPLETE_OK && (more = header_next(w.text, w.n, &pos, &field)) != 0) {
 		if (more > 0)
 			r = take(&w, &field);
-		else if (buf_printf(&c->why, "Line %zu is no header field", header_line(w.text, field.name)) < 0)
+		else if (buf_printf(&c->why, "Line %zu is not a header field", header_line(w.text, field.name)) < 0)
 			r = COMPLETE_ERROR;
 		else
 			r = COMPLETE_REFUSED;

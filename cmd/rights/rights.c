@@ -185,7 +185,7 @@ look_at_header(struct look *l, const struct header *h)
 	memset(claims.seen, 0, sizeof claims.seen);
 	while ((more = header_next(text, h->text.len, &pos, &f)) != 0) {
 		if (more < 0) { /* another program may skip this line and find a From after it that we did not see */
-			snprintf(l->why, sizeof l->why, "Line %zu is no header field", header_line(text, f.name));
+			snprintf(l->why, sizeof l->why, "Line %zu is not a header field", header_line(text, f.name));
 			return refuse(l, REPLY_BAD_MESSAGE);
 		}
 		for (author = 0; author < AUTHORS && !field_is(text, &f, author_names[author]); author++)

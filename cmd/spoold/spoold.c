@@ -332,7 +332,7 @@ main(int argc, char *argv[])
 		switch (c) {
 		case 'a':
 			number_of = &r.round.attempt_s;
-			most = CHAIN_SESSION_S;
+			most = CHAIN_DEADLINE_MAX_S;
 			break;
 		case 'b':
 			if (take_intervals(&r.round, optarg) < 0)

@@ -110,7 +110,7 @@ option(void *arg, int letter, char *value, struct instance *i)
 		conf->fqdn.tlds_path = value;
 		return 0;
 	case 't':
-		return number(i, letter, value, 86400, &s->answer_s);
+		return number(i, letter, value, CHAIN_DEADLINE_MAX_S, &s->answer_s);
 	default:
 		return number(i, letter, value, 86400, &s->command_wait_s);
 	}

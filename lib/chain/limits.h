@@ -10,6 +10,7 @@ enum {
 	CHAIN_COMMAND_WAIT_S = 300,      /* RFC 5321 4.5.3.2.7: the server waits at least 5 minutes for a command */
 	CHAIN_DATA_WAIT_S = 180,         /* RFC 5321 4.5.3.2.5: between blocks of data */
 	CHAIN_DATA_RATE = 500,           /* octets per second that a client must reach on average over its data */
+	CHAIN_DEADLINE_MAX_S = 7200,     /* the most that MSA_DEADLINE may be away; more counts as no deadline */
 	CHAIN_SESSION_S = 7200,          /* a whole session */
 	CHAIN_MEMORY_MESSAGE = 262144,   /* octets; a larger message goes to a file in TMPDIR */
 	CHAIN_VERDICT_MAX = 1048576,     /* octets of a verdict */

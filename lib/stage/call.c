@@ -210,7 +210,7 @@ call_deadline(const struct call *call)
 {
 	long long end = facts_number(&call->facts, "MSA_DEADLINE", -1), left = end - time(NULL);
 
-	if (end < 0 || left > CHAIN_SESSION_S)
+	if (end < 0 || left > CHAIN_DEADLINE_MAX_S)
 		left = CHAIN_ANSWER_S;
 	return clock_ms() + (left > 0 ? left : 0) * 1000;
 }

@@ -56,7 +56,7 @@ int call_refuse(struct call *call, enum reply r);
 
 /*
  * Returns the time on clock_ms until which the caller waits for this message's verdict: MSA_DEADLINE, or CHAIN_ANSWER_S
- * from now if MSA_DEADLINE is not set, invalid, or more than CHAIN_SESSION_S away.
+ * from now if MSA_DEADLINE is not set, invalid, or more than CHAIN_DEADLINE_MAX_S away.
  */
 int64_t call_deadline(const struct call *call);
 

@@ -71,6 +71,38 @@ test_every_size_ends_in_one_crlf() {
 	assertEquals $octets "$(sunk octets)"
 }
 
+test_the_sink_records_the_last_message_with_its_envelope() {
+	sink -s -r "$T/record"
+	bench-load -n -s 1 -z 5000 "$PORT" >"$T/load"
+	bench-load -n -s 1 -z 400 "$PORT" >"$T/load"
+	printf '%s\r\n' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' 'From: Load <alice@example.net>' \
+		'To: <bob@example.org>' 'Subject: A message of 400 octets' 'Date: Sat, 21 Nov 2026 12:00:00 +0000' \
+		'Message-ID: <load@load.example.net>' 'MIME-Version: 1.0' 'Content-Type: text/plain; charset=us-ascii' \
+		'' >"$T/expected"
+	envelope=$(sed -n 1,2p "$T/expected" | wc -c)
+	head -n 10 "$T/record" >"$T/got"
+	assert_same "envelope and header" "$T/expected" "$T/got"
+	assertEquals "nothing of the longer one before it" 400 $(($(wc -c <"$T/record") - envelope))
+}
+
+test_chunks_are_recorded_as_they_come() {
+	sink -b -s -r "$T/record"
+	talk -c "127.0.0.1:$PORT" >"$T/out" <<-'END'
+		>> EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 5\r\n.\r\n.\r
+		>> BDAT 7 LAST\r\n1234567QUIT\r\n
+		<<
+	END
+	printf 'MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n.\r\n.\r1234567' >"$T/expected"
+	assert_same "record" "$T/expected" "$T/record"
+}
+
+test_an_incomplete_message_lacks_date_and_message_id_and_has_a_bcc() {
+	sink -s -r "$T/record"
+	bench-load -n -b -s 1 -z 400 "$PORT" >"$T/load"
+	assertEquals 'From To Subject Bcc MIME-Version Content-Type' \
+		"$(sed -n '3,/^.$/s/^\([^:]*\):.*/\1/p' "$T/record" | tr '\n' ' ' | sed 's/ $//')"
+}
+
 test_a_server_that_is_not_there_fails_every_message() {
 	bench-load -n -s 3 -m 4 "$(bench-sink -f)" >"$T/load"
 	assertEquals 1 $?
@@ -199,7 +231,8 @@ test_through_our_chain_with_starttls_and_implicit_tls() {
 	unset LMTP
 	bench-load -s 2 -m 3 -z 5000 -c 2 "$SUBMISSION" >"$T/load"
 	assertEquals "$(cat "$T/load")" 6 "$(value accepted <"$T/load")"
-	assertContains "$(value tls <"$T/load")" TLSv1.3
+	assertEquals "version, suite and group" TLSv1.3/TLS_AES_256_GCM_SHA384/X25519 "$(value tls <"$T/load")"
+	assertEquals "session tickets" 0 "$(value tickets <"$T/load")"
 	bench-load -i -s 2 -m 2 -z 5000 -c 1 "$SUBMISSIONS" >"$T/load"
 	assertEquals "$(cat "$T/load")" 4 "$(value accepted <"$T/load")"
 	assertEquals 10 "$(sunk messages)"
@@ -220,13 +253,98 @@ test_keep_ends_what_the_server_left_behind() {
 	assertFalse "the orphan is gone" "proc_alive $orphan"
 }
 
+# OpenSSL's own server sends two tickets after each handshake under TLS 1.3.
+test_session_tickets_are_counted() {
+	cert "$T/key.pem" "$T/cert.pem" /CN=localhost
+	port=$(bench-sink -f)
+	printf '220 hello\r\n' >"$T/greeting"
+	: >"$T/server"
+	mkfifo "$T/say"
+	openssl s_server -accept "127.0.0.1:$port" -cert "$T/cert.pem" -key "$T/key.pem" -tls1_3 <"$T/say" >"$T/server" 2>&1 &
+	server=$!
+	exec 9>"$T/say"
+	wait_until grep -q ACCEPT "$T/server"
+	bench-load -i -T 30 -s 1 "$port" >"$T/load" &
+	load=$!
+	wait_until grep -q 'CIPHER is' "$T/server"
+	cat "$T/greeting" >&9
+	wait_until grep -q EHLO "$T/server"
+	exec 9>&-
+	kill $server
+	wait $load
+	wait $server 2>/dev/null
+	assertEquals "$(cat "$T/load")" 2 "$(value tickets <"$T/load")"
+}
+
 test_the_floor_is_measured() {
 	cert "$T/key.pem" "$T/cert.pem" /CN=localhost
 	bench-floor "$T/cert.pem" "$T/key.pem" 5 >"$T/floor"
 	assertEquals 0 $?
 	grep -Eqx 'server_ms=[0-9]+\.[0-9]{3} client_ms=[0-9]+\.[0-9]{3}' "$T/floor"
 	code=$?
-	assertEquals "two figures: $(cat "$T/floor")" 0 "$code"
+	assertEquals "two figures: $(cat "$T/floor")" 0 $code
+	hash=$(openssl passwd -6 -salt 'rounds=1000$salt' wonderland)
+	bench-floor "$T/cert.pem" "$T/key.pem" 5 wonderland 4096 "$hash" >"$T/floor"
+	grep -Eqx 'server_ms=[0-9.]+ client_ms=[0-9.]+ pbkdf2_ms=[0-9]+\.[0-9]{3} crypt_ms=[0-9]+\.[0-9]{3}' "$T/floor"
+	code=$?
+	assertEquals "four figures: $(cat "$T/floor")" 0 $code
+	bench-floor "$T/cert.pem" "$T/key.pem" 5 wrong 4096 "$hash" >"$T/floor" 2>"$T/err"
+	assertEquals "a wrong password is no check" 111 $?
+}
+
+# The value in the row of a server and in the column of that name (one of two names), in BENCH.md.
+# usage: figure server column [column]
+figure() {
+	awk -v server="$1" -v one="$2" -v two="${3:-}" '
+		$2 == "server" {
+			column = 0
+			n = split($0, name, / *[|] */)
+			for (i = 2; i < n && !column; i++)
+				if (name[i] == one || (two != "" && name[i] == two))
+					column = i
+		}
+		column && $2 == server { split($0, cell, / *[|] */); print cell[column]; exit }' "$ROOT/BENCH.md"
+}
+
+test_the_readme_has_the_figures_of_the_bench() {
+	tr '\n' ' ' <"$ROOT/README.md" >"$T/readme"
+	for server in ours-exec ours-resident ours-inline postfix-proxy; do
+		ms=$(figure $server 'a ms' 'a CPU ms')
+		assertContains "$server: a message of shape a" "$(cat "$T/readme")" "${ms:-nothing} ms"
+	done
+	for server in ours-exec ours-resident ours-inline; do
+		kib=$(figure $server 'KiB later' 'd KiB')
+		assertContains "$server: a connection of shape d" "$(cat "$T/readme")" "${kib:-nothing} KiB"
+	done
+}
+
+# What one message becomes, and with what, is said in the page. -q: so few sessions that no figure means anything.
+test_the_page_says_what_our_chain_does_to_a_message() {
+	"$ROOT/tests/bench/run" -q -o "$T/page" -r 1 -s "a a2" ours-inline >"$T/out" 2>"$T/err"
+	code=$?
+	assertEquals "$(cat "$T/err")" 0 $code
+	grep '^| ours-inline | Rec' "$T/page" >"$T/row"
+	echo '| ours-inline | Received | nothing | Received, Date, Message-ID | Bcc | as it was | SIZE |' >"$T/expected"
+	assert_same "what it does" "$T/expected" "$T/row"
+	assertContains "$(cat "$T/page")" \
+		'Every server negotiated TLSv1.3, TLS_AES_256_GCM_SHA384 and X25519, and sent no session ticket.'
+	assertContains "the command" "$(cat "$T/page")" "with 1 repeats on"
+	assertEquals "CPU of a and a2" 1 "$(grep -Ec '^\| ours-inline +\|( +[0-9.]+ \| +0 \| +- \|){2}$' "$T/page")"
+}
+
+test_another_tree_is_measured_beside_this_one() {
+	mkdir -p "$T/other/examples"
+	ln -s "$ROOT/examples/quickstart" "$T/other/examples/quickstart"
+	ln -s "$(dirname "$(command -v tlsd)")" "$T/other/bin"
+	"$ROOT/tests/bench/run" -q -b "$T/other" -r 1 -s a ours-inline ours-inline-base >"$T/page" 2>"$T/err"
+	code=$?
+	assertEquals "$(cat "$T/err")" 0 $code
+	assertEquals "both have a row" 2 "$(grep -Ec '^\| ours-inline(-base)? +\| +[0-9.]+ \| +0 \| +- \|$' "$T/page")"
+	grep -Eq '^ours-inline against ours-inline-base .*: a [0-9]+\.[0-9]{2}$' "$T/page"
+	code=$?
+	assertEquals "the ratio: $(cat "$T/page")" 0 $code
+	assertEquals "the tree is the other one" 1 "$("$ROOT/tests/bench/run" -o - ours-inline-base 2>&1 |
+		grep -c 'SKIPPED: ours-inline-base: there is no other tree (run -b)')"
 }
 
 test_misuse_ends_with_100() {

@@ -7,7 +7,7 @@
  * QUIT. A message's latency runs from the first octet of MAIL to the last of the answer to its content.
  *
  * Prints one line, name=value with single spaces between them; seconds run to the last 250, cpu_ms is this process's
- * own.
+ * own. tls is the version, suite and group of the first handshake, and tickets counts the session tickets that came.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -34,7 +34,7 @@ enum state { GREETING, EHLO, STARTTLS, HANDSHAKE, AUTH, ENVELOPE, CONTENT, RSET,
 enum tls { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
 
 struct options {
-	int port, concurrent, delayed_ack, limit_s;
+	int port, concurrent, delayed_ack, incomplete, limit_s;
 	long sessions, messages, idle; /* idle > 0: open that many and hold them */
 	size_t size;                   /* octets of a message, the line that is "." not counted */
 	enum tls tls;
@@ -69,6 +69,7 @@ struct load {
 	long accepted, failed, sessions_failed;
 	int64_t first_us, last_us; /* start, last 250 */
 	uint32_t *latency_us;
+	long tickets;
 	char error[256], tls[128];
 };
 
@@ -222,6 +223,17 @@ fail_message(struct load *l, struct session *s, const char *reply, size_t n)
 	return SAY(l, s, RSET, "RSET\r\n");
 }
 
+/* OpenSSL calls this for each session ticket, once the client has read it. */
+static int
+ticket(SSL *ssl, SSL_SESSION *session)
+{
+	struct load *l = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	(void)session;
+	l->tickets++;
+	return 0;
+}
+
 static int
 handshake(struct load *l, struct session *s)
 {
@@ -249,7 +261,8 @@ handshake(struct load *l, struct session *s)
 	}
 	s->secure = 1;
 	if (!l->tls[0])
-		snprintf(l->tls, sizeof l->tls, "%s/%s", SSL_get_version(s->ssl), SSL_get_cipher_name(s->ssl));
+		snprintf(l->tls, sizeof l->tls, "%s/%s/%s", SSL_get_version(s->ssl), SSL_get_cipher_name(s->ssl),
+		    OBJ_nid2sn((int)SSL_get_negotiated_group(s->ssl)));
 	if (l->opt.tls == TLS_IMPLICIT) {
 		s->state = GREETING;
 		watch(l, s, EPOLLIN);
@@ -507,13 +520,13 @@ report(struct load *l, int late)
 		    s > 0 ? (double)l->accepted / s : 0, percentile(l->latency_us, l->accepted, 50),
 		    percentile(l->latency_us, l->accepted, 99), percentile(l->latency_us, l->accepted, 100));
 	}
-	printf(" cpu_ms=%.1f tls=%s error=\"%s\"\n",
+	printf(" cpu_ms=%.1f tls=%s tickets=%ld error=\"%s\"\n",
 	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 +
 	    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3,
-	    l->tls[0] ? l->tls : "none", l->error);
+	    l->tls[0] ? l->tls : "none", l->tickets, l->error);
 }
 
-/* One message of size octets, lines of 78, and the "." line after it. */
+/* One message of size octets, lines of 78, and the "." line after it. -b: its header is incomplete, and has a Bcc. */
 static void
 compose(struct load *l)
 {
@@ -524,9 +537,10 @@ compose(struct load *l)
 	l->message = malloc(o->size + 1024 + 3);
 	if (!l->message)
 		die("memory");
-	n = snprintf(l->message, 1024, "From: Load <%s>\r\nTo: <%s>\r\nSubject: A message of %zu octets\r\n"
-	    "Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <load@load.example.net>\r\nMIME-Version: 1.0\r\n"
-	    "Content-Type: text/plain; charset=us-ascii\r\n\r\n", o->sender, o->recipient, o->size);
+	n = snprintf(l->message, 1024, "From: Load <%s>\r\nTo: <%s>\r\nSubject: A message of %zu octets\r\n%s"
+	    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n", o->sender, o->recipient, o->size,
+	    o->incomplete ? "Bcc: <hidden@example.org>\r\n" :
+	    "Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <load@load.example.net>\r\n");
 	at = (size_t)n;
 	if (n >= 1024 || o->size < at + 2) {
 		fprintf(stderr, "bench-load: -z: a message has at least %zu octets\n", at + 2);
@@ -567,10 +581,11 @@ from_env(const char *name, const char *otherwise)
 static int
 usage(void)
 {
-	fputs("usage: bench-load [-idn] [-c concurrent] [-f sender] [-I idle] [-m messages] [-r recipient] "
+	fputs("usage: bench-load [-bdin] [-c concurrent] [-f sender] [-I idle] [-m messages] [-r recipient] "
 	    "[-s sessions] [-T seconds] [-z octets] port\n"
-	    "-i: TLS from the start; -n: neither TLS nor AUTH; -d: leave delayed ACKs on; -I: hold that many connections,\n"
-	    "print \"ready N\", end on SIGTERM. User and password: MSA_USER, MSA_PASSWORD.\n", stderr);
+	    "-b: a header without Date and Message-ID, with a Bcc; -i: TLS from the start; -n: neither TLS nor AUTH;\n"
+	    "-d: leave delayed ACKs on; -I: hold that many connections, print \"ready N\", end on SIGTERM. User and\n"
+	    "password: MSA_USER, MSA_PASSWORD.\n", stderr);
 	return 100;
 }
 
@@ -587,8 +602,9 @@ main(int argc, char *argv[])
 	o->user = from_env("MSA_USER", "alice@example.net");
 	o->password = from_env("MSA_PASSWORD", "wonderland");
 	o->sender = o->user;
-	while ((c = getopt(argc, argv, "+idnc:f:I:m:r:s:T:z:")) != -1) {
+	while ((c = getopt(argc, argv, "+bdinc:f:I:m:r:s:T:z:")) != -1) {
 		switch (c) {
+		case 'b': o->incomplete = 1; break;
 		case 'i': o->tls = TLS_IMPLICIT; break;
 		case 'd': o->delayed_ack = 1; break;
 		case 'n': o->tls = TLS_NONE; break;
@@ -630,7 +646,10 @@ main(int argc, char *argv[])
 	if (!l.latency_us || !l.ctx || !SSL_CTX_set_min_proto_version(l.ctx, TLS1_3_VERSION))
 		die("memory");
 	SSL_CTX_set_verify(l.ctx, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_session_cache_mode(l.ctx, SSL_SESS_CACHE_OFF);
+	/* Tickets are counted and dropped. */
+	SSL_CTX_set_app_data(l.ctx, &l);
+	SSL_CTX_set_session_cache_mode(l.ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(l.ctx, ticket);
 	SSL_CTX_set_mode(l.ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(l.ctx, 1); /* a record's head and body in one read */
 

@@ -6,6 +6,9 @@
  * ends on SIGTERM. The command XCOUNT, or bench-sink -q PORT from outside, answers with what came so far: messages,
  * recipients, octets (as they stood on the wire: dots stuffed, without the line that is "."), connections, its own CPU
  * in ms. "bench-sink -f" prints a port that is free and ends.
+ *
+ * With -r the last message is in a file: the lines of its envelope, as they came, then its content, as it stood on the
+ * wire. The file is complete before the message is answered.
  */
 #define _GNU_SOURCE /* memmem, accept4 */
 #include <errno.h>
@@ -43,6 +46,7 @@ struct lineio {
 struct sink {
 	int epoll, smtp, chunking, delayed_ack;
 	unsigned long long messages, recipients, octets, connections;
+	FILE *record; /* NULL: none */
 };
 
 static _Noreturn void
@@ -79,12 +83,29 @@ count(struct sink *k, struct lineio *c)
 	put(c, line);
 }
 
+static void
+record(struct sink *k, const char *what, size_t n)
+{
+	if (k->record && fwrite(what, 1, n, k->record) != n)
+		die("record");
+}
+
+/* A transaction begins: forget the last one. */
+static void
+record_anew(struct sink *k)
+{
+	if (k->record && (fflush(k->record) || fseek(k->record, 0, SEEK_SET) || ftruncate(fileno(k->record), 0)))
+		die("record");
+}
+
 /* The message is complete: LMTP answers once for each recipient (RFC 2033 4.2). */
 static void
 taken(struct sink *k, struct lineio *c)
 {
 	int i;
 
+	if (k->record && fflush(k->record))
+		die("record");
 	k->messages++;
 	k->recipients += (unsigned)c->recipients;
 	for (i = 0; i < (k->smtp ? 1 : c->recipients); i++)
@@ -105,6 +126,12 @@ is(const char *line, size_t n, const char *verb)
 static void
 obey(struct sink *k, struct lineio *c, const char *line, size_t n)
 {
+	if (is(line, n, "MAIL"))
+		record_anew(k);
+	if (is(line, n, "MAIL") || is(line, n, "RCPT")) {
+		record(k, line, n);
+		record(k, "\r\n", 2);
+	}
 	if (is(line, n, k->smtp ? "EHLO" : "LHLO")) {
 		put(c, "250-sink.example.org\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE\r\n");
 		if (k->chunking)
@@ -166,11 +193,13 @@ content(struct sink *k, struct lineio *c, const char *p, size_t n)
 	}
 	if ((end = memmem(p, n, "\r\n.\r\n", 5))) {
 		k->octets += (unsigned long long)(end + 2 - p);
+		record(k, p, (size_t)(end + 2 - p));
 		taken(k, c);
 		return (size_t)(end + 5 - p);
 	}
 	n = n < 4 ? 0 : n - 4;
 	k->octets += n;
+	record(k, p, n);
 	return n;
 }
 
@@ -197,6 +226,7 @@ consume(struct sink *k, struct lineio *c)
 			used = left < c->chunk ? left : (size_t)c->chunk;
 			c->chunk -= used;
 			k->octets += used;
+			record(k, c->in + at, used);
 			at += used;
 		} else if (c->state == COMMAND) {
 			size_t n;
@@ -350,8 +380,9 @@ query(int port)
 static int
 usage(void)
 {
-	fputs("usage: bench-sink [-bds] port | bench-sink -q port | bench-sink -f\n"
-	    "-s: SMTP; -b: offer CHUNKING; -d: leave delayed ACKs on; port 0: any\n", stderr);
+	fputs("usage: bench-sink [-bds] [-r file] port | bench-sink -q port | bench-sink -f\n"
+	    "-s: SMTP; -b: offer CHUNKING; -d: leave delayed ACKs on; -r: the last message into that file;\n"
+	    "port 0: any\n", stderr);
 	return 100;
 }
 
@@ -362,12 +393,16 @@ main(int argc, char *argv[])
 	struct epoll_event events[64], fresh = { .events = EPOLLIN, .data.ptr = NULL };
 	int c, i, n, port, listener, ask = 0, find = 0;
 
-	while ((c = getopt(argc, argv, "+bdfqs")) != -1) {
+	while ((c = getopt(argc, argv, "+bdfqr:s")) != -1) {
 		switch (c) {
 		case 'b': k.chunking = 1; break;
 		case 'd': k.delayed_ack = 1; break;
 		case 'f': find = 1; break;
 		case 'q': ask = 1; break;
+		case 'r':
+			if (!(k.record = fopen(optarg, "w")))
+				die(optarg);
+			break;
 		case 's': k.smtp = 1; break;
 		default: return usage();
 		}

@@ -22,7 +22,7 @@ test_usage_is_the_pages_synopsis() {
 }
 
 test_a_wrong_option_is_misuse() {
-	for option in -x '-e 0' '-e 1x' '-L 0' '-S -1' '-t 86401' '-w 99999999999999999999' '-w' '-e 1'; do
+	for option in -x '-e 0' '-e 1x' '-L 0' '-S -1' '-t 7201' '-w 99999999999999999999' '-w' '-e 1'; do
 		next=true
 		[ "$option" != '-e 1' ] || next=
 		# shellcheck disable=SC2086
@@ -30,6 +30,7 @@ test_a_wrong_option_is_misuse() {
 		assertEquals "$option" 100 $?
 		assertFalse "$option: nothing was said to a peer" "[ -s $T/out ]"
 		case $option in
+		-t\ *) assertEquals "submitd: $option: not a number from 1 to 7200" "$(cat "$T/log")" ;;
 		-[eLStw]\ 1) assertTrue "$option: usage" "grep -q '^usage: submitd ' $T/log" ;;
 		-[eLStw]\ *) assertEquals "submitd: $option: not a number from 1 to" "$(sed 's/ to [0-9]*$/ to/' "$T/log")" ;;
 		-w) assertEquals 'submitd: -w true: not a number from 1 to 86400' "$(cat "$T/log")" ;;

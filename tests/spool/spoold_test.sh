@@ -318,7 +318,7 @@ test_the_oldest_due_is_first_and_no_more_than_n_are_tried_at_once() {
 }
 
 test_misuse() {
-	for args in '' "$T/spool" '-n 0 d true' '-b 60 d true' '-b 60:1 d true' '-t x d true' '-w -1 d true' '-f x d true' \
+	for args in '' "$T/spool" '-a 7201 d true' '-n 0 d true' '-b 60 d true' '-b 60:1 d true' '-t x d true' '-w -1 d true' '-f x d true' \
 		'-q x d true' '-x d true'; do
 		# shellcheck disable=SC2086
 		spoold $args </dev/null >"$T/out" 2>"$T/log"

@@ -266,7 +266,7 @@ test_a_record_that_is_no_list_of_rates_is_451_and_told() {
 	done
 	for rate in x 1/0 1000001/5; do
 		message -r "$rate"
-		assertEquals "$rate" "limit: $rate: not recipients/seconds, or two for one time, or more than 8" "$(cat "$T/log")"
+		assertEquals "$rate" "limit: $rate: not a valid rate (recipients/seconds), a second rate for the same seconds, or more than 8 rates" "$(cat "$T/log")"
 		assertEquals "$rate" 111 "$code"
 	done
 }
@@ -278,7 +278,7 @@ test_a_resident_looks_at_all_of_the_table_and_has_a_new_one_at_once() {
 	# shellcheck disable=SC2154
 	kill -HUP "$limit_pid"
 	wait_until grep -q ' kept ' "$T/limit.log"
-	wrong="$T/rates.cdb: record of *: 5: not recipients/seconds, or two for one time, or more than 8"
+	wrong="$T/rates.cdb: record of *: 5: not a valid rate (recipients/seconds), a second rate for the same seconds, or more than 8 rates"
 	assertContains "$(cat "$T/limit.log")" "failed reason=\"$wrong\""
 	limit -l "$T/second" -d "$T/counts" -t "$T/rates.cdb" true 2>"$T/log"
 	assertEquals 100 $?

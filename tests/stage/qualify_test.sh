@@ -370,19 +370,19 @@ test_nothing_of_the_client_stands_in_a_refusal() {
 
 test_a_line_that_is_no_field_is_refused() {
 	message 'From a@example.net Sat Nov 21 22:30:00 2026' 'From: a@example.net' '' 'body'
-	refused 'Line 1 is no header field'
+	refused 'Line 1 is not a header field'
 	message 'Hello, this is a body' '' 'more'
-	refused 'Line 1 is no header field'
+	refused 'Line 1 is not a header field'
 	message ' From: a@example.net' ''
-	refused 'Line 1 is no header field'
+	refused 'Line 1 is not a header field'
 	message 'From: a@example.net' 'Subject: x' ' folded' 'and then text' '' 'body'
-	refused 'Line 4 is no header field'
+	refused 'Line 4 is not a header field'
 	message 'From: a@example.net' ': x' ''
-	refused 'Line 2 is no header field'
+	refused 'Line 2 is not a header field'
 	message 'From: a@example.net' 'a b: x' ''
-	refused 'Line 2 is no header field'
+	refused 'Line 2 is not a header field'
 	message 'From: a@example.net' "$(printf 'X-\351: x')" ''
-	refused 'Line 2 is no header field'
+	refused 'Line 2 is not a header field'
 }
 
 test_from_is_added_only_from_a_mailbox() {

@@ -369,9 +369,9 @@ test_a_user_too_long_for_a_key_is_not_one_without_an_entry() {
 
 test_a_header_that_is_not_understood_is_refused() {
 	message 'From alice@example.net' 'From: bob@example.net'
-	refused '554 5.6.0 Line 1 is no header field'
+	refused '554 5.6.0 Line 1 is not a header field'
 	message 'To: x@example.net' 'From:alice@example.net' 'Hidden'
-	refused '554 5.6.0 Line 3 is no header field'
+	refused '554 5.6.0 Line 3 is not a header field'
 	printf 'Subject: x\nFrom: bob@example.net\r\n\r\n' >"$T/in"
 	refused '554 5.6.0 Bare CR or bare LF in the header'
 	{ head -c 1100000 /dev/zero | tr '\0' x | fold -w 900 | sed 's/^/X-Y: /; s/$/\r/'; cat "$T/good"; } >"$T/in"

@@ -87,6 +87,17 @@ test_the_chain_behind_ends_before_the_deadline_of_trace() {
 	assertTrue "the chain behind was told $told, before or at $deadline" "[ $told -le $deadline ]"
 }
 
+# The most that submitd -t and spoold -a take is what every stage keeps; more is no deadline, and 100 s count.
+test_a_deadline_is_kept_up_to_7200_seconds() {
+	now=$(date +%s)
+	call MSA_DEADLINE=$((now + 7200)) trace sh -c 'echo "$MSA_DEADLINE" >"$0"; echo 250 2.0.0 Saved' "$T/behind"
+	behind=$(cat "$T/behind")
+	assertTrue "two hours from $now, less time for the answer: $behind" "[ $behind -gt $((now + 7190)) ]"
+	call MSA_DEADLINE=$((now + 10000)) trace sh -c 'echo "$MSA_DEADLINE" >"$0"; echo 250 2.0.0 Saved' "$T/behind"
+	behind=$(cat "$T/behind")
+	assertTrue "more than two hours from $now: $behind" "[ $behind -lt $((now + 7190)) ]"
+}
+
 test_a_deadline_that_has_passed_gives_the_chain_behind_no_time() {
 	chain_call MSA_DEADLINE=1 trace sh -c 'sleep 2; : >"$0"; echo 250 2.0.0 Saved' "$T/delivered"
 	assert_verdict 'verdict' '451 4.4.7 No answer in time, try again later'
