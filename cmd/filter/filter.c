@@ -337,6 +337,8 @@ serve(struct call *call, void *arg)
 
 	if (size < 0)
 		return later(call, conf, REPLY_LOCAL_ERROR, "message is not a regular file");
+	if (size == 0 && call->kind == CALL_FILTER)
+		return later(call, conf, REPLY_LOCAL_ERROR, "message is empty");
 	if (call->kind == CALL_MESSAGE) {
 		e = call_envelope(call);
 		if (!e)

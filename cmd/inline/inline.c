@@ -90,7 +90,7 @@ join(struct chain *c)
 
 	for (i = 1; i < c->n && !service; i++)
 		if (c->stage[i].stage->needs_chain && c->stage[i].next.how != NEXT_NONE) {
-			fprintf(stderr, "%s: %s: MSA_MESSAGE is not set: not in a chain\n", c->stage[i].stage->name,
+			fprintf(stderr, "%s: %s: MSA_MESSAGE is not set: not in a chain (submit starts one)\n", c->stage[i].stage->name,
 			    c->stage[i].next.argv[0]);
 			return CHAIN_MISUSE;
 		}

@@ -32,7 +32,9 @@ serve(struct call *call, void *arg)
 		d.partial = true;
 		d.accepted = NULL;
 		maildir_check(&d);
-	} else if (!delivery_is_over(&d)) {
+	} else
+		delivery_refuse_nothing(&d);
+	if (!conf->check && !delivery_is_over(&d)) {
 		dir = open(conf->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0) {
 			log_error(&call->log, "failed", "%s:", conf->directory);
@@ -86,7 +88,7 @@ check(void *arg, struct instance *i)
 	if (i->nwords != 1 || !conf->sender != (conf->nrcpt == 0))
 		return -1;
 	conf->directory = i->words[0];
-	if (conf->sender && delivery_envelope(&conf->envelope, conf->sender, conf->rcpt, conf->nrcpt, &bad) < 0)
+	if (conf->sender && delivery_envelope(&conf->envelope, conf->sender, "", conf->rcpt, conf->nrcpt, &bad) < 0)
 		return stage_wrong(i, bad ? bad : conf->sender, "%s", bad ? "not an address" : "out of memory");
 	return 0;
 }

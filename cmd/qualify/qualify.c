@@ -118,7 +118,7 @@ serve(struct call *call, void *arg)
 	int r;
 
 	if (call_message(call) < 0)
-		return call_failed(call, "read");
+		return call_failed(call, "input");
 	r = serve_file(call, arg, &h, &c);
 	header_free(&h);
 	completion_free(&c);

@@ -88,7 +88,16 @@ serve(struct call *call, void *arg)
 		return e ? stamp(call, call->in, e, conf->options) : call_failed(call, NULL);
 	}
 	in = call_message(call);
-	return in < 0 ? call_failed(call, "input") : stamp(call, in, NULL, conf->options);
+	if (in < 0)
+		return call_failed(call, "input");
+	switch (header_is_there(in)) {
+	case -1:
+		return call_failed(call, "input");
+	case 0: /* a trace field on top would make it look like a message */
+		return refuse(call, REPLY_BAD_MESSAGE, "message has no header");
+	default:
+		return stamp(call, in, NULL, conf->options);
+	}
 }
 
 static int

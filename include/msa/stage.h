@@ -155,7 +155,8 @@ int call_set_fact(struct call *call, const char *name, const char *value);
 
 /*
  * Returns the message as a regular file, complete and never written to again, or -1 with errno set. Read it by
- * pread(2). In a filter, the first call reads the whole input for this. The descriptor belongs to the call.
+ * pread(2). In a filter, the first call reads the whole input for this; an empty input is ENOMSG, because a program
+ * that dies in front of a pipe writes nothing. The descriptor belongs to the call.
  */
 int call_message(struct call *call);
 

@@ -80,7 +80,7 @@ is_address(const char *key)
 	return strcmp(key, "rcpt") == 0 || strcmp(key, "from") == 0;
 }
 
-/* Returns true if the value of key stays as it is without addresses: it has the form of an address and is another thing. */
+/* Returns true if the value of key stays although it looks like an address. */
 static bool
 is_name(const char *key)
 {

@@ -15,7 +15,8 @@
 #include "base/os.h"
 #include "chain/limits.h"
 #include "chain/verdict.h"
-#include "msa/msgfile.h"
+#include "mail/draft.h"
+#include "mail/header.h"
 #include "smtp/addr.h"
 #include "smtp/cap.h"
 
@@ -33,7 +34,8 @@ take_address(struct addr *a, const char *text)
 }
 
 int
-delivery_envelope(struct buf *text, const char *sender, const char *const rcpt[], size_t n, const char **bad)
+delivery_envelope(struct buf *text, const char *sender, const char *params, const char *const rcpt[], size_t n,
+    const char **bad)
 {
 	struct addr from = { 0 }, to;
 	bool utf8;
@@ -50,66 +52,12 @@ delivery_envelope(struct buf *text, const char *sender, const char *const rcpt[]
 		utf8 |= to.is_utf8;
 	}
 	*bad = NULL;
-	if (buf_printf(text, "MAIL FROM:<%s>%s\n", from.text, utf8 ? " SMTPUTF8" : "") < 0)
+	if (buf_printf(text, "MAIL FROM:<%s>%s%s\n", from.text, params, utf8 ? " SMTPUTF8" : "") < 0)
 		return -1;
 	for (i = 0; i < n; i++)
 		if (take_address(&to, rcpt[i]) < 0 || buf_printf(text, "RCPT TO:<%s>\n", to.text) < 0)
 			return -1;
 	return 0;
-}
-
-/*
- * Append n octets of a text with LF or CRLF ends to m, with CRLF ends. *last: the octet before them; then the last of
- * them. Returns 0, or -1 with errno set.
- */
-static int
-add_lines(struct msgfile *m, const char *p, size_t n, char *last)
-{
-	while (n > 0) {
-		const char *lf = memchr(p, '\n', n);
-		size_t len = lf ? (size_t)(lf - p) : n;
-
-		if (len > 0) {
-			*last = p[len - 1];
-			if (msgfile_add(m, p, len) < 0)
-				return -1;
-		}
-		if (!lf)
-			return 0;
-		if (msgfile_add(m, *last == '\r' ? "\n" : "\r\n", *last == '\r' ? 1 : 2) < 0)
-			return -1;
-		*last = '\n';
-		p += len + 1;
-		n -= len + 1;
-	}
-	return 0;
-}
-
-/* Copy fd to a message file with CRLF ends. Returns its descriptor, or -1 with errno set. */
-static int
-copy_message(int fd)
-{
-	struct msgfile m = { 0 };
-	char part[16384], last = '\n';
-	ssize_t r;
-	int e;
-
-	while ((r = read(fd, part, sizeof part)) != 0) {
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0 || add_lines(&m, part, (size_t)r, &last) < 0)
-			goto fail;
-	}
-	if (last != '\n' && add_lines(&m, "\n", 1, &last) < 0)
-		goto fail;
-	fd = msgfile_finish(&m);
-	if (fd >= 0)
-		return fd;
-fail:
-	e = errno;
-	msgfile_free(&m);
-	errno = e;
-	return -1;
 }
 
 /* The deadline of the delivery: wait_s from now, or earlier if MSA_DEADLINE requires that. */
@@ -168,6 +116,7 @@ static int
 open_by_hand(struct delivery *d, const struct buf *envelope)
 {
 	const struct call *call = d->call;
+	struct draft draft = { 0 };
 	struct buf text = { 0 };
 	const char *why;
 
@@ -179,7 +128,7 @@ open_by_hand(struct delivery *d, const struct buf *envelope)
 		log_error(&call->log, "failed", "envelope:");
 		return -1;
 	}
-	d->message = copy_message(call->in);
+	d->message = draft_read(&draft, call->in);
 	if (d->message < 0) {
 		log_error(&call->log, "failed", "message:");
 		return -1;
@@ -221,6 +170,23 @@ delivery_open(struct delivery *d, struct call *call, const struct buf *envelope,
 		*result = envelope ? CHAIN_LATER : CHAIN_MISUSE;
 	release(d);
 	return -1;
+}
+
+void
+delivery_refuse_nothing(struct delivery *d)
+{
+	int is_there;
+
+	if (d->in_chain)
+		return;
+	if (d->size == 0) {
+		delivery_reply_all(d, REPLY_LOCAL_ERROR, "The input is empty: no message");
+		return;
+	}
+	is_there = header_is_there(d->message);
+	if (is_there <= 0)
+		delivery_reply_all(d, is_there < 0 ? REPLY_LOCAL_ERROR : REPLY_BAD_MESSAGE,
+		    is_there < 0 ? NULL : "The message has no header");
 }
 
 bool

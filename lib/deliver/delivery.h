@@ -40,6 +40,12 @@ struct delivery {
 int delivery_open(struct delivery *d, struct call *call, const struct buf *envelope, int wait_s, int *result);
 
 /*
+ * By hand: refuse an input that is empty (451) or does not begin with a header field (554). A program in front of a
+ * pipe that refuses a message, or dies, writes nothing, and that must not be delivered as a message.
+ */
+void delivery_refuse_nothing(struct delivery *d);
+
+/*
  * Returns true if line i has no reply yet. Loops over the lines use this before the data (which recipients to name) and
  * after it (which recipients to answer): an accepted recipient gets its reply only after the data.
  */
@@ -82,9 +88,11 @@ enum reply delivery_check(const struct envelope_line *line, uint32_t caps, char 
 int delivery_close(struct delivery *d, const char *to);
 
 /*
- * Append to text an envelope of a sender and n recipients, given without brackets; "" is the null sender.
+ * Append to text an envelope of a sender and n recipients, given without brackets; "" is the null sender. params are
+ * those of MAIL, each with a space in front; SMTPUTF8 is added if an address needs it.
  * Returns 0, or -1: *bad is the invalid address, or NULL (out of memory).
  */
-int delivery_envelope(struct buf *text, const char *sender, const char *const rcpt[], size_t n, const char **bad);
+int delivery_envelope(struct buf *text, const char *sender, const char *params, const char *const rcpt[], size_t n,
+    const char **bad);
 
 #endif

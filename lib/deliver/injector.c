@@ -222,7 +222,8 @@ injector_serve(struct call *call, void *conf)
 	if (in->client.check) { /* nothing is delivered, so each recipient has its own reply */
 		d.partial = true;
 		d.accepted = NULL;
-	}
+	} else
+		delivery_refuse_nothing(&d);
 	if (!delivery_is_over(&d))
 		deliver(in, &d);
 	result = delivery_close(&d, in->session.wire.to ? in->session.wire.to : in->hop[0].text);
@@ -294,7 +295,7 @@ injector_check(struct injector *in, struct instance *i, const char *port)
 		if (in->client.credentials < 0)
 			return stage_wrong(i, in->credentials, "%s", why);
 	}
-	if (in->sender && delivery_envelope(&in->envelope, in->sender, in->rcpt, in->nrcpt, &why) < 0)
+	if (in->sender && delivery_envelope(&in->envelope, in->sender, "", in->rcpt, in->nrcpt, &why) < 0)
 		return stage_wrong(i, why ? why : in->sender, "%s", why ? "not an address" : "out of memory");
 	i->idle_s = in->keep_s;
 	i->instead = in->keywords ? print_keywords : NULL;

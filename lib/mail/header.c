@@ -183,6 +183,20 @@ field_is(const char *text, const struct field *f, const char *name)
 	return strlen(name) == n && strncasecmp(text + f->name, name, n) == 0;
 }
 
+int
+header_is_there(int fd)
+{
+	struct header h = { 0 };
+	enum header_result result = header_read(&h, fd, HEADER_MAX);
+	struct field f;
+	size_t pos = 0;
+	int r = result == HEADER_ERROR ? -1 : header_next(h.text.p, h.text.len, &pos, &f) > 0, e = errno;
+
+	header_free(&h);
+	errno = e;
+	return r;
+}
+
 bool
 header_joins(const struct header *h)
 {

@@ -94,6 +94,9 @@ int header_next(const char *text, size_t n, size_t *pos, struct field *f);
 /* Returns true if the field has this name, in any case: for fields that FIELD_TABLE does not list. */
 bool field_is(const char *text, const struct field *f, const char *name);
 
+/* Returns 1 if the message in fd begins with a header field, 0 if not, or -1 with errno set. */
+int header_is_there(int fd);
+
 /*
  * A message that begins with white space would continue a field that is put on top of it, so a client could write into
  * our field. header_joins: returns true if the message of h begins so. header_would_join: the same for the message in

@@ -153,7 +153,7 @@ int reply_copy(struct reply_foreign *to, const struct reply_foreign *from);
  */
 int reply_add_foreign(struct buf *out, const struct reply_foreign *r);
 
-/* Write r as one line for the log: "250 2.0.0 text", with the first REPLY_SHOWN_TEXT octets of its text. Returns line. */
+/* Write r as a line for the log, "250 2.0.0 text", with the first REPLY_SHOWN_TEXT octets of its text. Returns line. */
 enum { REPLY_SHOWN_TEXT = 255, REPLY_SHOWN_MAX = REPLY_SHOWN_TEXT + 32 };
 const char *reply_show(const struct reply_foreign *r, char line[REPLY_SHOWN_MAX]);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/id.h"
 #include "chain/limits.h"
 #include "msa/msgfile.h"
@@ -117,6 +118,11 @@ call_message(struct call *call)
 		fd = collect(call->in);
 		if (fd < 0)
 			return -1;
+		if (file_size(fd) == 0) {
+			close(fd);
+			errno = ENOMSG;
+			return -1;
+		}
 		call->in = call->collected = fd;
 	}
 	return call->in;
@@ -182,7 +188,9 @@ call_failed(struct call *call, const char *what)
 {
 	enum reply r = reply_of_errno(errno);
 
-	if (what)
+	if (what && errno == ENOMSG)
+		log_error(&call->log, "failed", "%s is empty: no message", what);
+	else if (what)
 		log_error(&call->log, "failed", "%s:", what);
 	return call->kind == CALL_SESSION ? call_refuse(call, REPLY_TROUBLE) : call_verdict(call, r, NULL);
 }

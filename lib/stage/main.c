@@ -121,7 +121,7 @@ read_words(struct instance *i, int argc, char *argv[])
 	if (stage->next == STAGE_HANDS_ON && i->next.how == NEXT_NONE)
 		return -1;
 	if (stage->needs_chain && i->kind == STAGE_MESSAGE && i->next.how != NEXT_NONE && !in_chain)
-		return stage_wrong(i, i->next.argv[0], "MSA_MESSAGE is not set: not in a chain");
+		return stage_wrong(i, i->next.argv[0], "MSA_MESSAGE is not set: not in a chain (submit starts one)");
 	return 0;
 }
 

@@ -310,15 +310,16 @@ test_by_hand_lines_get_crlf_and_replies_are_printed() {
 }
 
 test_lines_across_read_blocks_by_hand() {
-	# CR and LF on two sides of the blocks that are read, 16,384 octets.
-	python3 -c 'print("x" * 16383, end="\r\n"); print("y" * 16382, end="\r\n"); print("z" * 16385, end="\n")' >"$T/in"
+	# CR and LF on two sides of the blocks that are read, 65,536 octets, and LF as the last of a block.
+	python3 -c 'print("A: " + "x" * 65532, end="\r\n"); print("y" * 65533, end="\r\n"); print("z" * 65537, end="\n")' \
+		>"$T/in"
 	lmtpd_start
 	lmtp-inject -f alice@example.net -r bob@example.org "$T/s" <"$T/in" >"$T/out" 2>"$T/log"
 	lmtpd_ended
 	python3 - "$T/rec" <<-'P'
 		import sys
 		text = open(sys.argv[1], 'rb').read().split(b'DATA\r\n', 1)[1]
-		assert text == b'x' * 16383 + b'\r\n' + b'y' * 16382 + b'\r\n' + b'z' * 16385 + b'\r\n.\r\nQUIT\r\n'
+		assert text == b'A: ' + b'x' * 65532 + b'\r\n' + b'y' * 65533 + b'\r\n' + b'z' * 65537 + b'\r\n.\r\nQUIT\r\n'
 	P
 	assertTrue 'text' $?
 }

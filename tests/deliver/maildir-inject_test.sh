@@ -285,6 +285,17 @@ test_misuse() {
 }
 
 test_by_hand() {
+	for text in ':451 4.3.0 The input is empty: no message:111' 'Hello:554 5.6.0 The message has no header:100' \
+		'\n\nHello:554 5.6.0 The message has no header:100'; do
+		# shellcheck disable=SC2059
+		printf "${text%%:*}" | maildir-inject -f alice@example.net -r bob@example.org "$T/mail" >"$T/out" 2>"$T/log"
+		assertEquals "$text: exit code" "${text##*:}" $?
+		reply=${text#*:}
+		assertEquals "$text" "${reply%:*}" "$(cat "$T/out")"
+		assert_files "$text"
+	done
+	maildir-inject -n -f alice@example.net -r bob@example.org "$T/mail" </dev/null >"$T/out" 2>"$T/log"
+	assertEquals "a check needs no message: $(cat "$T/out")" 0 $?
 	printf 'Subject: test\n\nHello' | maildir-inject -f alice@example.net -r bob@example.org "$T/mail" >"$T/out" 2>"$T/log"
 	assertEquals 'exit code' 0 $?
 	assertEquals 'reply' '250 2.0.0 Delivered' "$(cat "$T/out")"

@@ -204,7 +204,7 @@ test_by_hand_it_is_the_filter_or_the_client_that_its_stages_are() {
 	# It would have written the message to standard output and delivered nothing, with 0.
 	inline stamp qualify -d example.net lmtp-inject -f a@example.net -r b@example.org "$T/none" <"$T/text" >"$T/out" 2>"$T/log"
 	assertEquals 'no filter in front of another' '100 ' "$? $(cat "$T/out")"
-	assertEquals 'qualify: lmtp-inject: MSA_MESSAGE is not set: not in a chain' "$(cat "$T/log")"
+	assertEquals 'qualify: lmtp-inject: MSA_MESSAGE is not set: not in a chain (submit starts one)' "$(cat "$T/log")"
 }
 
 STAGE='[-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user]'
@@ -299,7 +299,7 @@ test_in_syslog_each_stage_has_its_own_name() {
 		inline submitd qualify -d example.net stamp lmtp-inject "$T/s"
 	lmtpd_ended
 	assertEquals 'delivered' 1 "$(inline_texts)"
-	assertEquals 'names' 'qualify stamp lmtp-inject submitd' \
+	assertEquals 'names: of the recipient and of the message in the injector' 'qualify stamp lmtp-inject lmtp-inject submitd' \
 		"$(sed -n 's/.* \([a-z-]*\)\[[0-9]*\]: .*/\1/p' "$T/log" | paste -sd' ')"
 	assertTrue 'as ever behind it' "grep -q 'stamp\[[0-9]*\]: session/[0-9a-z]* done with=ESMTP' $T/log"
 }

@@ -371,7 +371,7 @@ test_misuse() {
 	done
 	limit -d "$T/counts" -r 1/60 true <"$T/in" >"$T/verdict" 2>"$T/log"
 	assertEquals 'not in a chain' 100 $?
-	assertEquals 'limit: true: MSA_MESSAGE is not set: not in a chain' "$(cat "$T/log")"
+	assertEquals 'limit: true: MSA_MESSAGE is not set: not in a chain (submit starts one)' "$(cat "$T/log")"
 }
 
 test_a_client_hears_it_exec_d_resident_and_in_one_process() {

@@ -521,6 +521,23 @@ test_a_filter_says_what_is_wrong_and_exits_100() {
 	assertEquals 'qualify: To: address 1 is not valid' "$out"
 }
 
+test_a_filter_refuses_an_empty_input() {
+	SMTPAUTHUSER=alice@example.net qualify -d example.net </dev/null >"$T/got" 2>"$T/log"
+	assertEquals 'exit code' 111 $?
+	assertEquals 'qualify: - failed reason="input is empty: no message"' "$(cat "$T/log")"
+	assertFalse 'no output' "[ -s '$T/got' ]"
+}
+
+# The pipe that delivered an empty message with exit code 0 once.
+test_a_pipe_behind_a_refusal_delivers_nothing() {
+	mkdir "$T/mail"
+	printf 'no header\n\nbody\n' | qualify -d example.net 2>"$T/log" | stamp 2>>"$T/log" |
+		maildir-inject -f a@example.net -r b@example.org "$T/mail" >"$T/got" 2>>"$T/log"
+	assertEquals "exit code: $(cat "$T/log")" 111 $?
+	assertEquals '451 4.3.0 The input is empty: no message' "$(cat "$T/got")"
+	assertEquals 'nothing is delivered' '' "$(ls "$T/mail")"
+}
+
 test_a_filter_that_cannot_write_exits_111() {
 	printf 'From: a@example.net\n\n' | qualify >/dev/full 2>"$T/log"
 	assertEquals 111 $?

@@ -383,11 +383,28 @@ test_as_a_filter_it_keeps_the_line_ends() {
 	assertEquals "every line with CR" "$(wc -l <"$T/got")" "$(tr -dc '\r' <"$T/got" | wc -c)"
 	tail -c "$(wc -c <"$T/m")" "$T/got" >"$T/out"
 	assert_same "CRLF, from a pipe" "$T/m" "$T/out"
-	printf '\r\nonly a body\n' | stamp >"$T/got"
-	assertEquals "the first line counts, also where it is the empty one" 4 "$(tr -dc '\r' <"$T/got" | wc -c)"
 	loop 100 | tr -d '\r' | stamp >"$T/out" 2>/dev/null
 	assertEquals "a loop" 100 $?
 	assertFalse "no output" "[ -s '$T/out' ]"
+}
+
+# What died in front of the pipe has written nothing, or something that is no message: a Received field on top of it would
+# make a message of it.
+test_a_filter_refuses_what_is_no_message() {
+	unset MSA_MESSAGE
+	stamp </dev/null >"$T/got" 2>"$T/log"
+	assertEquals 'nothing' 111 $?
+	assertEquals 'nothing' 'stamp: 0aaa failed reason="input is empty: no message"' "$(cat "$T/log")"
+	assertFalse 'nothing' "[ -s '$T/got' ]"
+	for text in '\r\nonly a body\n' 'no header\n' 'From a@b.example Sat Nov 21 22:30:00 2026\n'; do
+		# shellcheck disable=SC2059
+		printf "$text" | stamp >"$T/got" 2>"$T/log"
+		assertEquals "$text" 100 $?
+		assertEquals "$text" 'stamp: 0aaa done verdict=554 why="message has no header"' "$(cat "$T/log")"
+		assertFalse "$text" "[ -s '$T/got' ]"
+	done
+	printf 'Subject: x\n' | stamp >"$T/got" 2>"$T/log"
+	assertEquals 'only a header' 0 $?
 }
 
 test_filters_chain() {

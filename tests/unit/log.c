@@ -8,7 +8,7 @@
 
 #include "unit.h"
 
-/* event KEY VALUE (with escapes) | error errno-number text | where. Session, message and privacy from the environment. */
+/* event KEY VALUE (with escapes) | error errno-number text | where. The rest is from the environment. */
 int
 unit_log(int argc, char **argv)
 {
