@@ -185,6 +185,33 @@ test_unknown_users_count_as_refused_commands() {
 	assertEquals 'refusals' 3 "$(grep -c '^550 ' "$T/out")"
 }
 
+# RFC 6409 6.2: 550 5.7.1 at RCPT, by who the user is.
+test_a_script_refuses_rcpt_by_the_users_permission() {
+	program_make permit <<-'X'
+		#!/bin/sh
+		case $SMTPAUTHUSER:$(envelope to) in
+		alice@example.net:*@example.net) echo '250 2.1.5 known' ;;
+		alice@example.net:*) echo '550 5.7.1 Not outside of example.net'; exit 100 ;;
+		*) echo '250 2.1.5 known' ;;
+		esac
+	X
+	for user in alice bob; do
+		SMTPAUTHUSER=$user@example.net dialogue_hold submitd -r "$T/permit" "$SINK" <<-'X'
+			> HELO client.example
+			> MAIL FROM:<a@example.net>
+			> RCPT TO:<carol@example.org>
+			> RCPT TO:<dave@example.net>
+			> QUIT
+			<<
+		X
+		sed -n 4,5p "$T/out" >"$T/$user"
+	done
+	printf '%s\n' '550 5.7.1 Not outside of example.net' '250 2.1.5 Recipient ok' >"$T/want"
+	assert_same 'alice' "$T/want" "$T/alice"
+	printf '%s\n' '250 2.1.5 Recipient ok' '250 2.1.5 Recipient ok' >"$T/want"
+	assert_same 'bob' "$T/want" "$T/bob"
+}
+
 test_a_resident_checks() {
 	: >"$T/ready"
 	stamp -l "$T/r" -R 5 "$T/check" 5>"$T/ready" 2>"$T/r.log" </dev/null &

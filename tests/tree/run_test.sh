@@ -6,8 +6,9 @@
 setUp() {
 	mkdir -p "$T/tree/tests/a" "$T/tree/bin"
 	cp "$ROOT/tests/run" "$T/tree/tests"
-	mkdir "$T/tree/tests/lib"
+	mkdir "$T/tree/tests/lib" "$T/tree/tests/tools"
 	echo 'always | tests/a/skipping_test.sh | no peer' >"$T/tree/tests/skips"
+	cp "$ROOT/tests/tools/outcomes" "$ROOT/tests/tools/tree-key" "$T/tree/tests/tools"
 	cp "$ROOT/tests/lib/test.sh" "$ROOT/tests/lib/faster.sh" "$T/tree/tests/lib"
 }
 
@@ -155,6 +156,38 @@ test_the_slowest_of_the_last_run_begins() {
 	assertEquals 'the times are kept' 2 "$(grep -c '^[0-9]* [0-9.]* tests/a/\(small\|large\)_test.sh$' "$T/tree/bin/test-times")"
 	printf '%s\n' '9 0.1 tests/a/small_test.sh' '8 0.1 tests/a/large_test.sh' >"$T/tree/bin/test-times"
 	assert_order small large
+}
+
+# For the conformance report: of the first run of a file, and of this tree.
+test_what_became_of_each_test_is_kept() {
+	sed s/TEST_/test_/ >"$T/tree/tests/a/many_test.sh" <<-'END' # shunit2 would find them here
+		. "$(dirname "$0")/../lib/test.sh"
+		TEST_good() { echo test_not_alone here; assertTrue yes 0; }
+		TEST_bad() { assertTrue "first time" "[ -e $ROOT/seen ]"; : >"$ROOT/seen"; }
+		TEST_skipping() { skip 'no peer'; }
+		TEST_partly() { assertTrue yes 0; skip 'no other peer'; }
+		. "$SHUNIT2"
+	END
+	printf '. "$(dirname "$0")/../lib/test.sh"\ntest_leaves() { exit 0; }\n. "$SHUNIT2"\n' >"$T/tree/tests/a/leaves_test.sh"
+	run_suite
+	cat >"$T/want" <<-'END'
+		KEY failed tests/a/leaves_test.sh test_leaves
+		KEY failed tests/a/many_test.sh test_bad
+		KEY passed tests/a/many_test.sh test_good
+		KEY skipped tests/a/many_test.sh test_partly
+		KEY skipped tests/a/many_test.sh test_skipping
+	END
+	key=$("$T/tree/tests/tools/tree-key")
+	sed "s/^$key /KEY /" "$T/tree/bin/test-outcomes" | sort >"$T/out"
+	assert_same 'outcomes' "$T/want" "$T/out"
+	run_suite tests/a/many_test.sh
+	sed 's/KEY failed tests.a.many/KEY passed tests\/a\/many/' "$T/want" | sort >"$T/want2"
+	sed "s/^$key /KEY /" "$T/tree/bin/test-outcomes" | sort >"$T/out"
+	assert_same 'of one file anew' "$T/want2" "$T/out"
+	echo '# another tree' >>"$T/tree/tests/a/leaves_test.sh"
+	run_suite tests/a/many_test.sh
+	assertEquals 'those of the other tree go' 4 "$(wc -l <"$T/tree/bin/test-outcomes")"
+	assertEquals 'none has its key' 0 "$(grep -c "^$key " "$T/tree/bin/test-outcomes")"
 }
 
 # The tests of a resident's environment and of its limits must not depend on the caller's.

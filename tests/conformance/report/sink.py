@@ -6,7 +6,7 @@ stall.anything: nothing is said after the end of the data."""
 import re, socket, threading, time
 
 KEYWORDS = ['PIPELINING', 'SIZE', '8BITMIME', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'BINARYMIME', 'DSN', 'SMTPUTF8',
-            'DELIVERBY 240', 'MT-PRIORITY MIXER', 'MTRK', 'FUTURERELEASE 86400 2099-01-01T00:00:00Z']
+            'DELIVERBY 240', 'MT-PRIORITY MIXER', 'MTRK', 'REQUIRETLS', 'FUTURERELEASE 86400 2099-01-01T00:00:00Z']
 
 
 class Message:
@@ -34,18 +34,31 @@ class Sink:
         self.patience = patience    # seconds after which what must come is missing
         self.keywords = keywords
         self.messages, self.changed = [], threading.Condition()
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.listeners = []
+        self.listen(self.listener)
 
-    def accept(self):
+    def listen(self, listener):
+        self.listeners.append(listener)
+        threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
+
+    def listen_unix(self, path):
+        """Listen at this socket too: what comes here was never on a network (REQUIRETLS asks for that)."""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen(64)
+        self.listen(listener)
+
+    def accept(self, listener):
         while True:
             try:
-                sock, _ = self.listener.accept()
+                sock, _ = listener.accept()
             except OSError:
                 return
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
     def close(self):
-        self.listener.close()
+        for listener in self.listeners:
+            listener.close()
 
     def wait(self, token, seconds=None):
         """The message whose data or recipients hold token; None if none comes."""
