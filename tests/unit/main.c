@@ -12,6 +12,7 @@ static const struct {
 } units[] = {
 	{ "addr", unit_addr },
 	{ "admission", unit_admission },
+	{ "base64", unit_base64 },
 	{ "buf", unit_buf },
 	{ "clock", unit_clock },
 	{ "conn", unit_conn },

@@ -24,6 +24,7 @@ void unit_show(const void *data, size_t n);
 
 int unit_addr(int argc, char **argv);
 int unit_admission(int argc, char **argv);
+int unit_base64(int argc, char **argv);
 int unit_buf(int argc, char **argv);
 int unit_clock(int argc, char **argv);
 int unit_conn(int argc, char **argv);
