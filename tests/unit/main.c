@@ -26,6 +26,7 @@ static const struct {
 	{ "id", unit_id },
 	{ "log", unit_log },
 	{ "message", unit_message },
+	{ "net", unit_net },
 	{ "number", unit_number },
 	{ "os", unit_os },
 	{ "param", unit_param },

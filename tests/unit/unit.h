@@ -38,6 +38,7 @@ int unit_header(int argc, char **argv);
 int unit_id(int argc, char **argv);
 int unit_log(int argc, char **argv);
 int unit_message(int argc, char **argv);
+int unit_net(int argc, char **argv);
 int unit_number(int argc, char **argv);
 int unit_os(int argc, char **argv);
 int unit_param(int argc, char **argv);
