@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034
 # For the tests of what happens after a time: "$T/timed" PROGRAM runs it with a clock that stands still, and is at as many
-# seconds as $CLOCK says. $WAITS has a line for each wait, "PROGRAM MILLISECONDS". ISC licence, see LICENSE.
+# seconds as $CLOCK says. $WAITS has a line for each wait, "PROGRAM NUMBER MILLISECONDS", where NUMBER counts the waits of
+# the process. Before the clock is set the wait that it is to end must have begun. ISC licence, see LICENSE.
 
 CLOCK=$T/clock WAITS=$T/waits
 BEGIN=1800000000 # the second of the epoch at which $CLOCK is 0
@@ -27,6 +28,11 @@ clock_starts() {
 		return 1
 	}
 	rm -f "$WAITS"
+}
+
+# How long the waits were that a program has begun, without repetition. usage: waits program
+waits() {
+	sed -n "s/^$1 [0-9]* //p" "$WAITS" | sort -nu | tr '\n' ' '
 }
 
 # usage: at seconds

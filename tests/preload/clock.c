@@ -2,8 +2,8 @@
 /*
  * For LD_PRELOAD with glibc: the time is what the test says, and stands still until the test says another. CLOCK_FILE
  * has the seconds since the test began, CLOCK_BEGIN the second of the epoch when that was. A wait ends when its time
- * has come by that clock. CLOCK_WAITS gets a line for each wait, "PROGRAM MILLISECONDS", before it is waited: so a test
- * sees how long a program would wait, and need not wait.
+ * has come by that clock. CLOCK_WAITS gets a line for each wait, "PROGRAM NUMBER MILLISECONDS", before it is waited: so
+ * a test sees how long a program would wait, and need not wait. NUMBER counts a process's waits.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -61,6 +61,7 @@ begin(void)
 static void
 note(long long wait_ms)
 {
+	static int number;
 	const char *path = getenv("CLOCK_WAITS");
 	char line[64];
 	int fd;
@@ -68,7 +69,7 @@ note(long long wait_ms)
 	if (!path || wait_ms == 0)
 		return;
 	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	snprintf(line, sizeof line, "%.30s %lld\n", program_invocation_short_name, wait_ms);
+	snprintf(line, sizeof line, "%.30s %d %lld\n", program_invocation_short_name, ++number, wait_ms);
 	if (fd >= 0) {
 		syscall(SYS_write, fd, line, strlen(line));
 		syscall(SYS_close, fd);
