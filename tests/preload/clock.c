@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLICE_MS = 10 }; /* between two looks at the test's clock */
+enum { SLICE_MS = 20 }; /* between two looks at the test's clock */
 
 #define REAL(type, name, ...) \
 	type (*real)(__VA_ARGS__); \
