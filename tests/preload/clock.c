@@ -166,6 +166,16 @@ pselect(int n, fd_set *restrict in, fd_set *restrict out, fd_set *restrict bad, 
 	return r;
 }
 
+/* Short naps between two looks at something are real. */
+int
+nanosleep(const struct timespec *wait, struct timespec *left)
+{
+	REAL(int, nanosleep, const struct timespec *, struct timespec *);
+
+	note(wait->tv_sec * 1000 + wait->tv_nsec / 1000000);
+	return real(wait, left);
+}
+
 /* A socket with a time to wait is asked again by its owner, who looks at the clock then. */
 int
 setsockopt(int fd, int level, int name, const void *value, socklen_t len)

@@ -18,7 +18,7 @@ session() {
 	{
 		printf '%s\n' '> EHLO client.example' '<' '<'
 		cat
-	} | talk -t 60 "$T/timed" authd -p -u "$T/users.cdb" "$@" true >"$T/all" 2>"$T/log"
+	} | talk -t 30 "$T/timed" authd -p -u "$T/users.cdb" "$@" true >"$T/all" 2>"$T/log"
 	sed '1,/^250 /d' "$T/all" >"$T/out"
 }
 
@@ -30,11 +30,11 @@ expect() {
 test_a_command_is_waited_for_300_s() {
 	clock_starts || return 0
 	session <<-E2
-		until $WAITS authd 2 300000
+		waits $WAITS authd 2 300000
 		put $CLOCK 299
 		> NOOP
 		<
-		until $WAITS authd 3 300000
+		waits $WAITS authd 3 300000
 		put $CLOCK 599
 		<<
 	E2
@@ -45,11 +45,11 @@ test_a_command_is_waited_for_300_s() {
 test_a_response_is_waited_for_300_s() {
 	clock_starts || return 0
 	session <<-E2
-		until $WAITS authd 2 300000
+		waits $WAITS authd 2 300000
 		put $CLOCK 100
 		> AUTH LOGIN
 		<
-		until $WAITS authd 3 300000
+		waits $WAITS authd 3 300000
 		put $CLOCK 400
 		<<
 	E2
@@ -62,7 +62,7 @@ test_a_client_of_the_rules_is_waited_for_300_s() {
 	clock_starts || return 0
 	export RELAYCLIENT=''
 	session <<-E2
-		until $WAITS authd 2 300000
+		waits $WAITS authd 2 300000
 		put $CLOCK 300
 		<<
 	E2
@@ -78,7 +78,7 @@ test_a_session_has_7200_s() {
 		i=$((i + 1))
 		printf '%s\n' "put $CLOCK $((290 * i))" '> NOOP' '<'
 	done >"$T/script"
-	printf '%s\n' "until $WAITS authd 26 240000" "put $CLOCK 7200" '<<' >>"$T/script"
+	printf '%s\n' "waits $WAITS authd 26 240000" "put $CLOCK 7200" '<<' >>"$T/script"
 	session <"$T/script"
 	assertEquals '24 commands' 24 "$(grep -c '^250 2.0.0 Ok$' "$T/out")"
 	assertEquals 'the end' "$TIMEOUT" "$(sed -n 25p "$T/out")"
@@ -90,10 +90,10 @@ test_a_chunk_is_waited_for_as_data_is() {
 	printf '%05000d' 0 >"$T/part"
 	session <<-E2
 		> BDAT 9000
-		until $WAITS authd 3 180000
+		waits $WAITS authd 3 180000
 		put $CLOCK 100
 		file $T/part
-		until $WAITS authd 4 90000
+		waits $WAITS authd 4 90000
 		put $CLOCK 190
 		<<
 	E2

@@ -22,18 +22,18 @@ session() {
 	{
 		printf '%s\n' '> HELO client.example' '<' '<'
 		cat
-	} | RELAYCLIENT='' TMPDIR=$T/tmp talk -t 60 "$T/timed" "$@" >"$T/all" 2>"$T/log"
+	} | RELAYCLIENT='' TMPDIR=$T/tmp talk -t 30 "$T/timed" "$@" >"$T/all" 2>"$T/log"
 	sed 1,2d "$T/all" >"$T/out"
 }
 
 test_a_command_is_waited_for_300_s() {
 	clock_starts || return 0
 	session submitd true <<-E2
-		until $WAITS submitd 2 300000
+		waits $WAITS submitd 2 300000
 		put $CLOCK 299
 		> NOOP
 		<
-		until $WAITS submitd 3 300000
+		waits $WAITS submitd 3 300000
 		put $CLOCK 599
 		<<
 	E2
@@ -52,7 +52,7 @@ test_each_part_of_a_text_is_waited_for_180_s() {
 			> RCPT TO:<b@example.net>
 			<
 			> $command
-			until $WAITS submitd 5 180000
+			waits $WAITS submitd 5 180000
 			put $CLOCK 180
 			<<
 		E2
@@ -75,10 +75,10 @@ test_a_text_has_at_least_500_octets_a_second() {
 			> RCPT TO:<b@example.net>
 			<
 			> $command
-			until $WAITS submitd 5 180000
+			waits $WAITS submitd 5 180000
 			put $CLOCK 100
 			file $T/part
-			until $WAITS submitd 6 90000
+			waits $WAITS submitd 6 90000
 			put $CLOCK 190
 			<<
 		E2
@@ -95,7 +95,7 @@ test_a_session_has_7200_s() {
 		i=$((i + 1))
 		printf '%s\n' "put $CLOCK $((290 * i))" '> NOOP' '<'
 	done >"$T/script"
-	printf '%s\n' "until $WAITS submitd 26 240000" "put $CLOCK 7200" '<<' >>"$T/script"
+	printf '%s\n' "waits $WAITS submitd 26 240000" "put $CLOCK 7200" '<<' >>"$T/script"
 	session submitd true <"$T/script"
 	sed '1,24d' "$T/out" >"$T/rest"
 	assertEquals '24 commands' 24 "$(grep -c '^250 2.0.0 Ok$' "$T/out")"

@@ -15,7 +15,7 @@ TROUBLE='421 4.3.0 Local trouble, closing the connection'
 # A conversation, the script is standard input. usage: talk_with [option of tlsd ...] prog [arg ...]
 talk_with() {
 	rm -f go
-	talk -t 60 "$T/timed" tlsd -c one.pem -k one.key "$@" >got 2>log
+	talk -t 30 "$T/timed" tlsd -c one.pem -k one.key "$@" >got 2>log
 }
 
 # A next stage that waits for the file go, then does the rest. usage: waiting name line ...
@@ -29,15 +29,15 @@ test_a_command_in_the_clear_has_300_s_and_all_of_them_twice_that() {
 	clock_starts || return 0
 	talk_with ./cat <<-E2
 		<
-		until $WAITS tlsd 1 300000
+		waits $WAITS tlsd 1 300000
 		put $CLOCK 299
 		> NOOP
 		<
-		until $WAITS tlsd 2 300000
+		waits $WAITS tlsd 2 300000
 		put $CLOCK 598
 		> NOOP
 		<
-		until $WAITS tlsd 3 2000
+		waits $WAITS tlsd 3 2000
 		put $CLOCK 600
 		<<
 	E2
@@ -69,7 +69,7 @@ test_a_handshake_has_60_s() {
 	: >"$WAITS"
 	at 0
 	talk_with -i ./cat <<-E2
-		until $WAITS tlsd 1 60000
+		waits $WAITS tlsd 1 60000
 		put $CLOCK 60
 		<<
 	E2
@@ -183,7 +183,7 @@ test_a_reply_in_the_clear_has_120_s() {
 	clock_starts || return 0
 	waiting silent exit
 	talk_with -o ./silent <<-E2
-		until $WAITS tlsd 1 120000
+		waits $WAITS tlsd 1 120000
 		put $CLOCK 120
 		<
 		put $T/go 1
@@ -228,7 +228,7 @@ serve_timed() {
 test_a_proxy_header_has_10_s() {
 	clock_starts || return 0
 	serve_timed -P 1 -y 127.0.0.1 ./cat
-	talk -t 60 -c "127.0.0.1:$port" >got 2>&1 <<-E2
+	talk -t 30 -c "127.0.0.1:$port" >got 2>&1 <<-E2
 		>> PROXY
 		until $WAITS  1000
 		put $CLOCK 1
