@@ -58,7 +58,7 @@ oneTimeSetUp() {
 }
 
 tearDown() {
-	stop_all
+	resident_stop_all
 }
 
 # usage: assert_forgotten expected-reply password line ...
@@ -80,7 +80,7 @@ test_a_password_that_was_checked_is_nowhere() {
 		skip 'not root, or a sanitizer, which keeps what was freed'
 		return
 	fi
-	resident authd authd -p -P 1:1 -u "$T/users.cdb" "$T/next"
+	resident_start authd authd -p -P 1:1 -u "$T/users.cdb" "$T/next"
 	assert_forgotten 221 wonderland-4711 'EHLO x' 'AUTH PLAIN BASE64(\0bob\0wonderland-4711)'
 	assert_forgotten 221 wonderland-4711 'EHLO x' 'AUTH PLAIN' 'BASE64(\0bob\0wonderland-4711)'
 	assert_forgotten 221 wonderland-4711 'EHLO x' 'AUTH LOGIN' 'BASE64(bob)' 'BASE64(wonderland-4711)'

@@ -22,11 +22,6 @@ session() {
 	sed '1,/^250 /d' "$T/all" >"$T/out"
 }
 
-expect() {
-	cat >"$T/want"
-	assert_same "$1" "$T/want" "$T/out"
-}
-
 test_a_command_is_waited_for_300_s() {
 	clock_starts || return 0
 	session <<-E2
@@ -38,8 +33,8 @@ test_a_command_is_waited_for_300_s() {
 		put $CLOCK 599
 		<<
 	E2
-	printf '%s\n' '250 2.0.0 Ok' "$TIMEOUT" EOF | expect '300 s'
-	assertEquals 'each wait' '300000 ' "$(waits authd)"
+	printf '%s\n' '250 2.0.0 Ok' "$TIMEOUT" EOF | assert_out '300 s'
+	assertEquals 'each wait' '300000 ' "$(clock_waits authd)"
 }
 
 test_a_response_is_waited_for_300_s() {
@@ -53,8 +48,8 @@ test_a_response_is_waited_for_300_s() {
 		put $CLOCK 400
 		<<
 	E2
-	printf '%s\n' '334 VXNlcm5hbWU6' "$TIMEOUT" EOF | expect '300 s'
-	assertEquals 'each wait' '300000 ' "$(waits authd)"
+	printf '%s\n' '334 VXNlcm5hbWU6' "$TIMEOUT" EOF | assert_out '300 s'
+	assertEquals 'each wait' '300000 ' "$(clock_waits authd)"
 }
 
 # A client that needs no AUTH is waited for as long: its MAIL is only looked at.
@@ -67,8 +62,8 @@ test_a_client_of_the_rules_is_waited_for_300_s() {
 		<<
 	E2
 	unset RELAYCLIENT
-	printf '%s\n' "$TIMEOUT" EOF | expect '300 s'
-	assertEquals 'each wait' '300000 ' "$(waits authd)"
+	printf '%s\n' "$TIMEOUT" EOF | assert_out '300 s'
+	assertEquals 'each wait' '300000 ' "$(clock_waits authd)"
 }
 
 test_a_session_has_7200_s() {
@@ -97,16 +92,16 @@ test_a_chunk_is_waited_for_as_data_is() {
 		put $CLOCK 190
 		<<
 	E2
-	printf '%s\n' "$TIMEOUT" EOF | expect 'BDAT'
+	printf '%s\n' "$TIMEOUT" EOF | assert_out 'BDAT'
 }
 
 # Want of descriptors is no misconfiguration: the super-server may try again.
 test_a_store_that_cannot_be_opened_now_is_no_misuse() {
 	echo | cdb -c "$T/certs.cdb"
 	printf '%s\n' '<' '<<' | talk -x sh -c "ulimit -n 4; exec authd -p -u '$T/users.cdb' -c '$T/certs.cdb' true" >"$T/out" 2>"$T/log"
-	printf '%s\n' '421 4.3.0 Local trouble, closing the connection' EOF 'exit 111' | expect 'later'
+	printf '%s\n' '421 4.3.0 Local trouble, closing the connection' EOF 'exit 111' | assert_out 'later'
 	printf '%s\n' '<' '<<' | talk -x authd -p -u "$T/none.cdb" true >"$T/out" 2>"$T/log"
-	printf '%s\n' '421 4.3.0 Local trouble, closing the connection' EOF 'exit 100' | expect 'misconfiguration'
+	printf '%s\n' '421 4.3.0 Local trouble, closing the connection' EOF 'exit 100' | assert_out 'misconfiguration'
 }
 
 . "$SHUNIT2"

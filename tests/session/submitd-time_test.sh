@@ -11,7 +11,7 @@
 TIMEOUT='421 4.4.2 Waited too long, closing the connection'
 
 # Never answers, and keeps what it was given as deadline.
-program silent <<'E2'
+program_make silent <<'E2'
 #!/bin/sh
 echo "$MSA_DEADLINE" >"$T/deadline"
 exec sleep 1000
@@ -37,14 +37,14 @@ test_a_command_is_waited_for_300_s() {
 		put $CLOCK 599
 		<<
 	E2
-	printf '%s\n' '250 2.0.0 Ok' "$TIMEOUT" EOF | expect '300 s'
-	assertEquals 'each wait' '300000 ' "$(waits submitd)"
+	printf '%s\n' '250 2.0.0 Ok' "$TIMEOUT" EOF | assert_out '300 s'
+	assertEquals 'each wait' '300000 ' "$(clock_waits submitd)"
 }
 
 test_each_part_of_a_text_is_waited_for_180_s() {
 	clock_starts || return 0
 	for command in DATA 'BDAT 5000'; do
-		at 0
+		clock_at 0
 		rm -f "$WAITS"
 		session submitd true <<-E2
 			> MAIL FROM:<a@example.org>
@@ -58,7 +58,7 @@ test_each_part_of_a_text_is_waited_for_180_s() {
 		E2
 		sed '1,2d; /^354 /d' "$T/out" >"$T/rest"
 		mv "$T/rest" "$T/out"
-		printf '%s\n' "$TIMEOUT" EOF | expect "$command"
+		printf '%s\n' "$TIMEOUT" EOF | assert_out "$command"
 	done
 }
 
@@ -67,7 +67,7 @@ test_a_text_has_at_least_500_octets_a_second() {
 	clock_starts || return 0
 	printf %05000d 0 >"$T/part"
 	for command in DATA 'BDAT 9000'; do
-		at 0
+		clock_at 0
 		rm -f "$WAITS"
 		session submitd true <<-E2
 			> MAIL FROM:<a@example.org>
@@ -84,7 +84,7 @@ test_a_text_has_at_least_500_octets_a_second() {
 		E2
 		sed '1,2d; /^354 /d' "$T/out" >"$T/rest"
 		mv "$T/rest" "$T/out"
-		printf '%s\n' "$TIMEOUT" EOF | expect "$command"
+		printf '%s\n' "$TIMEOUT" EOF | assert_out "$command"
 	done
 }
 
@@ -100,7 +100,7 @@ test_a_session_has_7200_s() {
 	sed '1,24d' "$T/out" >"$T/rest"
 	assertEquals '24 commands' 24 "$(grep -c '^250 2.0.0 Ok$' "$T/out")"
 	mv "$T/rest" "$T/out"
-	printf '%s\n' "$TIMEOUT" EOF | expect 'the end'
+	printf '%s\n' "$TIMEOUT" EOF | assert_out 'the end'
 }
 
 # The chain has 100 s, and is told so. (Its output is looked for ten times a second, and at the end in what is left.)

@@ -12,7 +12,7 @@ export TZ=UTC0
 
 # Put $T/msg and $T/env into the spool at the time of the clock. usage: put_now
 put_now() {
-	call "$T/timed" spool "$T/spool"
+	chain_call "$T/timed" spool "$T/spool"
 	assertEquals "taken: $(cat "$T/verdict" "$T/log")" 0 "$code"
 	id=$(sed -n '1s/.* as //p' "$T/verdict")
 }
@@ -23,7 +23,7 @@ start_timed() {
 	MSA_HOST=test.example "$T/timed" spoold -R 3 "$@" "$T/spool" "$T/next" 3>"$T/ready" 2>>"$T/spoold.log" </dev/null &
 	runner_pid=$!
 	residents="$residents $!"
-	await "$T/ready"
+	wait_until [ -s "$T/ready" ]
 	assertTrue "spoold is ready: $(cat "$T/spoold.log")" "[ -s $T/ready ]"
 }
 
@@ -38,10 +38,8 @@ has_rounds() {
 
 # Set the clock and wait for the Nth round. $next is when the next one is, in seconds from now. usage: round N seconds
 round() {
-	at "$2"
-	until_true has_rounds "$1"
-	code=$?
-	assertEquals "round $1 at $2: $(cat "$T/spoold.log")" 0 $code
+	clock_at "$2"
+	wait_until has_rounds "$1"
 	next=$(grep " id=$id " "$T/spoold.log" | sed -n "$1s/.* next=\\([0-9]*\\) .*/\\1/p")
 	now=$2
 }
@@ -52,7 +50,7 @@ assert_about() {
 }
 
 later() {
-	answers "$1" '451 4.2.0 Later'
+	spoold_answers "$1" '451 4.2.0 Later'
 }
 
 # 60 s, then twice as long each time up to an hour, give or take an eighth; the last attempt at two days.
@@ -93,8 +91,8 @@ test_a_delay_is_reported_after_four_hours_and_the_end_after_two_days() {
 	later 3
 	round 3 14400
 	assert_about 'then an hour or less' 240
-	until_true [ -e "$T/4.done" ]
-	assert_status 'the report' 4 <<-'E2'
+	wait_until [ -e "$T/4.done" ]
+	assert_spoold_status 'the report' 4 <<-'E2'
 		Subject: Message delayed
 		Reporting-MTA: dns; test.example
 		Arrival-Date: DATE
@@ -112,14 +110,12 @@ Will-Retry-Until: Sun, 17 Jan 2027 08:00:00 +0000" "$(tr -d '\r' <"$T/4.msg" | g
 	assertEquals 'the end' 100 "$next"
 	later 6
 	round 5 172800
-	until_true [ -e "$T/7.done" ]
+	wait_until [ -e "$T/7.done" ]
 	assertEquals 'failed' 'Subject: Message not delivered to every recipient' \
 		"$(tr -d '\r' <"$T/7.msg" | grep '^Subject: Message ')"
 	assertEquals 'its dates' "Date: Sun, 17 Jan 2027 08:00:00 +0000
 Arrival-Date: Fri, 15 Jan 2027 08:00:00 +0000" "$(tr -d '\r' <"$T/7.msg" | grep -e '^Date:' -e '^[A-Z][A-Za-z-]*-Date:' -e '^Will-')"
-	until_true is_empty
-	code=$?
-	assertEquals 'nothing is left' 0 $code
+	wait_until spoold_empty
 }
 
 # A second before the end of its life a message still waits.
@@ -138,7 +134,7 @@ test_an_attempt_has_300_s() {
 	clock_starts || return 0
 	put_now
 	start_timed
-	until_true [ -e "$T/1.done" ]
+	wait_until [ -e "$T/1.done" ]
 	assertEquals 'what the chain knows' "MSA_DEADLINE=$((BEGIN + 300))" "$(grep '^MSA_DEADLINE=' "$T/1.facts")"
 }
 
@@ -146,7 +142,7 @@ test_an_attempt_has_300_s() {
 # what is left.
 test_the_clock_of_by() {
 	clock_starts || return 0
-	envelope '<alice@example.net> BY=50;R' 'RCPT TO:<bob@example.org>'
+	chain_envelope '<alice@example.net> BY=50;R' 'RCPT TO:<bob@example.org>'
 	put_now
 	later 1
 	later 2
@@ -163,26 +159,20 @@ test_the_clock_of_by() {
 # set back meanwhile.
 test_new_is_looked_at_each_minute() {
 	clock_starts || return 0
-	at 100
+	clock_at 100
 	start_timed
-	until_true grep -q '^spoold [0-9]* 60000$' "$WAITS"
-	code=$?
-	assertEquals "a minute: $(cat "$WAITS")" 0 $code
+	clock_awaits spoold 60000
 	mkfifo "$T/nobody"
 	mv "$T/spool/trigger" "$T/spool/trigger.aside"
 	put_now
-	at 160
-	until_true [ -e "$T/1.done" ]
-	code=$?
-	assertEquals 'found' 0 $code
-	at 50
-	until_true is_empty
+	clock_at 160
+	wait_until [ -e "$T/1.done" ]
+	clock_at 50
+	wait_until spoold_empty
 	put_now
 	# the wait goes on until the minute is over by any clock
-	at 220
-	until_true [ -e "$T/2.done" ]
-	code=$?
-	assertEquals 'found' 0 $code
+	clock_at 220
+	wait_until [ -e "$T/2.done" ]
 }
 
 # A round that failed is begun again after a minute: here the message's file cannot be read.
@@ -192,11 +182,9 @@ test_after_a_failed_round_there_is_a_pause() {
 	sed 's/^spool 1$/spool 2/' "$T/spool/new/$id/envelope" >"$T/damaged"
 	cp "$T/damaged" "$T/spool/new/$id/envelope"
 	start_timed
-	until_true logs "failed .*$id"
-	until_true grep -q '^spoold [0-9]* 60000$' "$WAITS"
-	code=$?
-	assertEquals "a minute: $(cat "$WAITS")" 0 $code
-	assertEquals 'no other wait' '60000 ' "$(waits spoold)"
+	wait_until spoold_logs "failed .*$id"
+	clock_awaits spoold 60000
+	assertEquals 'no other wait' '60000 ' "$(clock_waits spoold)"
 }
 
 # Twenty rounds at once, and no more.
@@ -207,14 +195,12 @@ test_twenty_are_tried_at_once() {
 		put_now
 	done
 	start_timed
-	until_true [ -e "$T/20.begun" ]
-	until_true grep -q '^spoold [0-9]* 60000$' "$WAITS"
+	wait_until [ -e "$T/20.begun" ]
+	clock_awaits spoold 60000
 	assertFalse 'no more than twenty' "[ -e '$T/21.begun' ]"
 	assertEquals 'twenty have begun' 20 "$(find "$T" -maxdepth 1 -name '*.begun' | wc -l)"
 	rm "$T/hold"
-	until_true [ -e "$T/22.done" ]
-	code=$?
-	assertEquals 'the others follow' 0 $code
+	wait_until [ -e "$T/22.done" ]
 }
 
 # What a process that was killed has left in tmp goes after an hour; what is written now stays.
@@ -224,17 +210,15 @@ test_tmp_is_swept_after_an_hour() {
 	mkdir "$T/spool/tmp/1nmkmg0aaaaaaa" "$T/spool/tmp/1nmkmg0bbbbbbb"
 	touch -d "@$BEGIN" "$T/spool/tmp/1nmkmg0aaaaaaa"
 	touch -d "@$((BEGIN + 100))" "$T/spool/tmp/1nmkmg0bbbbbbb"
-	at 3599
+	clock_at 3599
 	put_now
-	until_true [ -e "$T/1.done" ]
+	wait_until [ -e "$T/1.done" ]
 	assertEquals 'not yet' '1nmkmg0aaaaaaa 1nmkmg0bbbbbbb ' "$(find "$T/spool/tmp" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep ^1nmkmg0 | sort | tr '\n' ' ')"
-	at 3660
+	clock_at 3660
 	gone() {
 		[ ! -e "$T/spool/tmp/1nmkmg0aaaaaaa" ]
 	}
-	until_true gone
-	code=$?
-	assertEquals 'an hour old' 0 $code
+	wait_until gone
 	assertTrue 'younger' "[ -e '$T/spool/tmp/1nmkmg0bbbbbbb' ]"
 }
 
@@ -258,9 +242,7 @@ test_with_a_user_it_is_no_longer_root() {
 	spoold -U nobody "$T/spool" "$T/who" 2>>"$T/spoold.log" </dev/null &
 	runner_pid=$!
 	residents="$residents $!"
-	until_true logs '^nobody$'
-	code=$?
-	assertEquals "the chain is nobody's: $(cat "$T/spoold.log" "$T/log")" 0 $code
+	wait_until spoold_logs '^nobody$'
 }
 
 . "$SHUNIT2"

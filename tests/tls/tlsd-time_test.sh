@@ -22,7 +22,7 @@ talk_with() {
 waiting() {
 	name=$1
 	shift
-	stage "$name" "until [ -e '$T/go' ]; do sleep 0.05; done" "$@"
+	program_lines "$name" "until [ -e '$T/go' ]; do sleep 0.05; done" "$@"
 }
 
 test_a_command_in_the_clear_has_300_s_and_all_of_them_twice_that() {
@@ -67,7 +67,7 @@ test_a_handshake_has_60_s() {
 	E2
 	assert_logged 'handshake reason="not complete in time"'
 	: >"$WAITS"
-	at 0
+	clock_at 0
 	talk_with -i ./cat <<-E2
 		waits $WAITS tlsd 1 60000
 		put $CLOCK 60
@@ -129,7 +129,7 @@ test_after_another_greeting_a_command_has_300_s() {
 # 300 s, whatever the client writes meanwhile.
 test_output_that_is_not_taken_has_300_s() {
 	clock_starts || return 0
-	stage flood 'while head -c 1000000 /dev/zero; do :; done 2>/dev/null'
+	program_lines flood 'while head -c 1000000 /dev/zero; do :; done 2>/dev/null'
 	talk_with -i ./flood <<-E2
 		tls
 		until $WAITS  300000
@@ -194,8 +194,8 @@ test_a_reply_in_the_clear_has_120_s() {
 		EOF
 	E2
 	: >"$WAITS"
-	at 0
-	stage greets "printf '220 x\r\n'" "until [ -e '$T/go' ]; do sleep 0.05; done"
+	clock_at 0
+	program_lines greets "printf '220 x\r\n'" "until [ -e '$T/go' ]; do sleep 0.05; done"
 	talk_with -o ./greets <<-E2
 		<
 		put $CLOCK 50
@@ -214,13 +214,13 @@ test_a_reply_in_the_clear_has_120_s() {
 	E2
 }
 
-# Start tlsd -l with the clock: as serve of tlsserver.sh.
+# Start tlsd -l with the clock: as tlsd_start does.
 serve_timed() {
 	: >log
 	"$T/timed" tlsd -l 127.0.0.1:0 -c one.pem -k one.key "$@" 2>log &
 	tlsd=$!
 	servers="$servers $tlsd"
-	await 'grep -q "^tlsd: - ready address=" log' || fail "not ready: $(cat log)"
+	wait_until grep -q '^tlsd: - ready address=' log
 	port=$(sed -n 's/^tlsd: - ready address=.*:\([0-9]*\)$/\1/p' log)
 }
 
@@ -242,7 +242,7 @@ test_a_proxy_header_has_10_s() {
 		EOF
 	E2
 	assert_logged 'refused reason="no PROXY header in time" peer=127.0.0.1'
-	stop
+	tlsd_stop
 }
 
 # At the end of the service sessions go on, but not for longer than 120 s.
@@ -250,7 +250,7 @@ test_sessions_have_120_s_after_sigterm() {
 	clock_starts || return 0
 	serve_timed -P 1 ./cat
 	rm -f held
-	clients "$port" "$T/held" <<-'END' &
+	tlsd_clients "$port" "$T/held" <<-'END' &
 		s = tls(connect(60))
 		print(ask(s, 'one'))
 		open(sys.argv[2], 'w').close()
@@ -259,19 +259,15 @@ test_sessions_have_120_s_after_sigterm() {
 		except OSError as e: print('cut')
 	END
 	client=$!
-	await '[ -e held ]'
+	wait_until [ -e held ]
 	worker=$(pgrep -P "$tlsd")
 	kill -TERM "$tlsd"
-	await "grep -q ' 120000$' '$WAITS'"
-	code=$?
-	assertEquals "120 s: $(cat "$WAITS")" 0 $code
+	clock_awaits tlsd 120000
 	assertTrue 'the session goes on' "kill -0 $worker"
-	at 120
+	clock_at 120
 	wait "$tlsd"
 	wait "$client"
-	await "! kill -0 $worker 2>/dev/null"
-	code=$?
-	assertEquals 'no worker is left' 0 $code
+	assert_proc_gone "$worker"
 	assertContains "$(cat got)" one
 }
 
@@ -299,8 +295,8 @@ test_tlsc_waits_60_s_for_the_handshake() {
 	tlsc_with <<-'END'
 		print(p.stdout.readline().decode().strip())
 	END
-	await "grep -q '^tlsc 1 60000$' '$WAITS'"
-	at 60
+	clock_awaits tlsc 60000
+	clock_at 60
 	wait "$client"
 	assert_got 'no handshake' <<-'E2'
 		-no handshake until the deadline
@@ -322,10 +318,8 @@ test_tlsc_has_10_s_for_the_rest() {
 		p.stdin.close()
 		print('ended', p.wait(60))
 	END
-	await "grep -q ' 10000$' '$WAITS'"
-	code=$?
-	assertEquals "10 s: $(waits tlsc)" 0 $code
-	at 10
+	clock_awaits tlsc 10000
+	clock_at 10
 	wait "$client"
 	assert_got 'it ends' <<-'E2'
 		+

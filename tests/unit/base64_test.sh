@@ -6,7 +6,7 @@
 . "$ROOT/tests/lib/table.sh"
 
 test_octets_become_text_and_come_back() {
-	table base64 <<-'END'
+	unit_table base64 <<-'END'
 	 =>  .
 	Zg== => Wmc9PQ== f.
 	Zm8= => Wm04PQ== fo.
@@ -19,7 +19,7 @@ test_octets_become_text_and_come_back() {
 
 # Each value has one text: nothing but RFC 4648's alphabet, padding at the end, and no bit behind the last octet.
 test_nothing_else_is_decoded() {
-	table base64 <<-'END'
+	unit_table base64 <<-'END'
 	Z => Wg== no.
 	Zg => Wmc= no.
 	Zg= => Wmc9 no.

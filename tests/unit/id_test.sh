@@ -19,7 +19,7 @@ test_ids_differ() {
 test_ids_sort_by_time() {
 	clock_starts || return 0
 	for seconds in 0 1 2 31 32 33 1023 1024 40000; do
-		at $seconds
+		clock_at $seconds
 		"$T/timed" test-unit id
 	done >"$T/want"
 	LC_ALL=C sort "$T/want" >"$T/got"

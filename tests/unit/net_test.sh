@@ -8,7 +8,7 @@
 V2='\r\n\r\n\0\r\nQUIT\n'
 
 test_the_first_version_is_a_line() {
-	table net proxy <<-'END'
+	unit_table net proxy <<-'END'
 	PROXY TCP4 192.0.2.1 198.51.100.7 4711 587\r\nEHLO => peer 192.0.2.1:4711 198.51.100.7:587 44 of 48
 	PROXY TCP4 192.0.2.1 198.51.100.7 0 65535\r\n => peer 192.0.2.1:0 198.51.100.7:65535 43 of 43
 	PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n => peer [2001:db8::1]:1 [2001:db8::2]:2 40 of 40
@@ -53,11 +53,11 @@ test_the_second_version_has_a_length() {
 	V2\x21\x11\0\x0b\xc0\0\x02\x01\xc6\x33\x64\x07\x12\x67\x02 => bad
 	V2\x21\x21\0\x0c\xc0\0\x02\x01\xc6\x33\x64\x07\x12\x67\x02\x4b => bad
 	END
-	table net proxy <"$T/table"
+	unit_table net proxy <"$T/table"
 }
 
 test_a_proxy_is_believed_by_its_address() {
-	table net trust <<-'END'
+	unit_table net trust <<-'END'
 	192.0.2.7 192.0.2.7 => yes
 	192.0.2.7 192.0.2.6 => no
 	192.0.2.0/24 192.0.2.255 => yes
@@ -88,7 +88,7 @@ test_a_proxy_is_believed_by_its_address() {
 }
 
 test_this_machine_is_127_and_1() {
-	table net loopback <<-'END'
+	unit_table net loopback <<-'END'
 	127.0.0.1 => yes
 	127.255.255.255 => yes
 	126.255.255.255 => no
@@ -104,7 +104,7 @@ test_this_machine_is_127_and_1() {
 }
 
 test_a_next_hop_is_a_host_and_port_or_a_path() {
-	table net hop <<-'END'
+	unit_table net hop <<-'END'
 	localhost:24 => host localhost port 24
 	192.0.2.1:65535 => host 192.0.2.1 port 65535
 	[::1]:24 => host ::1 port 24

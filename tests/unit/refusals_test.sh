@@ -162,13 +162,13 @@ test_a_resident_service_writes_600_lines_a_minute() {
 	assertEquals 'all sessions ended well' 0 $code
 	assertEquals 'lines' 600 "$(grep -c ' rejected ' "$T/submit.log")"
 	assertEquals 'no line says yet how many more' 0 "$(grep -c ' suppressed ' "$T/submit.log")"
-	at 59.9
+	clock_at 59.9
 	python3 "$T/noise.py" "$T/submit" 1
 	assertEquals 'in the same minute' 600 "$(grep -c ' rejected ' "$T/submit.log")"
-	at 60
+	clock_at 60
 	python3 "$T/noise.py" "$T/submit" 1
 	assertEquals 'in the next one' 610 "$(grep -c ' rejected ' "$T/submit.log")"
-	at 120
+	clock_at 120
 	python3 "$T/noise.py" "$T/submit" 1
 	resident_stop submit
 	assertEquals 'in the one after' 620 "$(grep -c ' rejected ' "$T/submit.log")"
