@@ -3,7 +3,8 @@
  * For LD_PRELOAD with glibc: the time is what the test says, and stands still until the test says another. CLOCK_FILE
  * has the seconds since the test began, CLOCK_BEGIN the second of the epoch when that was. A wait ends when its time
  * has come by that clock. CLOCK_WAITS gets a line for each wait, "PROGRAM NUMBER MILLISECONDS", before it is waited: so
- * a test sees how long a program would wait, and need not wait. NUMBER counts a process's waits.
+ * a test sees how long a program would wait, and need not wait. NUMBER counts a process's waits. CLOCK_FSYNC: fsync takes
+ * until then.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -164,6 +165,19 @@ pselect(int n, fd_set *restrict in, fd_set *restrict out, fd_set *restrict bad, 
 		r = real(n, in, out, bad, &part, mask);
 	} while (r == 0 && (!wait || now() < end));
 	return r;
+}
+
+int
+fsync(int file)
+{
+	const char *path = getenv("CLOCK_FILE"), *seconds = getenv("CLOCK_FSYNC");
+	int fd = path && seconds ? (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_TRUNC | O_CLOEXEC) : -1;
+
+	if (fd >= 0) {
+		syscall(SYS_write, fd, seconds, strlen(seconds));
+		syscall(SYS_close, fd);
+	}
+	return (int)syscall(SYS_fsync, file);
 }
 
 /* Short naps between two looks at something are real. */

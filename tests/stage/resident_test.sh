@@ -151,6 +151,18 @@ test_what_is_no_socket_is_not_removed_and_nothing_is_stolen() {
 	assertTrue 'a dead one is replaced' 'chain_give call "$T/stamp"'
 }
 
+# A worker passes the verdict on itself, and must know how long it is.
+test_recipients_are_1_to_1000() {
+	resident_start stamp stamp "$T/take"
+	for n in 0 1001 -1 x; do
+		chain_give MSA_RCPTS=$n call "$T/stamp"
+		assertEquals "$n" '451 4.3.0 Local error, try again later' "$(head -n 1 "$T/verdict")"
+		assertContains "$(cat "$T/give.log")" 'misuse reason="MSA_RCPTS is not set to a number of recipients"'
+	done
+	chain_give MSA_RCPTS=1000 call "$T/stamp"
+	assertEquals 'it is for the resident to count them' '' "$(cat "$T/give.log")"
+}
+
 test_the_allow_list() {
 	resident_start stamp stamp "$T/facts"
 	chain_give SASL_PATH=/tmp LD_PRELOAD=/tmp/none.so MSA_X_FOO=1 PATH="/tmp/evil:$PATH" call "$T/stamp" 2>/dev/null

@@ -285,4 +285,22 @@ test_a_standby_gets_all_its_facts_or_is_told_of_none() {
 	done
 }
 
+test_the_options_of_a_resident_have_their_defaults_and_limits() {
+	options() {
+		test-unit stage options "$@"
+	}
+	sixteen='-A root -A root -A root -A root -A root -A root -A root -A root'
+	sixteen="$sixteen $sixteen"
+	assertEquals '-P 1:500 -C 1000 -R -1, 0 users' "$(options)"
+	assertEquals '-P 3:3 -C 1 -R 0, 0 users' "$(options -P 3 -C 1 -R 0)"
+	assertEquals '-P 5:5 -C 1000000000 -R 1000000, 0 users' "$(options -P 5:5 -C 1000000000 -R 1000000)"
+	# shellcheck disable=SC2086
+	assertEquals '-P 1:10000 -C 1000 -R -1, 16 users' "$(options -P 1:10000 $sixteen)"
+	# shellcheck disable=SC2086
+	assertEquals 'unit: root: more than 16 users' "$(options $sixteen -A root)"
+	for value in 0 5:4 1:10001 x 1:; do
+		assertEquals "unit: $value: -P takes min or min:max, from 1 to 10000, and min must not exceed max" "$(options -P $value)"
+	done
+}
+
 . "$SHUNIT2"
