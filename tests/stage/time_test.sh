@@ -116,6 +116,7 @@ time.sleep(60)' "$T/deaf" >"$T/ready" 2>/dev/null &
 	printf '%s\n' '421 4.3.2 Service not available, closing the connection' EOF >"$T/want"
 	assert_same 'not acknowledged' "$T/want" "$T/out"
 	assertEquals 'the wait' '5000 ' "$(clock_waits call)"
+	assert_logged "failed reason=\"call $T/deaf: Connection timed out"
 }
 
 # A worker that nobody needs ends after 30 s; one stays.
