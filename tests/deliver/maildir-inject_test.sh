@@ -307,11 +307,11 @@ test_the_file_is_on_the_disk_before_the_verdict() {
 		skip 'no strace'
 		return
 	}
-	chain_call strace -f -e trace=fsync,rename,renameat,renameat2,write -o "$T/trace" maildir-inject "$T/mail"
+	chain_call strace -f -y -e trace=fsync,rename,renameat,renameat2,write -o "$T/trace" maildir-inject "$T/mail"
 	assert_verdict 'verdict' '250 2.0.0 Delivered'
-	sed -n -e 's/.*fsync(.*= 0$/fsync/p' -e 's/.*\(rename\)[a-z0-9]*(.*= 0$/\1/p' \
-		-e 's/.*write(1, .*/verdict/p' "$T/trace" | tail -n 4 | tr '\n' ' ' >"$T/order"
-	assertEquals 'order' 'fsync rename fsync verdict ' "$(cat "$T/order")"
+	sed -n -e 's/.*fsync([0-9]*<.*\/bob@example.org\/tmp\/[^/]*>).*= 0$/file/p' -e 's/.*fsync([0-9]*<.*\/\(new\)>).*= 0$/\1/p' \
+		-e 's/.*\(rename\)[a-z0-9]*(.*= 0$/\1/p' -e 's/.*write(1<.*/verdict/p' "$T/trace" | tr '\n' ' ' >"$T/order"
+	assertEquals 'order' 'file rename new verdict ' "$(cat "$T/order")"
 }
 
 test_privileges_are_dropped() {

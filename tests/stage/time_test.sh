@@ -46,11 +46,17 @@ timed_stamp() {
 	exec "$T/timed" stamp "$@"
 }
 
+# Then it is asked to end, and has a second for that.
 test_a_filters_command_has_60_s() {
 	clock_starts || return 0
-	chain_call "$T/timed" filter 'exec sleep 1000' true &
+	rm -f "$T/asked" "$T/begun"
+	program_lines cleans "trap ': >\"$T/asked\"' TERM" ": >'$T/begun'" 'while :; do sleep 0.05; done'
+	chain_call "$T/timed" filter "exec '$T/cleans'" true &
 	clock_awaits filter 60000
+	wait_until [ -e "$T/begun" ]
 	clock_at 60
+	wait_until [ -e "$T/asked" ]
+	clock_at 61
 	wait $!
 	tr -d '\r' <"$T/verdict.crlf" >"$T/verdict"
 	assert_verdict 'late' "$LATE"

@@ -67,6 +67,10 @@ test_a_silent_program_is_451() {
 test_a_chatty_program_is_451_and_ended() {
 	delivered "$L(output ended without a closing dot)|" -w 20000 sh -c 'exec yes 250-hello-from-unit-test'
 	assert_gone hello-from-unit-test
+	# Its end is more than 1 MiB behind its beginning.
+	text_repeat 20000 '250-a reply of lines, which have all sixty-four octets, no less\n' >"$T/long"
+	printf '250 end\n.\n' >>"$T/long"
+	delivered "$L(output ended without a closing dot)|" -w 20000 cat "$T/long"
 }
 
 test_a_killed_program_is_451() {
@@ -267,6 +271,8 @@ test_privileges_are_dropped_for_good() {
 	test-unit stage session -u nobody sh -c 'id -u; id -G' </dev/null >"$T/got" 2>&1
 	assertEquals "$(id -u nobody)" "$(head -n 1 "$T/got")"
 	assertEquals "$(id -G nobody)" "$(sed -n 2p "$T/got")"
+	setpriv --groups 1,2 "$(command -v test-unit)" stage session -u nobody id -G </dev/null >"$T/got" 2>&1
+	assertEquals "not the starter's groups" "$(id -G nobody)" "$(cat "$T/got")"
 	test-unit stage session -u nobody:daemon id -g </dev/null >"$T/got" 2>&1
 	assertEquals "$(getent group daemon | cut -d: -f3)" "$(cat "$T/got")"
 	test-unit stage session -u nobody:no-such-group id -g </dev/null >"$T/got" 2>/dev/null
