@@ -140,21 +140,29 @@ read_counts(struct count c[COUNTS_MAX], const char *text, int64_t now_ms)
 	return n;
 }
 
-/* Remove the line of rate r from c. Returns what is left of its count at now_ms; 0 without such a line. */
-static int64_t
+/*
+ * Remove the line of rate r from c. Returns what is left of its count at now_ms; without such a line a count of 0. The
+ * time for a part of a thousandth is kept: otherwise a client that tries again at once each time would wait for ever.
+ */
+static struct count
 take_count(struct count c[COUNTS_MAX], size_t *n, const struct rate *r, int64_t now_ms)
 {
+	struct count left = { r->seconds, 0, now_ms };
 	int64_t had, gone;
 	size_t i;
 
 	for (i = 0; i < *n && c[i].seconds != r->seconds; i++)
 		;
 	if (i == *n)
-		return 0;
+		return left;
 	had = c[i].had < r->n * THOUSAND ? c[i].had : r->n * THOUSAND; /* the rate may have been higher */
 	gone = (now_ms - c[i].since_ms) * r->n / r->seconds;
+	if (had > gone) {
+		left.had = had - gone;
+		left.since_ms = c[i].since_ms + (gone * r->seconds + r->n - 1) / r->n; /* rounded up: at most now_ms */
+	}
 	c[i] = c[--*n];
-	return had > gone ? had - gone : 0;
+	return left;
 }
 
 static int
@@ -185,10 +193,8 @@ count(int fd, const struct rates *r, int64_t k, int64_t now_ms, const struct rat
 	text[octets] = '\0';
 	n = read_counts(c, text, now_ms);
 	for (i = 0; i < r->n; i++) { /* afterwards c has only the lines of other rates */
-		int64_t had = take_count(c, &n, &r->rate[i], now_ms);
-
-		mine[i] = (struct count){ r->rate[i].seconds, had, now_ms };
-		over = had + k * THOUSAND - r->rate[i].n * THOUSAND;
+		mine[i] = take_count(c, &n, &r->rate[i], now_ms);
+		over = mine[i].had + k * THOUSAND - r->rate[i].n * THOUSAND;
 		if (over > 0 && result == COUNTS_OK) {
 			result = COUNTS_OVER;
 			*which = &r->rate[i];

@@ -170,6 +170,32 @@ test_in_the_clear_to_this_machine_alone() {
 	assert_logged 'at=connect reason="the connection would leave this machine in the clear"'
 }
 
+# Somebody who closes, at each of the ports.
+test_the_port_is_587_with_i_465_with_p_25() {
+	: >"$T/ready"
+	python3 -c '
+import select, socket
+listeners = []
+for port in 587, 465, 25:
+    l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); l.bind(("127.0.0.77", port)); l.listen()
+    listeners.append(l)
+print("ready", flush=True)
+for i in range(3):
+    l = select.select(listeners, [], [])[0][0]
+    l.accept()[0].close()
+    print(l.getsockname()[1], flush=True)' >"$T/ready" 2>"$T/why" &
+	wait_until grep -q . "$T/ready" "$T/why"
+	grep -q Permission "$T/why" && {
+		skip 'no right to these ports'
+		return
+	}
+	chain_call smtp-inject 127.0.0.77
+	chain_call smtp-inject -i 127.0.0.77
+	chain_call smtp-inject -p 127.0.0.77
+	wait $!
+	assertEquals 'ready 587 465 25 ' "$(tr '\n' ' ' <"$T/ready")"
+}
+
 test_without_ehlo_there_is_helo() {
 	smarthost_start -e PIPELINING 'EHLO=502 5.5.1 What?'
 	chain_call smtp-inject -p "127.0.0.1:$port"

@@ -288,6 +288,16 @@ test_what_it_fulfils_it_removes_from_the_envelope() {
 		RCPT TO:<bob@example.org>
 	X
 	assert_runs 'one recipient' 1
+	# Only the second recipient asks for something.
+	setUp
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<"c d"@example.org> NOTIFY=NEVER'
+	answers 1 '250 2.0.0 one'
+	chain_call bounce "$T/next"
+	assert_envelope 'the second one' 1 <<-'X'
+		MAIL FROM:<alice@example.net>
+		RCPT TO:<bob@example.org>
+		RCPT TO:<"c d"@example.org>
+	X
 }
 
 test_a_next_hop_with_dsn_gets_all_and_reports_what_it_accepts() {

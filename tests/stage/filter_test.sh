@@ -193,6 +193,17 @@ test_a_command_that_writes_without_end_is_ended() {
 	assertTrue "said so" "grep -q 'too large' '$T/log'"
 }
 
+# Twice the message and 1 MiB.
+test_the_size_of_the_output() {
+	message=$(wc -c <"$T/m")
+	for more in 0 1; do
+		through "printf 'a: b\r\n\r\n'; head -c $((2 * message + 1048576 + more - 10)) /dev/zero | tr '\0' x; printf '\r\n'"
+		assertEquals "$more more" $((111 * more)) $?
+	done
+	assertContains "$(cat "$T/log")" 'too large'
+	assertEquals 'the first was taken' $((2 * message + 1048576)) "$(wc -c <"$T/box/1/message")"
+}
+
 test_told_to_end_it_ends_the_command() {
 	# shellcheck disable=SC2016
 	filter -t 20 'sleep 30 & echo $! >"$T/pid2"; wait' inject-file "$T/box" <"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log" &

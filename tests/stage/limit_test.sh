@@ -264,6 +264,8 @@ test_a_record_that_is_no_list_of_rates_is_451_and_told() {
 		assertEquals "$list" '451 4.3.0' "$(cut -c 1-9 "$T/verdict" | head -n 1)"
 		assertContains "$list" "$(cat "$T/log")" "misuse reason=\"$T/rates.cdb: record of alice@example.net: "
 	done
+	printf 'alice@example.net %s\n' "$(seq 1 8 | sed 's/.*/1\/&/' | tr '\n' ' ')" | cdb -c -m -t "$T/tmp" "$T/rates.cdb"
+	passes 'eight are a list' -t "$T/rates.cdb"
 	for rate in x 1/0 1000001/5; do
 		message -r "$rate"
 		assertEquals "$rate" "limit: $rate: not a valid rate (recipients/seconds), a second rate for the same seconds, or more than 8 rates" "$(cat "$T/log")"

@@ -151,6 +151,18 @@ test_what_is_no_socket_is_not_removed_and_nothing_is_stolen() {
 	assertTrue 'a dead one is replaced' 'chain_give call "$T/stamp"'
 }
 
+# A worker passes the verdict on itself, and must know how long it is.
+test_recipients_are_1_to_1000() {
+	resident_start stamp stamp "$T/take"
+	for n in 0 1001 -1 x; do
+		chain_give MSA_RCPTS=$n call "$T/stamp"
+		assertEquals "$n" '451 4.3.0 Local error, try again later' "$(head -n 1 "$T/verdict")"
+		assertContains "$(cat "$T/give.log")" 'misuse reason="MSA_RCPTS is not set to a number of recipients"'
+	done
+	chain_give MSA_RCPTS=1000 call "$T/stamp"
+	assertEquals 'it is for the resident to count them' '' "$(cat "$T/give.log")"
+}
+
 test_the_allow_list() {
 	resident_start stamp stamp "$T/facts"
 	chain_give SASL_PATH=/tmp LD_PRELOAD=/tmp/none.so MSA_X_FOO=1 PATH="/tmp/evil:$PATH" call "$T/stamp" 2>/dev/null
@@ -185,8 +197,8 @@ test_who_may_call_is_told_by_uid() {
 	resident_start stamp stamp "$T/take"
 	assertEquals '451 4.3.0 Local error, try again later|.|' "$("$T/nobody_gives" "$T/stamp" 2>/dev/null)"
 	assertFalse "the mode keeps it away: $(cat "$T/stamp.log")" "grep -q refused $T/stamp.log"
-	stop stamp
-	resident stamp stamp -A daemon -A bin "$T/take"
+	resident_stop stamp
+	resident_start stamp stamp -A daemon -A bin "$T/take"
 	assertEquals '451 4.3.0 Local error, try again later|.|' "$("$T/nobody_gives" "$T/stamp" 2>/dev/null)"
 	assertEquals 1 "$(grep -c "refused reason=call error=\"the caller is neither root, nor our user, nor named with -A\" uid=$(id -u nobody)" "$T/stamp.log")"
 	resident_stop stamp
@@ -204,9 +216,9 @@ test_the_socket_is_open_to_those_who_may_call() {
 	while read -r options; do
 		want=${options#*=> }
 		# shellcheck disable=SC2086
-		resident stamp stamp ${options%=>*} "$T/take"
+		resident_start stamp stamp ${options%=>*} "$T/take"
 		assertEquals "stamp ${options%=>*}" "$want" "$(stat -c '%a %U %G' "$T/stamp")"
-		stop stamp
+		resident_stop stamp
 	done <<-'X'
 		=> 600 root root
 		-U nobody => 600 nobody root
@@ -215,14 +227,14 @@ test_the_socket_is_open_to_those_who_may_call() {
 		-A daemon -U nobody:bin => 660 daemon bin
 		-A daemon -A bin => 666 root root
 	X
-	resident stamp stamp -A daemon -U nobody "$T/take"
+	resident_start stamp stamp -A daemon -U nobody "$T/take"
 	for user in root daemon nobody; do
 		group=$(id -gn "$user")
 		[ "$user" != daemon ] || group=bin # -U daemon:bin, for example
 		assertEquals "$user" '250 2.0.0 taken|.|' "$(MSA_SESSION=s MSA_MESSAGE=m MSA_RCPTS=1 setpriv --reuid "$user" \
 			--regid "$group" --clear-groups call "$T/stamp" <"$T/message" 3<"$T/envelope" | tr -d '\r' | tr '\n' '|')"
 	done
-	stop stamp
+	resident_stop stamp
 	mkdir "$T/theirs"
 	chown nobody "$T/theirs"
 	for options in '' '-A daemon'; do
@@ -232,9 +244,9 @@ test_the_socket_is_open_to_those_who_may_call() {
 			stamp -l "$T/theirs/s" $options -R 3 "$T/take" 3>"$T/ready" 2>"$T/stamp.log" &
 		stamp_pid=$!
 		residents="$residents $!"
-		await "$T/ready"
+		wait_until [ -s "$T/ready" ]
 		stat -c '%a %U' "$T/theirs/s" >"$T/got$options"
-		stop stamp
+		resident_stop stamp
 	done
 	assertEquals 'not root, nobody named' '600 nobody' "$(cat "$T/got")"
 	assertEquals 'not root' '666 nobody' "$(cat "$T/got-A daemon")"
@@ -244,14 +256,14 @@ test_the_socket_is_open_to_those_who_may_call() {
 # Any local user may cause such lines: 600 a minute, and a count of the others.
 test_refused_calls_have_a_budget_of_log_lines() {
 	: >"$T/stamp.log"
-	resident stamp stamp -P 4:4 "$T/take"
+	resident_start stamp stamp -P 4:4 "$T/take"
 	python3 - "$T/stamp" <<-'X'
 		import socket, sys
 		for i in range(1300):
 		    s = socket.socket(socket.AF_UNIX)
 		    s.connect(sys.argv[1]); s.shutdown(socket.SHUT_WR); s.recv(1)
 	X
-	stop stamp
+	resident_stop stamp
 	lines=$(grep -c 'refused reason=call error="not a valid call"' "$T/stamp.log")
 	left=$(sed -n 's/^stamp: - suppressed lines=//p' "$T/stamp.log" | awk '{ n += $1 } END { print n + 0 }')
 	assertEquals "each is a line or counted: $(tail -n 3 "$T/stamp.log")" 1300 $((lines + left))

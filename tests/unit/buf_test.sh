@@ -36,6 +36,13 @@ test_the_nul_has_its_room_at_every_length() {
 	test-unit buf <"$T/input" >"$T/got" 2>&1
 	assertEquals '' "$(grep -v '^0: [0-9]* $' "$T/got")"
 	assertEquals '0: 1037 ' "$(tail -n 1 "$T/got")"
+	i=245 # the first storage has 256 octets
+	while [ $i -lt 258 ]; do
+		printf '%s\n' wipe "fill $i" 'printf x'
+		i=$((i + 1))
+	done >"$T/input"
+	test-unit buf <"$T/input" >"$T/got" 2>&1
+	assertEquals 'printed to the last octet' '' "$(grep -v '^0: [0-9]* $' "$T/got")"
 }
 
 # What is printed may be a password: the piece that fitted must not stay behind when there is no room for the rest.

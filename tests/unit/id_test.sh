@@ -2,6 +2,8 @@
 # id: session and message ids. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/clock.sh
+. "$ROOT/tests/lib/clock.sh"
 
 test_ids_are_14_letters_and_digits() {
 	test-unit id 1000 >"$T/ids"
@@ -13,13 +15,16 @@ test_ids_differ() {
 	assertNotEquals "$(test-unit id)" "$(test-unit id)"
 }
 
+# The first seven digits are the second, the others are random.
 test_ids_sort_by_time() {
-	test-unit id >"$T/first"
-	sleep 1.1
-	test-unit id >"$T/second"
-	cat "$T/first" "$T/second" >"$T/want"
-	LC_ALL=C sort "$T/second" "$T/first" >"$T/got"
-	assertEquals "$(cat "$T/want")" "$(cat "$T/got")"
+	clock_starts || return 0
+	for seconds in 0 1 2 31 32 33 1023 1024 40000; do
+		clock_at $seconds
+		"$T/timed" test-unit id
+	done >"$T/want"
+	LC_ALL=C sort "$T/want" >"$T/got"
+	assert_same 'in the order of time' "$T/want" "$T/got"
+	assertEquals 'the second' 1nmkmg0 "$(head -n 1 "$T/want" | cut -c 1-7)"
 }
 
 . "$SHUNIT2"

@@ -12,6 +12,7 @@ static const struct {
 } units[] = {
 	{ "addr", unit_addr },
 	{ "admission", unit_admission },
+	{ "base64", unit_base64 },
 	{ "buf", unit_buf },
 	{ "clock", unit_clock },
 	{ "conn", unit_conn },
@@ -25,6 +26,7 @@ static const struct {
 	{ "id", unit_id },
 	{ "log", unit_log },
 	{ "message", unit_message },
+	{ "net", unit_net },
 	{ "number", unit_number },
 	{ "os", unit_os },
 	{ "param", unit_param },

@@ -101,8 +101,26 @@ reap(void)
 	return 0;
 }
 
+/* What stage_option makes of option letters and values, and how many users may call. */
+static int
+options(struct instance *i, int argc, char **argv)
+{
+	struct stage_options *o = &i->options;
+	int opt;
+
+	stage_options(o);
+	while ((opt = getopt(argc, argv, "+" STAGE_OPTIONS)) != -1)
+		if (stage_option(o, i, opt, optarg) < 0) {
+			printf("%s\n", i->wrong);
+			return 100;
+		}
+	printf("-P %d:%d -C %d -R %d, %zu users\n", o->min, o->max, o->calls, o->notify_fd, o->nallow);
+	return 0;
+}
+
 /*
  * reap: what spawn_reap takes and leaves.
+ * options [-A user] [-C calls] [-P min:max] [-R fd]: what they come to.
  * deliver [-n recipients] [-w wait_ms] [-t times] [-m message] [-e envelope] prog ...: run the chain, show the verdict.
  * session | message [-u user] [-o] prog ...: a stage that becomes prog (-o: it owns what authd and later stages set).
  * verdict: a message stage that refuses.
@@ -123,6 +141,8 @@ unit_stage(int argc, char **argv)
 		return reap();
 	argc--;
 	argv++;
+	if (strcmp(what, "options") == 0)
+		return options(&instance, argc, argv);
 	while ((opt = getopt(argc, argv, "+n:w:t:m:e:u:o")) != -1)
 		switch (opt) {
 		case 'n': c.n = strtoul(optarg, NULL, 10); break;

@@ -67,6 +67,10 @@ test_a_silent_program_is_451() {
 test_a_chatty_program_is_451_and_ended() {
 	delivered "$L(output ended without a closing dot)|" -w 20000 sh -c 'exec yes 250-hello-from-unit-test'
 	assert_gone hello-from-unit-test
+	# Its end is more than 1 MiB behind its beginning.
+	text_repeat 20000 '250-a reply of lines, which have all sixty-four octets, no less\n' >"$T/long"
+	printf '250 end\n.\n' >>"$T/long"
+	delivered "$L(output ended without a closing dot)|" -w 20000 cat "$T/long"
 }
 
 test_a_killed_program_is_451() {
@@ -267,6 +271,8 @@ test_privileges_are_dropped_for_good() {
 	test-unit stage session -u nobody sh -c 'id -u; id -G' </dev/null >"$T/got" 2>&1
 	assertEquals "$(id -u nobody)" "$(head -n 1 "$T/got")"
 	assertEquals "$(id -G nobody)" "$(sed -n 2p "$T/got")"
+	setpriv --groups 1,2 "$(command -v test-unit)" stage session -u nobody id -G </dev/null >"$T/got" 2>&1
+	assertEquals "not the starter's groups" "$(id -G nobody)" "$(cat "$T/got")"
 	test-unit stage session -u nobody:daemon id -g </dev/null >"$T/got" 2>&1
 	assertEquals "$(getent group daemon | cut -d: -f3)" "$(cat "$T/got")"
 	test-unit stage session -u nobody:no-such-group id -g </dev/null >"$T/got" 2>/dev/null
@@ -282,6 +288,24 @@ test_a_standby_gets_all_its_facts_or_is_told_of_none() {
 	for more in 1 2 3 100000; do
 		assertEquals "$more too many" 'not sent: Argument list too long' \
 			"$(timeout 20 test-unit standby $((n + more)) sh -c 'echo "$SSL_CIPHER"' 2>&1)"
+	done
+}
+
+test_the_options_of_a_resident_have_their_defaults_and_limits() {
+	options() {
+		test-unit stage options "$@"
+	}
+	sixteen='-A root -A root -A root -A root -A root -A root -A root -A root'
+	sixteen="$sixteen $sixteen"
+	assertEquals '-P 1:500 -C 1000 -R -1, 0 users' "$(options)"
+	assertEquals '-P 3:3 -C 1 -R 0, 0 users' "$(options -P 3 -C 1 -R 0)"
+	assertEquals '-P 5:5 -C 1000000000 -R 1000000, 0 users' "$(options -P 5:5 -C 1000000000 -R 1000000)"
+	# shellcheck disable=SC2086
+	assertEquals '-P 1:10000 -C 1000 -R -1, 16 users' "$(options -P 1:10000 $sixteen)"
+	# shellcheck disable=SC2086
+	assertEquals 'unit: root: more than 16 users' "$(options $sixteen -A root)"
+	for value in 0 5:4 1:10001 x 1:; do
+		assertEquals "unit: $value: -P takes min or min:max, from 1 to 10000, and min must not exceed max" "$(options -P $value)"
 	done
 }
 

@@ -27,6 +27,10 @@ test_a_key_in_lower_case() {
 
 test_a_key_that_is_too_long_is_not_there() {
 	long=$(head -c 513 /dev/zero | tr '\0' a)
+	printf '%s x\n%s y\n' "$long" "${long%a}" | cdb -c -m -t "$T/tmp" "$T/long"
+	unit_finds "$long: not there" "$T/long" "$long"
+	unit_finds "$long: not there" -l "$T/long" "$long"
+	unit_finds "${long%a}: [y]" "$T/long" "${long%a}"
 	unit_finds "$long: not there" "$T/table" "$long"
 	unit_finds "$long: not there" -l "$T/table" "$long"
 }
@@ -37,6 +41,44 @@ test_what_is_no_table_cannot_be_opened() {
 	unit_finds 'cannot open: Protocol error' "$T/empty"
 	mkdir "$T/dir"
 	assertContains "$(test-unit table "$T/dir")" 'cannot open: '
+}
+
+test_a_table_that_is_written_in_place_has_changed() {
+	cp "$T/table" "$T/now"
+	touch -d @1000000000 "$T/now"
+	test-unit table -c "$T/now" : "touch -d @1000000001 $T/now" look : "touch -d @1000000001.5 $T/now" look \
+		"touch -d @1000000001.5 $T/now" "cp $T/now $T/new && mv $T/new $T/now" look : >"$T/got"
+	assert_got 'the time, then the file' <<-'E2'
+		the same
+		changed
+		taken
+		the same
+		changed
+		taken
+		the same
+		changed
+		taken
+		the same
+	E2
+}
+
+# What cannot be used is looked at once; not so what could not be opened for a reason that passes.
+test_a_table_that_was_refused_is_looked_at_once_unless_the_reason_passes() {
+	cp "$T/table" "$T/now"
+	test-unit table -c "$T/now" "touch -d @1000000001 $T/now" few : look : "echo damaged >$T/now" look : "rm $T/now" look : >"$T/got"
+	assert_got 'too few descriptors, then no table, then no file' <<-'E2'
+		changed
+		Too many open files
+		changed
+		taken
+		the same
+		changed
+		Protocol error
+		the same
+		changed
+		No such file or directory
+		the same
+	E2
 }
 
 test_a_damaged_table_is_an_error_or_a_miss_never_more() {

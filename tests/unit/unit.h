@@ -24,6 +24,7 @@ void unit_show(const void *data, size_t n);
 
 int unit_addr(int argc, char **argv);
 int unit_admission(int argc, char **argv);
+int unit_base64(int argc, char **argv);
 int unit_buf(int argc, char **argv);
 int unit_clock(int argc, char **argv);
 int unit_conn(int argc, char **argv);
@@ -37,6 +38,7 @@ int unit_header(int argc, char **argv);
 int unit_id(int argc, char **argv);
 int unit_log(int argc, char **argv);
 int unit_message(int argc, char **argv);
+int unit_net(int argc, char **argv);
 int unit_number(int argc, char **argv);
 int unit_os(int argc, char **argv);
 int unit_param(int argc, char **argv);
