@@ -56,8 +56,8 @@ by_id(const void *a, const void *b)
 }
 
 /*
- * Print a message: id, age, sender, waiting and all recipients, seconds until the next attempt, and the last reply of
- * the first waiting recipient that has one.
+ * Print a message: id, age, sender (of a report: the word report), waiting and all recipients, seconds until the next
+ * attempt (of a report that was refused for good: held), and the last reply of the first waiting recipient with one.
  */
 static void
 print(const struct item *i, const struct spoolrec *m, time_t now)
@@ -72,8 +72,16 @@ print(const struct item *i, const struct spoolrec *m, time_t now)
 			if (!reply && m->rcpt[k].reply.code)
 				reply = &m->rcpt[k].reply;
 		}
-	printf("%s %lld <%.*s> %zu/%zu %lld", i->id, (long long)(now - m->arrival), (int)mail->path_len, mail->path, left,
-	    m->envelope.nrcpt, (long long)(m->next > now ? m->next - now : 0));
+	printf("%s %lld ", i->id, (long long)(now - m->arrival));
+	if (m->is_report)
+		printf("report");
+	else
+		printf("<%.*s>", (int)mail->path_len, mail->path);
+	printf(" %zu/%zu ", left, m->envelope.nrcpt);
+	if (m->next == SPOOLREC_NEVER)
+		printf("held");
+	else
+		printf("%lld", (long long)(m->next > now ? m->next - now : 0));
 	if (reply)
 		printf(" %d%s%s %.*s\n", reply->code, *reply->enhanced ? " " : "", reply->enhanced,
 		    (int)strcspn(reply->text ? reply->text : "", "\n"), reply->text ? reply->text : "");

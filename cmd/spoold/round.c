@@ -150,8 +150,8 @@ take_verdict(struct work *w, struct verdict *v)
 		r->reply = v->reply[k];
 		v->reply[k++] = (struct reply_foreign){ 0 };
 		log_rcpt(w, i, r->reply.code < 300 ? "reached" : r->reply.code < 500 ? "deferred" : "refused");
-		if (r->reply.code >= 300 && r->reply.code < 500)
-			continue;
+		if (r->reply.code >= 300 && (r->reply.code < 500 || w->m.is_report))
+			continue; /* a report never fails: if it ended here, nobody would ever know */
 		r->state = r->reply.code < 300 ? SPOOLREC_REACHED : SPOOLREC_FAILED;
 		r->told = false;
 	}
@@ -184,6 +184,7 @@ try_now(struct work *w)
 {
 	bool in_time = w->has_by && w->by_returns && w->by_end - w->now < w->conf->attempt_s; /* BY ends the attempt */
 	int64_t deadline_ms = clock_ms() + (int64_t)(in_time ? w->by_end - w->now : w->conf->attempt_s) * 1000;
+	const struct next *next = w->m.is_report ? &w->conf->reports : &w->conf->next;
 	size_t n = count(w, SPOOLREC_WAITING);
 	struct verdict v = { 0 };
 	char number[24];
@@ -193,7 +194,7 @@ try_now(struct work *w)
 	w->call.facts = w->m.facts;
 	if (envelope >= 0 && facts_set(&w->call.facts, "MSA_RCPTS", number) == 0 &&
 	    facts_set(&w->call.facts, "MSA_PARTIAL", "") == 0 && call_set_deadline(&w->call, deadline_ms) == 0)
-		r = call_deliver(&w->call, &w->conf->next, w->message, envelope, n, deadline_ms, &v);
+		r = call_deliver(&w->call, next, w->message, envelope, n, deadline_ms, &v);
 	w->m.facts = w->call.facts;
 	if (r == 0)
 		take_verdict(w, &v);
@@ -272,9 +273,16 @@ settle(struct work *w)
 	return left;
 }
 
+/* Returns true if the message is a report, and its recipient was refused for good. */
+static bool
+is_held(const struct work *w)
+{
+	return w->m.is_report && count(w, SPOOLREC_WAITING) > 0 && w->m.rcpt[0].reply.code >= 500;
+}
+
 /*
- * The time of the next attempt. The interval doubles each time and varies at random. An attempt is never later than a
- * moment at which something must be reported.
+ * The time of the next attempt. A refused report has none: it waits for an administrator. The interval doubles each
+ * time and varies at random. An attempt is never later than a moment at which something must be reported.
  */
 static time_t
 next_time(const struct work *w)
@@ -285,6 +293,8 @@ next_time(const struct work *w)
 	unsigned i, random = 0;
 	time_t next;
 
+	if (is_held(w))
+		return SPOOLREC_NEVER;
 	for (i = 1; i < w->m.tried && wait < w->conf->most_s; i++)
 		wait *= 2;
 	if (wait > w->conf->most_s)
@@ -332,7 +342,7 @@ record(const struct work *w, size_t left, bool must)
 static int
 put_report(struct work *w, const char *report_id, int message, const char *params)
 {
-	struct spoolrec m = { .arrival = w->now, .next = w->now };
+	struct spoolrec m = { .arrival = w->now, .next = w->now, .is_report = true };
 	struct buf b = { 0 };
 	const char *why;
 	char id[ID_MAX];
@@ -403,8 +413,11 @@ static void
 log_round(const struct work *w, const char *report_id)
 {
 	char reached[24], failed[24], waiting[24], next[24], ms[24];
-	const char *reason = NULL;
+	const char *reason = NULL, *event = "done";
 	size_t i, left = count(w, SPOOLREC_WAITING);
+
+	if (left > 0)
+		event = is_held(w) ? "held" : w->now >= w->m.arrival + w->conf->lifetime_s ? "overdue" : "waiting";
 
 	for (i = 0; left > 0 && i < w->m.envelope.nrcpt && !reason; i++)
 		if (w->m.rcpt[i].state == SPOOLREC_WAITING)
@@ -414,8 +427,8 @@ log_round(const struct work *w, const char *report_id)
 	snprintf(waiting, sizeof waiting, "%zu", left);
 	snprintf(next, sizeof next, "%lld", (long long)(w->m.next - w->now));
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
-	log_event(&w->call.log, left ? "waiting" : "done", "id", w->id, "reached", reached, "failed", failed, "waiting",
-	    left ? waiting : NULL, "next", left ? next : NULL, "reason", reason, "report", report_id, "ms", ms,
+	log_event(&w->call.log, event, "id", w->id, "reached", reached, "failed", failed, "waiting",
+	    left ? waiting : NULL, "next", left && !is_held(w) ? next : NULL, "reason", reason, "report", report_id, "ms", ms,
 	    (char *)NULL);
 }
 
@@ -436,7 +449,7 @@ go(struct work *w)
 		w->m.tried++;
 		w->now = time(NULL);
 	}
-	if (w->now >= w->m.arrival + w->conf->lifetime_s)
+	if (w->now >= w->m.arrival + w->conf->lifetime_s && !w->m.is_report)
 		give_up(w, REPLY_COUNT);
 	w->m.next = next_time(w);
 	left = settle(w);

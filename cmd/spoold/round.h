@@ -11,6 +11,7 @@
 struct round_conf {
 	struct spool spool;
 	struct next next;       /* the rest of the chain */
+	struct next reports;    /* the chain for reports */
 	struct ehlo next_hop;   /* the EHLO keywords of the next hop */
 	bool delivers;          /* the next hop delivers, so reports say "delivered" instead of "relayed" */
 	const char *from;       /* the From address of reports, or NULL: the default */

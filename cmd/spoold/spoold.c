@@ -47,13 +47,16 @@ struct runner {
 	int n, most;             /* rounds that run, and may run at once */
 	int lock, signals, trigger;
 	bool stopping;
+	const char *user;            /* -U; NULL: none */
+	int notify_fd;               /* -R; -1: none */
+	char *words[NEXT_WORDS + 1]; /* of -r */
 };
 
 static int
 usage(void)
 {
 	fprintf(stderr, "usage: spoold [-d] [-a seconds] [-b first:most] [-f address] [-k keywords] [-n messages] [-q octets]"
-	    " [-R fd] [-t seconds] [-U user] [-w seconds] directory prog [arg ...]\n");
+	    " [-R fd] [-r reports] [-t seconds] [-U user] [-w seconds] directory prog [arg ...]\n");
 	return CHAIN_MISUSE;
 }
 
@@ -248,13 +251,13 @@ lock(struct runner *r)
 }
 
 static int
-run(struct runner *r, const char *directory, const char *user, int notify_fd)
+run(struct runner *r, const char *directory)
 {
 	struct os_notify notify;
 	const char *why;
 	int result = CHAIN_LATER;
 
-	os_notify_take(&notify, notify_fd);
+	os_notify_take(&notify, r->notify_fd);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	if (os_fill_standard() < 0)
@@ -263,8 +266,8 @@ run(struct runner *r, const char *directory, const char *user, int notify_fd)
 	r->running = calloc((size_t)r->most, sizeof *r->running);
 	if (!r->running)
 		log_error(&r->log, "failed", "start:");
-	else if (user && user_become(user) < 0)
-		log_error(&r->log, "failed", "user %s:", user);
+	else if (r->user && user_become(r->user) < 0)
+		log_error(&r->log, "failed", "user %s:", r->user);
 	else if (os_undumpable() < 0)
 		log_error(&r->log, "failed", "start:");
 	else if (spool_open(&r->round.spool, directory, &why) < 0)
@@ -287,98 +290,123 @@ run(struct runner *r, const char *directory, const char *user, int notify_fd)
 	return result;
 }
 
-/* Returns the number s, from least to most, or -1 if it is not one. */
+/* Parse the value of an option as a number from least to most. Returns 0, or -1 after a report: misuse. */
 static int
-number(const char *s, int least, int most)
+number(int letter, const char *value, int least, int most, int *to)
 {
 	long long n;
 
-	return number_parse(s, least, most, &n) < 0 ? -1 : (int)n;
+	if (number_parse(value, least, most, &n) < 0) {
+		fprintf(stderr, "spoold: -%c %s: not a number from %d to %d\n", letter, value, least, most);
+		return -1;
+	}
+	*to = (int)n;
+	return 0;
 }
 
-/* -b first:most. Returns 0, or -1: misuse. */
+/* -b first:most. Returns as number. */
 static int
 take_intervals(struct round_conf *conf, const char *s)
 {
 	const char *colon = strchr(s, ':');
 	char first[16];
 
-	if (!colon || (size_t)(colon - s) >= sizeof first)
+	if (!colon || (size_t)(colon - s) >= sizeof first) {
+		fprintf(stderr, "spoold: -b %s: not first:most\n", s);
 		return -1;
+	}
 	snprintf(first, sizeof first, "%.*s", (int)(colon - s), s);
-	conf->first_s = number(first, 1, SECONDS_MAX);
-	if (conf->first_s < 0)
+	return number('b', first, 1, SECONDS_MAX, &conf->first_s) < 0 ? -1 :
+	    number('b', colon + 1, conf->first_s, SECONDS_MAX, &conf->most_s);
+}
+
+/* -f address. Returns as number. */
+static int
+take_from(struct round_conf *conf, const char *s)
+{
+	struct addr from;
+
+	if (addr_mailbox(s, strlen(s), &from) < 0 || from.is_utf8) {
+		fprintf(stderr, "spoold: -f %s: not an address in ASCII\n", s);
 		return -1;
-	conf->most_s = number(colon + 1, conf->first_s, SECONDS_MAX);
-	return conf->most_s < 0 ? -1 : 0;
+	}
+	conf->from = s;
+	return 0;
+}
+
+/* -r words. Returns as number. */
+static int
+take_reports(struct runner *r, char *s)
+{
+	if (next_split(&r->round.reports, r->words, s) == 0)
+		return 0;
+	fprintf(stderr, "spoold: -r: no words, or more than %d\n", NEXT_WORDS);
+	return -1;
+}
+
+/* Take an option. Returns 0; -1: misuse, reported; or 1: misuse, to be answered with the usage. */
+static int
+take_option(struct runner *r, int letter, char *value)
+{
+	struct round_conf *conf = &r->round;
+	int octets;
+
+	switch (letter) {
+	case 'a':
+		return number(letter, value, 1, CHAIN_DEADLINE_MAX_S, &conf->attempt_s);
+	case 'b':
+		return take_intervals(conf, value);
+	case 'd':
+		conf->delivers = true;
+		return 0;
+	case 'f':
+		return take_from(conf, value);
+	case 'k':
+		ehlo_take_list(&conf->next_hop, value);
+		return 0;
+	case 'n':
+		return number(letter, value, 1, ROUNDS_MAX, &r->most);
+	case 'q':
+		if (number(letter, value, 0, QUOTE_MAX, &octets) < 0)
+			return -1;
+		conf->quote_max = (size_t)octets;
+		return 0;
+	case 'R':
+		return number(letter, value, 0, SECONDS_MAX, &r->notify_fd);
+	case 'r':
+		return take_reports(r, value);
+	case 't':
+		return number(letter, value, 1, SECONDS_MAX, &conf->lifetime_s);
+	case 'U':
+		r->user = value;
+		return 0;
+	case 'w':
+		return number(letter, value, 0, SECONDS_MAX, &conf->delay_s);
+	default:
+		return 1;
+	}
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct runner r = { .most = AT_ONCE, .lock = -1, .signals = -1, .trigger = -1,
+	struct runner r = { .most = AT_ONCE, .lock = -1, .signals = -1, .trigger = -1, .notify_fd = -1,
 		.round = { .spool = { -1 }, .quote_max = REPORT_QUOTE_MAX, .attempt_s = ATTEMPT_S, .first_s = FIRST_S,
 		    .most_s = MOST_S, .lifetime_s = LIFETIME_S, .delay_s = DELAY_S } };
-	int c, notify_fd = -1, *number_of = NULL, least, most, n;
-	const char *user = NULL;
-	struct addr from;
+	int c;
 
 	if (program_says_version("spoold", argc, argv))
 		return CHAIN_DONE;
-	while ((c = getopt(argc, argv, "+a:b:df:k:n:q:R:t:U:w:")) != -1) {
-		least = 1;
-		most = SECONDS_MAX;
-		number_of = NULL;
-		switch (c) {
-		case 'a':
-			number_of = &r.round.attempt_s;
-			most = CHAIN_DEADLINE_MAX_S;
-			break;
-		case 'b':
-			if (take_intervals(&r.round, optarg) < 0)
-				return usage();
-			break;
-		case 'd':
-			r.round.delivers = true;
-			break;
-		case 'f':
-			r.round.from = optarg;
-			break;
-		case 'k':
-			ehlo_take_list(&r.round.next_hop, optarg);
-			break;
-		case 'n':
-			number_of = &r.most;
-			most = ROUNDS_MAX;
-			break;
-		case 'q':
-			if ((n = number(optarg, 0, QUOTE_MAX)) < 0)
-				return usage();
-			r.round.quote_max = (size_t)n;
-			break;
-		case 'R':
-			number_of = &notify_fd;
-			least = 0;
-			break;
-		case 't':
-			number_of = &r.round.lifetime_s;
-			break;
-		case 'U':
-			user = optarg;
-			break;
-		case 'w':
-			number_of = &r.round.delay_s;
-			least = 0;
-			break;
-		default:
-			return usage();
-		}
-		if (number_of && (*number_of = number(optarg, least, most)) < 0)
-			return usage();
+	while ((c = getopt(argc, argv, "+a:b:df:k:n:q:R:r:t:U:w:")) != -1) {
+		int wrong = take_option(&r, c, optarg);
+
+		if (wrong)
+			return wrong < 0 ? CHAIN_MISUSE : usage();
 	}
-	if (argc - optind < 2 ||
-	    (r.round.from && (addr_mailbox(r.round.from, strlen(r.round.from), &from) < 0 || from.is_utf8)))
+	if (argc - optind < 2)
 		return usage();
 	r.round.next = next_parse(argv + optind + 1);
-	return run(&r, argv[optind], user, notify_fd);
+	if (!r.words[0])
+		r.round.reports = r.round.next;
+	return run(&r, argv[optind]);
 }

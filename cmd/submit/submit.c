@@ -197,8 +197,8 @@ conclude(const struct submission *s, const struct verdict *v, int64_t start_ms)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
 	snprintf(code, sizeof code, "%d", worst ? worst->code : 250);
 	log_event(&s->call.log, !worst ? "accepted" : mixed ? "mixed" : "refused", "user",
-	    facts_get(&s->call.facts, "SMTPAUTHUSER"), "rcpts", rcpts, "size", octets, "code", code, "ms", ms, "from", s->sender,
-	    "reason", worst ? worst->text : NULL, (char *)NULL);
+	    facts_get(&s->call.facts, "SMTPAUTHUSER"), "rcpts", rcpts, "size", octets, "code", code, "ms", ms, "from",
+	    s->sender, "reason", worst ? worst->text : NULL, (char *)NULL);
 	return code_of(worst);
 }
 

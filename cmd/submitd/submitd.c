@@ -6,12 +6,10 @@
 #include "stage/instance.h"
 #include "submit/session.h"
 
-enum { CHECK_WORDS = 64 }; /* the most words of -r's command */
-
 struct conf {
 	struct session_conf session;
 	struct fqdn fqdn;
-	char *words[CHECK_WORDS + 1]; /* of -r's command */
+	char *words[NEXT_WORDS + 1]; /* of -r's command */
 	struct next check;            /* that command */
 };
 
@@ -25,21 +23,6 @@ number(struct instance *i, int letter, const char *value, int most, int *to)
 		return -1;
 	*to = (int)n;
 	return 0;
-}
-
-/* Split the command of -r at blanks; no word can contain one. Returns 0, or -1 as stage_wrong does. */
-static int
-split(struct instance *i, char *s, char *words[CHECK_WORDS + 1])
-{
-	size_t n = 0;
-	char *word;
-
-	for (word = strtok(s, " \t"); word && n < CHECK_WORDS; word = strtok(NULL, " \t"))
-		words[n++] = word;
-	words[n] = NULL;
-	if (n > 0 && !word)
-		return 0;
-	return stage_wrong(i, "-r", "no words, or more than %d", CHECK_WORDS);
 }
 
 /* SIGHUP: read the table and the list anew. */
@@ -99,9 +82,8 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'L':
 		return number(i, letter, value, 1000000000, &s->line_max);
 	case 'r':
-		if (split(i, value, conf->words) < 0)
-			return -1;
-		conf->check = next_parse(conf->words);
+		if (next_split(&conf->check, conf->words, value) < 0)
+			return stage_wrong(i, "-r", "no words, or more than %d", NEXT_WORDS);
 		s->check = &conf->check;
 		return 0;
 	case 'S':

@@ -100,7 +100,8 @@ static int
 add_reply(struct buf *out, const struct reply_foreign *r, const char *first, const char *next)
 {
 	const char *s = r->text ? r->text : "", *prefix = first;
-	size_t left = REPORT_REPLY_MAX;
+	const size_t fact = reply_fact(r);
+	size_t left = fact < REPORT_REPLY_MAX ? fact : REPORT_REPLY_MAX;
 	char enhanced[12];
 
 	if (*r->enhanced)
@@ -123,8 +124,10 @@ add_reply(struct buf *out, const struct reply_foreign *r, const char *first, con
 
 /* What the part for people says of each group of recipients. */
 static const char *const explanation[] = {
-	[REPORT_FAILED] = "could not be delivered to these recipients, and nobody will try again:",
-	[REPORT_DELAYED] = "has not been delivered yet to these recipients, and will be tried again:",
+	[REPORT_FAILED] = "could not be delivered to these recipients.\r\n"
+	                  "Nobody will try again. The last answer was:",
+	[REPORT_DELAYED] = "has not been delivered yet to these recipients.\r\n"
+	                   "It will be tried again. The last answer was:",
 	[REPORT_RELAYED] = "has been handed on for these recipients to a server that sends no such reports:",
 	[REPORT_DELIVERED] = "has been delivered to these recipients:",
 };

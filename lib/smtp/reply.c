@@ -252,6 +252,19 @@ reply_show(const struct reply_foreign *r, char line[REPLY_SHOWN_MAX])
 	return line;
 }
 
+size_t
+reply_fact(const struct reply_foreign *r)
+{
+	const char *text = r->text ? r->text : "", *advice;
+	int i;
+
+	for (i = 0; i < REPLY_COUNT; i++)
+		if (strcmp(text, reply_text((enum reply)i)) == 0 &&
+		    ((advice = strstr(text, ", try again")) || (advice = strstr(text, "; try again"))))
+			return (size_t)(advice - text);
+	return strlen(text);
+}
+
 int
 reply_translate(struct reply_foreign *r)
 {

@@ -158,6 +158,12 @@ enum { REPLY_SHOWN_TEXT = 255, REPLY_SHOWN_MAX = REPLY_SHOWN_TEXT + 32 };
 const char *reply_show(const struct reply_foreign *r, char line[REPLY_SHOWN_MAX]);
 
 /*
+ * Returns the length of the text of r. If the text is one of ours with the advice to try again at its end, the advice
+ * does not count: it is for a client, not for the reader of a report.
+ */
+size_t reply_fact(const struct reply_foreign *r);
+
+/*
  * Translate a next hop's reply for the client, chain(7) VERDICT: 421 and 3yz become 451; 521, 50z and 53z are about a
  * session that is not the client's and become 554 5.3.0, with the reply quoted.
  * Returns 0, or -1 with errno set (ENOMEM).

@@ -69,16 +69,35 @@ number_line(struct lines *l, const char *word, long long *number)
 	return next_line(l, &s, &n) && take_word(&s, &n, word) && take_number(&s, &n, number) && n == 0;
 }
 
+/* Take a line that consists of word alone. Otherwise l stays. */
+static bool
+word_line(struct lines *l, const char *word)
+{
+	const struct lines was = *l;
+	const char *s;
+	size_t n;
+
+	if (next_line(l, &s, &n) && n == strlen(word) && memcmp(s, word, n) == 0)
+		return true;
+	*l = was;
+	return false;
+}
+
 static bool
 parse_head(struct lines *l, struct spoolrec *s)
 {
 	long long version, arrival, tried, next;
 
 	if (!number_line(l, "spool", &version) || version != 1 || !number_line(l, "arrived", &arrival) ||
-	    !number_line(l, "tried", &tried) || tried > 1000000000 || !number_line(l, "next", &next))
+	    !number_line(l, "tried", &tried) || tried > 1000000000)
 		return false;
 	s->arrival = (time_t)arrival;
 	s->tried = (unsigned)tried;
+	s->next = SPOOLREC_NEVER;
+	if (word_line(l, "next never"))
+		return true;
+	if (!number_line(l, "next", &next))
+		return false;
 	s->next = (time_t)next;
 	return true;
 }
@@ -183,6 +202,7 @@ parse_known(struct spoolrec *s, struct lines *l)
 	long long last = 0;
 	int r = 0;
 
+	s->is_report = word_line(l, "report");
 	errno = EINVAL;
 	while (r == 0 && next_line(l, &line, &n) && take_word(&line, &n, "fact"))
 		r = unescape(&facts, line, n) < 0 || buf_add(&facts, "", 1) < 0 ? -1 : 0;
@@ -325,8 +345,12 @@ spoolrec_write(const struct spoolrec *s, struct buf *out)
 		errno = E2BIG;
 		return -1;
 	}
-	if (buf_printf(out, "spool 1\narrived %lld\ntried %u\nnext %lld\n", (long long)s->arrival, s->tried,
-	        (long long)s->next) < 0)
+	if (buf_printf(out, "spool 1\narrived %lld\ntried %u\n", (long long)s->arrival, s->tried) < 0)
+		return -1;
+	if (s->next == SPOOLREC_NEVER ? buf_puts(out, "next never\n") < 0 :
+	                                buf_printf(out, "next %lld\n", (long long)s->next) < 0)
+		return -1;
+	if (s->is_report && buf_puts(out, "report\n") < 0)
 		return -1;
 	for (i = 0; i < s->facts.n; i++)
 		if (is_kept(s->facts.v[i]) && (buf_puts(out, "fact ") < 0 ||

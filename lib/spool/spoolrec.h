@@ -2,8 +2,10 @@
 #ifndef MSA_SPOOL_SPOOLREC_H
 #define MSA_SPOOL_SPOOLREC_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "chain/envelope.h"
@@ -17,7 +19,8 @@
  *	spool 1
  *	arrived 1763779420
  *	tried 2
- *	next 1763779999
+ *	next 1763779999                             or "next never"
+ *	report                                      only if the message is a report that the runner has made
  *	fact MSA_MESSAGE=...                        a line for each fact that the next attempts get
  *	rcpt 2 waiting untold 451 4.4.1 text        a line for each recipient (counted from 1) whose state is not the first
  *	                                            an empty line; then the envelope of chain(7)
@@ -38,12 +41,16 @@ struct spoolrec_rcpt {
 
 struct spoolrec {
 	time_t arrival;
-	time_t next;    /* of the next attempt */
+	time_t next;    /* of the next attempt, or SPOOLREC_NEVER */
 	unsigned tried; /* attempts so far */
+	bool is_report; /* the runner has made it: it goes to somebody who has to know of a failure */
 	struct facts facts;
 	struct envelope envelope; /* without ENVELOPE_REPLY lines */
 	struct spoolrec_rcpt *rcpt; /* owned; one for each of envelope.nrcpt */
 };
+
+/* As the time of the next attempt: only an administrator causes another one. The latest time_t that there is. */
+#define SPOOLREC_NEVER ((time_t)((UINTMAX_C(1) << (sizeof(time_t) * CHAR_BIT - 1)) - 1))
 
 enum {
 	SPOOLREC_MAX = 16777216,  /* octets of the text */

@@ -16,3 +16,22 @@ next_parse(char *const argv[])
 	}
 	return next;
 }
+
+int
+next_split(struct next *next, char *words[NEXT_WORDS + 1], char *s)
+{
+	static const char blanks[] = " \t";
+	size_t n = 0;
+
+	for (s += strspn(s, blanks); *s; s += strspn(s, blanks)) {
+		if (n == NEXT_WORDS)
+			return -1;
+		words[n++] = s;
+		s += strcspn(s, blanks);
+		if (*s)
+			*s++ = '\0';
+	}
+	words[n] = NULL;
+	*next = next_parse(words);
+	return n > 0 ? 0 : -1;
+}

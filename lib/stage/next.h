@@ -17,6 +17,14 @@ struct next {
 	const struct instance *inner; /* NEXT_INNER; borrowed */
 };
 
+enum { NEXT_WORDS = 64 }; /* the most words of a command that is the value of an option */
+
+/*
+ * Split s, the value of an option, into words at blanks; no word can contain one. The words are parts of s, which is
+ * changed; next is made of them. Returns 0, or -1: there is no word, or more than NEXT_WORDS.
+ */
+int next_split(struct next *next, char *words[NEXT_WORDS + 1], char *s);
+
 /* Read argv, the words that follow a stage's own, up to NULL. */
 struct next next_parse(char *const argv[]);
 

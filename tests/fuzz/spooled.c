@@ -27,7 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(s.envelope.rcpt[i].kind == ENVELOPE_RCPT && (s.rcpt[i].reply.code == 0 || s.rcpt[i].reply.code >= 200));
 	MUST(spoolrec_write(&s, &out) == 0 && buf_add(&text, out.p, out.len) == 0);
 	MUST(spoolrec_parse(&again, &text, &why) == 0);
-	MUST(again.next == s.next && again.arrival == s.arrival && again.tried == s.tried);
+	MUST(again.is_report == s.is_report && again.next == s.next && again.arrival == s.arrival && again.tried == s.tried);
 	MUST(again.envelope.nrcpt == s.envelope.nrcpt && again.envelope.ncopy == s.envelope.ncopy);
 	for (i = 0; i < s.envelope.nrcpt; i++)
 		MUST(again.rcpt[i].state == s.rcpt[i].state && again.rcpt[i].told == s.rcpt[i].told &&

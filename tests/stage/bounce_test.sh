@@ -112,7 +112,8 @@ test_a_mixed_verdict_becomes_a_report_octet_for_octet() {
 
 		This is the mail server test.example.
 
-		Your message could not be delivered to these recipients, and nobody will try again:
+		Your message could not be delivered to these recipients.
+		Nobody will try again. The last answer was:
 
 		  <carol@example.org>
 		    550 5.1.1 No such user
