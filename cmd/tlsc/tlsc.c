@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/number.h"
 #include "base/os.h"
 #include "base/program.h"
@@ -130,6 +131,7 @@ int
 main(int argc, char *argv[])
 {
 	struct conf conf = { .seconds = HANDSHAKE_S };
+	struct confine nothing = { .may = 0 };
 	const char *why;
 	struct tls *tls;
 	int c, fd, result = CHAIN_LATER;
@@ -165,6 +167,11 @@ main(int argc, char *argv[])
 		}
 	os_undumpable(); /* mail passes through here */
 	tls = make(&conf, &why);
+	if (tls && confine_now(&nothing, &why) < 0) {
+		tell('-', why);
+		tls_free(tls);
+		tls = NULL;
+	}
 	if (tls && begin(tls, &conf) == 0) {
 		pump_run(tls, 0, 1, FD_NET, LINGER_MS);
 		result = CHAIN_DONE;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,6 +88,29 @@ confine_free(struct confine *c)
 	*c = (struct confine){ 0 };
 }
 
+int
+confine_now(struct confine *c, const char **why)
+{
+	enum confine_mode mode = confine_mode();
+	const char *lacks = NULL;
+	int r = 0;
+
+	*why = "MSA_SANDBOX is neither require nor off";
+	if (mode == CONFINE_INVALID)
+		return -1;
+	if (mode != CONFINE_OFF)
+		r = confine_prepare(c, &lacks);
+	if (r == 0 && lacks && mode == CONFINE_REQUIRED) {
+		*why = lacks;
+		r = -1;
+	} else if (r < 0 || confine_enter(c) < 0) {
+		*why = strerror(errno);
+		r = -1;
+	}
+	confine_free(c);
+	return r;
+}
+
 #ifdef __linux__
 
 /* Landlock, as the kernel's documentation describes it: the C library has no functions, and old headers lack a part. */
@@ -131,7 +155,7 @@ struct landlock_ruleset {
 
 struct landlock_path {
 	uint64_t rights;
-	int32_t directory;
+	int32_t place; /* a descriptor */
 } __attribute__((packed));
 
 struct landlock_port {
@@ -147,21 +171,27 @@ landlock_version(void)
 	return version < LANDLOCK_LEAST ? 0 : (int)version;
 }
 
-/* Allow rights below a directory. Without such a directory nothing below it needs a right. */
+/* Allow rights at path and below. What is not there needs none. */
 static int
-allow_below(int ruleset, const char *path, uint64_t rights)
+allow(int ruleset, const char *path, int flags, uint64_t rights)
 {
-	struct landlock_path rule = { rights, open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) };
+	struct landlock_path rule = { rights, open(path, O_PATH | O_CLOEXEC | flags) };
 	long r = 0;
 	int e;
 
-	if (rule.directory < 0)
+	if (rule.place < 0)
 		return 0;
 	r = syscall(LANDLOCK_ADD, ruleset, LANDLOCK_PATH, &rule, 0);
 	e = errno;
-	close(rule.directory);
+	close(rule.place);
 	errno = e;
 	return (int)r;
+}
+
+static int
+allow_below(int ruleset, const char *directory, uint64_t rights)
+{
+	return allow(ruleset, directory, O_DIRECTORY, rights);
 }
 
 static int
@@ -169,7 +199,10 @@ allow_around(int ruleset, const char *file)
 {
 	const char *slash = strrchr(file, '/');
 	char directory[4096];
+	struct stat st;
 
+	if (stat(file, &st) == 0 && S_ISCHR(st.st_mode)) /* a device, in whose place no other comes */
+		return allow(ruleset, file, 0, FS_READ_FILE);
 	if (!slash)
 		return allow_below(ruleset, ".", FS_READ_FILE);
 	if (snprintf(directory, sizeof directory, "%.*s", slash == file ? 1 : (int)(slash - file), file) >=
@@ -503,7 +536,10 @@ unveil_around(const char *file)
 {
 	const char *slash = strrchr(file, '/');
 	char directory[4096];
+	struct stat st;
 
+	if (stat(file, &st) == 0 && S_ISCHR(st.st_mode))
+		return unveil(file, "r");
 	snprintf(directory, sizeof directory, "%.*s", slash && slash > file ? (int)(slash - file) : 1, slash ? file : ".");
 	return unveil(directory, "r");
 }

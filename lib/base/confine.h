@@ -36,7 +36,7 @@ struct confine {
 
 /*
  * State what the process needs: to open the file path for reading, also after another file has taken its name (so the
- * whole directory around it can be read); to do everything with the files and directories below a directory; to connect
+ * whole directory around it can be read, unless the file is a device); to do everything with the files and directories below a directory; to connect
  * to a TCP port of any host.
  */
 void confine_reads(struct confine *c, const char *path);
@@ -62,6 +62,12 @@ int confine_prepare(struct confine *c, const char **lacks);
 int confine_enter(const struct confine *c);
 
 void confine_free(struct confine *c);
+
+/*
+ * For a program without a log: prepare and enter, as far as the operator wants that. Returns 0, or -1 and *why, which is
+ * valid until the next call of strerror(3).
+ */
+int confine_now(struct confine *c, const char **why);
 
 /*
  * For a parent whose workers take another uid: keep only the capabilities to change to that uid and to end the workers,
