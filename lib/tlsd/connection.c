@@ -226,6 +226,16 @@ start(void *owner, enum reply *r)
 	return fd;
 }
 
+/* Called by the pump: the client is no stranger any more, unless it is about to be told to go. */
+static void
+settle(void *owner)
+{
+	struct connection *c = owner;
+
+	if (admission_settle(c->all->limits, &c->ticket) == 0)
+		c->log.stranger = false;
+}
+
 /* Called by the pump, which is about to close the next stage's socket. */
 static void
 forget(void *owner)
@@ -261,14 +271,6 @@ is_early(const struct connection *c)
 	return c->ticket.early != ADMISSION_NO_PLACE;
 }
 
-/* The client has proved itself: it is no stranger any more. */
-static void
-settle(struct connection *c)
-{
-	if (is_early(c) && pump_is_proved(&c->pump) && admission_settle(c->all->limits, &c->ticket) == 0)
-		c->log.stranger = false;
-}
-
 static void
 expect(struct connection *c)
 {
@@ -292,7 +294,6 @@ wait_for(struct connection *c)
 			net |= fds[i].events;
 		else
 			app |= fds[i].events;
-	settle(c);
 	events_want(all->events, &c->net, net);
 	if (c->app.fd >= 0)
 		events_want(all->events, &c->app, app);
@@ -613,6 +614,7 @@ connections_open(struct connections *all)
 	all->pump = all->server->pump;
 	all->pump.start = start;
 	all->pump.forget = forget;
+	all->pump.proved = settle;
 	all->pump.spare = &all->spare;
 }
 

@@ -125,6 +125,8 @@ pump_send_down(struct pump *p)
 static void
 note_down(struct pump *p)
 {
+	bool was_proved = p->proof.given;
+
 	if (p->net.secure && veil_pass(&p->veil, &p->down, p->app_eof) < 0) {
 		pump_give_up(p, "memory");
 		return;
@@ -133,8 +135,11 @@ note_down(struct pump *p)
 		lastreply_note(&p->tail, p->down.p, p->down.len);
 		proof_down(&p->proof, p->down.p, p->down.len);
 	}
-	if (p->proof.given)
+	if (p->proof.given && !was_proved) {
 		p->early_until_ms = 0;
+		if (p->conf->proved)
+			p->conf->proved(p->owner);
+	}
 	p->out_octets += p->down.len;
 }
 
@@ -695,12 +700,6 @@ pump_stop(struct pump *p)
 {
 	if (p->state == PUMP_S_CLEAR)
 		pump_trouble(p, REPLY_SHUTDOWN, "stop");
-}
-
-bool
-pump_is_proved(const struct pump *p)
-{
-	return p->proof.given;
 }
 
 int

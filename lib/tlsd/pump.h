@@ -100,6 +100,8 @@ struct pump_conf {
 	int (*start)(void *owner, enum reply *r);
 	/* The next stage's socket is about to be closed. NULL: nothing is called. */
 	void (*forget)(void *owner);
+	/* The client has proved that it may send mail, and does not know it yet. NULL: nothing is called. */
+	void (*proved)(void *owner);
 
 	struct pump_spare *spare; /* NULL: none */
 };
@@ -173,9 +175,6 @@ void pump_stop(struct pump *p);
  * can be sent without waiting is sent. Then call pump_step.
  */
 void pump_dismiss(struct pump *p, enum reply r, const char *end, bool at_once);
-
-/* Returns true once the client has proved that it may send mail. */
-bool pump_is_proved(const struct pump *p);
 
 /* Returns true under TLS. */
 bool pump_is_secure(const struct pump *p);

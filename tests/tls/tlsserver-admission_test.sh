@@ -26,7 +26,7 @@ test_limits_are_told_politely_and_logged_once_a_second() {
 	END
 	assertTrue 'few lines' "[ $(grep -c 'refused reason="too many connections from this address" peer=127.0.0.1' log) -le 2 ]"
 	tlsd_stop
-	stage yes "printf '220 x\r\n'" 'while read -r l; do printf "235 2.7.0 yes\r\n"; done'
+	program_lines yes "printf '220 x\r\n'" 'while read -r l; do printf "235 2.7.0 yes\r\n"; done'
 	tlsd_start -a 100 -m 5 -e 3 ./yes
 	tlsd_clients "$port" <<-'END'
 		def login():

@@ -37,19 +37,19 @@ strangers() {
 		END
 		cat
 	} >strangers.py
-	clients "$port" <strangers.py
+	tlsd_clients "$port" <strangers.py
 }
 
 # The next stage takes any password, mail from whoever greets as known, and a NOOP.
 any() {
-	stage any "printf '220 x\r\n'" 'while read -r l; do case $l in' \
+	program_lines any "printf '220 x\r\n'" 'while read -r l; do case $l in' \
 		'AUTH*) printf "235 2.7.0 yes\r\n";;' 'MAIL*known*) printf "250 2.1.0 yes\r\n";;' 'MAIL*) printf "530 5.7.0 no\r\n";;' \
 		'*) printf "250 2.0.0 ok\r\n";;' 'esac done'
 }
 
 test_a_client_has_one_deadline_whatever_it_says() {
 	any
-	serve -p 6 -t 3600 ./any
+	tlsd_start -p 6 -t 3600 ./any
 	strangers <<-'END'
 		start = time.time()
 		def clear():
@@ -89,7 +89,7 @@ test_a_client_has_one_deadline_whatever_it_says() {
 	END
 	assert_logged 'done in=0 out=0 ms=[0-9]* peer=127.0.0.2 end=unproved'
 	assert_logged 'done tls=TLSv1.3 .* peer=127.0.0.2 end=unproved'
-	stop
+	tlsd_stop
 }
 
 # usage: alone name [option] <script ; started for one connection, the answers go to NAME
@@ -141,7 +141,7 @@ test_the_deadline_is_the_same_for_a_connection_of_its_own() {
 # 20 places. Three nets: one has many addresses with many connections, one a few, one the client that logs in.
 test_the_oldest_of_the_net_that_has_most_goes() {
 	any
-	serve -p 600 -a 10 -e 20 -n 20 ./any
+	tlsd_start -p 600 -a 10 -e 20 -n 20 ./any
 	strangers <<-'END'
 		known = tls(at('127.0.9.9')); ask(known, 'AUTH PLAIN x')
 		few = [at('127.0.1.%d' % i) for i in range(1, 6)]
@@ -168,14 +168,14 @@ test_the_oldest_of_the_net_that_has_most_goes() {
 	END
 	assert_logged 'done in=0 out=0 ms=[0-9]* peer=127.0.0.1 end=evicted'
 	assert_logged 'done tls=TLSv1.3 .* peer=127.0.0.2 end=evicted'
-	stop
+	tlsd_stop
 }
 
 # Handshakes that fail have two lines each: 600 lines a minute, and a count of the others. Who has logged in has its line.
 test_strangers_have_a_budget_of_log_lines() {
 	any
-	serve -i ./any
-	clients "$port" <<-'END'
+	tlsd_start -i ./any
+	tlsd_clients "$port" <<-'END'
 		known = CTX.wrap_socket(connect()); line(known); print(ask(known, 'AUTH PLAIN x'))
 		for i in range(700):
 		    s = connect()
@@ -188,8 +188,8 @@ test_strangers_have_a_budget_of_log_lines() {
 	assert_got known <<-'END'
 		235 2.7.0 yes
 	END
-	await 'grep -q " done tls=" log'
-	stop
+	wait_until grep -q ' done tls=' log
+	tlsd_stop
 	lines=$(grep -c -e ' handshake peer=127.0.0.1 ' -e ' done in=0 out=0 .* end=handshake' log)
 	left=$(sed -n 's/^tlsd: - suppressed lines=//p' log | awk '{ n += $1 } END { print n + 0 }')
 	assertEquals "each is a line or counted: $(tail -n 3 log)" 1400 $((lines + left))
@@ -201,7 +201,7 @@ test_strangers_have_a_budget_of_log_lines() {
 # A proxy that hides its clients hides them from the limits: then its own address counts.
 test_a_proxy_header_without_an_address_counts_against_the_proxy() {
 	any
-	serve -a 3 -y 127.0.0.50,127.0.0.51,127.0.0.52 ./any
+	tlsd_start -a 3 -y 127.0.0.50,127.0.0.51,127.0.0.52 ./any
 	strangers <<-'END'
 		SIGNATURE = b'\r\n\r\n\0\r\nQUIT\n'
 		def proxied(header, proxy):
@@ -222,7 +222,7 @@ test_a_proxy_header_without_an_address_counts_against_the_proxy() {
 		a client with an address: 220
 	END
 	assert_logged 'refused reason="too many connections from this address" peer=127.0.0.50'
-	stop
+	tlsd_stop
 }
 
 # The parts of a whole service: more strangers than there is room, who come again as soon as they have to go, and others
