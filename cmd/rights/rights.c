@@ -73,7 +73,10 @@ refuse_field(struct look *l, const char *name, const char *what)
 	return refuse(l, REPLY_BAD_MESSAGE);
 }
 
-/* Check that the user may send as each of the addresses. Returns CHAIN_DONE, or the exit code after giving the verdict. */
+/*
+ * Check that the user may send as each of the addresses. Returns CHAIN_DONE, or the exit code after giving the
+ * verdict.
+ */
 static int
 may(struct look *l, struct claim *claims, size_t n)
 {

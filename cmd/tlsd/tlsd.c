@@ -172,7 +172,8 @@ shut_in(const struct call *call)
 
 /*
  * This process stays between the client and the next stage, so that the super-server waits for the last octet. Security
- * depends on the order: fork the standbys, read the key, drop privileges, give up what is not needed, and only then talk to the client.
+ * depends on the order: fork the standbys, read the key, drop privileges, give up what is not needed, and only then
+ * talk to the client.
  */
 static int
 serve(struct call *call, void *arg)

@@ -126,7 +126,8 @@ char *const *stage_words(const struct instance *i, int *n);
 
 /*
  * For claim. The paths stay the caller's, and valid.
- * stage_reads: serving opens this file, also after another file has taken its name: the directory around it is readable.
+ * stage_reads: serving opens this file, also after another file has taken its name: the directory around it is
+ * readable.
  * stage_writes: serving makes, changes and removes files below this directory.
  * stage_connects: serving connects to this TCP port of any host; port 0: to Unix sockets.
  * stage_starts: serving starts programs, or runs code of which nobody knows what it needs: nothing is closed.

@@ -11,7 +11,9 @@
 
 enum { HOST_MAX = 256 };
 
-/* Write a name that the client sent to name, in the form that the store has, if there is one. Returns as userdb_name. */
+/*
+ * Write a name that the client sent to name, in the form that the store has, if there is one. Returns as userdb_name.
+ */
 static int
 take_name(const struct saslserver *x, char *name, const char *given, size_t len)
 {

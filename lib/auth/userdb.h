@@ -45,15 +45,16 @@ void userdb_close(struct userdb *db);
 
 /*
  * Check a name, and copy it to name, which has room for USERDB_NAME_MAX + 1: well-formed UTF-8 without control
- * characters, 1 to USERDB_NAME_MAX octets, no space at either end. What follows the last "@" becomes lower case (ASCII).
+ * characters, 1 to USERDB_NAME_MAX octets, no space at either end. What follows the last "@" becomes lower case
+ * (ASCII).
  * Returns 0, or -1: no user can have this name.
  */
 int userdb_name(char *name, const char *given, size_t len);
 
 /*
  * Bring a name that userdb_name made into the form that is the user's key: all of it in lower case (username.h). In a
- * store that an earlier msa-passwd wrote, a key may have capital letters: name stays if it is such a key, and no user has
- * the name in lower case.
+ * store that an earlier msa-passwd wrote, a key may have capital letters: name stays if it is such a key, and no user
+ * has the name in lower case.
  */
 void userdb_fold(struct userdb *db, char *name);
 

@@ -36,8 +36,8 @@ struct confine {
 
 /*
  * State what the process needs: to open the file path for reading, also after another file has taken its name (so the
- * whole directory around it can be read, unless the file is a device); to do everything with the files and directories below a directory; to connect
- * to a TCP port of any host.
+ * whole directory around it can be read, unless the file is a device); to do everything with the files and
+ * directories below a directory; to connect to a TCP port of any host.
  */
 void confine_reads(struct confine *c, const char *path);
 void confine_writes(struct confine *c, const char *directory);
@@ -64,8 +64,8 @@ int confine_enter(const struct confine *c);
 void confine_free(struct confine *c);
 
 /*
- * For a program without a log: prepare and enter, as far as the operator wants that. Returns 0, or -1 and *why, which is
- * valid until the next call of strerror(3).
+ * For a program without a log: prepare and enter, as far as the operator wants that. Returns 0, or -1 and *why, which
+ * is valid until the next call of strerror(3).
  */
 int confine_now(struct confine *c, const char **why);
 

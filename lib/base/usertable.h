@@ -8,9 +8,9 @@
 #include "base/table.h"
 
 /*
- * A table with one record per user. The key is the user's name as username_fold makes it. The record "*" is for every user without
- * a record, the record "-" for peers that need not authenticate. A record is a list of items, separated by white space
- * or commas.
+ * A table with one record per user. The key is the user's name as username_fold makes it. The record "*" is for every
+ * user without a record, the record "-" for peers that need not authenticate. A record is a list of items, separated
+ * by white space or commas.
  */
 enum { USERTABLE_WHY_MAX = 400 };
 

@@ -10,8 +10,8 @@
 /*
  * Decode the encoded word s[0..n), "=?charset?encoding?text?=" (RFC 2047 2), into out, which has room for n octets. The
  * word may be longer than the 75 octets of RFC 2047, as mail programs write such words.
- * Returns the number of octets with *set set, its kind perhaps CHARSET_UNKNOWN; or -1: the word is invalid (errno is not
- * set).
+ * Returns the number of octets with *set set, its kind perhaps CHARSET_UNKNOWN; or -1: the word is invalid (errno is
+ * not set).
  */
 ssize_t encword_decode(char *out, const char *s, size_t n, struct charset *set);
 

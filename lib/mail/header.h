@@ -40,7 +40,10 @@ enum field_syntax {
 	FIELD_BLIND,     /* a list that may be empty: Bcc */
 };
 
-/* The fields of RFC 5322 3.6, and one of RFC 8601: symbol, name, syntax, and whether a header may have only one of them. */
+/*
+ * The fields of RFC 5322 3.6, and one of RFC 8601: symbol, name, syntax, and whether a header may have only one of
+ * them.
+ */
 #define FIELD_TABLE(X) \
 	X(FIELD_RETURN_PATH,       "Return-Path",       FIELD_OPAQUE,    false) \
 	X(FIELD_RECEIVED,          "Received",          FIELD_OPAQUE,    false) \

@@ -14,10 +14,10 @@
  *   mailbox = addr-spec / [name] "<" addr-spec ">"
  *   name    = words with white space between them: atoms and dots, quoted strings, encoded words (RFC 2047)
  *
- * A line may be folded between these tokens, and nowhere else. An addr-spec has no quotes, no white space and no encoded
- * word. A name, its encoded words decoded, is the address itself, or has no "@", "<" or ">". A name has no control
- * character, no bidirectional character, and no character set that mail/charset.h does not know. So no part of the field
- * can be taken for another address, not even by a reader that decodes words first, or ignores quotes.
+ * A line may be folded between these tokens, and nowhere else. An addr-spec has no quotes, no white space and no
+ * encoded word. A name, its encoded words decoded, is the address itself, or has no "@", "<" or ">". A name has no
+ * control character, no bidirectional character, and no character set that mail/charset.h does not know. So no part
+ * of the field can be taken for another address, not even by a reader that decodes words first, or ignores quotes.
  *
  * mail/addrlist.h finds the same addresses in each list that this module accepts. The one exception is a name that is
  * the address and has no quotes, which addrlist.h refuses. The time is linear. Nothing is allocated.

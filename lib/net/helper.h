@@ -16,7 +16,9 @@ struct helper {
 
 enum { HELPER_OTHERS = -1 };
 
-/* In a child: become argv (searched in PATH), with end as its fds 0 and 1 and work as its fd 3. Returns if it cannot. */
+/*
+ * In a child: become argv (searched in PATH), with end as its fds 0 and 1 and work as its fd 3. Returns if it cannot.
+ */
 void helper_become(char *const argv[], int end, int work);
 
 /* Start argv (searched in PATH) with work, which stays the caller's, as its fd 3. Returns 0, or -1 with errno set. */

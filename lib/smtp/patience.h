@@ -7,8 +7,8 @@
 #include "smtp/reply.h"
 
 /*
- * How long a session puts up with a client that gets nowhere. The owner sets the limits, and calls patience_renew at the
- * end of each message. Zero-initialised otherwise.
+ * How long a session puts up with a client that gets nowhere. The owner sets the limits, and calls patience_renew at
+ * the end of each message. Zero-initialised otherwise.
  */
 struct patience {
 	int errors_max;   /* commands that may be answered with 5yz */

@@ -31,9 +31,9 @@
  * its workers something by closing a pipe, so its death tells them the same. The pipe retire ends the workers that have
  * no call; the pipe stop (call.stop) ends sessions at their next command. Only the parent acts on signals.
  *
- * A worker may be a stranger's by now. So the parent reads nothing that workers or callers send: it counts octets in the
- * pipe wake without looking at them, and takes what stands on the board as numbers that may be wrong. A process of its
- * own, the usher, refuses sessions while all workers are busy.
+ * A worker may be a stranger's by now. So the parent reads nothing that workers or callers send: it counts octets in
+ * the pipe wake without looking at them, and takes what stands on the board as numbers that may be wrong. A process
+ * of its own, the usher, refuses sessions while all workers are busy.
  */
 enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
 

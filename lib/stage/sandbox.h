@@ -29,8 +29,8 @@ void sandbox_state(struct sandbox *s, const struct instance *i, unsigned may);
 int sandbox_prepare(struct sandbox *s, const struct log *log);
 
 /*
- * Let the stages of i prepare (NULL: there are none), and give up everything else, for good. Returns 0, or -1 with errno
- * set.
+ * Let the stages of i prepare (NULL: there are none), and give up everything else, for good. Returns 0, or -1 with
+ * errno set.
  */
 int sandbox_enter(const struct sandbox *s, const struct instance *i);
 

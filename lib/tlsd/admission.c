@@ -244,7 +244,8 @@ evict(struct admission *l, const struct early *self, unsigned which, unsigned ne
 static unsigned
 take_early(struct admission *l, int64_t now_ms)
 {
-	unsigned long long who = (unsigned long long)now_ms << TIME_SHIFT | (unsigned long long)l->worker << WORKER_SHIFT | TAKEN;
+	unsigned long long when = (unsigned long long)now_ms, worker = (unsigned long long)l->worker;
+	unsigned long long who = when << TIME_SHIFT | worker << WORKER_SHIFT | TAKEN;
 	unsigned i, net, found;
 
 	for (i = 0; i < early_places(l); i++) {

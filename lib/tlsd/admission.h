@@ -15,9 +15,9 @@
  * own. If these are used up, or those of a net, or all of the service, the newcomer is let in and an early one has to
  * go: the oldest of the net that has most. So strangers drive out strangers of their own nets first.
  *
- * An address is an IPv4 address, or the /64 of an IPv6 address. Its nets are the /24 of an IPv4 address, and the /56 and
- * the /48 of an IPv6 address. They are counted in ADMISSION_BUCKETS buckets by a secret hash, so two are sometimes
- * counted as one.
+ * An address is an IPv4 address, or the /64 of an IPv6 address. Its nets are the /24 of an IPv4 address, and the /56
+ * and the /48 of an IPv6 address. They are counted in ADMISSION_BUCKETS buckets by a secret hash, so two are
+ * sometimes counted as one.
  *
  * admission_lost gives back the places of a worker that was killed.
  */
@@ -63,8 +63,8 @@ void admission_close(struct admission *l);
 /* The functions below are called in a worker. now_ms is clock_ms. */
 
 /*
- * Count a new connection, whose address need not be known yet. Returns ADMISSION_OK with *t set, or ADMISSION_OVER_EARLY
- * or ADMISSION_OVER_TOTAL: not counted.
+ * Count a new connection, whose address need not be known yet. Returns ADMISSION_OK with *t set, or
+ * ADMISSION_OVER_EARLY or ADMISSION_OVER_TOTAL: not counted.
  */
 enum admission_result admission_enter(struct admission *l, struct admission_ticket *t, int64_t now_ms);
 

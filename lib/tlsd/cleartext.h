@@ -16,8 +16,8 @@
  * The chunk that a BDAT command announces (RFC 3030 2) is skipped and never read as commands. If its length is unknown,
  * because the line is malformed or too long, the connection ends with 421 4.5.4.
  *
- * The dialogue ends with 421 4.7.0 at a line of another protocol (verb_is_foreign), and after more than CHAIN_ERRORS_MAX refused commands, or more than CHAIN_IDLE_MAX
- * commands of any kind.
+ * The dialogue ends with 421 4.7.0 at a line of another protocol (verb_is_foreign), and after more than
+ * CHAIN_ERRORS_MAX refused commands, or more than CHAIN_IDLE_MAX commands of any kind.
  *
  * The module reads and writes buffers, no descriptors. The caller ends a client that is too slow.
  */

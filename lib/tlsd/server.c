@@ -345,8 +345,8 @@ prepare(struct server *s)
 	}
 	make_room(s);
 	s->log.budget = log_budget_new();
-	if (!s->log.budget || learn(s) < 0 || admission_open(&s->limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 || pipe(s->stop) < 0 ||
-	    pipe(s->wake) < 0 || (s->signals = os_signals()) < 0) {
+	if (!s->log.budget || learn(s) < 0 || admission_open(&s->limits, &conf->limits, TLSSERVER_WORKERS_MAX) < 0 ||
+	    pipe(s->stop) < 0 || pipe(s->wake) < 0 || (s->signals = os_signals()) < 0) {
 		log_error(&s->log, "failed", "start:");
 		return CHAIN_LATER;
 	}

@@ -183,7 +183,8 @@ tlsworker_run(const struct tlsworker_conf *conf)
 
 	w.all.events = &w.events;
 	if (events_open(&w.events) < 0 || (w.signals.fd = os_signals()) < 0 || events_add(&w.events, &w.signals) < 0 ||
-	    events_add(&w.events, &w.stop) < 0 || events_add(&w.events, &w.wake) < 0 || events_listen(&w.events, &w.listener) < 0) {
+	    events_add(&w.events, &w.stop) < 0 || events_add(&w.events, &w.wake) < 0 ||
+	    events_listen(&w.events, &w.listener) < 0) {
 		log_error(&w.all.log, "failed", "events:");
 		return CHAIN_LATER;
 	}

@@ -1,9 +1,9 @@
 /* ISC licence, see LICENSE. */
 /*
  * What one full TLS 1.3 handshake costs here and now, with libtls on both sides of a loopback connection, tlsd's
- * settings (no session tickets), and nothing else: no server is cheaper. Taken in the same run it tells a fast hour of a machine from a slow
- * one. With a password, also what one check of it costs: PBKDF2-HMAC-SHA-256 with so many iterations, as in a
- * SCRAM-SHA-256 verifier, and crypt() with that hash.
+ * settings (no session tickets), and nothing else: no server is cheaper. Taken in the same run it tells a fast hour
+ * of a machine from a slow one. With a password, also what one check of it costs: PBKDF2-HMAC-SHA-256 with so many
+ * iterations, as in a SCRAM-SHA-256 verifier, and crypt() with that hash.
  */
 #include <crypt.h>
 #include <netinet/in.h>

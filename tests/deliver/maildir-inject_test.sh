@@ -295,7 +295,8 @@ test_by_hand() {
 		assert_files "$text"
 	done
 	maildir-inject -n -f alice@example.net -r bob@example.org "$T/mail" </dev/null >"$T/out" 2>"$T/log"
-	assertEquals "a check needs no message: $(cat "$T/out")" 0 $?
+	code=$?
+	assertEquals "a check needs no message: $(cat "$T/out")" 0 $code
 	printf 'Subject: test\n\nHello' | maildir-inject -f alice@example.net -r bob@example.org "$T/mail" >"$T/out" 2>"$T/log"
 	assertEquals 'exit code' 0 $?
 	assertEquals 'reply' '250 2.0.0 Delivered' "$(cat "$T/out")"

@@ -3,8 +3,8 @@
  * For LD_PRELOAD with glibc: the time is what the test says, and stands still until the test says another. CLOCK_FILE
  * has the seconds since the test began, CLOCK_BEGIN the second of the epoch when that was. A wait ends when its time
  * has come by that clock. CLOCK_WAITS gets a line for each wait, "PROGRAM NUMBER MILLISECONDS", before it is waited: so
- * a test sees how long a program would wait, and need not wait. NUMBER counts a process's waits. CLOCK_FSYNC: fsync takes
- * until then.
+ * a test sees how long a program would wait, and need not wait. NUMBER counts a process's waits. CLOCK_FSYNC: fsync
+ * takes until then.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

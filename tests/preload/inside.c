@@ -1,12 +1,13 @@
 /* ISC licence, see LICENSE. */
 /*
  * For LD_PRELOAD with glibc: code inside a stage, as whoever has taken it over would have it. It acts in the process
- * whose name is TRY_IN (with TRY_FORKED: in each child that this process forks), once: when the process reads or waits for
- * the first time after it has made itself undumpable, the last thing that every process does beside its sandbox.
+ * whose name is TRY_IN (with TRY_FORKED: in each child that this process forks), once: when the process reads or
+ * waits for the first time after it has made itself undumpable, the last thing that every process does beside its
+ * sandbox.
  *
- * TRY is a list of attempts with commas between, each "NAME" or "NAME:ARGUMENT". Each attempt writes "inside: NAME yes" or
- * "inside: NAME no ERRNO" to fd 2, or the process ends in it. The attempts are numbered from 0; TRY_FROM is the first. All
- * processes share the number: when one has ended, its successor goes on with the next attempt.
+ * TRY is a list of attempts with commas between, each "NAME" or "NAME:ARGUMENT". Each attempt writes "inside: NAME
+ * yes" or "inside: NAME no ERRNO" to fd 2, or the process ends in it. The attempts are numbered from 0; TRY_FROM is
+ * the first. All processes share the number: when one has ended, its successor goes on with the next attempt.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -150,7 +150,8 @@ test_an_empty_message_may_stay_empty() {
 test_outside_of_a_chain_an_empty_message_is_refused() {
 	: >"$T/m"
 	(unset MSA_MESSAGE; exec filter 'echo "A: b"; echo' cat) <"$T/m" >"$T/got" 2>"$T/log"
-	assertEquals "exit code: $(cat "$T/log")" 111 $?
+	code=$?
+	assertEquals "exit code: $(cat "$T/log")" 111 $code
 	assertEquals 'filter: 0aaa done verdict=451 why="message is empty" command="echo \x22A: b\x22; echo"' "$(cat "$T/log")"
 	assertFalse 'no output' "[ -s '$T/got' ]"
 }

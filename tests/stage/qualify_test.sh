@@ -533,7 +533,8 @@ test_a_pipe_behind_a_refusal_delivers_nothing() {
 	mkdir "$T/mail"
 	printf 'no header\n\nbody\n' | qualify -d example.net 2>"$T/log" | stamp 2>>"$T/log" |
 		maildir-inject -f a@example.net -r b@example.org "$T/mail" >"$T/got" 2>>"$T/log"
-	assertEquals "exit code: $(cat "$T/log")" 111 $?
+	code=$?
+	assertEquals "exit code: $(cat "$T/log")" 111 $code
 	assertEquals '451 4.3.0 The input is empty: no message' "$(cat "$T/got")"
 	assertEquals 'nothing is delivered' '' "$(ls "$T/mail")"
 }

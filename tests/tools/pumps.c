@@ -2,7 +2,8 @@
 /*
  * Many connections of pump in one process, on edges of epoll, with waits of the caller's choice.
  *
- * usage: pumps [-i | -o] [-c command_ms] [-e early_ms] [-h handshake_ms] [-g greeting_ms] [-s stall_ms] cert key prog [arg ...]
+ * usage: pumps [-i | -o] [-c command_ms] [-e early_ms] [-h handshake_ms] [-g greeting_ms] [-s stall_ms] cert key prog
+ * [arg ...]
  *
  * Prints the port it listens on (127.0.0.1) and serves until its standard input ends; then it prints how many
  * connections there were, and how many octets a struct pump has. prog "-": an echo inside the process, without

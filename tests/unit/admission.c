@@ -91,8 +91,8 @@ lose(struct all *a, unsigned worker)
 
 /*
  * test-unit admission address net early total: a line each, "enter NAME ADDRESS [WORKER]", "many N NAME ADDRESS",
- * "settle NAME", "leave NAME", "go", "time MS", "lost WORKER"; each is printed with " => " and what came of it. ADDRESS -:
- * not known yet.
+ * "settle NAME", "leave NAME", "go", "time MS", "lost WORKER"; each is printed with " => " and what came of it.
+ * ADDRESS -: not known yet.
  */
 int
 unit_admission(int argc, char **argv)

@@ -83,7 +83,10 @@ given(void)
 	return 0;
 }
 
-/* Listen at an address: whether a client of IPv4 and one of IPv6 come through, and whether the port can be used again. */
+/*
+ * Listen at an address: whether a client of IPv4 and one of IPv6 come through, and whether the port can be used
+ * again.
+ */
 static int
 listening(const char *address)
 {

@@ -49,9 +49,9 @@ serve(struct call *call, void *conf)
 int
 main(int argc, char *argv[])
 {
-	static const struct stage inside = { .name = "inside", .kind = STAGE_MESSAGE, .next = STAGE_MAY_HAND_ON, .needs = STAGE_TEMPORARY,
-		.options = "d:", .usage = "-d @domain " STAGE_USAGE " [prog [arg ...]]", .conf_size = sizeof(char *),
-		.option = option, .serve = serve };
+	static const struct stage inside = { .name = "inside", .kind = STAGE_MESSAGE, .next = STAGE_MAY_HAND_ON,
+		.needs = STAGE_TEMPORARY, .options = "d:", .usage = "-d @domain " STAGE_USAGE " [prog [arg ...]]",
+		.conf_size = sizeof(char *), .option = option, .serve = serve };
 
 	return stage_main(&inside, argc, argv);
 }
