@@ -309,7 +309,7 @@ static const int connects[] = { CALL(connect) };
 
 /*
  * Libraries try these on their own and go on without: a file of locale or time zone, the kind of a terminal, a name for
- * memory. abort(3) sends its signal by tgkill, and then ends the process another way.
+ * memory. abort sends its signal by tgkill, and then ends the process another way.
  */
 static const struct {
 	int call, error;

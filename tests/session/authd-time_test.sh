@@ -13,12 +13,12 @@ oneTimeSetUp() {
 	printf 'pencil\n' | msa-passwd "$T/users.cdb" bob
 }
 
-# A session of the commands of standard input; $T/out begins behind the reply to EHLO. usage: session [option of authd ...]
+# A session of the commands of standard input; $T/out begins behind the reply to EHLO. usage: session
 session() {
 	{
 		printf '%s\n' '> EHLO client.example' '<' '<'
 		cat
-	} | talk -t 30 "$T/timed" authd -p -u "$T/users.cdb" "$@" true >"$T/all" 2>"$T/log"
+	} | talk -t 30 "$T/timed" authd -p -u "$T/users.cdb" true >"$T/all" 2>"$T/log"
 	sed '1,/^250 /d' "$T/all" >"$T/out"
 }
 
