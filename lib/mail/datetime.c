@@ -40,9 +40,7 @@ read_mark(struct scan *t, char c)
 	return true;
 }
 
-/*
- * Read a number of so many digits, and what may stand before it. Returns it, or -1. *digits is set if it is not NULL.
- */
+/* Read a number of so many digits, and what may stand before it. Returns it, or -1. *digits, if not NULL, is set. */
 static int
 read_number(struct scan *t, size_t least, size_t most, size_t *digits)
 {
