@@ -1,5 +1,6 @@
 #!/bin/sh
 # authd: what its memory holds of a password afterwards: nothing. Only root can look. ISC licence, see LICENSE.
+# shellcheck disable=SC2154 # authd_pid, of resident_start
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/resident.sh
