@@ -92,7 +92,7 @@ test_postfix() {
 	mkdir "$T/postfix"
 	submission=$(port_free)
 	submissions=$(port_free)
-	chmod 644 "$T/server.key"
+	chmod 640 "$T/server.key"
 	DIR=$T/postfix PORT=$submission TLS_PORT=$submissions SINK=$(cat "$T/ready") CERT=$T/server.crt KEY=$T/server.key \
 		MSA_USER=alice@example.net MSA_PASSWORD=wonderland \
 		"$ROOT/tests/conformance/report/postfix" >"$T/postfix.out" 2>&1 &
