@@ -8,9 +8,10 @@ tools=$(dirname "$0")
 export HOME="$dir" LANG=C.UTF-8 LC_ALL=C.UTF-8
 mkdir -p "$dir/Mail"
 
-# s-nail shows the sender as an address, or by the name.
-for show in address=-Snoshowname name=-Sshowname; do
-	COLUMNS=400 s-nail -n "${show#*=}" -S headline='%m|%-250f' -R -H -f "$dir/md" 2>/dev/null | sed "s/^/${show%%=*}/"
+# s-nail shows the sender as an address, or by the name; a third time it says which message has which number.
+for show in 'address|-Snoshowname|%-250f' 'name|-Sshowname|%-250f' 'subject|-Snoshowname|%s'; do
+	variable=${show#*|}
+	COLUMNS=400 s-nail -n "${variable%|*}" -S headline="%m|${show##*|}" -R -H -f "$dir/md" 2>/dev/null | sed "s/^/${show%%|*}/"
 done | "$tools/fields" take s-nail "$dir"
 
 # mutt needs a terminal: one with room for 500 lines, which is read when its last line is there.
