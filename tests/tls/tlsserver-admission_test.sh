@@ -276,7 +276,7 @@ test_certificates_by_name_and_reload_lose_no_connection() {
 		clear = connect(); line(clear)
 		time.sleep(1.1)
 		def replace(name, text):
-		    open('new', 'wb').write(text); os.rename('new', name)
+		    open('new', 'wb').write(text); os.chmod('new', 0o600); os.rename('new', name)
 		replace('live.pem', open('two.pem', 'rb').read())
 		s = tls(connect()); print('half', subject(s))
 		time.sleep(1.1)
