@@ -83,6 +83,11 @@ lint:
 fuzz:
 	sh tests/fuzz/run
 
+# Some 900 one-line faults, one at a time: which test notices each? Hours.
+mutants:
+	sh scripts/setup check
+	python3 tests/mutants/run
+
 # Programs that are installed know where the words of a chain are; those of the tree rely on PATH.
 install:
 	$(MAKE) all LIBEXEC='$(PREFIX)/libexec/ucspi-msa'
@@ -101,4 +106,4 @@ deb:
 clean:
 	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] bin/*
 
-.PHONY: all check-bin demo check bench conformance soak readers lint fuzz install uninstall dist deb clean
+.PHONY: all check-bin demo check bench conformance soak readers lint fuzz mutants install uninstall dist deb clean
