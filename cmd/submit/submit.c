@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/number.h"
 #include "base/os.h"
+#include "base/program.h"
 #include "chain/limits.h"
 #include "deliver/delivery.h"
 #include "mail/draft.h"
@@ -241,8 +242,11 @@ main(int argc, char *argv[])
 {
 	struct submission s = { .seconds = CHAIN_ANSWER_S, .message = -1, .envelope = -1,
 		.call = { .kind = CALL_MESSAGE, .in = -1, .out = -1, .envelope = -1, .stop = -1 } };
-	int r = read_options(&s, argc, argv);
+	int r;
 
+	if (program_says_version("submit", argc, argv))
+		return EX_OK;
+	r = read_options(&s, argc, argv);
 	os_signals_default();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

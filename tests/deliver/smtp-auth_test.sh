@@ -9,6 +9,13 @@
 outside='451 4.7.0 Next server does not let us in, try again later'
 yes='250 2.0.0 Saved'
 
+# Descriptor 3 is closed, and the file with the password takes its number.
+test_the_credentials_are_not_taken_for_the_envelope() {
+	MSA_MESSAGE=M MSA_SESSION=S MSA_RCPTS=1 smtp-inject -a "$T/credentials" 127.0.0.1:1 <"$T/msg" 3<&- >"$T/verdict" 2>"$T/log"
+	assertEquals '451 4.3.0 Local error, try again later' "$(head -n 1 "$T/verdict" | tr -d '\r')"
+	assert_logged 'misuse reason="fd 3, the envelope, is not a regular file"'
+}
+
 test_credentials_must_be_nobody_elses() {
 	chmod 644 "$T/credentials"
 	smtp-inject -a "$T/credentials" -f a@b.c -r a@b.c 127.0.0.1:1 </dev/null >"$T/out" 2>"$T/err"

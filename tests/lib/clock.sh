@@ -14,7 +14,7 @@ BEGIN=1800000000 # the second of the epoch at which $CLOCK is 0
 clock_starts() {
 	preload_build clock || return 1
 	program_lines timed \
-		"export LD_PRELOAD='$T/clock.so' CLOCK_FILE='$CLOCK' CLOCK_WAITS='$WAITS' CLOCK_BEGIN=$BEGIN" \
+		"export MSA_SANDBOX=off LD_PRELOAD='$T/clock.so' CLOCK_FILE='$CLOCK' CLOCK_WAITS='$WAITS' CLOCK_BEGIN=$BEGIN" \
 		'exec "$@"'
 	clock_at 0
 	: >"$WAITS"

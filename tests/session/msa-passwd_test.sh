@@ -212,6 +212,7 @@ old_store() {
 		done
 		echo
 	} | cdb -c -t "$T/tmp" "$db"
+	chmod 600 "$db"
 }
 
 test_no_two_names_differ_by_case_only() {

@@ -141,7 +141,7 @@ two_messages() {
 	first() {
 		printf 'From: first@b.example\r\nBcc: x@d.example\r\nReceived: x\r\n\r\nfirst\r\n' >"$T/message"
 		printf 'MAIL FROM:<first@b.example> SMTPUTF8\nRCPT TO:<c@d.example>\n550 5.7.1 Not to f\n' >"$T/envelope"
-		rich give MSA_RCPTS=2 call "$T/it"
+		rich chain_give MSA_RCPTS=2 call "$T/it"
 		chain_default
 	}
 	second() {

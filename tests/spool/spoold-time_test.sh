@@ -29,7 +29,7 @@ start_timed() {
 
 # The rounds of $id that have ended.
 rounds() {
-	grep -c " id=$id " "$T/spoold.log"
+	grep -c -E " (waiting|done) id=$id " "$T/spoold.log"
 }
 
 has_rounds() {
@@ -40,7 +40,7 @@ has_rounds() {
 round() {
 	clock_at "$2"
 	wait_until has_rounds "$1"
-	next=$(grep " id=$id " "$T/spoold.log" | sed -n "$1s/.* next=\\([0-9]*\\) .*/\\1/p")
+	next=$(grep -E " (waiting|done) id=$id " "$T/spoold.log" | sed -n "$1s/.* next=\\([0-9]*\\) .*/\\1/p")
 	now=$2
 }
 

@@ -69,14 +69,14 @@ test_bad_calls_are_refused_and_leave_nothing() {
 	handover "$T/submit" good >/dev/null
 	handover -m "$T/message" -e "$T/envelope" "$T/stamp" good >/dev/null
 	before="$(proc_descriptors "$session") $(proc_descriptors "$message")"
-	for how in few many flood later kind count names long nonul noequals; do
+	for how in few many flood later kind count names long nonul noequals more; do
 		handover_says 'closed at once;descriptors closed;' "$T/submit" $how
 		handover_says 'closed at once;descriptors closed;' -m "$T/message" -e "$T/envelope" "$T/stamp" $how
 	done
 	for how in pipe unmarked; do
 		handover_says 'closed at once;descriptors closed;' -m "$T/message" -e "$T/envelope" "$T/stamp" $how
 	done
-	assertEquals 'one line each' '10 12' \
+	assertEquals 'one line each' '11 13' \
 		"$(grep -c 'refused reason=call error="not a valid call" uid=' "$T/submit.log") $(grep -c 'refused .*uid=' "$T/stamp.log")"
 	assertEquals 'the same worker serves on' "$session $message" "$(resident_worker submit) $(resident_worker stamp)"
 	assertEquals 'no descriptor is left' "$before" "$(proc_descriptors "$session") $(proc_descriptors "$message")"
@@ -273,23 +273,25 @@ test_refused_calls_have_a_budget_of_log_lines() {
 
 test_a_listener_of_somebody_else_is_not_given_calls() {
 	[ "$(id -u)" = 0 ] || { skip 'not root'; return; }
-	mkdir "$T/open" "$T/theirs"
+	mkdir "$T/open" "$T/theirs" "$T/taken"
 	chmod 1777 "$T/open"
-	chown nobody "$T/theirs"
-	for where in open theirs; do
+	chown nobody "$T/theirs" "$T/taken"
+	for where in open theirs taken; do
 		: >"$T/ready"
 		setpriv --reuid nobody --regid nogroup --clear-groups \
 			stamp -l "$T/$where/s" -A root -R 3 "$T/take" 3>"$T/ready" 2>"$T/stamp.log" &
 		stamp_pid=$!
 		residents="$residents $!"
 		wait_until [ -s "$T/ready" ]
+		[ "$where" != taken ] || chown daemon "$T/taken/s"
 		chain_give call "$T/$where/s"
 		tr '\n' '|' <"$T/verdict" >"$T/got.$where"
 		resident_stop stamp
 	done
 	assertEquals '451 4.3.0 Local error, try again later|.|' "$(cat "$T/got.open")"
 	assertEquals 'one that only its user can have put there' '250 2.0.0 taken|.|' "$(cat "$T/got.theirs")"
-	rm -rf "$T/open" "$T/theirs"
+	assertEquals 'a socket that is not its own' '451 4.3.0 Local error, try again later|.|' "$(cat "$T/got.taken")"
+	rm -rf "$T/open" "$T/theirs" "$T/taken"
 }
 
 test_workers_end_with_their_parent() {
@@ -379,6 +381,9 @@ test_a_call_that_nobody_waits_for_is_dropped() {
 	handover_says 'closed at once;descriptors closed;' -m "$T/message" -e "$T/envelope" -x MSA_DEADLINE=1000 "$T/stamp" good
 	assertFalse 'not served' "[ -e $T/told ]"
 	assertEquals 1 "$(grep -c 'dropped' "$T/stamp.log")"
+	handover_says 'closed at once;descriptors closed;' -m "$T/message" -e "$T/envelope" "$T/stamp" gone
+	assertFalse 'not served' "[ -e $T/told ]"
+	assertEquals 'nobody reads' 2 "$(grep -c 'dropped' "$T/stamp.log")"
 }
 
 test_sigterm_ends_sessions_between_commands_and_finishes_messages() {

@@ -288,7 +288,7 @@ f = open(sys.argv[1], "r+"); fcntl.flock(f, fcntl.LOCK_EX)
 print("held", flush=True)
 time.sleep(60)' "$T/counts/bob" >"$T/held" 2>/dev/null &
 	holder=$!
-	wait_until [ -e "$T/held" ]
+	wait_until [ -s "$T/held" ]
 	: >"$WAITS"
 	chain_call SMTPAUTHUSER=bob "$T/timed" limit -d "$T/counts" -r 10/60 "$T/deadline" &
 	waiting=$!

@@ -90,10 +90,10 @@ test_the_chain_behind_ends_before_the_deadline_of_trace() {
 # The most that submitd -t and spoold -a take is what every stage keeps; more is no deadline, and 100 s count.
 test_a_deadline_is_kept_up_to_7200_seconds() {
 	now=$(date +%s)
-	call MSA_DEADLINE=$((now + 7200)) trace sh -c 'echo "$MSA_DEADLINE" >"$0"; echo 250 2.0.0 Saved' "$T/behind"
+	chain_call MSA_DEADLINE=$((now + 7200)) trace sh -c 'echo "$MSA_DEADLINE" >"$0"; echo 250 2.0.0 Saved' "$T/behind"
 	behind=$(cat "$T/behind")
 	assertTrue "two hours from $now, less time for the answer: $behind" "[ $behind -gt $((now + 7190)) ]"
-	call MSA_DEADLINE=$((now + 10000)) trace sh -c 'echo "$MSA_DEADLINE" >"$0"; echo 250 2.0.0 Saved' "$T/behind"
+	chain_call MSA_DEADLINE=$((now + 10000)) trace sh -c 'echo "$MSA_DEADLINE" >"$0"; echo 250 2.0.0 Saved' "$T/behind"
 	behind=$(cat "$T/behind")
 	assertTrue "more than two hours from $now: $behind" "[ $behind -lt $((now + 7190)) ]"
 }

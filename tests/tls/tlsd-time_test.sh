@@ -12,10 +12,10 @@
 TIMEOUT='421 4.4.2 Waited too long, closing the connection'
 TROUBLE='421 4.3.0 Local trouble, closing the connection'
 
-# A conversation, the script is standard input. usage: talk_with [option of tlsd ...] prog [arg ...]
+# A conversation for which a client has any time, the script is standard input. usage: talk_with [option of tlsd ...] prog [arg ...]
 talk_with() {
 	rm -f go
-	talk -t 30 "$T/timed" tlsd -c one.pem -k one.key "$@" >got 2>log
+	talk -t 30 "$T/timed" tlsd -p 7200 -c one.pem -k one.key "$@" >got 2>log
 }
 
 # A next stage that waits for the file go, then does the rest. usage: waiting name line ...
@@ -23,6 +23,23 @@ waiting() {
 	name=$1
 	shift
 	program_lines "$name" "until [ -e '$T/go' ]; do sleep 0.05; done" "$@"
+}
+
+test_who_proves_nothing_has_120_s() {
+	clock_starts || return 0
+	talk -t 30 "$T/timed" tlsd -c one.pem -k one.key ./cat >got 2>log <<-E2
+		<
+		waits $WAITS tlsd 1 120000
+		put $CLOCK 119
+		> NOOP
+		<
+		waits $WAITS tlsd 2 1000
+		put $CLOCK 120
+		<<
+	E2
+	sed 1d got >said
+	printf '%s\n' '250 2.0.0 Ok' "$TIMEOUT" EOF >want
+	assert_same '120 s' want said
 }
 
 test_a_command_in_the_clear_has_300_s_and_all_of_them_twice_that() {
@@ -217,7 +234,7 @@ test_a_reply_in_the_clear_has_120_s() {
 # Start tlsd -l with the clock: as tlsd_start does.
 serve_timed() {
 	: >log
-	"$T/timed" tlsd -l 127.0.0.1:0 -c one.pem -k one.key "$@" 2>log &
+	"$T/timed" tlsd -l 127.0.0.1:0 -p 7200 -c one.pem -k one.key "$@" 2>log &
 	tlsd=$!
 	servers="$servers $tlsd"
 	wait_until grep -q '^tlsd: - ready address=' log

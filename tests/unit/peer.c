@@ -9,11 +9,12 @@
 
 #include "unit.h"
 
-/* A connection over loopback, of IPv4 or mapped into IPv6: the server's end, or -1. */
+/* A connection over loopback from 127.0.0.3, of IPv4 or mapped into IPv6: the server's end, or -1. */
 static int
 connection(int mapped)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT };
+	struct sockaddr_in client = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK + 2) } };
 	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t len = sizeof in6;
 	int l, c, s, off = 0;
@@ -32,7 +33,7 @@ connection(int mapped)
 			return -1;
 	}
 	c = socket(AF_INET, SOCK_STREAM, 0);
-	if (listen(l, 1) < 0 || connect(c, (struct sockaddr *)&in4, sizeof in4) < 0 || (s = accept(l, NULL, NULL)) < 0)
+	if (bind(c, (struct sockaddr *)&client, sizeof client) < 0 || listen(l, 1) < 0 || connect(c, (struct sockaddr *)&in4, sizeof in4) < 0 || (s = accept(l, NULL, NULL)) < 0)
 		return -1;
 	return s;
 }

@@ -173,6 +173,9 @@ test_an_empty_environment_is_no_trouble() {
 test_a_session_stage_hides_inherited_descriptors() {
 	test-unit stage session test-unit os fds >"$T/got" 2>&1 </dev/null 3</dev/null 4</dev/null 9</dev/null
 	assertEquals '0 1 2 ' "$(cat "$T/got")"
+	# nor does it keep them itself
+	# shellcheck disable=SC2016
+	delivered '250 2.0.0 closed|(as it stands)|' sh -c '[ -e "/proc/$PPID/fd/9" ] && echo 451 open || echo 250 closed' 9</dev/null
 }
 
 test_closed_descriptors_are_filled_and_not_reused() {
