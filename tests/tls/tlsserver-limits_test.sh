@@ -33,7 +33,7 @@ test_50_of_an_address_and_250_early_ones() {
 		127.0.0.6 42 220
 	END
 	assert_logged 'refused reason="too many connections from this address" peer=127.0.0.1'
-	assertEquals 'the oldest early ones make room' 2 "$(grep -c ' end=evicted$' log)"
+	assertEquals 'one net has 125 of the 250: the oldest of the 252 make room' 127 "$(grep -c ' end=evicted$' log)"
 	tlsd_stop
 }
 
