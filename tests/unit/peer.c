@@ -33,7 +33,8 @@ connection(int mapped)
 			return -1;
 	}
 	c = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(c, (struct sockaddr *)&client, sizeof client) < 0 || listen(l, 1) < 0 || connect(c, (struct sockaddr *)&in4, sizeof in4) < 0 || (s = accept(l, NULL, NULL)) < 0)
+	if (bind(c, (struct sockaddr *)&client, sizeof client) < 0 || listen(l, 1) < 0 ||
+	    connect(c, (struct sockaddr *)&in4, sizeof in4) < 0 || (s = accept(l, NULL, NULL)) < 0)
 		return -1;
 	return s;
 }
