@@ -162,19 +162,25 @@ is_known(const struct rules *rules, const char *text, const struct addrlist_item
 	return r != 0 ? r : table_get_lower(rules->locals, a.text, a.len, NULL, NULL);
 }
 
-/* Insert a mark (a dot or an at sign) and a domain at off, unless the field will be removed. */
+/* Insert text at off, unless the field will be removed. Returns 0, or -1 with errno set. */
 static int
-add_domain(struct work *w, const struct field *f, size_t off, const char *mark, const char *domain)
+insert(struct work *w, const struct field *f, size_t off, const char *text)
 {
 	if (field_syntax(f->id) == FIELD_BLIND)
 		return 0;
 	w->c->qualified |= bit(f->id);
-	return edits_add(&w->c->edits, off, 0, mark, 1) < 0 ? -1 :
-	    edits_add(&w->c->edits, off, 0, domain, strlen(domain));
+	return edits_add(&w->c->edits, off, 0, text, strlen(text));
+}
+
+/* Insert a mark (a dot or an at sign) and a domain at off. Returns as insert. */
+static int
+add_domain(struct work *w, const struct field *f, size_t off, const char *mark, const char *domain)
+{
+	return insert(w, f, off, mark) < 0 ? -1 : insert(w, f, off, domain);
 }
 
 /*
- * Complete the domain of an address. Returns 0, or -1 with errno set. *what is set if the address is wrong and cannot
+ * Complete the domain of an address, and the quotes of a name that is the address itself. Returns 0, or -1 with errno set. *what is set if the address is wrong and cannot
  * be completed.
  */
 static int
@@ -183,6 +189,8 @@ qualify(struct work *w, const struct field *f, const struct addrlist_item *m, co
 	const struct rules *rules = w->rules;
 	int known = 0;
 
+	if (m->is_own_name && (insert(w, f, m->name, "\"") < 0 || insert(w, f, m->name_end, "\"") < 0))
+		return -1;
 	if (m->labels == 0) {
 		known = is_known(rules, w->text, m);
 		if (known == 0)

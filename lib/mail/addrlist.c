@@ -2,6 +2,7 @@
 #include "mail/addrlist.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool
 is_atext(char c) /* RFC 5322 3.2.3, RFC 6532 3.2 */
@@ -209,6 +210,27 @@ read_angle(struct addrlist *l, struct addrlist_item *m)
 	return skip(l);
 }
 
+/*
+ * Read "<addr-spec>" after m, an address without quotes that turns out to be the name of the same address. Returns false
+ * if the two differ.
+ */
+static bool
+read_again(struct addrlist *l, struct addrlist_item *m)
+{
+	struct addrlist_item name = *m;
+	struct addr a, b;
+	size_t i;
+
+	for (i = name.local; i < name.domain_end; i++)
+		if (!is_atext(l->text[i]) && !strchr(".@[]", l->text[i])) /* in quotes another name than now */
+			return false;
+	*m = (struct addrlist_item){ .name = name.local, .name_end = name.domain_end, .in_group = name.in_group };
+	m->is_own_name = true;
+	l->pos++;
+	return name.labels > 0 && read_angle(l, m) && addrlist_addr(l->text, &name, &a) == 0 &&
+	    addrlist_addr(l->text, m, &b) == 0 && strcasecmp(a.text, b.text) == 0;
+}
+
 void
 addrlist_begin(struct addrlist *list, const char *text, size_t begin, size_t end)
 {
@@ -258,7 +280,7 @@ addrlist_next(struct addrlist *l, struct addrlist_item *m)
 			l->pos++;
 			if (!read_angle(l, m))
 				return ADDRLIST_BAD;
-		} else if (!read_address(l, &w, m))
+		} else if (!read_address(l, &w, m) || (peek(l) == '<' && !read_again(l, m)))
 			return ADDRLIST_BAD;
 		if (!at_separator(l))
 			return ADDRLIST_BAD;

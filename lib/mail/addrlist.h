@@ -10,7 +10,8 @@
 /*
  * The addresses in a header field: RFC 5322 3.4 with groups (RFC 6854: in every field), UTF-8 (RFC 6532) and the
  * obsolete forms of 4.4: comments and folding anywhere, routes, empty list elements, quoted words between dots, dots
- * in phrases. The parser makes one pass without look-back or recursion, so its time is linear whatever the octets are.
+ * in phrases. One invalid form is accepted too, because mail programs write it and it can mean only one thing:
+ * "a@b <a@b>". The parser makes one pass without look-back or recursion, so its time is linear whatever the octets are.
  * Nothing is copied: positions are offsets into the text.
  */
 struct addrlist {
@@ -28,6 +29,7 @@ struct addrlist_item {
 	size_t labels;             /* the number of labels; 0: no domain */
 	bool is_literal;
 	bool in_group;
+	bool is_own_name;          /* the display name is the address itself and lacks its quotes */
 };
 
 enum addrlist_result {

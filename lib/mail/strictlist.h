@@ -19,8 +19,8 @@
  * control character, no bidirectional character, and no character set that mail/charset.h does not know. So no part
  * of the field can be taken for another address, not even by a reader that decodes words first, or ignores quotes.
  *
- * mail/addrlist.h finds the same addresses in each list that this module accepts. The one exception is a name that is
- * the address and has no quotes, which addrlist.h refuses. The time is linear. Nothing is allocated.
+ * mail/addrlist.h finds the same addresses in each list that this module accepts. The time is linear. Nothing is
+ * allocated.
  */
 struct strictlist {
 	/*

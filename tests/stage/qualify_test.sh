@@ -285,6 +285,23 @@ test_all_qualifies_every_local_part_but_no_piece_of_an_encoded_word() {
 	refused 'To: address 1 has no domain' -d example.net -u all
 }
 
+# Mail programs and address books write such a name without quotes.
+test_a_name_that_is_the_address_gets_quotes() {
+	becomes 'alice@example.net <alice@example.net>' '"alice@example.net" <alice@example.net>'
+	becomes '<a@b.example>, Bob@Example.ORG  <bob@example.org> (x), c@[192.0.2.1]<c@[192.0.2.1]>' \
+		'<a@b.example>, "Bob@Example.ORG"  <bob@example.org> (x), "c@[192.0.2.1]"<c@[192.0.2.1]>'
+	becomes 'Us: bob@example.org <bob@example.org>;' 'Us: "bob@example.org" <bob@example.org>;'
+	for other in 'bob@example.org <alice@example.org>' 'bob@example.org <bob@example.net>' 'bob @example.org <bob@example.org>' \
+		'"bob"@example.org <bob@example.org>' 'bob@(x)example.org <bob@example.org>' 'bob@example.org <bob>' \
+		'bob@example.org <bob@example.org> x' 'x bob@example.org <bob@example.org>' 'bob@example.org <bob@example.org'; do
+		bad "$other"
+	done
+	draft 'To: x@example.net' 'Bcc: bob@example.org <bob@example.org>'
+	chain
+	draft 'To: x@example.net'
+	assert_same 'a field that is removed' "$T/in" "$T/out"
+}
+
 test_a_single_label_of_the_table_gets_the_suffix() {
 	qualified 'a@sales' 'a@sales.corp.example'
 	qualified 'a @ SALES (x), <b@sales>' 'a @ SALES.corp.example (x), <b@sales.corp.example>'
