@@ -265,10 +265,10 @@ landlock_enter(const struct confine *c, int version)
 static const int always[] = {
 	/* memory */
 	CALL(brk), CALL(madvise), CALL(mremap), CALL(munmap),
-	/* descriptors that are open */
-	CALL(_llseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3), CALL(fstat), CALL(fstat64), CALL(lseek), CALL(pread64),
-	CALL(preadv), CALL(pwrite64), CALL(pwritev), CALL(read), CALL(readv), CALL(sendfile), CALL(sendfile64), CALL(write),
-	CALL(writev),
+	/* descriptors that are open, and pipes */
+	CALL(_llseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3), CALL(fstat), CALL(fstat64), CALL(lseek), CALL(pipe),
+	CALL(pipe2), CALL(pread64), CALL(preadv), CALL(pwrite64), CALL(pwritev), CALL(read), CALL(readv), CALL(sendfile),
+	CALL(sendfile64), CALL(write), CALL(writev),
 	/* what a file is; not its content */
 	CALL(fstatat64), CALL(lstat), CALL(lstat64), CALL(newfstatat), CALL(stat), CALL(stat64), CALL(statx),
 	/* sockets that are there */
@@ -295,8 +295,7 @@ static const int accepts[] = {
 static const int opens[] = { CALL(open), CALL(openat) };
 
 static const int temporary[] = {
-	CALL(fchmod), CALL(ftruncate), CALL(ftruncate64), CALL(memfd_create), CALL(pipe), CALL(pipe2), CALL(unlink),
-	CALL(unlinkat),
+	CALL(fchmod), CALL(ftruncate), CALL(ftruncate64), CALL(memfd_create), CALL(unlink), CALL(unlinkat),
 };
 
 static const int writes[] = {
