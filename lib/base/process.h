@@ -24,7 +24,8 @@ bool process_has_ended(pid_t pid, int64_t deadline_ms);
 int process_reap(pid_t pid);
 
 /*
- * Set name to the name of the program that the child is or, before process_reap, was; "" where the system does not tell.
+ * Set name to the name of the program that the child is or, before process_reap, was; "" where the system does not
+ * tell.
  * A stage becomes the next program, so this may be another than the one that was started.
  */
 enum { PROCESS_NAME = 16 }; /* Linux cuts longer names off */

@@ -178,7 +178,8 @@ prctl(int option, ...)
 	for (i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
-	if (option == (getenv("TRY_OPEN") ? PR_SET_DUMPABLE : PR_SET_SECCOMP) && next && forked == (getenv("TRY_FORKED") != NULL))
+	if (option == (getenv("TRY_OPEN") ? PR_SET_DUMPABLE : PR_SET_SECCOMP) && next &&
+	    forked == (getenv("TRY_FORKED") != NULL))
 		armed = getpid();
 	return (int)syscall(SYS_prctl, option, a[0], a[1], a[2], a[3]);
 }

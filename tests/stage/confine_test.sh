@@ -107,6 +107,22 @@ test_a_table_of_another_user_is_opened_again() {
 	assertTrue "reloaded: $(cat "$T/rights.log")" 'wait_until grep -q reloaded "$T/rights.log"'
 }
 
+# A new table counts from the next message on, also where the path is a link to another directory.
+test_a_table_behind_a_link_can_be_replaced() {
+	mkdir "$T/links" "$T/tables"
+	printf '* *\n' | cdb -c -m -p 0644 "$T/tables/senders.cdb"
+	ln -s "$T/tables/senders.cdb" "$T/links/senders.cdb"
+	printf 'From: a@b.example\r\n\r\nbody\r\n' >"$T/message"
+	resident_start inject maildir-inject "$T/mail"
+	resident_start rights rights -s "$T/links/senders.cdb" call "$T/inject"
+	chain_give SMTPAUTHUSER=u@b.example call "$T/rights"
+	assertEquals "$(cat "$T/rights.log")" '250 2.0.0 Delivered' "$(head -n 1 "$T/verdict")"
+	printf 'u@b.example b@b.example\n' | cdb -c -m -p 0644 "$T/tables/senders.cdb"
+	chain_give SMTPAUTHUSER=u@b.example call "$T/rights"
+	assertEquals "$(cat "$T/rights.log")" 550 "$(head -n 1 "$T/verdict" | cut -c 1-3)"
+	chain_default
+}
+
 test_no_process_of_the_uid_can_read_or_change_another() {
 	is_root || return 0
 	as_nobody() {
