@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +112,16 @@ confine_now(struct confine *c, const char **why)
 	return r;
 }
 
+/* Set directory to the directory of a file. Returns directory. */
+static const char *
+directory_of(char directory[PATH_MAX], const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	snprintf(directory, PATH_MAX, "%.*s", slash && slash > file ? (int)(slash - file) : 1, slash ? file : ".");
+	return directory;
+}
+
 #ifdef __linux__
 
 /* Landlock, as the kernel's documentation describes it: the C library has no functions, and old headers lack a part. */
@@ -194,21 +205,20 @@ allow_below(int ruleset, const char *directory, uint64_t rights)
 	return allow(ruleset, directory, O_DIRECTORY, rights);
 }
 
+/* A device alone, in whose place no other file comes; else the directory, and the one to which a link leads. */
 static int
 allow_around(int ruleset, const char *file)
 {
-	const char *slash = strrchr(file, '/');
-	char directory[4096];
+	char directory[PATH_MAX], real[PATH_MAX];
 	struct stat st;
+	int r;
 
-	if (stat(file, &st) == 0 && S_ISCHR(st.st_mode)) /* a device, in whose place no other comes */
+	if (stat(file, &st) == 0 && S_ISCHR(st.st_mode))
 		return allow(ruleset, file, 0, FS_READ_FILE);
-	if (!slash)
-		return allow_below(ruleset, ".", FS_READ_FILE);
-	if (snprintf(directory, sizeof directory, "%.*s", slash == file ? 1 : (int)(slash - file), file) >=
-	    (int)sizeof directory)
-		return 0;
-	return allow_below(ruleset, directory, FS_READ_FILE);
+	r = allow_below(ruleset, directory_of(directory, file), FS_READ_FILE);
+	if (r == 0 && realpath(file, real))
+		r = allow_below(ruleset, directory_of(directory, real), FS_READ_FILE);
+	return r;
 }
 
 static int
@@ -265,10 +275,10 @@ landlock_enter(const struct confine *c, int version)
 static const int always[] = {
 	/* memory */
 	CALL(brk), CALL(madvise), CALL(mremap), CALL(munmap),
-	/* descriptors that are open */
-	CALL(_llseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3), CALL(fstat), CALL(fstat64), CALL(lseek), CALL(pread64),
-	CALL(preadv), CALL(pwrite64), CALL(pwritev), CALL(read), CALL(readv), CALL(sendfile), CALL(sendfile64), CALL(write),
-	CALL(writev),
+	/* descriptors that are open, and pipes */
+	CALL(_llseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3), CALL(fstat), CALL(fstat64), CALL(lseek), CALL(pipe),
+	CALL(pipe2), CALL(pread64), CALL(preadv), CALL(pwrite64), CALL(pwritev), CALL(read), CALL(readv), CALL(sendfile),
+	CALL(sendfile64), CALL(write), CALL(writev),
 	/* what a file is; not its content */
 	CALL(fstatat64), CALL(lstat), CALL(lstat64), CALL(newfstatat), CALL(stat), CALL(stat64), CALL(statx),
 	/* sockets that are there */
@@ -295,8 +305,7 @@ static const int accepts[] = {
 static const int opens[] = { CALL(open), CALL(openat) };
 
 static const int temporary[] = {
-	CALL(fchmod), CALL(ftruncate), CALL(ftruncate64), CALL(memfd_create), CALL(pipe), CALL(pipe2), CALL(unlink),
-	CALL(unlinkat),
+	CALL(fchmod), CALL(ftruncate), CALL(ftruncate64), CALL(memfd_create), CALL(unlink), CALL(unlinkat),
 };
 
 static const int writes[] = {
@@ -530,18 +539,20 @@ confine_prepare(struct confine *c, const char **lacks)
 	return c->overflow ? -1 : 0;
 }
 
-/* The directory around a file is what can be seen, as on Linux: another file may take the name. */
+/* As on Linux: another file may take the name. */
 static int
 unveil_around(const char *file)
 {
-	const char *slash = strrchr(file, '/');
-	char directory[4096];
+	char directory[PATH_MAX], real[PATH_MAX];
 	struct stat st;
+	int r;
 
 	if (stat(file, &st) == 0 && S_ISCHR(st.st_mode))
 		return unveil(file, "r");
-	snprintf(directory, sizeof directory, "%.*s", slash && slash > file ? (int)(slash - file) : 1, slash ? file : ".");
-	return unveil(directory, "r");
+	r = unveil(directory_of(directory, file), "r");
+	if (r == 0 && realpath(file, real))
+		r = unveil(directory_of(directory, real), "r");
+	return r;
 }
 
 int
@@ -583,6 +594,7 @@ int
 confine_prepare(struct confine *c, const char **lacks)
 {
 	(void)c;
+	(void)directory_of;
 	*lacks = "pledge, Landlock, seccomp";
 	return 0;
 }

@@ -2,9 +2,13 @@
 #include "base/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -42,6 +46,23 @@ process_reap(pid_t pid)
 		r = waitpid(pid, &status, 0);
 	while (r < 0 && errno == EINTR);
 	return r == pid ? status : 0x7f00;
+}
+
+void
+process_name(pid_t pid, char name[PROCESS_NAME])
+{
+	char path[40];
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, name, PROCESS_NAME - 1);
+		close(fd);
+	}
+	name[n > 0 ? n : 0] = '\0';
+	name[strcspn(name, "\n")] = '\0';
 }
 
 void

@@ -24,6 +24,14 @@ bool process_has_ended(pid_t pid, int64_t deadline_ms);
 int process_reap(pid_t pid);
 
 /*
+ * Set name to the name of the program that the child is or, before process_reap, was; "" where the system does not
+ * tell.
+ * A stage becomes the next program, so this may be another than the one that was started.
+ */
+enum { PROCESS_NAME = 16 }; /* Linux cuts longer names off */
+void process_name(pid_t pid, char name[PROCESS_NAME]);
+
+/*
  * Send the group SIGTERM, wait for the child until deadline_ms at most, and send SIGKILL to what is left of the group.
  */
 void process_end_group(pid_t pid, int64_t deadline_ms);

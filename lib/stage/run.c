@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -161,6 +162,8 @@ int
 run_finish(struct run *r, const struct call *call, struct verdict *v)
 {
 	enum verdict_end end = VERDICT_CUT;
+	char name[PROCESS_NAME] = "";
+	bool forbidden; /* the sandbox ended it */
 	int status = 0;
 
 	if (r->pid >= 0)
@@ -169,10 +172,14 @@ run_finish(struct run *r, const struct call *call, struct verdict *v)
 		close(r->fd);
 	if (r->pid > 0 && (end == VERDICT_LATE || end == VERDICT_CUT))
 		process_end_group(r->pid, (end == VERDICT_LATE ? r->deadline_ms : clock_ms()) + TERM_GRACE_MS);
-	if (r->pid > 0 && (end != VERDICT_DOT || process_has_ended(r->pid, 0)))
+	if (r->pid > 0 && (end != VERDICT_DOT || process_has_ended(r->pid, 0))) {
+		if (end == VERDICT_EXIT)
+			process_name(r->pid, name);
 		status = process_reap(r->pid);
+	}
 	if (end == VERDICT_EXIT && !WIFEXITED(status))
 		end = VERDICT_SIGNAL;
+	forbidden = end == VERDICT_SIGNAL && WTERMSIG(status) == SIGSYS;
 	status = WEXITSTATUS(status);
 	*v = r->verdict;
 	if (!v->reply) {
@@ -180,10 +187,12 @@ run_finish(struct run *r, const struct call *call, struct verdict *v)
 		return -1;
 	}
 	verdict_judge(v, r->text.p ? r->text.p : "", r->text.len, end, status);
+	if (forbidden)
+		v->why = "ended by a bad system call";
 	if (r->pid < 0)
 		v->why = r->why; /* logged by run_start */
 	else
-		log_verdict(call, r->next->argv[0], &r->text, end, status, v);
+		log_verdict(call, forbidden && *name ? name : r->next->argv[0], &r->text, end, status, v);
 	buf_free(&r->text);
 	return 0;
 }

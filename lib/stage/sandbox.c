@@ -47,7 +47,7 @@ state_stage(struct sandbox *s, const struct instance *i)
 	if (stage->claim)
 		stage->claim(i->conf, &claims);
 	if (i->next.how == NEXT_CALL)
-		s->confine.may |= CONFINE_LOCAL | CONFINE_TEMPORARY; /* the verdict comes through a pipe */
+		s->confine.may |= CONFINE_LOCAL;
 	if (i->next.how == NEXT_EXEC)
 		s->starts = true;
 }

@@ -2,8 +2,8 @@
 /*
  * For LD_PRELOAD with glibc: code inside a stage, as whoever has taken it over would have it. It acts in the process
  * whose name is TRY_IN (with TRY_FORKED: in each child that this process forks), once: when the process reads or
- * waits for the first time after it has made itself undumpable, the last thing that every process does beside its
- * sandbox.
+ * waits for the first time after it has entered its sandbox (with TRY_OPEN: after it has made itself undumpable, where
+ * there is none).
  *
  * TRY is a list of attempts with commas between, each "NAME" or "NAME:ARGUMENT". Each attempt writes "inside: NAME
  * yes" or "inside: NAME no ERRNO" to fd 2, or the process ends in it. The attempts are numbered from 0; TRY_FROM is
@@ -115,7 +115,7 @@ act(const char *name, const char *argument)
 	errno = EINVAL;
 	if (strcmp(name, "read") == 0 || strcmp(name, "proc") == 0 || strcmp(name, "random") == 0)
 		r = syscall(SYS_openat, AT_FDCWD, argument, O_RDONLY);
-	else if (strcmp(name, "write") == 0 || strcmp(name, "tmp") == 0)
+	else if (strcmp(name, "make") == 0 || strcmp(name, "tmp") == 0)
 		r = syscall(SYS_openat, AT_FDCWD, argument, O_WRONLY | O_CREAT, 0600);
 	else if (strcmp(name, "tcp") == 0 || strcmp(name, "port") == 0)
 		r = reach_tcp(argument);
@@ -178,7 +178,8 @@ prctl(int option, ...)
 	for (i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
-	if (option == PR_SET_DUMPABLE && next && forked == (getenv("TRY_FORKED") != NULL))
+	if (option == (getenv("TRY_OPEN") ? PR_SET_DUMPABLE : PR_SET_SECCOMP) && next &&
+	    forked == (getenv("TRY_FORKED") != NULL))
 		armed = getpid();
 	return (int)syscall(SYS_prctl, option, a[0], a[1], a[2], a[3]);
 }
