@@ -79,6 +79,25 @@ test_the_intervals_and_the_end() {
 	assertEquals 'the moment of the delay' 14400 $((now + next))
 }
 
+# With -b and -t: half an hour at first, five days (RFC 5321 4.5.4.1).
+test_the_intervals_and_the_end_that_rfc_5321_wants() {
+	clock_starts || return 0
+	put_now
+	for n in 1 2 3 4 5 6 7; do
+		later $n
+	done
+	start_timed -b 1800:14400 -w 0 -t 432000
+	round 1 0
+	n=1
+	for interval in 1800 3600 7200 14400 14400; do
+		assert_about "interval $n" $interval
+		n=$((n + 1))
+		round $n $((now + next))
+	done
+	round $((n + 1)) 431000
+	assertEquals 'the end' 432000 $((now + next))
+}
+
 test_a_delay_is_reported_after_four_hours_and_the_end_after_two_days() {
 	clock_starts || return 0
 	put_now
