@@ -333,6 +333,33 @@ test_prdr_of_a_verdict_that_is_no_yes() {
 	X
 }
 
+# The chain of a message knows nothing of the message before.
+test_prdr_is_for_one_message() {
+	echo '250 2.0.0 ok' >"$T/verdict"
+	program_make each <<-'X'
+		#!/bin/sh
+		echo "${MSA_PARTIAL-unset}" >>"$T/partials"
+		yes '250 2.0.0 ok' | head -n "$MSA_RCPTS"
+	X
+	rm -f "$T/partials"
+	dialogue_submit submitd "$T/each" <<-'X'
+		> EHLO client.example
+		> MAIL FROM:<a@example.org> PRDR
+		> RCPT TO:<b@example.net>
+		> RCPT TO:<c@example.net>
+		> DATA
+		> .
+		> MAIL FROM:<a@example.org>
+		> RCPT TO:<b@example.net>
+		> RCPT TO:<c@example.net>
+		> DATA
+		> .
+		> QUIT
+		<<
+	X
+	assertEquals '|unset|' "$(tr '\n' '|' <"$T/partials")"
+}
+
 test_prdr_with_one_recipient_or_a_bad_message_is_one_reply() {
 	echo '550 5.1.1 one' >"$T/verdict"
 	dialogue_submit submitd "$T/own" <<-'X'

@@ -942,6 +942,40 @@ test_out_of_memory_is_a_reply() {
 }
 
 # A client that got 451 for a message that was delivered would send it again.
+# Each reply leaves before the next command comes, so what was said before has made no room for the answer.
+test_without_memory_each_of_40_recipients_still_has_an_answer() {
+	preload_build oom || return 0
+	program_make forty <<-'E2'
+		#!/bin/sh
+		: >"$T/delivered"
+		yes '250 2.0.0 Saved as something with a name that is long' | head -n 40
+	E2
+	{
+		printf '%s\n' '<' '> LHLO x' '<' '> MAIL FROM:<a@example.org>' '<'
+		seq 40 | sed 's/.*/> RCPT TO:<r&@example.net>\n</'
+		printf '%s\n' '> BDAT 2 LAST' '>> \r\n' '> QUIT' '<<'
+	} >"$T/script"
+	short() {
+		: >"$T/count"
+		talk env -i PATH="$PATH" T="$T" LD_PRELOAD="$T/oom.so" OOM_IN=submitd OOM_COUNT="$T/count" MSA_HOST=mx.test \
+			MSA_SESSION=session MSA_LMTP='' RELAYCLIENT='' "$@" submitd "$T/forty" <"$T/script" >"$T/out" 2>"$T/log"
+	}
+	short A=1
+	all=$(cat "$T/count")
+	n=$((all - 12)) wrong='' delivered=0
+	while [ $n -lt "$all" ]; do
+		n=$((n + 1))
+		rm -f "$T/delivered"
+		short OOM_AT=$n OOM_ALL=1
+		[ -e "$T/delivered" ] || continue
+		delivered=$((delivered + 1))
+		answers=$(grep -c "^250 2.0.0 " "$T/out")
+		[ "$answers" -eq 40 ] || wrong="$wrong $n:$answers"
+	done
+	assertEquals "answers, of $all allocations" '' "$wrong"
+	assertTrue 'some are delivered' "[ $delivered -gt 0 ]"
+}
+
 test_whatever_allocation_fails_what_was_delivered_is_accepted() {
 	preload_build oom || return 0
 	program_make deliver <<-'E2'

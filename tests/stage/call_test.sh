@@ -27,6 +27,27 @@ hears() {
 	assertEquals "$2" "$1|.|" "$(tr '\n' '|' <"$T/verdict")"
 }
 
+# A resident that is killed in the middle of its verdict: what it has said so far is no verdict.
+test_a_resident_that_dies_has_accepted_nothing() {
+	: >"$T/ready"
+	python3 -c '
+import os, socket, sys
+l = socket.socket(socket.AF_UNIX); l.bind(sys.argv[1]); l.listen()
+print("ready", flush=True)
+for text in b"250 2.0.0 taken\r\n", b"250-2.0.0 taken\r\n250 2.0.0 taken\r\n", b"":
+    s = l.accept()[0]
+    fds = socket.recv_fds(s, 65536, 3)[1]
+    os.write(fds[1], text)
+    for fd in fds: os.close(fd)
+    s.close()' "$T/dies" >"$T/ready" 2>"$T/log" &
+	wait_until [ -s "$T/ready" ]
+	for n in 1 2 3; do
+		chain_give MSA_DEADLINE=$(($(date +%s) + 20)) bounce call "$T/dies"
+		assertEquals "$n" '451 4.3.0 Local error, try again later|.|' "$(tr '\n' '|' <"$T/verdict")"
+	done
+	wait $!
+}
+
 test_the_table_of_verdicts_through_a_resident() {
 	resident_start it stamp "$T/row"
 	local='451 4.3.0 Local error, try again later'

@@ -153,6 +153,9 @@ test_bounce_inside_reports_who_was_not_reached() {
 			"$(grep '^Final-R' "$T/rec" | tr -d '\r')"
 		assert_logged '^bounce: session/[0-9a-z]\{14\} done report=[0-9a-z]\{14\} failed=1 reached=0 code=250 ms=[0-9]*$'
 		assert_logged '^submitd: session/[0-9a-z]\{14\} accepted .*rcpts=2 .*code=250'
+		assertEquals "$how: the report has an id of its own in its log lines" \
+			"$(sed -n 's/^bounce: .* report=\([0-9a-z]*\) .*/\1/p' "$T/log")" \
+			"$(sed -n 's|^lmtp-inject: session/\([0-9a-z]*\) reached rcpt=alice@example.net .*|\1|p' "$T/log")"
 	done
 }
 

@@ -466,6 +466,9 @@ test_sighup_opens_tables_anew_that_only_root_can_read() {
 	resident_start qualify qualify -P 1:1 -U nobody -d example.net -u "$T/locals.cdb" "$T/take"
 	chain_give call "$T/qualify"
 	assertTrue 'carol is not there' "grep -q '^55' $T/verdict"
+	worker=$(resident_worker qualify)
+	assertEquals "a worker is nobody's" nobody "$(ps -o user= -p "$worker")"
+	assertEquals 'and nobody but root can look into it' root "$(stat -c %U "/proc/$worker/mem")"
 	printf '+3,1:bob->x\n+5,1:carol->x\n\n' | cdb -c "$T/locals.cdb"
 	chmod 400 "$T/locals.cdb"
 	kill -HUP "$qualify_pid"

@@ -62,6 +62,21 @@ test_a_filters_command_has_60_s() {
 	assert_verdict 'late' "$LATE"
 }
 
+# So is the rest of a chain.
+test_a_chain_that_is_late_is_asked_to_end() {
+	clock_starts || return 0
+	rm -f "$T/asked" "$T/begun"
+	program_lines cleans "trap ': >\"$T/asked\"' TERM" ": >'$T/begun'" 'while :; do sleep 0.05; done'
+	"$T/timed" test-unit stage deliver -w 5000 -m "$T/msg" -e "$T/env" "$T/cleans" >"$T/out" 2>&1 &
+	clock_awaits test-unit 100
+	wait_until [ -e "$T/begun" ]
+	clock_at 5
+	wait_until [ -e "$T/asked" ]
+	clock_at 6
+	wait $!
+	assertContains "$(cat "$T/out")" "$LATE"
+}
+
 # A tenth of the time is kept for the answer, 2 s at most.
 test_a_share_of_the_time_is_kept_for_the_answer() {
 	clock_starts || return 0

@@ -101,6 +101,18 @@ test_an_early_closed_output_waits_for_the_exit() {
 	assert_gone 'sleep 20.125'
 }
 
+# Whoever made them so: a program of somebody else knows nothing of it.
+test_the_next_programs_descriptors_block() {
+	python3 -c '
+import socket, subprocess
+a, b = socket.socketpair()
+b.setblocking(False)
+subprocess.run(["test-unit", "stage", "session", "python3", "-c", """import fcntl, os
+print([fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK for fd in (0, 1)], flush=True)"""], stdin=b, stdout=b)
+print(a.recv(100).decode().strip())' >"$T/got" 2>&1
+	assertEquals '[0, 0]' "$(cat "$T/got")"
+}
+
 test_the_deadline_ends_the_whole_group() {
 	late='451 4.4.7 No answer in time, try again later|(deadline passed)|'
 	delivered "$late" -w 300 sh -c 'echo 250 ok; sleep 21.125; true'
@@ -285,8 +297,10 @@ test_privileges_are_dropped_for_good() {
 # The child must not wait for ever for facts that never come.
 test_a_standby_gets_all_its_facts_or_is_told_of_none() {
 	assertEquals 'as they are' 'cipher' "$(timeout 20 test-unit standby 1 sh -c 'echo "$SSL_CIPHER"')"
-	# 4096 octets of strings: 17 of SSL_CIPHER=cipher, 11 of MSA_X_LONG=, each with a NUL
-	n=$((4096 - 18 - 12))
+	assertEquals 'without octets that are no text' 'a?b' "$(timeout 20 test-unit standby 1 sh -c 'echo "$SSL_PROTOCOL"')"
+	assertEquals 'what is not for tlsd to say' unset "$(timeout 20 test-unit standby 1 sh -c 'echo "${MSA_X_LONG-unset}"')"
+	# 4096 octets of strings: 17 of SSL_CIPHER=cipher, 11 of MSA_X_LONG=, 16 of SSL_PROTOCOL, each with a NUL
+	n=$((4096 - 18 - 12 - 17))
 	assertEquals 'as many as there may be' 'cipher' "$(timeout 20 test-unit standby $n sh -c 'echo "$SSL_CIPHER"')"
 	for more in 1 2 3 100000; do
 		assertEquals "$more too many" 'not sent: Argument list too long' \

@@ -11,7 +11,7 @@
 
 /*
  * usage: test-unit standby octets prog [arg ...]
- * Start prog as a standby, with SSL_CIPHER and as many octets of another fact, and print what it writes.
+ * Start prog as a standby, with SSL_CIPHER, SSL_PROTOCOL of two lines and as many octets of a fact that is not tlsd's, and print what it writes.
  */
 int
 unit_standby(int argc, char **argv)
@@ -31,6 +31,7 @@ unit_standby(int argc, char **argv)
 	memset(text, 'x', n);
 	log_open(&call.log, "unit", -1);
 	if (facts_set(&f, "SSL_CIPHER", "cipher") < 0 || facts_set(&f, "MSA_X_LONG", text) < 0 ||
+	    facts_set(&f, "SSL_PROTOCOL", "a\nb") < 0 ||
 	    standby_fork(&s, &call, &next) < 0)
 		return 111;
 	fd = standby_go(&s, &f);

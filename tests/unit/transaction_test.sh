@@ -196,6 +196,28 @@ test_parameters_of_mail_that_the_next_hop_offers() {
 	E2
 }
 
+# (MT-PRIORITY, FUTURERELEASE, MTRK and DELIVERBY; the message says which)
+test_the_next_hop_gets_the_values_of_the_client() {
+	export MSA_EHLO='8BITMIME,DELIVERBY,MT-PRIORITY,FUTURERELEASE 86400 2030-01-01T00:00:00Z,MTRK,DSN'
+	program_make keep <<-'E2'
+		#!/bin/sh
+		cat <&3 >>"$T/envelopes"
+		echo '250 2.0.0 taken'
+	E2
+	: >"$T/envelopes"
+	{
+		echo '> EHLO x'
+		for value in MTRK=QUJDRA==:123 HOLDFOR=61 HOLDUNTIL=2029-01-01T00:00:01Z MT-PRIORITY=-3 'BY=120;R' ENVID=a+2Bb RET=HDRS; do
+			printf '%s\n' "> MAIL FROM:<a@example.org> $value" '> RCPT TO:<b@example.net>' '> BDAT 2 LAST' '>> \r\n'
+			printf 'MAIL FROM:<a@example.org> %s\nRCPT TO:<b@example.net>\n' "$value" >&3
+		done
+		printf '%s\n' '> QUIT' '<<'
+	} >"$T/script" 3>"$T/want"
+	dialogue_submit submitd "$T/keep" <"$T/script"
+	unset MSA_EHLO
+	assert_same 'envelopes' "$T/want" "$T/envelopes"
+}
+
 test_parameters_of_rcpt() {
 	table RCPT <<-'E2'
 		RCPT TO:<b@example.net> NOTIFY=NEVER|555 5.5.4 Parameter not recognized or not implemented: NOTIFY
