@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/os.h"
 #include "base/program.h"
 #include "chain/limits.h"
@@ -21,6 +22,21 @@ set_blocking(int fd)
 	int flags = fcntl(fd, F_GETFL);
 
 	return flags < 0 || !(flags & O_NONBLOCK) ? 0 : fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+/*
+ * Returns a descriptor of the message for the next program. It has an offset of its own, at 0, that no reader in front
+ * can move, and it can only be read. Where the file cannot be opened again it is in itself, put to its beginning.
+ */
+static int
+fresh(int in)
+{
+	int own = file_size(in) < 0 ? -1 : os_reopen(in); /* a pipe must not be opened: that could wait */
+
+	if (own >= 0)
+		return own;
+	lseek(in, 0, SEEK_SET);
+	return in;
 }
 
 /* Duplicate in, out and envelope to 0, 1 and 3, without those that are -1. Returns 0, or -1 with errno set. */
@@ -53,8 +69,8 @@ spawn_exec(const struct call *call, char *const argv[], int in, int out, int env
 	char **was = environ;
 	int e;
 
-	if (envelope >= 0 || call->kind != CALL_SESSION) /* a script in front may have read the message */
-		lseek(in, 0, SEEK_SET);
+	if (envelope >= 0 || call->kind != CALL_SESSION)
+		in = fresh(in);
 	if (place(in, out, envelope) < 0)
 		return;
 	os_close_from(envelope >= 0 ? CHAIN_FD_ENVELOPE + 1 : CHAIN_FD_ENVELOPE);

@@ -10,9 +10,11 @@
  */
 
 /*
- * Become argv. The descriptors in, out and envelope (-1: none), whatever their numbers, become 0, 1 and 3; a message is
- * rewound. Returns only if this failed, with errno set. The caller then uses 0, 1 and 3, since the numbers before may
- * have been closed.
+ * Become argv. The descriptors in, out and envelope (-1: none), whatever their numbers, become 0, 1 and 3. A message is
+ * opened again: read-only, at its beginning, and with an offset that no other program's reading moves. Where the system
+ * or the file's mode does not allow that, the message is rewound.
+ * Returns only if this failed, with errno set. The caller then uses 0, 1 and 3, since the numbers before may have been
+ * closed.
  */
 void spawn_exec(const struct call *call, char *const argv[], int in, int out, int envelope);
 

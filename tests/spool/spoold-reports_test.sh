@@ -184,6 +184,7 @@ test_route_decides_which_report_goes_where() {
 	spoold_put
 	spoold_start -n 1 -r "route -t $T/routes.cdb $T/next"
 	wait_until spoold_empty
+	resident_stop lmtp
 	spoold_stop
 	lmtpd_ended
 	assertEquals 'the local report' 'RCPT TO:<alice@example.net>' "$(grep ^RCPT "$T/rec" | tr -d '\r')"

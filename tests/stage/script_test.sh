@@ -80,6 +80,94 @@ test_a_script_without_rewind_sees_the_message_behind_a_stage_of_ours() {
 	done
 }
 
+# A message that stamp keeps in memory, and one that stamp keeps in a file.
+each_size() {
+	for octets in 10 400000; do
+		{
+			printf 'Date: x\r\nMessage-ID: <x@x.example>\r\nFrom: a@b.example\r\nSubject: %s\r\n\r\n' one
+			head -c $octets /dev/zero | tr '\0' x | fold -w 70 | sed 's/$/\r/'
+		} >"$T/m"
+		"$@"
+	done
+}
+
+# The first script reads the whole message once the second one has begun. Both have the file that stamp made.
+reads_meanwhile() {
+	for stage in qualify 'inline qualify' trace\ -m; do
+		rm -f "$T/go" "$T/done"
+		mkfifo "$T/go" "$T/done"
+		# shellcheck disable=SC2086
+		timeout 20 stamp "$T/greedy" $stage "$T/waits" inject-file "$T/box" <"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
+		assertEquals "$stage, $octets octets: $(cat "$T/log")" '550 5.7.0 one' "$(head -n 1 "$T/out" | tr -d '\r')"
+	done
+}
+
+test_what_another_program_reads_meanwhile_takes_nothing_away() {
+	cat >"$T/greedy" <<-'P'
+		#!/bin/sh
+		exec 5<&0
+		{ read -r line; cat <&5 >/dev/null; echo read >"$T/done"; } <"$T/go" >/dev/null 2>&1 &
+		exec "$@"
+	P
+	cat >"$T/waits" <<-'P'
+		#!/bin/sh
+		echo go >"$T/go"
+		read -r line <"$T/done"
+		grep -q '^Subject: one' && { echo '550 5.7.0 one'; exit 100; }
+		exec "$@"
+	P
+	chmod +x "$T/greedy" "$T/waits"
+	each_size reads_meanwhile
+}
+
+is_read_only() {
+	for stage in '' 'trace -m' 'route -t routes.cdb'; do
+		# shellcheck disable=SC2086
+		(cd "$T" && stamp $stage sh -c 'sed -n "s/^flags:.*\(.\)$/250 2.0.0 mode \1/p" /proc/self/fdinfo/0') \
+			<"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
+		assertEquals "${stage:-stamp}, $octets octets" '250 2.0.0 mode 0' "$(head -n 1 "$T/out" | tr -d '\r')"
+	done
+}
+
+test_a_program_can_only_read_the_message() {
+	[ -r /proc/self/fdinfo/0 ] || {
+		skip 'no /proc'
+		return
+	}
+	echo | cdb -c -t "$T/routes.tmp" "$T/routes.cdb" -
+	each_size is_read_only
+}
+
+# As chain(7) says: a program that opens /dev/stdin begins at the start.
+looks_twice() {
+	stamp sh -c 'grep -q "^Subject: two" /dev/stdin && exit 1; grep -q "^Subject: one" /dev/stdin && echo 250 2.0.0 both' \
+		<"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
+	assertEquals "$octets octets: $(cat "$T/log")" '250 2.0.0 both' "$(cat "$T/out")"
+}
+
+test_two_looks_by_dev_stdin_see_the_message_each() {
+	[ "$(uname)" = Linux ] || {
+		skip 'no Linux'
+		return
+	}
+	each_size looks_twice
+}
+
+# A file that its new uid may not open: it is rewound, as where the system cannot open a file again.
+test_a_message_that_may_not_be_opened_again_is_rewound() {
+	[ "$(id -u)" -eq 0 ] || {
+		skip 'not root'
+		return
+	}
+	printf 'Date: x\r\nMessage-ID: <x@x.example>\r\nFrom: a@b.example\r\nSubject: one\r\n\r\nx\r\n' >"$T/m"
+	chmod 600 "$T/m"
+	sh -c 'cat >/dev/null; exec "$@"' sh qualify -U nobody sh -c 'id -u >&2; grep -q "^Subject: one" && echo 250 2.0.0 seen' \
+		<"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
+	assertEquals "not root, and seen: $(cat "$T/log")" '250 2.0.0 seen' "$(cat "$T/out")"
+	assertEquals 'uid' "$(id -u nobody)" "$(tail -n 1 "$T/log")"
+	assertFalse 'it may not be opened' "setpriv --reuid=nobody --clear-groups cat $T/m 2>/dev/null"
+}
+
 test_the_page_s_sender_stage() {
 	sed -n '/^from=/,/^echo .550 5.7.1 Not your/p' "$ROOT/man/chain.7" >"$T/sender"
 	assertEquals 'from the page' 3 "$(wc -l <"$T/sender")"
