@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib/test.sh"
 
 export MSA_HOST=mx.test MSA_SESSION=session TCPREMOTEIP=192.0.2.1
-seconds=5   # from the end of the data to the answer, for submitd
+seconds=8   # from the end of the data to the answer, for submitd
 generous=30 # and what a loaded machine may need for it
 
 # A chain, and a server with these rules, side by side with others: $T/NAME is what the client heard from the end of the

@@ -14,7 +14,7 @@ if [ -z "${MSA_APART:-}" ]; then
 fi
 
 can_mount() {
-	[ -n "${MSA_APART:-}" ] || skip 'no file system can be mounted here'
+	[ -n "${MSA_APART:-}" ] || skip 'needs mount'
 	[ -n "${MSA_APART:-}" ]
 }
 

@@ -325,10 +325,7 @@ test_lines_across_read_blocks_by_hand() {
 }
 
 test_privileges_are_dropped() {
-	[ "$(id -u)" -eq 0 ] || {
-		skip 'not root'
-		return
-	}
+	needs root || return 0
 	lmtpd_start
 	chmod 700 "$T"
 	chain_call lmtp-inject -U nobody "$T/s"

@@ -188,10 +188,8 @@ test_a_copy_that_fails_changes_nothing() {
 }
 
 test_a_full_disk_is_452_and_leaves_nothing() {
-	mount -t tmpfs -o size=256k tmpfs "$T/mail" 2>/dev/null || {
-		skip 'cannot mount a small file system'
-		return
-	}
+	needs mount || return 0
+	mount -t tmpfs -o size=256k tmpfs "$T/mail"
 	python3 -c 'print(("x" * 78 + "\r\n") * 2000, end="")' >"$T/msg"
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
 	chain_call maildir-inject "$T/mail"
@@ -316,7 +314,7 @@ test_twenty_at_once_are_twenty_files() {
 
 # By descriptor: the file, and then the directory that has its name. In a Maildir that was made before, nothing else is.
 test_the_file_is_on_the_disk_before_the_verdict() {
-	strace -o /dev/null true 2>/dev/null || { skip 'strace cannot trace here'; return; }
+	needs trace || return 0
 	for maildir in new old; do
 		chain_call ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" \
 			strace -f -y -e trace=fsync,rename,renameat,renameat2,write -o "$T/trace" maildir-inject "$T/mail"
@@ -334,10 +332,7 @@ test_the_file_is_on_the_disk_before_the_verdict() {
 }
 
 test_privileges_are_dropped() {
-	[ "$(id -u)" -eq 0 ] || {
-		skip 'not root'
-		return
-	}
+	needs root || return 0
 	chmod 755 "$T"
 	chain_call maildir-inject -U nobody "$T/mail"
 	assert_verdict 'nobody may not' "$local_error"

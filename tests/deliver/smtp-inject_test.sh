@@ -172,6 +172,7 @@ test_in_the_clear_to_this_machine_alone() {
 
 # Somebody who closes, at each of the ports.
 test_the_port_is_587_with_i_465_with_p_25() {
+	needs root || return 0
 	: >"$T/ready"
 	python3 -c '
 import select, socket
@@ -184,11 +185,7 @@ for i in range(3):
     l = select.select(listeners, [], [])[0][0]
     l.accept()[0].close()
     print(l.getsockname()[1], flush=True)' >"$T/ready" 2>"$T/why" &
-	wait_until grep -q . "$T/ready" "$T/why"
-	grep -q Permission "$T/why" && {
-		skip 'no right to these ports'
-		return
-	}
+	wait_until [ -s "$T/ready" ]
 	chain_call smtp-inject 127.0.0.77
 	chain_call smtp-inject -i 127.0.0.77
 	chain_call smtp-inject -p 127.0.0.77

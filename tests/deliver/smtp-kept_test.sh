@@ -56,9 +56,7 @@ test_the_helpers_are_gone_with_the_session() {
 	assert_verdict 'verdict' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
 	starter=$(pgrep -P "$worker")
-	assertEquals 'TLS has a process of its own' tlsc "$(ps -o comm= --ppid "$starter")"
-	# The idle limit ends it.
-	wait_until eval '[ -z "$(ps -o comm= --ppid "$starter")" ]'
+	wait_until eval '[ -z "$(ps -o comm= --ppid "$starter")" ]' # after the idle limit
 	chain_call call "$T/in"
 	assert_verdict 'again' "$yes"
 	let_go
@@ -67,17 +65,17 @@ test_the_helpers_are_gone_with_the_session() {
 }
 
 test_a_supervisors_sigterm_to_all_of_them_ends_no_session() {
-	smarthost_start -e PIPELINING,STARTTLS 'RCPT#2=sleep:0.6|250 2.1.5 Ok'
+	smarthost_start -e PIPELINING,STARTTLS 'RCPT#2=sleep:1|250 2.1.5 Ok'
 	keep "127.0.0.1:$port"
 	chain_call call "$T/in"
 	assert_verdict 'first' "$yes"
 	worker=$(pgrep -P "$resident" | head -n 1)
 	starter=$(pgrep -P "$worker")
 	helper=$(pgrep -P "$starter")
-	(
-		sleep 0.3
+	{
+		wait_until eval '[ "$(grep -c ^RCPT "$T/rec")" -eq 2 ]'
 		kill -TERM "$resident" "$worker" "$starter" "$helper"
-	) &
+	} &
 	chain_call call "$T/in"
 	assert_verdict 'the message in hand' "$yes"
 	wait "$resident"
@@ -94,11 +92,9 @@ test_a_worker_that_is_killed_takes_its_helpers_with_it() {
 	worker=$(pgrep -P "$resident" | head -n 1)
 	starter=$(pgrep -P "$worker")
 	helper=$(pgrep -P "$starter")
-	assertTrue 'it has one' "proc_alive $helper"
+	assertEquals 'TLS has a process of its own' tlsc "$(ps -o comm= -p "$helper")"
 	kill -KILL "$worker"
-	for pid in "$starter" "$helper"; do
-		wait_until proc_gone "$pid"
-	done
+	assert_proc_gone "$starter $helper"
 	chain_call call "$T/in"
 	assert_verdict 'the next worker' "$yes"
 	let_go

@@ -28,10 +28,7 @@ is_done() {
 }
 
 test_a_server_that_is_down_gets_it_later() {
-	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/lmtp ] || {
-		skip 'no dovecot-lmtpd, or not root'
-		return
-	}
+	needs root /usr/lib/dovecot/lmtp || return 0
 	chmod 755 "$T" # Dovecot's processes are not root
 	dovecot-lmtp start "$T/d" >"$T/addresses" || {
 		fail 'Dovecot does not start'

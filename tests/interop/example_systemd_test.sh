@@ -120,10 +120,7 @@ test_residents_with_listen_fds() {
 # Nobody here can load SystemCallFilter= as systemd does: so look at what the stages call.
 test_the_system_calls_are_within_the_filter() {
 	example_ready || return 0
-	if ! command -v strace >/dev/null || grep -q __asan_init "$T/bin/stamp"; then
-		skip "no strace, or programs with a sanitizer"
-		return 0
-	fi
+	needs trace plain || return 0
 	mkdir "$T/trace"
 	TRACE=1
 	start_residents

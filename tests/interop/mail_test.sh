@@ -60,10 +60,7 @@ assert_reads() {
 }
 
 test_s_nail_writes_a_message_with_an_attachment() {
-	command -v s-nail >/dev/null || {
-		skip 'no s-nail'
-		return 0
-	}
+	needs s-nail || return 0
 	rm -rf "$T/mail/"*
 	cp "$T/attachment" "$T/na me.bin"
 	printf 'f\303\274nf\n.\n' | LC_ALL=C.UTF-8 HOME=$T timeout 120 s-nail -:/ -S v15-compat \
@@ -98,10 +95,7 @@ test_nodemailer_writes_a_message_with_an_attachment() {
 
 # msmtp as sendmail: what cron and scripts give it, with recipients out of the header.
 test_msmtp_takes_recipients_out_of_the_header() {
-	command -v msmtp >/dev/null || {
-		skip 'no msmtp'
-		return 0
-	}
+	needs msmtp || return 0
 	rm -rf "$T/mail/"*
 	printf 'To: bob@example.org, Carol <carol@example.org>\nBcc: secret@example.org\nSubject: x\n\nHello\n' |
 		HOME=$T timeout 120 msmtp --file=/dev/null --host=127.0.0.1 --port="$SUBMISSION" --tls=on --tls-certcheck=off \

@@ -173,10 +173,7 @@ test_our_own_chain() {
 }
 
 test_dovecot_lmtp_under_tls() {
-	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/lmtp ] || {
-		skip 'no dovecot-lmtpd, or not root'
-		return
-	}
+	needs root /usr/lib/dovecot/lmtp || return 0
 	DOVECOT_CERT=$T/server.crt DOVECOT_KEY=$T/server.key dovecot-lmtp start "$T/d" >"$T/addresses"
 	assertTrue 'Dovecot starts' $?
 	tls=$(sed -n 3p "$T/addresses")

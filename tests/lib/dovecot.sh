@@ -24,6 +24,5 @@ dovecot_stop() {
 
 # A test begins with it: dovecot_ready || return 0
 dovecot_ready() {
-	[ -n "$ready" ] || skip 'no dovecot-lmtpd, or not root'
-	[ -n "$ready" ]
+	needs root /usr/lib/dovecot/lmtp && [ -n "$ready" ]
 }

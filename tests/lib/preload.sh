@@ -5,12 +5,7 @@
 # may come first only if it allocates nothing. usage: preload_build name
 preload_build() {
 	case $1 in
-	oom)
-		if program_sanitized; then
-			skip 'a sanitizer has an allocator of its own'
-			return 1
-		fi
-		;;
+	oom) needs plain || return 1 ;; # a sanitizer has an allocator of its own
 	*) export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" ;;
 	esac
 	[ -e "$T/$1.so" ] || preload_said=$(preload "$1" "$T/$1.so" 2>&1)

@@ -173,6 +173,20 @@ text_repeat() {
 	printf "%${1}s" '' | sed "s/ /$2/g"
 }
 
+# What the test cannot do without, or it is skipped: needs root trace || return 0. The words are those of tests/tools/has,
+# and plain: programs without a sanitizer. tests/skips says where which of them may be missing. usage: needs word ...
+needs() {
+	for need; do
+		case $need in
+		plain) ! program_sanitized ;;
+		*) has "$need" ;;
+		esac || {
+			skip "needs $need"
+			return 1
+		}
+	done
+}
+
 # Count and say a skip. usage: skip reason
 skip() {
 	echo "SKIP: $1"

@@ -311,10 +311,7 @@ test_the_message_is_a_regular_file_that_nobody_can_change() {
 
 # The same where the message is a file on disk. Root may write to anything, so somebody else is asked.
 test_a_large_message_is_a_file_that_nobody_can_change() {
-	[ "$(id -u)" -eq 0 ] || {
-		skip 'needs root to become somebody else'
-		return
-	}
+	needs root || return 0
 	chmod 755 "$T"
 	chmod 1777 "$T/tmp"
 	program_make change <<-'E2'
@@ -428,10 +425,7 @@ test_each_message_has_its_own_facts_and_process() {
 }
 
 test_a_user_of_its_own() {
-	[ "$(id -u)" -eq 0 ] || {
-		skip 'needs root'
-		return
-	}
+	needs root || return 0
 	program_make who <<-'E2'
 		#!/bin/sh
 		echo "250 $(id -un) $(id -G)" >&2

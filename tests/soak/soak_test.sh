@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib/test.sh"
 
 test_no_message_is_lost_halved_or_doubled_by_kills() {
-	command -v tcpserver >/dev/null || { skip 'no tcpserver'; return; }
+	needs tcpserver || return 0
 	"$ROOT/tests/soak/run" -s "$TEST_SEED" -t 5 -c 4 -k 25 >"$T/out" 2>&1
 	code=$?
 	assertEquals "$(cat "$T/out")" 0 "$code"
@@ -13,7 +13,7 @@ test_no_message_is_lost_halved_or_doubled_by_kills() {
 }
 
 test_nor_where_the_stages_share_a_process() {
-	command -v tcpserver >/dev/null || { skip 'no tcpserver'; return; }
+	needs tcpserver || return 0
 	"$ROOT/tests/soak/run" -i -s "$TEST_SEED" -t 5 -c 4 -k 25 >"$T/out" 2>&1
 	code=$?
 	assertEquals "$(cat "$T/out")" 0 "$code"

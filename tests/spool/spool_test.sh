@@ -76,7 +76,7 @@ c' MSA_PARTIAL='' MSA_DEADLINE=$(($(date +%s) + 50)) SMTPAUTHUSER=alice SSL_PROT
 }
 
 test_it_is_on_the_disk_before_the_verdict() {
-	strace -o /dev/null true 2>/dev/null || { skip 'strace cannot trace here'; return; }
+	needs trace || return 0
 	chain_call ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -y -e trace=fsync,renameat,renameat2,write -o "$T/trace" \
 		spool "$T/spool"
 	sed -n -e "s|^fsync([0-9]*<$T/spool/\([^>]*\)>) *= 0\$|fsync \1|p" \
@@ -132,7 +132,7 @@ test_a_directory_that_is_not_one_users_alone_is_451() {
 	chmod 700 "$T/spool"
 	chain_call spool "$T/spool/nowhere"
 	assert_verdict 'no directory' "$LOCAL"
-	[ "$(id -u)" -eq 0 ] || { skip 'somebody else'\''s directory needs root'; return; }
+	needs root || return 0
 	chown nobody "$T/spool"
 	chain_call spool "$T/spool"
 	assert_verdict 'not its own' "$LOCAL"
@@ -144,10 +144,8 @@ test_a_directory_that_is_not_one_users_alone_is_451() {
 }
 
 test_a_full_disk_is_452_and_leaves_nothing() {
-	if [ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=256k,mode=700 none "$T/spool" 2>/dev/null; then
-		skip 'a small tmpfs needs root'
-		return
-	fi
+	needs mount || return 0
+	mount -t tmpfs -o size=256k,mode=700 none "$T/spool"
 	for size in 245000 250000 253000 256000 262000 300000 1000000; do
 		head -c "$size" /dev/zero >"$T/msg"
 		chain_call spool "$T/spool"

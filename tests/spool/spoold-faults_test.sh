@@ -116,10 +116,7 @@ test_ten_thousand_messages_are_no_burden() {
 }
 
 test_without_descriptors_it_tries_again() {
-	if program_sanitized; then
-		skip 'a sanitizer needs descriptors of its own'
-		return
-	fi
+	needs plain || return 0 # a sanitizer needs descriptors of its own
 	for limit in 8 9 10 11; do
 		rm -rf "$T"/run.*
 		: >"$T/spoold.log"

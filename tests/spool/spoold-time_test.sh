@@ -244,10 +244,7 @@ test_tmp_is_swept_after_an_hour() {
 # With -U the spool is the user's, and so are the programs behind.
 test_with_a_user_it_is_no_longer_root() {
 	clock_starts || return 0
-	[ "$(id -u)" -eq 0 ] || {
-		skip 'not root'
-		return
-	}
+	needs root || return 0
 	chmod 755 "$T"
 	chown nobody "$T/spool"
 	cat >"$T/who" <<-'E2'

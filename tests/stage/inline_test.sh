@@ -275,10 +275,7 @@ test_in_a_chain_misuse_is_451_and_refuses_nothing_for_good() {
 
 # Under syslog the name of the line is not in it but in front of it.
 test_in_syslog_each_stage_has_its_own_name() {
-	[ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null || {
-		skip 'needs root, and a /dev of its own'
-		return
-	}
+	needs mount || return 0
 	lmtpd_start
 	inline_letter one >"$T/letters"
 	cat >"$T/syslogd" <<-'X'

@@ -188,7 +188,7 @@ test_forged_facts_are_dropped_by_their_owner_and_believed_behind_it() {
 }
 
 test_who_may_call_is_told_by_uid() {
-	[ "$(id -u)" = 0 ] || { skip 'not root'; return; }
+	needs root || return 0
 	program_make nobody_gives <<-'X'
 		#!/bin/sh
 		MSA_SESSION=s MSA_MESSAGE=m MSA_RCPTS=1 SMTPAUTHUSER=forged setpriv --reuid nobody --regid nogroup --clear-groups \
@@ -212,7 +212,7 @@ test_who_may_call_is_told_by_uid() {
 
 # The mode keeps away whom it can; the uid decides in any case.
 test_the_socket_is_open_to_those_who_may_call() {
-	[ "$(id -u)" = 0 ] || { skip 'not root'; return; }
+	needs root || return 0
 	while read -r options; do
 		want=${options#*=> }
 		# shellcheck disable=SC2086
@@ -272,7 +272,7 @@ test_refused_calls_have_a_budget_of_log_lines() {
 }
 
 test_a_listener_of_somebody_else_is_not_given_calls() {
-	[ "$(id -u)" = 0 ] || { skip 'not root'; return; }
+	needs root || return 0
 	mkdir "$T/open" "$T/theirs" "$T/taken"
 	chmod 1777 "$T/open"
 	chown nobody "$T/theirs" "$T/taken"
@@ -459,7 +459,7 @@ test_sighup_opens_the_users_anew_and_keeps_them_if_it_cannot() {
 
 # The privileges for it stay with the parent.
 test_sighup_opens_tables_anew_that_only_root_can_read() {
-	[ "$(id -u)" = 0 ] || { skip 'not root'; return; }
+	needs root || return 0
 	printf '+3,1:bob->x\n\n' | cdb -c "$T/locals.cdb"
 	chmod 400 "$T/locals.cdb"
 	printf 'From: a@b.example\r\nTo: carol\r\n\r\nbody\r\n' >"$T/message"

@@ -198,10 +198,8 @@ test_a_worker_has_120_s_after_sigterm() {
 test_workers_that_fail_are_not_begun_again_at_once() {
 	resident_start stamp stamp true
 	worker=$(proc_children "$stamp_pid")
-	prlimit --pid "$stamp_pid" --nofile=3:3 2>/dev/null || {
-		skip 'no prlimit'
-		return
-	}
+	prlimit --pid "$stamp_pid" --nofile=3:3
+	assertEquals 'prlimit' 0 $?
 	kill -9 "$worker"
 	wait_until grep -q 'lost worker="exit' "$T/stamp.log"
 	sleep 1

@@ -618,10 +618,7 @@ test_each_stage_has_its_own_socket_and_no_other() {
 }
 
 test_U_drops_the_pump_and_neither_stage() {
-	if [ "$(id -u)" -ne 0 ]; then
-		skip 'only root can drop privileges'
-		return
-	fi
+	needs root || return 0
 	program_lines uid "printf '220 x\r\n'" 'while read -r l; do case $l in' \
 		'QUIT*) printf "221 bye\r\n"; exit;; esac' \
 		'printf "250 %s pump %s\r\n" "$(id -u)" "$(ps -o uid= -p "$PPID" | tr -d " ")"' 'done'

@@ -366,10 +366,7 @@ test_a_number_is_digits_and_nothing_else() {
 }
 
 test_U_drops_the_workers_and_the_parent_reloads_the_key() {
-	if [ "$(id -u)" -ne 0 ]; then
-		skip 'not root'
-		return
-	fi
+	needs root || return 0
 	install -m 400 one.key secret.key
 	: >log
 	tlsd -l 127.0.0.1:0 -U nobody:daemon -c one.pem -k secret.key -P 1 ./cat 2>log &

@@ -129,10 +129,8 @@ test_nothing_of_the_starters_peer_or_user_is_handed_on() {
 test_workers_that_fail_are_not_begun_again_at_once() {
 	tlsd_start -P 1 ./cat
 	worker=$(pgrep -P "$tlsd")
-	prlimit --pid "$tlsd" --nofile=3:3 2>/dev/null || {
-		skip 'no prlimit'
-		return
-	}
+	prlimit --pid "$tlsd" --nofile=3:3
+	assertEquals 'prlimit' 0 $?
 	kill -9 "$worker"
 	wait_until grep -q 'lost worker="exit' log
 	sleep 1.5

@@ -346,10 +346,7 @@ test_a_killed_worker_is_replaced_and_gives_back_what_it_had() {
 
 # Passwords of clients that are logged in and wait: neither in our buffers nor in OpenSSL's.
 test_a_password_that_was_passed_on_is_no_longer_in_memory() {
-	if [ "$(id -u)" -ne 0 ]; then
-		skip 'only root may look into the memory of a worker'
-		return
-	fi
+	needs root || return 0
 	program_lines yes "printf '220 x\r\n'" 'while read -r l; do printf "235 2.7.0 yes\r\n"; done'
 	for options in '' -i; do
 		# shellcheck disable=SC2086
@@ -406,10 +403,7 @@ test_workers_end_when_the_parent_is_killed() {
 }
 
 test_a_thousand_connections_are_shared_and_cost_little() {
-	if program_sanitized; then
-		skip 'memory is not what it is under a sanitizer'
-		return
-	fi
+	needs plain || return 0
 	tlsd_next 1:60
 	tlsd_start -P 2 -a 2000 -m 1100 -e 1100 call "$T/next"
 	tlsd_clients "$port" "$tlsd" <<-'END'
@@ -529,10 +523,7 @@ test_readiness_and_an_inherited_socket() {
 test_addresses_to_listen_at() {
 	while read -r address client; do
 		case $address in
-		'['*) python3 -c 'import socket; socket.create_server(("::1", 0), family=socket.AF_INET6)' 2>/dev/null || {
-			skip 'no IPv6 here'
-			continue
-		} ;;
+		'['*) needs IPv6 || continue ;;
 		esac
 		listen=$address
 		tlsd_start ./cat </dev/null

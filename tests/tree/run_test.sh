@@ -8,6 +8,7 @@ setUp() {
 	cp "$ROOT/tests/run" "$T/tree/tests"
 	mkdir "$T/tree/tests/lib" "$T/tree/tests/tools"
 	echo 'always | tests/a/skipping_test.sh | no peer' >"$T/tree/tests/skips"
+	printf '%s\n' '#!/bin/sh' 'test "$1" = moon' >"$T/tree/tests/tools/has"
 	cp "$ROOT/tests/tools/outcomes" "$ROOT/tests/tools/tree-key" "$T/tree/tests/tools"
 	cp "$ROOT/tests/lib/test.sh" "$ROOT/tests/lib/faster.sh" "$T/tree/tests/lib"
 }
@@ -103,7 +104,7 @@ test_skips_are_compared_with_the_list() {
 	printf '%s\n' 'skip "no peer"' 'skip "no disk at /x"' | file skipping
 	printf '%s\n' '# condition | file | reason' 'always | tests/a/skipping_test.sh | no peer' \
 		'always | tests/a/skipping_test.sh | no disk at *' 'sanitized | tests/a/skipping_test.sh | other memory' \
-		'always | tests/a/other_test.sh | not run' >"$T/tree/tests/skips"
+		'always | tests/a/other_test.sh | not run' 'no sun | tests/a/*_test.sh | needs sun' >"$T/tree/tests/skips"
 	MSA_STRICT=1 run_suite
 	assertEquals "expected; $(cat "$T/printed")" 0 "$code"
 	sed -i '/no peer/d' "$T/tree/tests/skips"
@@ -127,6 +128,10 @@ test_skips_are_compared_with_the_list() {
 	echo x >"$T/tree/bin/submitd"
 	run_suite
 	assertEquals 'not sanitized' '' "$(grep '^exp' "$T/printed")"
+	printf '%s\n' 'skip "no peer"' 'skip "needs sun"' | file skipping
+	printf '%s\n' 'no sun | * | needs sun' 'no moon | * | no peer' >"$T/tree/tests/skips"
+	run_suite
+	assertEquals 'what the machine lacks' 'unexpected skip: tests/a/skipping_test.sh: no peer' "$(grep '^unexp' "$T/printed")"
 }
 
 # shunit2 ends with 0 in both cases.

@@ -279,10 +279,7 @@ test_fd_2_that_is_the_client_gets_no_log() {
 }
 
 test_privileges_are_dropped_for_good() {
-	if [ "$(id -u)" -ne 0 ]; then
-		skip 'only root can drop privileges'
-		return
-	fi
+	needs root || return 0
 	test-unit stage session -u nobody sh -c 'id -u; id -G' </dev/null >"$T/got" 2>&1
 	assertEquals "$(id -u nobody)" "$(head -n 1 "$T/got")"
 	assertEquals "$(id -G nobody)" "$(sed -n 2p "$T/got")"
