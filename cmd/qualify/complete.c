@@ -180,8 +180,8 @@ add_domain(struct work *w, const struct field *f, size_t off, const char *mark, 
 }
 
 /*
- * Complete the domain of an address, and the quotes of a name that is the address itself. Returns 0, or -1 with errno set. *what is set if the address is wrong and cannot
- * be completed.
+ * Complete the domain of an address, and the quotes of a name that is the address itself. Returns 0, or -1 with errno
+ * set. *what is set if the address is wrong and cannot be completed.
  */
 static int
 qualify(struct work *w, const struct field *f, const struct addrlist_item *m, const char **what)

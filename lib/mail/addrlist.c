@@ -211,8 +211,8 @@ read_angle(struct addrlist *l, struct addrlist_item *m)
 }
 
 /*
- * Read "<addr-spec>" after m, an address without quotes that turns out to be the name of the same address. Returns false
- * if the two differ.
+ * Read "<addr-spec>" after m, an address without quotes that turns out to be the name of the same address. Returns
+ * false if the two differ.
  */
 static bool
 read_again(struct addrlist *l, struct addrlist_item *m)

@@ -1,5 +1,6 @@
 #!/bin/sh
 # What a process of the suite gives up before it serves: chain-security(7). ISC licence, see LICENSE.
+# shellcheck disable=SC2154
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/preload.sh
@@ -20,31 +21,9 @@ tearDown() {
 	resident_stop_all
 }
 
-# The version of the kernel's Landlock, 0 for none, and whether it has seccomp.
-kernel() {
-	python3 - <<-'P'
-		import ctypes
-		c = ctypes.CDLL(None, use_errno=True)
-		print(max(c.syscall(444, 0, 0, 1), 0), c.prctl(21, 0, 0, 0, 0) >= 0)
-	P
-}
-
 # Returns false, with a skip, where there is no sandbox to test. usage: has_sandbox least-version-of-landlock
 has_sandbox() {
-	if program_sanitized; then
-		skip 'under a sanitizer there is no sandbox'
-		return 1
-	fi
-	set -- "$1" $(kernel)
-	if [ "$2" -lt "$1" ] || [ "$3" != True ]; then
-		skip "the kernel has version $2 of Landlock and not $1, or no seccomp"
-		return 1
-	fi
-}
-
-is_root() {
-	[ "$(id -u)" -eq 0 ] || skip 'only root can be other users'
-	[ "$(id -u)" -eq 0 ]
+	needs plain "landlock$1" # under a sanitizer there is no sandbox
 }
 
 # usage: status pid field ; of /proc/PID/status
@@ -57,7 +36,8 @@ test_the_page_says_what_a_stage_can_do_that_was_taken_over() {
 	preload_build inside || return 0
 	mkdir "$T/inside"
 	inside "$T/inside.so" "$T/inside" >"$T/rows" 2>"$T/log"
-	assertEquals "$(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/log")" 0 "$code"
 	sed -n '/^\.Bl -column "lmtp-inject address, -l"/,/^\.El/{/^\.It [a-z]/p;}' "$PAGE" >"$T/page"
 	grep -v '^\.It control ' "$T/rows" >"$T/got"
 	assert_same 'chain-security(7), WHAT IS LEFT' "$T/page" "$T/got"
@@ -83,7 +63,7 @@ test_the_log_says_which_stage_was_ended() {
 }
 
 test_a_resident_keeps_three_capabilities_and_its_workers_none() {
-	is_root || return 0
+	needs root || return 0
 	resident_start inject maildir-inject -U nobody "$T/mail"
 	assertEquals 'SETGID, SETUID, KILL' 00000000000000e0 "$(status "$inject_pid" CapPrm)"
 	assertEquals 00000000000000e0 "$(status "$inject_pid" CapEff)"
@@ -98,7 +78,7 @@ test_a_resident_keeps_three_capabilities_and_its_workers_none() {
 
 # A file that only its owner's parent directory hides: root without its capabilities could not read it again.
 test_a_table_of_another_user_is_opened_again() {
-	is_root || return 0
+	needs root || return 0
 	mkdir -m 700 "$T/private"
 	printf '* *\n' | cdb -c -m -p 0600 "$T/private/senders.cdb"
 	chown -R nobody "$T/private"
@@ -124,7 +104,7 @@ test_a_table_behind_a_link_can_be_replaced() {
 }
 
 test_no_process_of_the_uid_can_read_or_change_another() {
-	is_root || return 0
+	needs root || return 0
 	as_nobody() {
 		setpriv --reuid nobody --regid nogroup --clear-groups "$@"
 	}
@@ -194,7 +174,7 @@ test_the_variable_has_two_values() {
 
 # The page that all workers write to: whatever stands there, the parent goes on.
 test_no_number_of_a_worker_ends_its_parent() {
-	is_root || return 0
+	needs root || return 0
 	resident_start inject maildir-inject -P 1:2 "$T/mail"
 	for number in 2147483647 -1 1000000; do
 		python3 - "$(resident_worker inject)" "$number" <<-'P'

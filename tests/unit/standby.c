@@ -11,7 +11,8 @@
 
 /*
  * usage: test-unit standby octets prog [arg ...]
- * Start prog as a standby, with SSL_CIPHER, SSL_PROTOCOL of two lines and as many octets of a fact that is not tlsd's, and print what it writes.
+ * Start prog as a standby, with SSL_CIPHER, SSL_PROTOCOL of two lines and as many octets of a fact that is not tlsd's.
+ * Print what prog writes.
  */
 int
 unit_standby(int argc, char **argv)
