@@ -190,19 +190,19 @@ test_the_page_is_compared_with_what_the_code_says() {
 		write(text.replace('| A1 | 3848 1 SMTP after HELO', '| A1 | 3848 1 SMTP always'))
 		differ('a word')
 		write(text)
-		skipped = dict(suite, **{'unit/domains:two_labels_or_a_literal_are_qualified': 'skipped'})
+		skipped = dict(suite, **{'unit/fqdn:two_labels_or_a_literal_are_qualified': 'skipped'})
 		differ('skipped here', skipped)
-		differ('failed here', dict(skipped, **{'unit/domains:two_labels_or_a_literal_are_qualified': 'failed'}))
+		differ('failed here', dict(skipped, **{'unit/fqdn:two_labels_or_a_literal_are_qualified': 'failed'}))
 		write(text.replace('| S2 |', '| S2 | x'))
 		differ('skipped here, and a word', skipped)
 	END
 	assertEquals "the same []
 another Postfix []
 a word ['- | A1', '+ | A1']
-D10 is not compared: unit/domains:two_labels_or_a_literal_are_qualified was skipped
+D10 is not compared: unit/fqdn:two_labels_or_a_literal_are_qualified was skipped
 skipped here []
 failed here ['- | D1', '- Clau', '+ | D1', '+ Clau']
-D10 is not compared: unit/domains:two_labels_or_a_literal_are_qualified was skipped
+D10 is not compared: unit/fqdn:two_labels_or_a_literal_are_qualified was skipped
 skipped here, and a word ['- | S2', '+ | S2']" "$(cat "$T/out")"
 }
 

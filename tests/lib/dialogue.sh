@@ -45,5 +45,5 @@ dialogue_verdict() {
 
 # How many octets talk makes of a text with escapes. usage: dialogue_octets text
 dialogue_octets() {
-	printf '%s\n' "$1" | test-unit data octets
+	printf '%s\n' "$1" | test-unit smtpdata octets
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# domains: which ones are fully qualified for submitd's envelope. ISC licence, see LICENSE.
+# fqdn: which ones are fully qualified for submitd's envelope. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/resident.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# refusals: what the log says of refused commands, and what it does not. ISC licence, see LICENSE.
+# rejectlog: what the log says of refused commands, and what it does not. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/resident.sh

@@ -235,7 +235,7 @@ check(const char *in, size_t n)
  * octets: prints the length of each line of standard input instead, escapes undone.
  */
 int
-unit_data(int argc, char **argv)
+unit_smtpdata(int argc, char **argv)
 {
 	static const char tail[] = "\r\n.\r\nQUIT";
 	char in[ROOM];

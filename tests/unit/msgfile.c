@@ -47,7 +47,7 @@ descriptors(void)
  * A failure is shown and ends the run; a leaked descriptor is shown.
  */
 int
-unit_message(int argc, char **argv)
+unit_msgfile(int argc, char **argv)
 {
 	struct msgfile m = { 0 };
 	char data[16];

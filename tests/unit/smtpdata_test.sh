@@ -1,12 +1,12 @@
 #!/bin/sh
-# data: the text of a message, by DATA and by BDAT, and what may not stand in it. ISC licence, see LICENSE.
+# smtpdata: the text of a message, by DATA and by BDAT, and what may not stand in it. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/dialogue.sh
 . "$ROOT/tests/lib/dialogue.sh"
 
 test_every_cut_of_every_text_gives_the_same() {
-	assertEquals '97656 texts' "$(test-unit data)"
+	assertEquals '97656 texts' "$(test-unit smtpdata)"
 }
 
 # One text by BDAT in a packet with the next commands. $T/answer is what follows RCPT's reply. usage: by_bdat text [parameters]

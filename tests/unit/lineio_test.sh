@@ -1,19 +1,19 @@
 #!/bin/sh
-# conn: lines, replies and deadlines. ISC licence, see LICENSE.
+# lineio: lines, replies and deadlines. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/table.sh
 . "$ROOT/tests/lib/table.sh"
 
-# usage: from escapes args-of-conn... <expected ; the octets come through a file, at once
+# usage: from escapes args-of-lineio... <expected ; the octets come through a file, at once
 from() {
 	# shellcheck disable=SC2059 # the escapes are the point
 	printf "$1" >"$T/input"
 	shift
-	unit_gives conn "$@"
+	unit_gives lineio "$@"
 }
 
-# usage: talked [talk's options --] args-of-conn... ; the script is $T/script, expected is standard input
+# usage: talked [talk's options --] args-of-lineio... ; the script is $T/script, expected is standard input
 talked() {
 	cat >"$T/want"
 	talk "$@" <"$T/script" >"$T/got" 2>&1
@@ -117,7 +117,7 @@ test_ten_megabytes_on_a_line_take_no_memory() {
 		head -c 10485760 /dev/zero | tr '\0' x
 		printf '\r\nQUIT\r\n'
 	} >"$T/long"
-	test-unit conn -q <"$T/long" >"$T/got"
+	test-unit lineio -q <"$T/long" >"$T/got"
 	assertEquals 'LONG OK EOF' "$(tr '\n' ' ' <"$T/got" | sed 's/ $//')"
 }
 
@@ -134,7 +134,7 @@ test_a_line_may_be_cut_anywhere() {
 	            for cut in range(1, len(text) + 2):
 	                if pipe: r, w = os.pipe()
 	                else: a, b = socket.socketpair(); r, w = a.fileno(), b.fileno()
-	                p = subprocess.Popen(['test-unit', 'conn', '-m', '6'] + mode.split(), stdin=r,
+	                p = subprocess.Popen(['test-unit', 'lineio', '-m', '6'] + mode.split(), stdin=r,
 	                                     stdout=subprocess.PIPE, text=True)
 	                os.write(w, data[:cut])
 	                time.sleep(0.008)
@@ -158,32 +158,32 @@ test_exact_leaves_what_is_behind_the_line() {
 	cat >"$T/script" <<-'END'
 	>> AUTH PLAIN x\r\nMAIL FROM:<a@b>\r\nRCPT
 	END
-	talked sh -c "sleep 0.1; exec test-unit conn -e -n 1 -r >$T/out 2>&1" </dev/null
+	talked sh -c "sleep 0.1; exec test-unit lineio -e -n 1 -r >$T/out 2>&1" </dev/null
 	assertEquals 'socket' 'OK AUTH PLAIN x,rest MAIL FROM:<a@b>\r\nRCPT,' "$(tr '\n' ',' <"$T/out")"
 	# shellcheck disable=SC2016
-	printf 'AUTH PLAIN x\r\nMAIL FROM:<a@b>\r\nRCPT' | test-unit conn -e -n 1 -r >"$T/out" 2>&1
+	printf 'AUTH PLAIN x\r\nMAIL FROM:<a@b>\r\nRCPT' | test-unit lineio -e -n 1 -r >"$T/out" 2>&1
 	assertEquals 'pipe' 'OK AUTH PLAIN x,rest MAIL FROM:<a@b>\r\nRCPT,' "$(tr '\n' ',' <"$T/out")"
 }
 
 test_exact_takes_an_overlong_line_and_no_more() {
 	printf '>> %s\\r\\nMAIL\n' "$(text_repeat 20000 y)" >"$T/script"
-	talked sh -c "sleep 0.1; exec test-unit conn -e -n 1 -r >$T/out 2>&1" </dev/null
+	talked sh -c "sleep 0.1; exec test-unit lineio -e -n 1 -r >$T/out 2>&1" </dev/null
 	assertEquals 'socket' 'LONG,rest MAIL,' "$(tr '\n' ',' <"$T/out")"
 	{
 		text_repeat 20000 y
 		printf '\r\nMAIL'
-	} | test-unit conn -e -n 1 -r >"$T/out" 2>&1
+	} | test-unit lineio -e -n 1 -r >"$T/out" 2>&1
 	assertEquals 'pipe' 'LONG,rest MAIL,' "$(tr '\n' ',' <"$T/out")"
 }
 
 # What arrived with a bare LF, up to the next CRLF, must not become a command, whatever the reads were.
 test_exact_takes_all_that_came_with_a_bare_lf() {
 	printf '%s\n' '>> RSET\nMAIL FROM:<a@b>\r\nQUIT\r\n' >"$T/script"
-	talked sh -c "sleep 0.1; exec test-unit conn -e -n 2 -r >$T/out 2>&1" </dev/null
+	talked sh -c "sleep 0.1; exec test-unit lineio -e -n 2 -r >$T/out 2>&1" </dev/null
 	assertEquals 'socket' 'BAD,OK QUIT,' "$(tr '\n' ',' <"$T/out")"
 	printf 'RSET\nMAIL FROM:<a@b>\r\nQUIT\r\n' | {
 		sleep 0.1
-		test-unit conn -e -n 2 -r
+		test-unit lineio -e -n 2 -r
 	} >"$T/out" 2>&1
 	assertEquals 'pipe' 'BAD,OK QUIT,' "$(tr '\n' ',' <"$T/out")"
 }
@@ -194,7 +194,7 @@ test_a_bare_lf_takes_what_came_with_it_beyond_one_read() {
 		text_repeat 20000 y
 		printf '\r\nQUIT\r\n'
 	} >"$T/input"
-	unit_gives conn <<-'END'
+	unit_gives lineio <<-'END'
 	BAD
 	OK QUIT
 	EOF
@@ -220,7 +220,7 @@ test_replies_leave_together_and_only_before_a_wait() {
 		printf 'A\r\nB\r\n'
 		sleep 2 # until A and B are answered
 		printf 'C\r\n'
-	} | test-unit conn -c -a >"$T/out"
+	} | test-unit lineio -c -a >"$T/out"
 	assertEquals 'OK A,OK B,OK C,EOF,held 0,sent re A\r\nre B\r\n,sent re C\r\n,' "$(tr '\n' ',' <"$T/out")"
 }
 
@@ -230,18 +230,18 @@ test_an_octet_now_and_then_does_not_move_the_deadline() {
 			printf %s "$c"
 			sleep 0.1
 		done
-	} | test-unit conn -w 400 >"$T/out"
+	} | test-unit lineio -w 400 >"$T/out"
 	assertEquals 'TIMEOUT' "$(cat "$T/out")"
 }
 
 # A line that never ends and always has more to read.
 test_a_flood_without_end_of_line_meets_the_deadline() {
-	timeout 60 test-unit conn -w 300 </dev/zero >"$T/out"
+	timeout 60 test-unit lineio -w 300 </dev/zero >"$T/out"
 	assertEquals 'TIMEOUT' "$(cat "$T/out")"
 }
 
 test_the_sessions_deadline_ends_complete_lines_too() {
-	yes "$(printf 'NOOP\r')" | timeout 60 test-unit conn -d 300 >"$T/out"
+	yes "$(printf 'NOOP\r')" | timeout 60 test-unit lineio -d 300 >"$T/out"
 	assertEquals 'TIMEOUT' "$(tail -n 1 "$T/out")"
 }
 
@@ -249,7 +249,7 @@ test_the_sessions_deadline_ends_a_wait() {
 	mkfifo "$T/silent"
 	sleep 60 >"$T/silent" &
 	pid=$!
-	test-unit conn -w 30000 -d 200 <"$T/silent" >"$T/out"
+	test-unit lineio -w 30000 -d 200 <"$T/silent" >"$T/out"
 	assertEquals 'TIMEOUT' "$(cat "$T/out")"
 	kill $pid
 	wait $pid 2>/dev/null
@@ -258,13 +258,13 @@ test_the_sessions_deadline_ends_a_wait() {
 
 test_a_peer_that_never_reads_is_given_up() {
 	echo 'sleep 3' >"$T/script"
-	talked sh -c "exec test-unit conn -w 300 -f 4000000 >$T/out 2>&1" </dev/null
+	talked sh -c "exec test-unit lineio -w 300 -f 4000000 >$T/out 2>&1" </dev/null
 	assertEquals 'socket' 'write -1 Connection timed out in time' "$(cat "$T/out")"
 	mkfifo "$T/fifo"
 	# shellcheck disable=SC2217 # it only holds the fifo open
 	sleep 60 <"$T/fifo" &
 	pid=$!
-	test-unit conn -w 300 -f 4000000 0>"$T/fifo" >"$T/out" 2>&1
+	test-unit lineio -w 300 -f 4000000 0>"$T/fifo" >"$T/out" 2>&1
 	assertEquals 'pipe' 'write -1 Connection timed out in time' "$(cat "$T/out")"
 	kill $pid
 	wait $pid 2>/dev/null
@@ -277,7 +277,7 @@ test_a_slow_reader_gets_everything() {
 		sleep 0.2
 		cat
 	} <"$T/slow" | wc -c >"$T/count" &
-	test-unit conn -w 20000 -f 400000 0>"$T/slow" >"$T/out" 2>&1
+	test-unit lineio -w 20000 -f 400000 0>"$T/slow" >"$T/out" 2>&1
 	wait $!
 	assertEquals 'write 0  in time' "$(cat "$T/out")"
 	assertEquals 400000 "$(tr -d ' ' <"$T/count")"

@@ -65,7 +65,7 @@ show_sent(int fd)
  * say whether memory grew.
  */
 int
-unit_conn(int argc, char **argv)
+unit_lineio(int argc, char **argv)
 {
 	struct lineio c;
 	int opt, exact = 0, wait_ms = 5000, n = -1, answer = 0, rest = 0, count = 0, fill = 0, quiet = 0, sv[2], i = 0;

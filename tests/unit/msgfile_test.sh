@@ -1,16 +1,16 @@
 #!/bin/sh
-# message, os: the message as a file, in memory and in TMPDIR. ISC licence, see LICENSE.
+# msgfile, os: the message as a file, in memory and in TMPDIR. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/table.sh
 . "$ROOT/tests/lib/table.sh"
 
-# usage: made octets-expected args-of-message... ; what add: wrote must be there whole
+# usage: made octets-expected args-of-msgfile... ; what add: wrote must be there whole
 made() {
 	n=$1
 	shift
 	[ -f "$T/input" ] || : >"$T/input"
-	test-unit message "$@" finish dump <"$T/input" >"$T/got" 2>&1
+	test-unit msgfile "$@" finish dump <"$T/input" >"$T/got" 2>&1
 	assertEquals "$*" "$n" "$(wc -c <"$T/got" | tr -d ' ')"
 }
 
@@ -58,27 +58,27 @@ test_parts_of_a_file_are_copied() {
 		numbered 300000
 	} >"$T/want"
 	assertTrue 'in order' "cmp $T/want $T/got"
-	test-unit message file:700000 <"$T/input" >"$T/got"
+	test-unit msgfile file:700000 <"$T/input" >"$T/got"
 	assertEquals 'longer than the file' 'failed: Input/output error' "$(cat "$T/got")"
 	echo short >"$T/input"
-	test-unit message file:262000 <"$T/input" >"$T/got"
+	test-unit msgfile file:262000 <"$T/input" >"$T/got"
 	assertEquals 'longer than the file, in memory' 'failed: Input/output error' "$(cat "$T/got")"
 }
 
 test_memory_up_to_256_kib_and_a_file_beyond() {
-	unit_gives message add:262144 size <<-'END'
+	unit_gives msgfile add:262144 size <<-'END'
 	size 262144
 	END
-	unit_gives message add:262160 size <<-'END'
+	unit_gives msgfile add:262160 size <<-'END'
 	size 262160 spilled
 	END
-	unit_gives message piece:262145 size <<-'END'
+	unit_gives msgfile piece:262145 size <<-'END'
 	size 262145 spilled
 	END
 }
 
 test_a_sealed_message_cannot_be_changed() {
-	unit_gives message add:100 finish change <<-'END'
+	unit_gives msgfile add:100 finish change <<-'END'
 	rewrite: Operation not permitted
 	append: Operation not permitted
 	shorten: Operation not permitted
@@ -91,24 +91,24 @@ test_a_message_in_tmpdir_cannot_be_opened_to_write() {
 		chmod 777 "$T" "$T/tmp"
 		rm -f "$T/got"
 		cp "$(command -v test-unit)" "$T"
-		setpriv --reuid 65534 --clear-groups "$T/test-unit" message add:300000 finish change </dev/null >"$T/got" 2>&1
+		setpriv --reuid 65534 --clear-groups "$T/test-unit" msgfile add:300000 finish change </dev/null >"$T/got" 2>&1
 	else
-		test-unit message add:300000 finish change </dev/null >"$T/got" 2>&1
+		test-unit msgfile add:300000 finish change </dev/null >"$T/got" 2>&1
 	fi
 	assertEquals 'reopen: Permission denied,write: Bad file descriptor,' "$(tr '\n' ',' <"$T/got")"
 }
 
 test_without_tmpdir_a_large_message_fails_and_a_small_one_does_not() {
 	export TMPDIR="$T/not-there"
-	unit_gives message add:300000 finish <<-'END'
+	unit_gives msgfile add:300000 finish <<-'END'
 	failed: No such file or directory
 	END
 	: >"$T/input"
-	unit_gives message add:1000 size finish <<-'END'
+	unit_gives msgfile add:1000 size finish <<-'END'
 	size 1000
 	END
 	TMPDIR=$T/$(text_repeat 1100 d)
-	unit_gives message add:300000 finish <<-'END'
+	unit_gives msgfile add:300000 finish <<-'END'
 	failed: File name too long
 	END
 	export TMPDIR="$T/tmp"
@@ -118,7 +118,7 @@ test_a_full_disk_is_an_error_and_leaks_nothing() {
 	(
 		trap '' XFSZ
 		ulimit -f 300
-		exec test-unit message add:1000000 finish
+		exec test-unit msgfile add:1000000 finish
 	) </dev/null >"$T/got" 2>&1
 	assertEquals 'failed: File too large' "$(cat "$T/got")"
 }
