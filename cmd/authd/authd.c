@@ -118,6 +118,9 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'c':
 		a->certs_path = value;
 		return 0;
+	case 'F':
+		i->options.believe = true;
+		return 0;
 	case 'm':
 		conf->mechs = value;
 		return 0;
@@ -170,8 +173,8 @@ const struct stage authd_stage = {
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.options = "a:c:m:ps:t:u:",
-	.usage = "[-p] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE
+	.options = "a:c:Fm:ps:t:u:",
+	.usage = "[-Fp] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE
 	    " -u users.cdb | -s service prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.init = init,

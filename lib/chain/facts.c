@@ -257,16 +257,22 @@ facts_set_text(struct facts *f, const char *name, const char *text, size_t len)
 	return facts_set(f, name, clean);
 }
 
+/* Unset the variable at i; another one takes its place. */
+static void
+unset_at(struct facts *f, size_t i)
+{
+	drop(f, f->v[i]);
+	f->v[i] = f->v[--f->n];
+	f->v[f->n] = NULL;
+}
+
 void
 facts_unset(struct facts *f, const char *name)
 {
 	size_t i = 0, len = strlen(name);
 
-	while ((i = find(f, i, name, len)) < f->n) {
-		drop(f, f->v[i]);
-		f->v[i] = f->v[--f->n];
-		f->v[f->n] = NULL;
-	}
+	while ((i = find(f, i, name, len)) < f->n)
+		unset_at(f, i);
 }
 
 void
@@ -277,14 +283,27 @@ facts_claim(struct facts *f, enum facts_owner owner)
 	while (i < f->n) {
 		enum facts_owner its = facts_owner(f->v[i]);
 
-		if (its == FACTS_NOBODY || its < owner) {
+		if (its == FACTS_NOBODY || its < owner)
 			i++;
-			continue;
-		}
-		drop(f, f->v[i]);
-		f->v[i] = f->v[--f->n];
-		f->v[f->n] = NULL;
+		else
+			unset_at(f, i);
 	}
+}
+
+bool
+facts_disown(struct facts *f)
+{
+	static const char relay[] = "RELAYCLIENT=";
+	bool any = false;
+	size_t i = 0;
+
+	while (i < f->n)
+		if (strncmp(f->v[i], relay, sizeof relay - 1) == 0 || strncmp(f->v[i], site, sizeof site - 1) == 0) {
+			unset_at(f, i);
+			any = true;
+		} else
+			i++;
+	return any;
 }
 
 enum facts_owner

@@ -53,6 +53,12 @@ void facts_unset(struct facts *f, const char *name);
 void facts_claim(struct facts *f, enum facts_owner owner);
 
 /*
+ * Unset what gives a client rights although no stage has proved anything: RELAYCLIENT and MSA_X_*. Returns true if one
+ * of them was set.
+ */
+bool facts_disown(struct facts *f);
+
+/*
  * Returns the owner of name, a NUL-ended name or NAME=value. MSA_X_* belongs to the operator. Only variables with an
  * owner are handed over from one resident to another.
  */

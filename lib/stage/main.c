@@ -313,6 +313,7 @@ run_pool(const struct instance *i)
 		.calls = o->calls,
 		.user = o->user ? &user : NULL,
 		.allow = { o->allow, o->nallow },
+		.doubt = i->stage->owner == FACTS_AUTHD && !o->believe,
 		.notify_fd = o->notify_fd,
 	};
 	int r;

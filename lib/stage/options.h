@@ -31,6 +31,7 @@ struct stage_options {
 	int min, max, calls, notify_fd;
 	uid_t allow[STAGE_ALLOW_MAX];
 	size_t nallow;
+	bool believe; /* a stage's own option: a call's RELAYCLIENT and MSA_X_* count, whoever calls */
 	bool any; /* at least one of these options was given */
 };
 

@@ -132,12 +132,14 @@ serve(struct pool *p, int fd)
 		.log = p->log,
 	};
 	uid_t uid;
+	bool ignored;
 
 	if (handover_receive(fd, &call, call.kind, &p->conf->allow, HANDOVER_WAIT_MS, &uid) < 0) {
 		log_refused(&call, uid);
 		close(fd);
 		return;
 	}
+	ignored = p->conf->doubt && uid != 0 && uid != geteuid() && facts_disown(&call.facts);
 	if (call_learn(&call, i->stage->owner) < 0) {
 		log_error(&call.log, "failed", "environment:");
 		close(fd);
@@ -150,6 +152,8 @@ serve(struct pool *p, int fd)
 		close(fd);
 	} else if (message || handover_acknowledge(fd) == 0) {
 		close(fd);
+		if (ignored && log_permit(&call.log))
+			log_event(&call.log, "ignored", "facts", "RELAYCLIENT or MSA_X_*", "why", "without -F", (char *)NULL);
 		i->stage->serve(&call, i->conf);
 	} else
 		close(fd); /* the caller is gone, and has told its client */

@@ -187,6 +187,41 @@ test_forged_facts_are_dropped_by_their_owner_and_believed_behind_it() {
 	rm -f "$T/users.cdb"
 }
 
+# A worker of tlsd that was taken over must not be able to open the relay.
+test_authd_believes_a_named_caller_about_the_connection_only() {
+	needs root || return 0
+	printf 'pw\n' | msa-passwd -i 4096 "$T/users.cdb" alice
+	# The first answer is MAIL's: 530 of authd, or 250 of submitd, which knows RELAYCLIENT and sees MSA_X_A.
+	program_make site <<-'X'
+		#!/bin/sh
+		echo "${MSA_X_A-none} $TCPREMOTEIP $SSL_PROTOCOL ${RELAYCLIENT-none}" >>"$T/told"
+		exec submitd "$T/take"
+	X
+	printf '> EHLO x\n> MAIL FROM:<a@b.example>\n> QUIT\n<<\n' >"$T/script"
+	asks() {
+		: >"$T/told"
+		chmod 666 "$T/told"
+		RELAYCLIENT='' MSA_X_A=forged TCPREMOTEIP=192.0.2.7 SSL_PROTOCOL=TLSv1.3 MSA_SESSION=s1 \
+			"$@" call "$T/auth" <"$T/script" >"$T/out" 2>"$T/err"
+	}
+	as_nobody='setpriv --reuid nobody --regid nogroup --clear-groups'
+	resident_start auth authd -A nobody -U daemon -u "$T/users.cdb" "$T/site"
+	# shellcheck disable=SC2086
+	asks talk $as_nobody
+	assertTrue "no relay: $(cat "$T/out")" "grep -q '^530 5.7.0' $T/out"
+	assertEquals 'authd: s1 ignored facts="RELAYCLIENT or MSA_X_*" why="without -F"' "$(grep ignored "$T/auth.log")"
+	asks talk
+	assertTrue "root is the operator: $(cat "$T/out")" "grep -q '^250 2.1.0' $T/out"
+	assertEquals 'forged 192.0.2.7 TLSv1.3 ' "$(cat "$T/told")"
+	resident_stop auth
+	resident_start auth authd -F -A nobody -U daemon -u "$T/users.cdb" "$T/site"
+	# shellcheck disable=SC2086
+	asks talk $as_nobody
+	assertTrue "with -F: $(cat "$T/out")" "grep -q '^250 2.1.0' $T/out"
+	assertEquals 'forged 192.0.2.7 TLSv1.3 ' "$(cat "$T/told")"
+	rm -f "$T/users.cdb"
+}
+
 test_who_may_call_is_told_by_uid() {
 	needs root || return 0
 	program_make nobody_gives <<-'X'
