@@ -18,8 +18,8 @@ oneTimeTearDown() {
 }
 
 setUp() {
-	rm -rf "$T/mail"
-	mkdir "$T/mail"
+	rm -rf "$T/mail"/* # the directory stays: residents are shut in below it
+	mkdir -p "$T/mail"
 }
 
 # usage: swaks_to port arg ...; the message is $T/message, the transcript $T/swaks
