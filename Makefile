@@ -9,7 +9,7 @@ CC = cc
 CFLAGS = -O2 -g
 WARN = -Wall -Wextra -Wshadow -Wpedantic -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings \
 	-Wundef -Wformat=2 -Wvla
-CPP_MSA = -std=c11 -D_DEFAULT_SOURCE -Iinclude -Ilib
+CPP_MSA = -std=c11 -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -Ilib
 
 LIB != ls lib/*/*.c | sed 's/c$$/o/'
 OBJ != ls cmd/*/*.c | sed 's/c$$/o/'
@@ -78,7 +78,9 @@ readers:
 	dir=$$(mktemp -d) && PATH=$$PWD/bin:$$PATH sh tests/tools/readers/run $(READERS) $(SEED) $$dir && rm -rf $$dir
 
 lint:
+	sh scripts/setup lint
 	sh scripts/lint
+	sh scripts/analyze
 
 fuzz:
 	sh tests/fuzz/run

@@ -109,8 +109,11 @@ add_message_id(struct work *w, size_t off, enum field_id id)
 	if (!domain)
 		domain = offer_host(w->facts, host, sizeof host);
 	snprintf(right, sizeof right, "%s@%.*s>", id == FIELD_RESENT_MESSAGE_ID ? ".r" : "", ADDR_DOMAIN_MAX, domain);
-	if (id == FIELD_MESSAGE_ID)
-		keep_msgid(w->c, whole, (size_t)snprintf(whole, sizeof whole, "<%.*s%s", ADDR_LOCAL_MAX, message, right));
+	if (id == FIELD_MESSAGE_ID) {
+		int n = snprintf(whole, sizeof whole, "<%.*s%s", ADDR_LOCAL_MAX, message, right);
+
+		keep_msgid(w->c, whole, (size_t)n);
+	}
 	return add_field(w, off, id, "<", message, right);
 }
 
