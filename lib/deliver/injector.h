@@ -40,7 +40,7 @@ struct injector {
  *   -o file                                    keep what the next hop offers in this file
  */
 #define INJECTOR_OPTIONS "a:c:F:f:h:kno:r:t:"
-#define INJECTOR_USAGE "[-a credentials] [-c cafile] [-F fingerprint] [-f sender] [-h name] [-o file] "
+#define INJECTOR_USAGE "[-a credentials] [-c cafile] [-F fingerprint] [-f sender] [-h name] "
 
 enum { INJECTOR_SECONDS_MAX = 86400 };
 

@@ -9,8 +9,8 @@
 #include "unit.h"
 
 /*
- * expand LIST: what becomes of it. name LIST. write FILE KEYWORDS, the keywords as in MSA_EHLO: what it returns, and what
- * is_new says with so many seconds: write FILE KEYWORDS SECONDS.
+ * expand LIST: what becomes of it. name LIST. write FILE KEYWORDS [SECONDS], the keywords as in MSA_EHLO: what it
+ * returns, and what is_new says with so many seconds.
  */
 int
 unit_offerfile(int argc, char **argv)
