@@ -11,6 +11,7 @@
 #include "chain/dsn.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
+#include "chain/offerfile.h"
 #include "mail/report.h"
 #include "msa/msgfile.h"
 #include "smtp/addr.h"
@@ -24,7 +25,8 @@ enum {
 };
 
 struct conf {
-	struct ehlo next_hop;
+	const char *keywords; /* -k: what the next hop offers, or the name of the file that says so */
+	char *offers;      /* the file, owned; NULL: none */
 	bool delivers;     /* -d: what the next hop accepts is delivered, not relayed */
 	const char *from;
 	size_t quote_max;
@@ -35,6 +37,7 @@ struct work {
 	struct call *call;
 	const struct conf *conf;
 	const struct envelope *envelope; /* as it came */
+	bool has_dsn;             /* the next hop offers DSN */
 	int passed;               /* the envelope for the rest of the chain */
 	bool partial;             /* MSA_PARTIAL was set: results may differ between recipients */
 	bool refused;             /* an earlier stage has refused a recipient, whose address is lost */
@@ -51,7 +54,7 @@ is_due(const struct work *w, const struct envelope_line *rcpt, const struct repl
 		return false; /* never a report about a report */
 	if (reply->code >= 300)
 		return mixed && !w->partial && dsn_notify(rcpt) & DSN_FAILURE;
-	return !(w->conf->next_hop.caps & CAP_DSN) && dsn_notify(rcpt) & DSN_SUCCESS;
+	return !w->has_dsn && dsn_notify(rcpt) & DSN_SUCCESS;
 }
 
 /* Returns true if we would have to report success for at least one recipient. */
@@ -264,7 +267,7 @@ pass_envelope(const struct work *w)
 	struct buf b = { 0 };
 	int fd = -1;
 
-	if (w->conf->next_hop.caps & CAP_DSN || !dsn_is_asked(w->envelope))
+	if (w->has_dsn || !dsn_is_asked(w->envelope))
 		return w->call->envelope;
 	if (dsn_strip(&b, w->envelope) == 0)
 		fd = msgfile_of(b.p, b.len);
@@ -295,6 +298,26 @@ serve_envelope(struct work *w)
 	return r;
 }
 
+/* Read what the next hop offers now. Returns 0, or -1 with errno set (ENOMEM). */
+static int
+learn(struct work *w)
+{
+	struct ehlo next_hop = { 0 };
+	struct buf list = { 0 };
+	const char *why;
+
+	if (!w->conf->keywords)
+		return 0;
+	if (offerfile_expand(&list, w->conf->keywords, &why) < 0)
+		log_error(&w->call->log, "failed", "%s: %s", w->conf->offers, why);
+	if (!list.p)
+		return -1;
+	ehlo_take_list(&next_hop, list.p);
+	w->has_dsn = next_hop.caps & CAP_DSN;
+	buf_free(&list);
+	return 0;
+}
+
 static int
 serve(struct call *call, void *arg)
 {
@@ -304,6 +327,8 @@ serve(struct call *call, void *arg)
 
 	if (!w.envelope)
 		return call_failed(call, NULL);
+	if (learn(&w) < 0)
+		return call_failed(call, "offers");
 	w.deadline_ms = call_own_deadline(call);
 	w.partial = facts_get(&call->facts, "MSA_PARTIAL") != NULL;
 	return serve_envelope(&w);
@@ -329,7 +354,7 @@ option(void *arg, int letter, char *value, struct instance *i)
 		conf->from = value;
 		return 0;
 	case 'k':
-		ehlo_take_list(&conf->next_hop, value);
+		conf->keywords = value;
 		return 0;
 	default:
 		if (stage_number(i, letter, value, 0, QUOTE_MAX, &n) < 0)
@@ -342,12 +367,29 @@ option(void *arg, int letter, char *value, struct instance *i)
 static int
 check(void *arg, struct instance *i)
 {
-	const struct conf *conf = arg;
+	struct conf *conf = arg;
 	struct addr from;
 
+	if (conf->keywords && !(conf->offers = offerfile_name(conf->keywords)) && !ehlo_list_is_valid(conf->keywords))
+		return stage_wrong(i, conf->keywords, "not keywords with commas or newlines between");
 	if (conf->from && (addr_mailbox(conf->from, strlen(conf->from), &from) < 0 || from.is_utf8))
 		return stage_wrong(i, conf->from, "not an address in ASCII");
 	return 0;
+}
+
+static void
+claim(const void *arg, struct claims *c)
+{
+	const struct conf *conf = arg;
+
+	if (conf->offers)
+		stage_reads(c, conf->offers);
+}
+
+static void
+release(void *arg)
+{
+	free(((struct conf *)arg)->offers);
 }
 
 const struct stage bounce_stage = {
@@ -362,5 +404,7 @@ const struct stage bounce_stage = {
 	.init = init,
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
+	.release = release,
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "chain/limits.h"
+#include "chain/offerfile.h"
 
 /* The extensions that submitd implements by itself, whatever the next hop offers. */
 static const uint32_t ours = CAP_PIPELINING | CAP_ENHANCEDSTATUSCODES | CAP_SIZE | CAP_PRDR | CAP_LIMITS | CAP_CHUNKING;
@@ -44,6 +45,8 @@ offer_from_facts(struct ehlo *e, const struct facts *f)
 	const bool whole = s && *s == '='; /* another server has the dialogue, so the whole list is its own */
 
 	*e = (struct ehlo){ 0 };
+	if (s && !ehlo_list_is_valid(s + whole))
+		wrong = "MSA_EHLO";
 	if (whole)
 		ehlo_take_list(e, s + 1);
 	else if (s)
@@ -78,8 +81,26 @@ offer_or_log(struct ehlo *e, const struct facts *f, const struct log *log)
 
 	if (!wrong)
 		return 0;
-	log_error(log, "misuse", "%s is invalid", wrong);
+	log_error(log, "misuse", "%s is invalid%s", wrong,
+	    strcmp(wrong, "MSA_EHLO") == 0 ? ": not keywords with commas or newlines between" : "");
 	return -1;
+}
+
+int
+offer_learn(struct facts *f, const struct log *log)
+{
+	const char *s = facts_get(f, "MSA_EHLO"), *why;
+	struct buf list = { 0 };
+	int r;
+
+	if (!s || *s != '@')
+		return 0;
+	r = offerfile_expand(&list, s, &why);
+	if (r < 0 && log_permit(log))
+		log_error(log, "failed", "MSA_EHLO: %.*s: %s", (int)strcspn(s + 1, ",\n"), s + 1, why);
+	r = list.p ? facts_set(f, "MSA_EHLO", list.p) : -1;
+	buf_free(&list);
+	return r;
 }
 
 const char *

@@ -22,6 +22,13 @@ const char *offer_from_facts(struct ehlo *e, const struct facts *f);
 int offer_or_log(struct ehlo *e, const struct facts *f, const struct log *log);
 
 /*
+ * For the first stage of a session. If MSA_EHLO begins with "@" and the name of a file (offerfile.h), put the file's
+ * keywords in its place, so that all stages of the session offer the same. A file that cannot be used is logged and
+ * has no keywords. Returns 0, or -1 with errno set (ENOMEM).
+ */
+int offer_learn(struct facts *f, const struct log *log);
+
+/*
  * Returns our name for greeting, EHLO reply and Received: MSA_HOST, borrowed from f, otherwise the system's name,
  * copied to buf.
  */

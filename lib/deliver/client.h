@@ -33,6 +33,7 @@ struct client {
 	const struct client_conf *conf;
 	bool is_private;       /* verified TLS or a Unix socket: REQUIRETLS can be satisfied */
 	struct ehlo offer;     /* what the server answered to EHLO or LHLO */
+	bool offer_is_new;     /* set by the owner before each delivery: what the server lacks is refused with 451 */
 	char host[NEXTHOP_HOST_MAX + 1]; /* our name in EHLO or LHLO */
 	struct buf text;       /* a small message, while it is being delivered */
 	struct wire wire;      /* last: see there */
@@ -57,7 +58,8 @@ enum client_result {
 /*
  * Deliver d to each of its pending lines, and set the reply of each. If !d->partial and the server refuses a recipient
  * before the data, nothing is sent. another: another host can be tried, so a fresh session too may return CLIENT_GONE;
- * a kept session always may. After CLIENT_GONE deliver d over another session.
+ * a kept session always may; if conf->learns, it also does so instead of refusing d for what the server did not offer
+ * when the session began. After CLIENT_GONE deliver d over another session.
  */
 enum client_result client_deliver(struct client *s, struct delivery *d, bool another);
 

@@ -20,6 +20,7 @@ struct client_conf {
 	bool auth;               /* authenticate */
 	int credentials;         /* descriptor of the file for saslc; -1: the starter has it, or none is needed */
 	enum client_auth_param auth_param; /* AUTH= of MAIL, if the server offers AUTH: none, <>, or SMTPAUTHUSER's mailbox */
+	bool learns;             /* what a server offers is kept for others, see client.h */
 	bool check;              /* deliver nothing: the reply to RCPT is the recipient's */
 	const struct starter *starter; /* connects and starts the programs; NULL: this process does */
 };

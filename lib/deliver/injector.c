@@ -13,20 +13,26 @@
 #include "base/user.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
+#include "chain/offerfile.h"
 #include "deliver/delivery.h"
 #include "smtp/ehlo.h"
 
 enum {
 	WAIT_S = 80, /* a delivery's share of CHAIN_ANSWER_S */
 	KEEP_S = 10, /* short, because a server may allow few sessions at once */
+	ASK_S = 300,      /* between two looks at what the next hop offers */
+	ASK_WAIT_S = 20,  /* the most that such a look takes */
 	HOST_MAX = 256,
 	FINGERPRINT = 7 + 64, /* "SHA256:" and hexadecimal digits */
 };
 
+static const uint32_t of_the_hop = CAP_STARTTLS | CAP_AUTH | CAP_LIMITS; /* keywords that concern only a connection */
+
 void
 injector_init(void *conf)
 {
-	*(struct injector *)conf = (struct injector){ .wait_s = WAIT_S, .keep_s = KEEP_S, .client.credentials = -1 };
+	*(struct injector *)conf = (struct injector){ .wait_s = WAIT_S, .keep_s = KEEP_S, .offers = -1,
+		.client.credentials = -1 };
 }
 
 void
@@ -36,6 +42,8 @@ injector_release(void *conf)
 
 	if (in->client.credentials >= 0)
 		close(in->client.credentials);
+	if (in->offers >= 0)
+		close(in->offers);
 	buf_free(&in->envelope);
 	free(in->rcpt);
 }
@@ -90,6 +98,9 @@ injector_option(struct injector *in, int letter, char *value, struct instance *i
 	case 'n':
 		in->client.check = true;
 		return 0;
+	case 'o':
+		in->offers_path = value;
+		return 0;
 	case 'r':
 		return add_recipient(in, value, i);
 	default:
@@ -138,30 +149,65 @@ injector_prepare(void *conf)
 	return 0;
 }
 
-/* After SIGHUP: the password may have changed. */
+/* Put the descriptor fresh in the place of *fd. Returns 0, or -1 with the reason why there is none logged. */
+static int
+replace(int *fd, int fresh, const char *path, const char *why, const struct log *log)
+{
+	if (fresh < 0) {
+		log_event(log, "failed", "file", path, "reason", why, (char *)NULL);
+		return -1;
+	}
+	close(*fd);
+	*fd = fresh;
+	return 0;
+}
+
+/* After SIGHUP: the password may have changed, and the file of the offers may have been removed. */
 int
 injector_reload(void *conf, const struct log *log)
 {
 	struct injector *in = conf;
-	const char *why;
-	int fd;
+	const char *why = NULL;
+	int failed = 0, fresh;
 
-	if (!in->credentials)
-		return 0;
-	fd = file_open_secret(in->credentials, &why);
-	if (fd < 0) {
-		log_event(log, "failed", "file", in->credentials, "reason", why, (char *)NULL);
-		return -1;
+	if (in->credentials) {
+		fresh = file_open_secret(in->credentials, &why);
+		failed += replace(&in->client.credentials, fresh, in->credentials, why, log) < 0;
 	}
-	close(in->client.credentials);
-	in->client.credentials = fd;
-	return 0;
+	if (in->offers_path) {
+		fresh = offerfile_open(in->offers_path, &why);
+		failed += replace(&in->offers, fresh, in->offers_path, why, log) < 0;
+	}
+	return failed == 0 ? 0 : failed < !!in->credentials + !!in->offers_path ? 1 : -1;
 }
 
 void
 injector_idle(void *conf)
 {
 	client_quit(&((struct injector *)conf)->session);
+}
+
+/* Keep for others what the server of the open session offers. */
+static void
+remember(const struct injector *in, const struct log *log)
+{
+	struct ehlo e = in->session.offer;
+	int r = 0;
+
+	e.caps &= ~of_the_hop;
+	if (in->offers >= 0)
+		r = offerfile_write(in->offers, &e);
+	if (r < 0)
+		log_error(log, "failed", "%s:", in->offers_path);
+	else if (r > 0)
+		log_event(log, "learned", "from", in->session.wire.to, "file", in->offers_path, (char *)NULL);
+}
+
+/* Returns true if sessions may still last to whose clients something else was offered. */
+static bool
+offers_are_new(const struct injector *in)
+{
+	return in->offers >= 0 && offerfile_is_new(in->offers, CHAIN_SESSION_S);
 }
 
 /*
@@ -184,7 +230,11 @@ deliver_anew(struct injector *in, struct delivery *d, const char *host)
 				refusal = (struct reply_foreign){ 0 };
 			}
 			reply_foreign_free(&refusal);
-		} else if (client_deliver(&in->session, d, i + 1 < in->nhops) == CLIENT_ANSWERED)
+			continue;
+		}
+		remember(in, &d->call->log);
+		in->session.offer_is_new = offers_are_new(in);
+		if (client_deliver(&in->session, d, i + 1 < in->nhops) == CLIENT_ANSWERED)
 			break;
 		else
 			log_event(&d->call->log, "failed", "to", in->hop[i].text, "at", "MAIL", "reason", "closes the session",
@@ -206,6 +256,8 @@ deliver(struct injector *in, struct delivery *d)
 
 	if (client_is_open(s) && strcmp(s->host, host) != 0)
 		client_quit(s);
+	if (client_is_open(s))
+		s->offer_is_new = offers_are_new(in);
 	if (!client_is_open(s) || client_deliver(s, d, false) == CLIENT_GONE)
 		deliver_anew(in, d, host);
 }
@@ -232,23 +284,56 @@ injector_serve(struct call *call, void *conf)
 	return result;
 }
 
+/* Open a session with the first host that accepts one, within wait_s. Returns 0, or -1 with the reason logged. */
+static int
+open_any(struct injector *in, const struct client_conf *conf, const char *host, int wait_s, const struct log *log)
+{
+	const int64_t deadline_ms = clock_ms() + (int64_t)wait_s * 1000;
+	struct reply_foreign refusal = { 0 };
+	struct client *s = &in->session;
+	size_t i;
+
+	for (i = 0; i < in->nhops && !client_is_open(s); i++) {
+		const int64_t until = clock_ms() + clock_left(deadline_ms) / (int)(in->nhops - i);
+
+		client_open(s, conf, &in->hop[i], host, until, log, &refusal);
+		reply_foreign_free(&refusal);
+	}
+	return client_is_open(s) ? 0 : -1;
+}
+
+/* The errand of a resident with -o: learn what the next hop offers. That needs no AUTH. Returns a chain_exit code. */
+static int
+ask(const struct instance *instance, const struct log *log)
+{
+	struct injector *in = instance->conf;
+	struct client_conf conf = in->client;
+	struct facts facts = { 0 };
+	char room[HOST_MAX];
+	int result = CHAIN_LATER;
+
+	conf.auth = false;
+	if (facts_from_environ(&facts) == 0 && open_any(in, &conf, offer_host(&facts, room, sizeof room),
+	        in->wait_s < ASK_WAIT_S ? in->wait_s : ASK_WAIT_S, log) == 0) {
+		remember(in, log);
+		client_quit(&in->session);
+		result = CHAIN_DONE;
+	}
+	facts_free(&facts);
+	return result;
+}
+
 /* -k: print the keywords that the server offers, in the form of MSA_EHLO. */
 static int
 print_keywords(const struct instance *instance)
 {
 	struct injector *in = instance->conf;
 	const char *user = instance->options.user;
-	const uint32_t of_the_hop = CAP_STARTTLS | CAP_AUTH | CAP_LIMITS; /* keywords that concern only this connection */
-	const int64_t deadline_ms = clock_ms() + (int64_t)in->wait_s * 1000;
 	struct log log = { .stage = instance->stage->name };
-	struct reply_foreign refusal = { 0 };
-	struct client *s = &in->session;
 	struct facts facts = { 0 };
 	struct buf out = { 0 };
 	char room[HOST_MAX];
-	const char *host;
 	int result = CHAIN_LATER;
-	size_t i;
 
 	if (user && user_become(user) < 0) {
 		perror(user);
@@ -256,18 +341,15 @@ print_keywords(const struct instance *instance)
 	}
 	if (facts_from_environ(&facts) < 0)
 		return result;
-	host = offer_host(&facts, room, sizeof room);
-	for (i = 0; i < in->nhops && !client_is_open(s); i++)
-		client_open(s, &in->client, &in->hop[i], host, clock_ms() + clock_left(deadline_ms) / (int)(in->nhops - i),
-		    &log, &refusal);
-	if (client_is_open(s)) {
-		s->offer.caps &= ~of_the_hop;
-		client_quit(s);
-		if (ehlo_keywords(&out, &s->offer) == 0 && fwrite(out.p, 1, out.len, stdout) == out.len && fflush(stdout) == 0)
+	if (open_any(in, &in->client, offer_host(&facts, room, sizeof room), in->wait_s, &log) == 0) {
+		remember(in, &log);
+		in->session.offer.caps &= ~of_the_hop;
+		client_quit(&in->session);
+		if (ehlo_keywords(&out, &in->session.offer) == 0 && fwrite(out.p, 1, out.len, stdout) == out.len &&
+		    fflush(stdout) == 0)
 			result = CHAIN_DONE;
 	}
 	buf_free(&out);
-	reply_foreign_free(&refusal);
 	facts_free(&facts);
 	return result;
 }
@@ -297,6 +379,14 @@ injector_check(struct injector *in, struct instance *i, const char *port)
 	}
 	if (in->sender && delivery_envelope(&in->envelope, in->sender, "", in->rcpt, in->nrcpt, &why) < 0)
 		return stage_wrong(i, why ? why : in->sender, "%s", why ? "not an address" : "out of memory");
+	if (in->offers_path) {
+		in->offers = offerfile_open(in->offers_path, &why);
+		if (in->offers < 0)
+			return stage_wrong(i, in->offers_path, "%s", why);
+		in->client.learns = true;
+		i->errand = ask;
+		i->errand_s = ASK_S;
+	}
 	i->idle_s = in->keep_s;
 	i->instead = in->keywords ? print_keywords : NULL;
 	return 0;

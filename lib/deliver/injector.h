@@ -20,6 +20,8 @@ struct injector {
 	size_t nhops;
 	struct buf envelope;     /* made from options; empty: the call has one */
 	const char *credentials; /* name of the file for saslc; NULL: no AUTH */
+	const char *offers_path; /* the file for what the next hop offers (offerfile.h); NULL: none */
+	int offers;              /* its descriptor; -1: none */
 	bool keywords;           /* print the next hop's EHLO keywords and do nothing else */
 	int wait_s;              /* the most that a delivery may take */
 	int keep_s;              /* how long an unused session is kept; 0: none is kept */
@@ -35,8 +37,9 @@ struct injector {
  *   -a file -c cafile -F fingerprint -h name   AUTH and TLS
  *   -f sender -r recipient                     deliver by hand
  *   -k -n -t seconds                           print keywords; only check; the most that a delivery may take
+ *   -o file                                    keep what the next hop offers in this file
  */
-#define INJECTOR_OPTIONS "a:c:F:f:h:knr:t:"
+#define INJECTOR_OPTIONS "a:c:F:f:h:kno:r:t:"
 #define INJECTOR_USAGE "[-a credentials] [-c cafile] [-F fingerprint] [-f sender] [-h name] "
 
 enum { INJECTOR_SECONDS_MAX = 86400 };

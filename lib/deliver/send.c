@@ -95,11 +95,35 @@ say_mail(struct client *s, const struct delivery *d, const struct textscan *t)
 }
 
 /*
+ * The server lacks something, for which r would refuse d. If it may offer that by now, end the session: another one
+ * decides. Returns true if so.
+ */
+static bool
+ask_again(struct client *s, bool kept, enum reply r)
+{
+	if (!kept || !s->conf->learns || r == REPLY_LOCAL_ERROR)
+		return false;
+	client_quit(s);
+	s->wire.state = WIRE_GONE;
+	return true;
+}
+
+/* The reply for what the server lacks: r, with text, or 451 if clients still count on what it offered before. */
+static enum reply
+lacking(const struct client *s, enum reply r, char *text)
+{
+	if (!s->offer_is_new || r == REPLY_LOCAL_ERROR || r == REPLY_TOO_BIG)
+		return r;
+	*text = '\0';
+	return REPLY_OFFERS_CHANGED;
+}
+
+/*
  * Refuse the recipients that the server cannot serve, before anything is sent. *t describes the text afterwards.
  * Returns true if nothing is left to be sent.
  */
 static bool
-refuse_unable(struct client *s, struct delivery *d, struct textscan *t)
+refuse_unable(struct client *s, struct delivery *d, struct textscan *t, bool kept)
 {
 	const struct envelope_line *mail = &d->envelope.mail;
 	char text[DELIVERY_TEXT_MAX];
@@ -119,7 +143,10 @@ refuse_unable(struct client *s, struct delivery *d, struct textscan *t)
 		} else if (t->is_8bit && !(s->offer.caps & CAP_8BITMIME)) /* RFC 6152 3 */
 			r = REPLY_NO_8BIT;
 	}
+	if (r != REPLY_OK && ask_again(s, kept, r))
+		return true;
 	if (r != REPLY_OK) {
+		r = lacking(s, r, text);
 		delivery_reply_all(d, r, *text ? text : NULL);
 		return true;
 	}
@@ -127,8 +154,12 @@ refuse_unable(struct client *s, struct delivery *d, struct textscan *t)
 		if (!delivery_is_pending(d, i))
 			continue;
 		r = delivery_check(&d->envelope.rcpt[i], s->offer.caps, text);
-		if (r != REPLY_OK)
-			delivery_reply(d, i, r, *text ? text : NULL);
+		if (r == REPLY_OK)
+			continue;
+		if (ask_again(s, kept, r))
+			return true;
+		r = lacking(s, r, text);
+		delivery_reply(d, i, r, *text ? text : NULL);
 	}
 	return delivery_is_over(d);
 }
@@ -508,7 +539,7 @@ client_deliver(struct client *s, struct delivery *d, bool another)
 	w->log = &d->call->log;
 	w->conn.deadline_ms = d->deadline_ms;
 	w->replaceable = kept || another;
-	if (refuse_unable(s, d, &t))
+	if (refuse_unable(s, d, &t, kept))
 		goto end;
 	if (kept)
 		wake(s);

@@ -37,6 +37,18 @@ static const struct {
 
 enum { TABLE = sizeof table / sizeof *table };
 
+/* Returns the index of the keyword in the table, or TABLE if it is unknown. */
+static size_t
+find(const char *keyword, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < TABLE; i++)
+		if (strlen(table[i].keyword) == len && strncasecmp(table[i].keyword, keyword, len) == 0)
+			break;
+	return i;
+}
+
 void
 ehlo_take(struct ehlo *e, const char *text, size_t len)
 {
@@ -46,9 +58,7 @@ ehlo_take(struct ehlo *e, const char *text, size_t len)
 		len--;
 	while (key < len && text[key] != ' ')
 		key++;
-	for (i = 0; i < TABLE; i++)
-		if (strlen(table[i].keyword) == key && strncasecmp(table[i].keyword, text, key) == 0)
-			break;
+	i = find(text, key);
 	if (i == TABLE)
 		return;
 	e->caps |= table[i].cap;
@@ -70,11 +80,58 @@ void
 ehlo_take_list(struct ehlo *e, const char *s)
 {
 	while (*s) {
-		size_t n = strcspn(s, "\n,");
+		size_t blank = strspn(s, " "), n = strcspn(s + blank, "\n,");
 
-		ehlo_take(e, s, n);
-		s += n + (s[n] != '\0');
+		ehlo_take(e, s + blank, n);
+		s += blank + n;
+		s += *s != '\0';
 	}
+}
+
+static bool
+is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Returns true for a keyword and its parameters, which begin at s and end at end. */
+static bool
+is_item(const char *s, const char *end)
+{
+	const char *p = s;
+	size_t i;
+
+	while (p < end && (is_alnum(*p) || (*p == '-' && p > s)))
+		p++;
+	if (p == s || (p < end && *p != ' '))
+		return false;
+	i = find(s, (size_t)(p - s));
+	while (p < end) {
+		for (s = ++p; p < end && *p > ' ' && *p <= '~'; p++)
+			;
+		if (p < end && *p != ' ')
+			return false;
+		if (p > s && ((i < TABLE && table[i].cap != CAP_SIZE && table[i].cap_len == 0) ||
+		        find(s, (size_t)(p - s)) < TABLE)) /* a keyword cannot be another's parameter */
+			return false;
+	}
+	return true;
+}
+
+bool
+ehlo_list_is_valid(const char *s)
+{
+	while (*s) {
+		size_t blank = strspn(s, " "), n = strcspn(s + blank, "\n,"), len = n;
+
+		while (len > 0 && (s[blank + len - 1] == ' ' || s[blank + len - 1] == '\r'))
+			len--;
+		if (len > 0 && !is_item(s + blank, s + blank + len))
+			return false;
+		s += blank + n;
+		s += *s != '\0';
+	}
+	return true;
 }
 
 /* Move *s to the next word, over the separators before it. Returns the word's length; 0: no more words. */

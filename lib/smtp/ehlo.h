@@ -34,6 +34,12 @@ void ehlo_take(struct ehlo *e, const char *text, size_t len);
 void ehlo_take_list(struct ehlo *e, const char *s);
 
 /*
+ * Returns true if s is such a list. It is none if a keyword that takes no parameter has one, or if a keyword stands
+ * where a parameter should: then something else is between them.
+ */
+bool ehlo_list_is_valid(const char *s);
+
+/*
  * Add the words of s[0..len), spaces or commas between, to those that e refuses. Returns 0, or -1: a word is invalid
  * (RFC 3865 2.2), or there are more than EHLO_WORDS_MAX octets.
  */

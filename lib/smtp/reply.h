@@ -44,6 +44,7 @@
 	X(REPLY_OVER_LIMIT,      451, "4.7.1", "Over a limit, try again later") \
 	X(REPLY_NOT_LET_IN,      451, "4.7.0", "Next server does not let us in, try again later") \
 	X(REPLY_NO_SECURITY,     451, "4.7.5", "Next server cannot be reached securely, try again later") \
+	X(REPLY_OFFERS_CHANGED,  451, "4.3.3", "Next server has changed what it supports, try again") \
 	X(REPLY_STORAGE,         452, "4.3.1", "Insufficient storage, try again later") \
 	X(REPLY_TOO_MANY_RCPTS,  452, "4.5.3", "Too many recipients") \
 	X(REPLY_NO_TLS_NOW,      454, "4.7.0", "TLS not available due to a temporary reason") \

@@ -24,6 +24,12 @@ struct instance {
 	int idle_s;             /* seconds without a call, after which stage->idle is called; 0: when the worker ends */
 	/* Called in place of serving calls (to print something). Returns the exit code. NULL: serve calls. */
 	int (*instead)(const struct instance *i);
+	/*
+	 * A resident's work beside the calls. Called in a process of its own with a worker's rights: when the service starts,
+	 * after a reload, errand_s after it has returned CHAIN_DONE, and sooner after anything else. NULL: there is none.
+	 */
+	int (*errand)(const struct instance *i, const struct log *log);
+	int errand_s;
 	char wrong[1024];       /* what stage_wrong wrote; "": nothing */
 };
 

@@ -14,6 +14,7 @@
 #include "base/program.h"
 #include "base/user.h"
 #include "chain/limits.h"
+#include "chain/offer.h"
 #include "net/listen.h"
 #include "stage/instance.h"
 #include "stage/pool.h"
@@ -284,7 +285,8 @@ run_once(const struct instance *i)
 	}
 	if (call.kind == CALL_FILTER && getenv("MSA_MESSAGE"))
 		call.kind = CALL_MESSAGE;
-	if (facts_from_environ(&call.facts) < 0 || call_learn(&call, i->stage->owner) < 0) {
+	if (facts_from_environ(&call.facts) < 0 || call_learn(&call, i->stage->owner) < 0 ||
+	    (call.kind == CALL_SESSION && offer_learn(&call.facts, &call.log) < 0)) {
 		log_error(&call.log, "failed", "environment:");
 		r = call_refuse(&call, REPLY_TROUBLE);
 	} else if (call.kind == CALL_MESSAGE && take_message(&call) < 0)

@@ -33,7 +33,7 @@
  *
  * A worker may be a stranger's by now. So the parent reads nothing that workers or callers send: it counts octets in
  * the pipe wake without looking at them, and takes what stands on the board as numbers that may be wrong. A process
- * of its own, the usher, refuses sessions while all workers are busy.
+ * of its own, the usher, refuses sessions while all workers are busy. An errand is a process of its own too.
  */
 enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
 
@@ -42,6 +42,7 @@ enum {
 	TURN_AWAY_MS = 100,  /* for a caller to send a call that will be refused */
 	FULL_LOOK_MS = 100,  /* between two looks for an idle worker, while all are busy */
 	USHER_MS = 1000,     /* without a call to refuse, after which the usher ends */
+	ERRAND_MAX_S = 60,   /* the longest pause after an errand that failed; the first is 1 s */
 };
 
 struct board {
@@ -67,6 +68,10 @@ struct pool {
 	struct board *board; /* the state of each slot, shared */
 	struct worker *worker;
 	pid_t usher;         /* 0: there is none */
+	const struct instance *sends; /* the stage that has an errand; NULL: none */
+	pid_t errand;        /* 0: it does not run */
+	int64_t errand_ms;   /* when it is due (clock_ms) */
+	int errand_pause_s;  /* after the last one, which failed; 0: it did not */
 	struct sandbox sandbox;
 	int64_t pace_ms;     /* do not fork before this time (clock_ms) */
 	bool owed;           /* a worker died that may have been woken for a call */
@@ -312,6 +317,20 @@ log_lost(const struct pool *p, int status)
 	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "bad system call" : NULL, (char *)NULL);
 }
 
+/* The errand's process has ended: decide when the next one is due. */
+static void
+end_errand(struct pool *p, int status)
+{
+	bool done = WIFEXITED(status) && WEXITSTATUS(status) == CHAIN_DONE;
+	int twice = p->errand_pause_s ? 2 * p->errand_pause_s : 1;
+
+	p->errand = 0;
+	p->errand_pause_s = done ? 0 : twice < ERRAND_MAX_S ? twice : ERRAND_MAX_S;
+	p->errand_ms = clock_ms() + (int64_t)(done ? p->sends->errand_s : p->errand_pause_s) * 1000;
+	if (WIFSIGNALED(status))
+		log_lost(p, status);
+}
+
 /* Reap the workers that have ended, and free their slots. */
 static void
 reap(struct pool *p)
@@ -327,6 +346,8 @@ reap(struct pool *p)
 			if (WIFSIGNALED(status))
 				log_lost(p, status);
 		}
+		if (pid == p->errand)
+			end_errand(p, status);
 		if (slot == p->conf->max)
 			continue;
 		if (WIFSIGNALED(status) || WEXITSTATUS(status) != CHAIN_DONE) {
@@ -400,6 +421,24 @@ start_usher(struct pool *p)
 	}
 }
 
+static void
+start_errand(struct pool *p)
+{
+	struct log log = p->log;
+
+	log.stage = p->sends->stage->name;
+	p->errand = fork();
+	if (p->errand == 0) {
+		settle(p);
+		_exit(p->sends->errand(p->sends, &log));
+	}
+	if (p->errand < 0) {
+		p->errand = 0;
+		p->errand_ms = clock_ms() + ERRAND_MAX_S * 1000;
+		log_error(&p->log, "failed", "fork:");
+	}
+}
+
 /* End the service: tell the workers, wait for them, and kill those that still run after POOL_STOP_S. */
 static void
 finish(struct pool *p)
@@ -413,9 +452,11 @@ finish(struct pool *p)
 	close(p->listener);
 	close(p->retire[1]);
 	close(p->stop[1]);
+	if (p->errand)
+		kill(p->errand, SIGKILL); /* nobody waits for it */
 	for (;;) {
 		reap(p);
-		for (left = p->usher != 0, i = 0; i < p->conf->max; i++)
+		for (left = (p->usher != 0) + (p->errand != 0), i = 0; i < p->conf->max; i++)
 			left += p->worker[i].pid != 0;
 		if (left == 0)
 			return;
@@ -438,6 +479,7 @@ reload(struct pool *p)
 {
 	int fresh[2], r = instance_reload(p->instance, &p->log);
 
+	p->errand_ms = clock_ms();
 	if (r < 0) {
 		log_event(&p->log, "kept", "reason", "the new files cannot be used", (char *)NULL);
 		return;
@@ -467,8 +509,12 @@ turn(struct pool *p)
 	int signo, wait_ms;
 
 	fill(p);
+	if (p->sends && !p->errand && clock_left(p->errand_ms) == 0)
+		start_errand(p);
 	full = p->instance->kind == STAGE_SESSION && free_slot(p) == p->conf->max && idle(p) == 0;
 	wait_ms = clock_left(p->pace_ms) > 0 ? clock_left(p->pace_ms) : full ? FULL_LOOK_MS : -1;
+	if (p->sends && !p->errand && (wait_ms < 0 || wait_ms > clock_left(p->errand_ms)))
+		wait_ms = clock_left(p->errand_ms);
 	if (poll(f, full && !p->usher && clock_left(p->pace_ms) == 0 ? 3 : 2, wait_ms) < 0)
 		return true;
 	while (f[1].revents && read(p->wake[0], octets, sizeof octets) == sizeof octets)
@@ -623,6 +669,8 @@ pool_run(const struct instance *instance, const struct pool_conf *pool)
 	int r;
 
 	p.idle_s = instance_idle_s(instance);
+	for (p.sends = instance; p.sends && !p.sends->errand;)
+		p.sends = p.sends->next.how == NEXT_INNER ? p.sends->next.inner : NULL;
 	log_open(&p.log, instance->stage->name, -1);
 	os_notify_take(&notify, pool->notify_fd); /* before the first fork: workers start programs */
 	sandbox_state(&p.sandbox, instance, CONFINE_ACCEPT);

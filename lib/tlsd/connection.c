@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "chain/offer.h"
 #include "net/proxyhdr.h"
 #include "stage/handover.h"
 #include "stage/standby.h"
@@ -125,7 +126,7 @@ learn(const struct connection *c, struct facts *f)
 	bool has_local = c->has_local;
 
 	if (add_facts(f, c->all->facts) < 0 || add_facts(f, &c->facts) < 0 || facts_set(f, "PROTO", "TCP") < 0 ||
-	    facts_set(f, "MSA_SESSION", c->session) < 0)
+	    facts_set(f, "MSA_SESSION", c->session) < 0 || offer_learn(f, &c->log) < 0)
 		return -1;
 	if (!*c->ip) /* the socket's own address is the one that the proxy connected to */
 		return pump_facts(&c->pump, f);

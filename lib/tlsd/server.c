@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 #include "base/user.h"
 #include "chain/facts.h"
 #include "chain/limits.h"
+#include "chain/offerfile.h"
 #include "msa/stage.h"
 #include "net/ipaddr.h"
 #include "net/listen.h"
@@ -57,6 +59,7 @@ struct server {
 	struct slot slot[TLSSERVER_WORKERS_MAX];
 	struct os_notify notify;
 	struct user user;        /* conf->user */
+	char *offers;            /* the file that MSA_EHLO names; NULL: none */
 	struct sandbox sandbox;  /* of a worker */
 	int64_t lost_ms; /* when a worker failed last; 0: never */
 	int code;
@@ -359,14 +362,22 @@ prepare(struct server *s)
 	return CHAIN_DONE;
 }
 
-/* Prepare what the workers keep: a Unix socket for each handover, and the rules, which they open anew themselves. */
+/*
+ * Prepare what the workers keep: a Unix socket for each handover, and the files that they open anew themselves, the
+ * rules and the next hop's offers.
+ */
 static int
 prepare_sandbox(struct server *s)
 {
+	const char *list = facts_get(&s->facts, "MSA_EHLO");
+
+	s->offers = list ? offerfile_name(list) : NULL;
 	s->sandbox = (struct sandbox){ .confine = { .may = CONFINE_ACCEPT | CONFINE_LOCAL },
 		.starts = s->conf->next.how != NEXT_CALL };
 	if (s->conf->rules)
 		confine_reads(&s->sandbox.confine, s->conf->rules);
+	if (s->offers)
+		confine_reads(&s->sandbox.confine, s->offers);
 	return sandbox_prepare(&s->sandbox, &s->log);
 }
 
@@ -412,6 +423,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 	sandbox_free(&s.sandbox);
 	user_free(&s.user);
 	facts_free(&s.facts);
+	free(s.offers);
 	admission_close(&s.limits);
 	if (conf->rules)
 		tcprules_close(&s.rules);

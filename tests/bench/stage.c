@@ -27,7 +27,7 @@ enum { POOLS_MAX = 8, ANSWER_MS = 10000 };
 static const char *const facts[][2] = {
 	{ "PROTO", "TCP" }, { "TCPREMOTEIP", "192.0.2.77" }, { "TCPREMOTEPORT", "41234" },
 	{ "TCPREMOTEHOST", "client.example.org" }, { "TCPLOCALIP", "192.0.2.1" }, { "TCPLOCALPORT", "587" },
-	{ "MSA_HOST", "mail.example.net" }, { "MSA_EHLO", "8BITMIME SMTPUTF8" }, { "MSA_SESSION", "1t5k3zm0000000" },
+	{ "MSA_HOST", "mail.example.net" }, { "MSA_EHLO", "8BITMIME,SMTPUTF8" }, { "MSA_SESSION", "1t5k3zm0000000" },
 	{ "SSL_PROTOCOL", "TLSv1.3" }, { "SSL_CIPHER", "TLS_AES_256_GCM_SHA384" }, { "SSL_CIPHER_USEKEYSIZE", "256" },
 	{ "SSL_TLS_SNI_SERVERNAME", "mail.example.net" }, { "SMTPAUTHUSER", "alice@example.net" },
 	{ "SMTPAUTHMETHOD", "PLAIN" }, { "MSA_VERB", "EHLO" }, { "MSA_HELO", "client.example.org" },

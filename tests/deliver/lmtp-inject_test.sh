@@ -13,7 +13,7 @@ setUp() {
 }
 
 local_error='451 4.3.0 Local error, try again later'
-usage='usage: lmtp-inject [-knsS] [-a credentials] [-c cafile] [-F fingerprint] [-f sender] [-h name] [-i seconds] [-r recipient] [-t seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] address'
+usage='usage: lmtp-inject [-knsS] [-a credentials] [-c cafile] [-F fingerprint] [-f sender] [-h name] [-i seconds] [-o file] [-r recipient] [-t seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] address'
 
 test_misuse_by_hand_is_100_and_in_a_chain_451() {
 	for args in '' '-x /s' '-t 0 /s' '-t 1x /s' '-t 86401 /s' '/s cat' 'host' 'host:' ':24' 'host:0' 'host:65536' \

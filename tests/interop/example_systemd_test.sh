@@ -68,6 +68,7 @@ start() {
 	service=$T/systemd/$1.service address=$2
 	shift 2
 	user=$(setting User "$service")
+	[ -z "$(setting RuntimeDirectory "$service")" ] || install -d -o "$user" "$T/run-offers"
 	# shellcheck disable=SC2046
 	set -- "$@" $(setting Environment "$service" | tr ' ' '\n' | sed 's/^/--setenv=/')
 	# shellcheck disable=SC2046

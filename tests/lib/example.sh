@@ -58,7 +58,7 @@ example_copy() {
 	done
 	find "$T/$example" -type f -exec sed -i -e "s|/usr/local/bin|$T/bin|g" -e "s|/etc/msa|$T/etc|g" \
 		-e "s|/run/dovecot/lmtp|$T/d/lmtp|g" -e "s|/run/msa|$T/run|g" -e "s|/var/log/msa|$T/log|g" \
-		-e 's/-U msa /-U nobody /g' "$@" {} +
+		-e 's/-U msa /-U nobody /g' -e 's/-o msa /-o nobody /g' "$@" {} +
 }
 
 # A message to port $1 with swaks's option $2 arrives with Dovecot. $3 is its subject.

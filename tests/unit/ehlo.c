@@ -8,7 +8,10 @@
 
 #include "unit.h"
 
-/* take: EHLO lines in, the keywords that were understood out. facts: from the environment; the whole reply. host. */
+/*
+ * take: EHLO lines in, the keywords that were understood out. facts: from the environment; the whole reply. wrong:
+ * values of MSA_EHLO. host.
+ */
 int
 unit_ehlo(int argc, char **argv)
 {
@@ -16,7 +19,7 @@ unit_ehlo(int argc, char **argv)
 	struct ehlo e = { 0 };
 	struct facts f = { 0 };
 	struct buf out = { 0 };
-	char *s, host[256];
+	char *s, *raw, host[256];
 	size_t n;
 	int r = 0;
 
@@ -24,7 +27,15 @@ unit_ehlo(int argc, char **argv)
 		return 111;
 	if (strcmp(what, "host") == 0)
 		r = buf_printf(&out, "%s\n", offer_host(&f, host, sizeof host));
-	else if (strcmp(what, "facts") == 0) {
+	else if (strcmp(what, "wrong") == 0) {
+		while ((s = unit_line(&n, &raw))) {
+			if (facts_set(&f, "MSA_EHLO", s) < 0)
+				return 111;
+			r = buf_printf(&out, "%s => %s\n", raw, offer_from_facts(&e, &f) ? "invalid" : "ok");
+			free(s);
+			free(raw);
+		}
+	} else if (strcmp(what, "facts") == 0) {
 		offer_from_facts(&e, &f);
 		r = ehlo_reply(&out, &e, "mx.example.net");
 	} else {

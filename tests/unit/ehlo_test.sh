@@ -86,6 +86,40 @@ test_with_an_equals_sign_it_is_the_whole_list() {
 	END
 }
 
+# usage: wrong <table
+wrong() {
+	cat >"$T/want"
+	sed 's/ =>.*//' "$T/want" | test-unit ehlo wrong >"$T/got"
+	assert_same 'values of MSA_EHLO' "$T/want" "$T/got"
+}
+
+test_a_list_with_other_separators_is_invalid() {
+	wrong <<-'END'
+	8BITMIME,DSN => ok
+	8BITMIME, DSN , SMTPUTF8 => ok
+	 => ok
+	, => ok
+	=8BITMIME,DSN => ok
+	SIZE 5000,DELIVERBY 600,MT-PRIORITY MIXER,NO-SOLICITING a:b,AUTH PLAIN LOGIN => ok
+	X-FOO a=b c,XCLIENT NAME ADDR => ok
+	SMTPUTF8 DSN => invalid
+	8BITMIME  => ok
+	smtputf8 x => invalid
+	=PIPELINING SIZE 8BITMIME => invalid
+	SIZE DSN => invalid
+	XFOO dsn => invalid
+	8BITMIME;DSN => invalid
+	8BITMIME,@/etc/offers => invalid
+	@/etc/offers => invalid
+	=@/etc/offers => invalid
+	-X => invalid
+	"8BITMIME" => invalid
+	8BITMIME\tDSN => invalid
+	caf\xc3\xa9 => invalid
+	DELIVERBY \x01 => invalid
+	END
+}
+
 test_a_next_hops_limits_are_its_own() {
 	printf '%s\n' 'LIMITS RCPTMAX=100 MAILMAX=5' 'NO-SOLICITING a:b,c:d' >"$T/input"
 	unit_gives ehlo take <<-'END'

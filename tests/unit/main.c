@@ -28,6 +28,7 @@ static const struct {
 	{ "msgfile", unit_msgfile },
 	{ "net", unit_net },
 	{ "number", unit_number },
+	{ "offerfile", unit_offerfile },
 	{ "os", unit_os },
 	{ "param", unit_param },
 	{ "peer", unit_peer },

@@ -40,6 +40,7 @@ int unit_log(int argc, char **argv);
 int unit_msgfile(int argc, char **argv);
 int unit_net(int argc, char **argv);
 int unit_number(int argc, char **argv);
+int unit_offerfile(int argc, char **argv);
 int unit_os(int argc, char **argv);
 int unit_param(int argc, char **argv);
 int unit_peer(int argc, char **argv);
