@@ -60,8 +60,8 @@ struct command {
 static int
 usage(void)
 {
-	fputs("usage: msa-spool command [-Avx] [-a answer] [-d to] [-f sender] [-m messages] [-o seconds] [-r recipient]"
-	    " [-s state] [-u user] directory [id ...]\n", stderr);
+	fputs("usage: msa-spool command [-Avx] [-a answer] [-d to] [-f sender] [-m messages]"
+	    " [-o seconds] [-r recipient] [-s state] [-u user] directory [id ...]\n", stderr);
 	return CHAIN_MISUSE;
 }
 
