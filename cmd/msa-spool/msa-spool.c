@@ -45,7 +45,8 @@ struct work {
 
 /*
  * A word that follows the program's name. Its function one gets each message that is meant, and returns 0, or -1: not
- * done, with the reason on fd 2; it keeps the state of m up to date. Then finish gets those with which one has succeeded: the first n of l.
+ * done, with the reason on fd 2; it keeps the state of m up to date. Then finish gets those with which one has
+ * succeeded: the first n of l.
  */
 struct command {
 	const char *word;
@@ -272,7 +273,7 @@ static const struct command commands[] = {
 	{ "hold", "A", true, 0, hold, flush_marks, "held" },
 	{ "release", "A", true, SPOOL_MARKS, release, flush_marks, "released" },
 	{ "return", "A", true, SPOOL_MARKS, give_back, flush_marks, "returning" },
-	{ "remove", "A", true, 0, take_out, discard, "removed" },
+	{ "remove", "A", true, SPOOL_MARKS, take_out, discard, "removed" },
 	{ "move", "Ad:", true, SPOOL_NEW, move, flush_both, "moved" },
 };
 
@@ -355,7 +356,8 @@ wake(const struct work *w)
 	if (!w->command->wakes || !w->done)
 		return 0;
 	if (!spool_has_runner(s)) {
-		complain("no spoold runs in %s; it will do this when it starts", w->to_path ? w->to_path : w->path);
+		if (w->command->one != take_out) /* that is done already */
+			complain("no spoold runs in %s; it will do this when it starts", w->to_path ? w->to_path : w->path);
 		return 0;
 	}
 	return spool_wake(s, w->command->wakes) < 0 ? complain("%s: spoold does not listen; do this again:", w->path) : 0;

@@ -137,10 +137,13 @@ static void
 start(struct runner *r)
 {
 	struct agenda_entry e = agenda_take(&r->agenda);
+	time_t due;
 	pid_t pid;
 
 	if (is_running(r, e.id))
 		return; /* somebody has moved the message to new again; one round is enough */
+	if (spool_due(&r->round.spool, e.id, &due) < 0 && errno == ENOENT)
+		return; /* somebody has removed the message */
 	if (spool_is_held(&r->round.spool, "cur", e.id)) {
 		agenda_add(&r->agenda, e.id, SPOOLREC_NEVER);
 		return;
@@ -196,7 +199,9 @@ due_by_marks(void *arg, const char *id)
 	struct runner *r = arg;
 	time_t due;
 
-	return spool_due(&r->round.spool, id, &due) == 0 ? due : SPOOLREC_NEVER; /* removed or damaged: as before */
+	if (spool_due(&r->round.spool, id, &due) == 0)
+		return due;
+	return errno == ENOENT ? 0 : SPOOLREC_NEVER; /* removed: start takes it out at once; damaged: as before */
 }
 
 static void

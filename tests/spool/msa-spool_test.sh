@@ -366,6 +366,16 @@ test_a_queue_that_grows_is_a_line_of_the_log() {
 	assert_spoold_logs '^spoold: - shrunk messages=1$'
 	spoold_stop
 	assertEquals 'one line each' 2 "$(grep -c 'grown\|shrunk' "$T/spoold.log")"
+	: >"$T/spoold.log"
+	for n in 1 2 3; do
+		queue_put alice bob@example.org
+	done
+	queue hold -A "$T/spool"
+	spoold_start -g 3
+	assert_spoold_logs '^spoold: - grown messages=3$'
+	queue remove -A "$T/spool"
+	assert_spoold_logs '^spoold: - shrunk messages=[01]$' # what is removed does not count
+	spoold_stop
 }
 
 # The spool is copied while its spoold is stopped; beside the other machine's own spool, the copy is moved into that.
