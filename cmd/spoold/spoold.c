@@ -273,7 +273,6 @@ serve(struct runner *r)
 
 	heed_trigger(r);
 	r->next_line = (size_t)r->many;
-	watch(r);
 	while (!r->stopping || r->n > 0) {
 		int wait_s = LOOK_S;
 
@@ -282,6 +281,7 @@ serve(struct runner *r)
 			start(r);
 		if (!r->stopping && r->n < r->most && r->agenda.n > 0 && r->agenda.v[0].due - now < wait_s)
 			wait_s = (int)(r->agenda.v[0].due - now);
+		watch(r);
 		if (poll(p, 2, wait_s * 1000) < 0 && errno != EINTR)
 			return CHAIN_LATER;
 		heed_signals(r);
@@ -290,7 +290,6 @@ serve(struct runner *r)
 			heed_trigger(r);
 			looked = now;
 		}
-		watch(r);
 		if (now - swept >= SPOOL_STALE_S || now < swept) {
 			spool_sweep(&r->round.spool);
 			swept = now;
