@@ -3,64 +3,18 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "chain/limits.h"
-#include "spool/spool.h"
-
-/* A message: its id and its folder, "new" or "cur". */
-struct item {
-	char id[ID_MAX];
-	const char *sub;
-};
-
-struct list {
-	struct item *v; /* owned */
-	size_t n, cap;
-	const char *sub; /* the folder that is being read */
-};
-
-static int
-add(void *arg, const char *id)
-{
-	struct list *l = arg;
-
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-		struct item *v = realloc(l->v, cap * sizeof *v);
-
-		if (!v)
-			return -1;
-		l->v = v;
-		l->cap = cap;
-	}
-	snprintf(l->v[l->n].id, ID_MAX, "%s", id);
-	l->v[l->n++].sub = l->sub;
-	return 0;
-}
-
-/* Add the messages of sub. A spool that was never used has no such folder. Returns 0, or -1 with errno set. */
-static int
-read_names(const struct spool *s, struct list *l, const char *sub)
-{
-	l->sub = sub;
-	return spool_each(s, sub, add, l) < 0 && errno != ENOENT ? -1 : 0;
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	return strcmp(((const struct item *)a)->id, ((const struct item *)b)->id);
-}
+#include "spool/spoollist.h"
 
 /*
  * Print a message: id, age, sender (of a report: the word report), waiting and all recipients, seconds until the next
  * attempt (of a report that was refused for good: held), and the last reply of the first waiting recipient with one.
  */
 static void
-print(const struct item *i, const struct spoolrec *m, time_t now)
+print(const struct spoollist_item *i, const struct spoolrec *m, time_t now)
 {
 	const struct envelope_line *mail = &m->envelope.mail;
 	const struct reply_foreign *reply = NULL;
@@ -91,7 +45,7 @@ print(const struct item *i, const struct spoolrec *m, time_t now)
 
 /* Print all. Returns 0, or -1: a message that still exists cannot be read (fd 2 says which). */
 static int
-print_all(const struct spool *s, const struct list *l)
+print_all(const struct spool *s, const struct spoollist *l)
 {
 	time_t now = time(NULL);
 	int r = 0;
@@ -101,11 +55,8 @@ print_all(const struct spool *s, const struct list *l)
 		struct spoolrec m = { 0 };
 		const char *why;
 
-		if (spool_load(s, l->v[i].sub, l->v[i].id, &m, NULL, &why) == 0)
+		if (spoollist_load(s, &l->v[i], &m, NULL, &why) == 0)
 			print(&l->v[i], &m, now);
-		else if (errno == ENOENT && strcmp(l->v[i].sub, "new") == 0 &&
-		    spool_load(s, "cur", l->v[i].id, &m, NULL, &why) == 0)
-			print(&l->v[i], &m, now); /* the runner has moved it meanwhile */
 		else if (errno != ENOENT) {
 			fprintf(stderr, "spool: %s: %s: %s\n", l->v[i].id, why, strerror(errno));
 			r = -1;
@@ -118,24 +69,20 @@ print_all(const struct spool *s, const struct list *l)
 int
 list_print(const char *directory)
 {
-	struct list l = { 0 };
+	struct spoollist l = { 0 };
 	struct spool s;
 	int r = spool_look(&s, directory);
 
 	if (r == 0)
-		r = read_names(&s, &l, "new");
-	if (r == 0)
-		r = read_names(&s, &l, "cur");
+		r = spoollist_read(&l, &s);
 	if (r < 0)
 		fprintf(stderr, "spool: %s: %s\n", directory, strerror(errno));
 	else {
-		if (l.n > 0)
-			qsort(l.v, l.n, sizeof *l.v, by_id);
 		r = print_all(&s, &l);
 		if (fflush(stdout) != 0)
 			r = -1;
 	}
-	free(l.v);
+	spoollist_free(&l);
 	spool_close(&s);
 	return r < 0 ? CHAIN_LATER : CHAIN_DONE;
 }

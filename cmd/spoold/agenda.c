@@ -69,14 +69,15 @@ agenda_take(struct agenda *a)
 }
 
 void
-agenda_hasten(struct agenda *a, time_t now)
+agenda_renew(struct agenda *a, time_t (*due)(void *arg, const char *id), void *arg)
 {
 	size_t i, n = a->n;
 
 	for (i = a->n = 0; i < n; i++) { /* entry i is taken out, and added again among the first a->n <= i */
 		struct agenda_entry e = a->v[i];
+		time_t t = due(arg, e.id);
 
-		agenda_add(a, e.id, e.due < now ? e.due : now);
+		agenda_add(a, e.id, e.due < t ? e.due : t);
 	}
 }
 

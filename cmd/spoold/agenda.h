@@ -27,8 +27,8 @@ void agenda_add(struct agenda *a, const char *id, time_t due);
 /* Remove and return the entry that is due first, and of several such the oldest message. a must not be empty. */
 struct agenda_entry agenda_take(struct agenda *a);
 
-/* Make every entry due at now, unless it is due earlier. */
-void agenda_hasten(struct agenda *a, time_t now);
+/* Make every entry due at the time that due returns for it, unless it is due earlier. */
+void agenda_renew(struct agenda *a, time_t (*due)(void *arg, const char *id), void *arg);
 
 void agenda_free(struct agenda *a);
 

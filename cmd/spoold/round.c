@@ -33,6 +33,7 @@ struct work {
 	struct spoolrec m;
 	int message;
 	time_t now;
+	bool returns;            /* an administrator has given up */
 	bool has_by, by_returns; /* BY was given (RFC 2852), and with mode R */
 	time_t by_end;
 	int64_t start_ms;
@@ -157,9 +158,12 @@ take_verdict(struct work *w, struct verdict *v)
 	}
 }
 
-/* The recipients that wait have failed: with reply, or if that is REPLY_COUNT, with the last reply that they had. */
+/*
+ * The recipients that wait have failed: with reply, or if that is REPLY_COUNT, with the last reply that they had. The
+ * log has event.
+ */
 static void
-give_up(struct work *w, enum reply reply)
+give_up(struct work *w, enum reply reply, const char *event)
 {
 	size_t i;
 
@@ -174,7 +178,7 @@ give_up(struct work *w, enum reply reply)
 			reply_foreign_free(&r->reply);
 			reply_set(&r->reply, reply, NULL);
 		}
-		log_rcpt(w, i, "expired");
+		log_rcpt(w, i, event);
 	}
 }
 
@@ -432,6 +436,30 @@ log_round(const struct work *w, const char *report_id)
 	    (char *)NULL);
 }
 
+/*
+ * Take what an administrator wants into the record, so that an order which comes during the round counts for the next
+ * one. SPOOL_RETURN stays until the message goes; a report has no sender who could get it back.
+ * Returns 0, or -1 with errno set.
+ */
+static int
+take_orders(struct work *w)
+{
+	const struct spool *s = &w->conf->spool;
+
+	w->returns = spool_has_mark(s, "cur", w->id, SPOOL_RETURN);
+	if (w->returns && w->m.is_report) {
+		w->returns = false;
+		if (spool_unmark(s, w->id, SPOOL_RETURN) < 0)
+			return -1;
+	}
+	if (!spool_has_mark(s, "cur", w->id, SPOOL_TRY))
+		return 0;
+	w->m.next = w->now;
+	if (spool_save(s, w->id, &w->m) < 0)
+		return errno == ENOENT ? -1 : 0; /* a full disk prevents no attempt; the mark causes another one */
+	return spool_unmark(s, w->id, SPOOL_TRY);
+}
+
 /* Do the round of a loaded message. As round_run. */
 static int
 go(struct work *w)
@@ -441,16 +469,18 @@ go(struct work *w)
 	int r;
 
 	read_by(w);
-	if (w->has_by && w->by_returns && w->now >= w->by_end)
-		give_up(w, REPLY_EXPIRED);
+	if (w->returns)
+		give_up(w, REPLY_CANCELLED, "cancelled");
+	else if (w->has_by && w->by_returns && w->now >= w->by_end)
+		give_up(w, REPLY_EXPIRED, "expired");
 	else if (count(w, SPOOLREC_WAITING) > 0) {
 		if (try_now(w) < 0)
 			return -1;
 		w->m.tried++;
 		w->now = time(NULL);
 	}
-	if (w->now >= w->m.arrival + w->conf->lifetime_s && !w->m.is_report)
-		give_up(w, REPLY_COUNT);
+	if (w->now >= w->m.arrival + w->conf->lifetime_s && !w->m.is_report && !spool_is_held(&w->conf->spool, "cur", w->id))
+		give_up(w, REPLY_COUNT, "expired");
 	w->m.next = next_time(w);
 	left = settle(w);
 	r = record(w, left, count(w, SPOOLREC_REACHED) > reached);
@@ -495,7 +525,16 @@ round_run(const struct round_conf *conf, const struct log *log, const char *id)
 		snprintf(message, sizeof message, "%s", s);
 		w.call.log.message = message;
 	}
-	r = go(&w);
+	if (spool_is_held(&conf->spool, "cur", id))
+		r = 0;
+	else if (take_orders(&w) == 0)
+		r = go(&w);
+	else if (errno == ENOENT)
+		r = 0; /* somebody has removed the message */
+	else {
+		log_error(&w.call.log, "failed", "%s:", id);
+		r = -1;
+	}
 	close(w.message);
 	spoolrec_free(&w.m);
 	return r;

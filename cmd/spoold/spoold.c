@@ -28,6 +28,8 @@ enum {
 	MOST_S = 3600,
 	LIFETIME_S = 172800,
 	DELAY_S = 14400,
+	MANY = 1000,
+	MANY_MAX = 100000000,
 	SECONDS_MAX = 31536000,
 	ROUNDS_MAX = 10000,
 	QUOTE_MAX = 16777216,
@@ -47,6 +49,8 @@ struct runner {
 	int n, most;             /* rounds that run, and may run at once */
 	int lock, signals, trigger;
 	bool stopping;
+	int many;                    /* -g: messages that are worth a line of the log; 0: never */
+	size_t next_line;            /* so many messages cause the next one */
 	const char *user;            /* -U; NULL: none */
 	int notify_fd;               /* -R; -1: none */
 	char *words[NEXT_WORDS + 1]; /* of -r */
@@ -55,8 +59,8 @@ struct runner {
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: spoold [-d] [-a seconds] [-b first:most] [-f address] [-k keywords] [-n messages] [-q octets]"
-	    " [-R fd] [-r reports] [-t seconds] [-U user] [-w seconds] directory prog [arg ...]\n");
+	fprintf(stderr, "usage: spoold [-d] [-a seconds] [-b first:most] [-f address] [-g messages] [-k keywords]"
+	    " [-n messages] [-q octets] [-R fd] [-r reports] [-t seconds] [-U user] [-w seconds] directory prog [arg ...]\n");
 	return CHAIN_MISUSE;
 }
 
@@ -133,10 +137,17 @@ static void
 start(struct runner *r)
 {
 	struct agenda_entry e = agenda_take(&r->agenda);
+	time_t due;
 	pid_t pid;
 
 	if (is_running(r, e.id))
 		return; /* somebody has moved the message to new again; one round is enough */
+	if (spool_due(&r->round.spool, e.id, &due) < 0 && errno == ENOENT)
+		return; /* somebody has removed the message */
+	if (spool_is_held(&r->round.spool, "cur", e.id)) {
+		agenda_add(&r->agenda, e.id, SPOOLREC_NEVER);
+		return;
+	}
 	pid = fork();
 	if (pid == 0)
 		_exit(round_run(&r->round, &r->log, e.id) < 0 ? CHAIN_LATER : CHAIN_DONE);
@@ -167,6 +178,32 @@ reap(struct runner *r)
 	}
 }
 
+static time_t
+now_for(void *arg, const char *id)
+{
+	(void)id;
+	return *(const time_t *)arg;
+}
+
+static void
+hasten(struct runner *r)
+{
+	time_t now = time(NULL);
+
+	agenda_renew(&r->agenda, now_for, &now);
+}
+
+static time_t
+due_by_marks(void *arg, const char *id)
+{
+	struct runner *r = arg;
+	time_t due;
+
+	if (spool_due(&r->round.spool, id, &due) == 0)
+		return due;
+	return errno == ENOENT ? 0 : SPOOLREC_NEVER; /* removed: start takes it out at once; damaged: as before */
+}
+
 static void
 heed_signals(struct runner *r)
 {
@@ -175,7 +212,7 @@ heed_signals(struct runner *r)
 	while ((s = os_signal(r->signals)))
 		switch (s) {
 		case SIGALRM:
-			agenda_hasten(&r->agenda, time(NULL));
+			hasten(r);
 			break;
 		case SIGCHLD:
 			reap(r);
@@ -191,20 +228,41 @@ heed_signals(struct runner *r)
 		}
 }
 
-/* Take in the messages of new. If the trigger asks for it, make all messages due. */
+/* Take in the messages of new. If the trigger asks for it, make all messages due, or look at their marks. */
 static void
 heed_trigger(struct runner *r)
 {
 	char what[512];
-	bool all = false;
+	bool all = false, marks = false;
 	ssize_t n;
 
-	while ((n = read(r->trigger, what, sizeof what)) > 0)
+	while ((n = read(r->trigger, what, sizeof what)) > 0) {
 		all |= memchr(what, SPOOL_ALL, (size_t)n) != NULL;
+		marks |= memchr(what, SPOOL_MARKS, (size_t)n) != NULL;
+	}
 	if (spool_each(&r->round.spool, "new", found_new, r) < 0)
 		log_error(&r->log, "failed", "new:");
+	if (marks)
+		agenda_renew(&r->agenda, due_by_marks, r);
 	if (all)
-		agenda_hasten(&r->agenda, time(NULL));
+		hasten(r);
+}
+
+/* Log that there are many messages: once at the limit, again at each doubling; and that there are few again. */
+static void
+watch(struct runner *r)
+{
+	size_t n = r->agenda.n + (size_t)r->n;
+	char number[24];
+
+	if (r->many == 0 || (n < r->next_line && (n > (size_t)r->many / 2 || r->next_line == (size_t)r->many)))
+		return;
+	snprintf(number, sizeof number, "%zu", n);
+	log_event(&r->log, n < r->next_line ? "shrunk" : "grown", "messages", number, (char *)NULL);
+	if (n < r->next_line)
+		r->next_line = (size_t)r->many;
+	while (r->next_line <= n)
+		r->next_line *= 2;
 }
 
 static int
@@ -214,6 +272,7 @@ serve(struct runner *r)
 	time_t looked = time(NULL), swept = looked, now;
 
 	heed_trigger(r);
+	r->next_line = (size_t)r->many;
 	while (!r->stopping || r->n > 0) {
 		int wait_s = LOOK_S;
 
@@ -222,6 +281,7 @@ serve(struct runner *r)
 			start(r);
 		if (!r->stopping && r->n < r->most && r->agenda.n > 0 && r->agenda.v[0].due - now < wait_s)
 			wait_s = (int)(r->agenda.v[0].due - now);
+		watch(r);
 		if (poll(p, 2, wait_s * 1000) < 0 && errno != EINTR)
 			return CHAIN_LATER;
 		heed_signals(r);
@@ -361,6 +421,8 @@ take_option(struct runner *r, int letter, char *value)
 		return 0;
 	case 'f':
 		return take_from(conf, value);
+	case 'g':
+		return number(letter, value, 0, MANY_MAX, &r->many);
 	case 'k':
 		ehlo_take_list(&conf->next_hop, value);
 		return 0;
@@ -390,14 +452,14 @@ take_option(struct runner *r, int letter, char *value)
 int
 main(int argc, char *argv[])
 {
-	struct runner r = { .most = AT_ONCE, .lock = -1, .signals = -1, .trigger = -1, .notify_fd = -1,
+	struct runner r = { .most = AT_ONCE, .many = MANY, .lock = -1, .signals = -1, .trigger = -1, .notify_fd = -1,
 		.round = { .spool = { -1 }, .quote_max = REPORT_QUOTE_MAX, .attempt_s = ATTEMPT_S, .first_s = FIRST_S,
 		    .most_s = MOST_S, .lifetime_s = LIFETIME_S, .delay_s = DELAY_S } };
 	int c;
 
 	if (program_says_version("spoold", argc, argv))
 		return CHAIN_DONE;
-	while ((c = getopt(argc, argv, "+a:b:df:k:n:q:R:r:t:U:w:")) != -1) {
+	while ((c = getopt(argc, argv, "+a:b:df:g:k:n:q:R:r:t:U:w:")) != -1) {
 		int wrong = take_option(&r, c, optarg);
 
 		if (wrong)

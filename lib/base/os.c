@@ -183,6 +183,18 @@ os_sync_dir(int dir, const char *path)
 }
 
 int
+os_sync_all(int fd)
+{
+#ifdef __linux__
+	return syncfs(fd);
+#else
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+int
 os_random(void *buf, size_t n)
 {
 	unsigned char *p = buf;

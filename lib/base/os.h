@@ -48,6 +48,9 @@ int os_reopen(int fd);
 /* Flush the names in the directory path, relative to the descriptor dir, to the disk, if the system can do that. */
 int os_sync_dir(int dir, const char *path);
 
+/* Flush the whole file system of fd to the disk (ENOSYS: the system cannot; use os_sync_dir). */
+int os_sync_all(int fd);
+
 /* Fill buf with n octets of cryptographic randomness. */
 int os_random(void *buf, size_t n);
 

@@ -95,13 +95,12 @@ add_encoded(struct buf *out, const struct buf *b)
 	return 0;
 }
 
-/* Append a reply, with the prefix first or next before each line, up to REPORT_REPLY_MAX octets of its text. */
+/* Append a reply, with the prefix first or next before each line, up to most octets of its text. */
 static int
-add_reply(struct buf *out, const struct reply_foreign *r, const char *first, const char *next)
+add_reply(struct buf *out, const struct reply_foreign *r, const char *first, const char *next, size_t most)
 {
 	const char *s = r->text ? r->text : "", *prefix = first;
-	const size_t fact = reply_fact(r);
-	size_t left = fact < REPORT_REPLY_MAX ? fact : REPORT_REPLY_MAX;
+	size_t left = most < REPORT_REPLY_MAX ? most : REPORT_REPLY_MAX;
 	char enhanced[12];
 
 	if (*r->enhanced)
@@ -122,15 +121,39 @@ add_reply(struct buf *out, const struct reply_foreign *r, const char *first, con
 	return 0;
 }
 
-/* What the part for people says of each group of recipients. */
+/*
+ * The groups of recipients in the part for people, and what is said of each. A temporary answer often ends with the
+ * advice to try again, which only the sender can follow: so the sender is told.
+ */
+enum group { GROUP_REFUSED, GROUP_GIVEN_UP, GROUP_DELAYED, GROUP_RELAYED, GROUP_DELIVERED, GROUPS };
+
 static const char *const explanation[] = {
-	[REPORT_FAILED] = "could not be delivered to these recipients.\r\n"
+	[GROUP_REFUSED] = "could not be delivered to these recipients.\r\n"
 	                  "Nobody will try again. The last answer was:",
-	[REPORT_DELAYED] = "has not been delivered yet to these recipients.\r\n"
-	                   "It will be tried again. The last answer was:",
-	[REPORT_RELAYED] = "has been handed on for these recipients to a server that sends no such reports:",
-	[REPORT_DELIVERED] = "has been delivered to these recipients:",
+	[GROUP_GIVEN_UP] = "could not be delivered to these recipients.\r\n"
+	                   "This server does not try again. If it is still wanted, please send it again later.\r\n"
+	                   "The last answer was:",
+	[GROUP_DELAYED] = "has not been delivered yet to these recipients.\r\n"
+	                  "It will be tried again. The last answer was:",
+	[GROUP_RELAYED] = "has been handed on for these recipients to a server that sends no such reports:",
+	[GROUP_DELIVERED] = "has been delivered to these recipients:",
 };
+
+static enum group
+group_of(const struct report_rcpt *r)
+{
+	switch (r->action) {
+	case REPORT_FAILED:
+		return r->reply->code < 500 ? GROUP_GIVEN_UP : GROUP_REFUSED;
+	case REPORT_DELAYED:
+		return GROUP_DELAYED;
+	case REPORT_RELAYED:
+		return GROUP_RELAYED;
+	case REPORT_DELIVERED:
+		break;
+	}
+	return GROUP_DELIVERED;
+}
 
 /* For these actions the report quotes the reply as the reason. */
 static bool
@@ -144,7 +167,7 @@ write_text(struct work *w)
 {
 	const struct report *r = w->r;
 	struct buf *b = &w->part[PART_TEXT].content;
-	enum report_action a;
+	enum group g;
 	char date[CLOCK_DATE_MAX];
 	size_t i;
 	bool begun;
@@ -152,17 +175,17 @@ write_text(struct work *w)
 	clock_date(date, sizeof date, r->arrival);
 	if (buf_printf(b, "This is the mail server %s.\r\n", r->host) < 0)
 		return -1;
-	for (a = REPORT_FAILED; a <= REPORT_DELIVERED; a++)
+	for (g = 0; g < GROUPS; g++)
 		for (i = 0, begun = false; i < r->n; i++) {
 			const struct report_rcpt *to = &r->rcpt[i];
 
-			if (to->action != a)
+			if (group_of(to) != g)
 				continue;
-			if (!begun && buf_printf(b, "\r\nYour message %s\r\n\r\n", explanation[a]) < 0)
+			if (!begun && buf_printf(b, "\r\nYour message %s\r\n\r\n", explanation[g]) < 0)
 				return -1;
 			begun = true;
 			if (buf_printf(b, "  <%.*s>\r\n", (int)to->line->path_len, to->line->path) < 0 ||
-			    (has_reason(a) && add_reply(b, to->reply, "    ", "    ") < 0))
+			    (has_reason(to->action) && add_reply(b, to->reply, "    ", "    ", reply_fact(to->reply)) < 0))
 				return -1;
 		}
 	return buf_printf(b, "\r\nIt came at %s and is %s in our log.\r\n"
@@ -215,7 +238,7 @@ write_status(struct work *w)
 		if (*reply->enhanced ? buf_printf(b, "Status: %s\r\n", reply->enhanced) < 0 :
 		                       buf_printf(b, "Status: %d.0.0\r\n", reply->code / 100 % 10) < 0)
 			return -1;
-		if (has_reason(to->action) && add_reply(b, reply, "Diagnostic-Code: smtp; ", " ") < 0)
+		if (has_reason(to->action) && add_reply(b, reply, "Diagnostic-Code: smtp; ", " ", REPORT_REPLY_MAX) < 0)
 			return -1;
 		clock_date(date, sizeof date, r->until);
 		if (to->action == REPORT_DELAYED && buf_printf(b, "Will-Retry-Until: %s\r\n", date) < 0)

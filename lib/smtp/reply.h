@@ -82,6 +82,7 @@
 	X(REPLY_CERTIFICATE,     554, "5.7.0", "A client certificate is required") \
 	X(REPLY_SENDER_UNQUALIFIED, 554, "5.1.8", "Sender's domain is not fully qualified") \
 	X(REPLY_RCPT_UNQUALIFIED, 554, "5.1.2", "Recipient's domain is not fully qualified") \
+	X(REPLY_CANCELLED,       554, "5.0.0", "Given up by an administrator of this server") \
 	X(REPLY_NO_RCPTS,        554, "5.5.1", "No valid recipients") \
 	X(REPLY_BARE,            554, "5.6.0", "Bare CR, bare LF or NUL in the message") \
 	X(REPLY_TEXT_LONG,       554, "5.6.0", "Line too long in the message") \
@@ -160,7 +161,7 @@ const char *reply_show(const struct reply_foreign *r, char line[REPLY_SHOWN_MAX]
 
 /*
  * Returns the length of the text of r. If the text is one of ours with the advice to try again at its end, the advice
- * does not count: it is for a client, not for the reader of a report.
+ * does not count: it is for a client, not for a person.
  */
 size_t reply_fact(const struct reply_foreign *r);
 

@@ -26,9 +26,10 @@ path_of(char path[PATH_ROOM], const char *sub, const char *id, const char *file)
 	snprintf(path, PATH_ROOM, "%s/%s%s%s", sub, id, file ? "/" : "", file ? file : "");
 }
 
-/* Returns true if s has the form of an id of id_make. */
-static bool
-is_id(const char *s)
+static const char *const marks[] = { [SPOOL_HOLD] = "hold", [SPOOL_TRY] = "try", [SPOOL_RETURN] = "return" };
+
+bool
+spool_is_id(const char *s)
 {
 	return strlen(s) == ID_LEN && strspn(s, "0123456789abcdefghjkmnpqrstvwxyz") == ID_LEN;
 }
@@ -171,7 +172,7 @@ spool_commit(const struct spool *s, const char *id)
 void
 spool_discard(const struct spool *s, const char *id)
 {
-	static const char *const files[] = { "envelope", "envelope.new", "message" };
+	static const char *const files[] = { "envelope", "envelope.new", "message", "hold", "try", "return" };
 	char path[PATH_ROOM];
 	size_t i;
 
@@ -198,7 +199,7 @@ spool_each(const struct spool *s, const char *sub, int (*f)(void *arg, const cha
 		return -1;
 	}
 	while (r == 0 && (errno = 0, entry = readdir(dir)))
-		if (is_id(entry->d_name))
+		if (spool_is_id(entry->d_name))
 			r = f(arg, entry->d_name);
 	if (errno)
 		r = -1;
@@ -218,36 +219,146 @@ spool_accept(const struct spool *s, const char *id)
 	return renameat(s->dir, from, s->dir, to);
 }
 
+/* Open the directory of a message, which moves only from new to cur. */
+static int
+open_message(const struct spool *s, const char *id)
+{
+	char path[PATH_ROOM];
+	int fd;
+
+	path_of(path, "new", id, NULL);
+	fd = openat(s->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	path_of(path, "cur", id, NULL);
+	return openat(s->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int
+spool_mark(const struct spool *s, const char *id, enum spool_mark mark)
+{
+	int dir = open_message(s, id), fd = -1, e;
+
+	if (dir >= 0)
+		fd = openat(dir, marks[mark], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	e = errno;
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
+	errno = e;
+	return fd < 0 ? -1 : 0;
+}
+
+int
+spool_unmark(const struct spool *s, const char *id, enum spool_mark mark)
+{
+	int dir = open_message(s, id), r = -1, e;
+
+	if (dir >= 0)
+		r = unlinkat(dir, marks[mark], 0) < 0 && errno != ENOENT ? -1 : 0;
+	e = errno;
+	if (dir >= 0)
+		close(dir);
+	errno = e;
+	return r;
+}
+
+int
+spool_flush(const struct spool *s, const char *id)
+{
+	int dir = open_message(s, id), r = -1, e;
+
+	if (dir >= 0)
+		r = os_sync_dir(dir, ".");
+	e = errno;
+	if (dir >= 0)
+		close(dir);
+	errno = e;
+	return r;
+}
+
+int
+spool_flush_all(const struct spool *s)
+{
+	return os_sync_all(s->dir);
+}
+
+bool
+spool_has_mark(const struct spool *s, const char *sub, const char *id, enum spool_mark mark)
+{
+	char path[PATH_ROOM];
+
+	path_of(path, sub, id, marks[mark]);
+	return faccessat(s->dir, path, F_OK, 0) == 0;
+}
+
+bool
+spool_is_held(const struct spool *s, const char *sub, const char *id)
+{
+	return spool_has_mark(s, sub, id, SPOOL_HOLD) && !spool_has_mark(s, sub, id, SPOOL_RETURN);
+}
+
+int
+spool_open_file(const struct spool *s, const char *sub, const char *id, const char *file)
+{
+	char path[PATH_ROOM];
+
+	path_of(path, sub, id, file);
+	return openat(s->dir, path, O_RDONLY | O_CLOEXEC);
+}
+
+off_t
+spool_size(const struct spool *s, const char *sub, const char *id)
+{
+	char path[PATH_ROOM];
+	struct stat st;
+
+	path_of(path, sub, id, "message");
+	return fstatat(s->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -1 : st.st_size;
+}
+
+bool
+spool_is_in(const struct spool *s, const char *sub, const char *id)
+{
+	char path[PATH_ROOM];
+
+	path_of(path, sub, id, NULL);
+	return faccessat(s->dir, path, F_OK, 0) == 0;
+}
+
 int
 spool_due(const struct spool *s, const char *id, time_t *due)
 {
-	char path[PATH_ROOM], head[SPOOLREC_HEAD_MAX];
+	char head[SPOOLREC_HEAD_MAX];
 	ssize_t n;
 	int fd, e;
 
-	path_of(path, "cur", id, "envelope");
-	fd = openat(s->dir, path, O_RDONLY | O_CLOEXEC);
+	fd = spool_open_file(s, "cur", id, "envelope");
 	if (fd < 0)
 		return -1;
 	n = pread(fd, head, sizeof head, 0);
 	e = errno;
 	close(fd);
-	if (n >= 0 && spoolrec_next(head, (size_t)n, due) == 0)
-		return 0;
-	errno = n < 0 ? e : EINVAL;
-	return -1;
+	if (n < 0 || spoolrec_next(head, (size_t)n, due) < 0) {
+		errno = n < 0 ? e : EINVAL;
+		return -1;
+	}
+	if (spool_is_held(s, "cur", id))
+		*due = SPOOLREC_NEVER;
+	else if (spool_has_mark(s, "cur", id, SPOOL_RETURN) || spool_has_mark(s, "cur", id, SPOOL_TRY))
+		*due = 0;
+	return 0;
 }
 
 int
 spool_load(const struct spool *s, const char *sub, const char *id, struct spoolrec *m, int *message, const char **why)
 {
-	char path[PATH_ROOM];
 	struct buf text = { 0 };
 	int fd, r, e;
 
 	*why = "envelope cannot be read";
-	path_of(path, sub, id, "envelope");
-	fd = openat(s->dir, path, O_RDONLY | O_CLOEXEC);
+	fd = spool_open_file(s, sub, id, "envelope");
 	if (fd < 0)
 		return -1;
 	r = file_slurp(fd, SPOOLREC_MAX, &text);
@@ -258,8 +369,7 @@ spool_load(const struct spool *s, const char *sub, const char *id, struct spoolr
 		r = spoolrec_parse(m, &text, why);
 	if (r == 0 && message) {
 		*why = "message cannot be read";
-		path_of(path, sub, id, "message");
-		r = *message = openat(s->dir, path, O_RDONLY | O_CLOEXEC);
+		r = *message = spool_open_file(s, sub, id, "message");
 	}
 	e = errno;
 	buf_free(&text);
@@ -287,16 +397,42 @@ spool_save(const struct spool *s, const char *id, const struct spoolrec *m)
 }
 
 int
-spool_remove(const struct spool *s, const char *id)
+spool_take_out(const struct spool *s, const char *sub, const char *id)
 {
 	char from[PATH_ROOM], to[PATH_ROOM];
 
-	path_of(from, "cur", id, NULL);
+	path_of(from, sub, id, NULL);
 	path_of(to, "tmp", id, NULL);
-	if (renameat(s->dir, from, s->dir, to) < 0 || os_sync_dir(s->dir, "cur") < 0)
+	return renameat(s->dir, from, s->dir, to);
+}
+
+int
+spool_flush_folders(const struct spool *s)
+{
+	return os_sync_dir(s->dir, "new") < 0 || os_sync_dir(s->dir, "cur") < 0 ? -1 : 0;
+}
+
+int
+spool_remove(const struct spool *s, const char *id)
+{
+	if (spool_take_out(s, "cur", id) < 0 || os_sync_dir(s->dir, "cur") < 0)
 		return -1;
 	spool_discard(s, id);
 	return 0;
+}
+
+int
+spool_move(const struct spool *s, const char *sub, const char *id, const struct spool *to)
+{
+	char from[PATH_ROOM], new[PATH_ROOM];
+
+	path_of(from, sub, id, NULL);
+	path_of(new, "new", id, NULL);
+	if (spool_is_in(to, "new", id) || spool_is_in(to, "cur", id)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(s->dir, from, to->dir, new);
 }
 
 static int
@@ -351,5 +487,15 @@ spool_wake(const struct spool *s, char what)
 	e = errno;
 	close(fd);
 	errno = e;
-	return r == 1 || e == EAGAIN ? 0 : -1; /* EAGAIN: the fifo is full, so the runner is awake */
+	return r == 1 || (e == EAGAIN && what == SPOOL_NEW) ? 0 : -1; /* EAGAIN: whoever reads the full fifo looks at new */
+}
+
+bool
+spool_has_runner(const struct spool *s)
+{
+	int fd = openat(s->dir, "trigger", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }

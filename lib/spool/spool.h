@@ -19,8 +19,9 @@
  *	trigger   a fifo: an octet wakes the runner
  *
  * A message is a directory, so one rename adds or removes it. Its file "message" holds the octets and never changes.
- * Its file "envelope" holds the record of the message (spoolrec.h) and is replaced by rename. ID comes from id_make and
- * never from outside.
+ * Its file "envelope" holds the record of the message (spoolrec.h); only the runner replaces it, by rename. An order of
+ * the administrator is a mark, an empty file, so that the order and the record of a round cannot overwrite each other.
+ * ID comes from id_make and never from outside.
  *
  * Every function returns 0, or -1 with errno set, unless its comment says otherwise.
  */
@@ -37,6 +38,9 @@ void spool_close(struct spool *s);
 
 /* Open a spool only to list it or to wake its runner. Makes nothing and checks no owner, so root can use any spool. */
 int spool_look(struct spool *s, const char *path);
+
+/* Returns true if s has the form of an id of id_make: no path leads out of the spool. */
+bool spool_is_id(const char *s);
 
 /*
  * Add a message. spool_write writes it to tmp, complete and on the disk, and chooses its id; it fails with ENOSPC if
@@ -56,7 +60,31 @@ int spool_each(const struct spool *s, const char *sub, int (*f)(void *arg, const
 /* Move a message from new to cur. */
 int spool_accept(const struct spool *s, const char *id);
 
-/* Set *due to the time of the next attempt for a message of cur. Fails with ENOENT (removed) or EINVAL (damaged). */
+/*
+ * The marks: what an administrator wants of a message. SPOOL_RETURN is stronger than SPOOL_HOLD, and SPOOL_HOLD than
+ * SPOOL_TRY. spool_mark, spool_unmark and spool_flush find the message in new or cur, and fail with ENOENT if there is
+ * none. A mark that is there, or not there, as it should be is no error. Once spool_flush has succeeded, the marks
+ * survive a crash of the system. spool_flush_all does the same for all messages at once, which is faster for many; it
+ * fails with ENOSYS where the system cannot.
+ */
+enum spool_mark {
+	SPOOL_HOLD,   /* no attempt, and no end of life, until the mark goes */
+	SPOOL_TRY,    /* an attempt as soon as possible */
+	SPOOL_RETURN, /* no attempt: the recipients that wait have failed, and the sender gets a report */
+};
+int spool_mark(const struct spool *s, const char *id, enum spool_mark mark);
+int spool_unmark(const struct spool *s, const char *id, enum spool_mark mark);
+int spool_flush(const struct spool *s, const char *id);
+int spool_flush_all(const struct spool *s);
+bool spool_has_mark(const struct spool *s, const char *sub, const char *id, enum spool_mark mark);
+
+/* Returns true if a message of sub must not be tried: it has SPOOL_HOLD, and not SPOOL_RETURN. */
+bool spool_is_held(const struct spool *s, const char *sub, const char *id);
+
+/*
+ * Set *due to the time of the next attempt for a message of cur, by its marks and else by its record: SPOOLREC_NEVER if
+ * the message is held. Fails with ENOENT (removed) or EINVAL (damaged).
+ */
 int spool_due(const struct spool *s, const char *id, time_t *due);
 
 /*
@@ -66,11 +94,34 @@ int spool_due(const struct spool *s, const char *id, time_t *due);
 int spool_load(const struct spool *s, const char *sub, const char *id, struct spoolrec *m, int *message,
     const char **why);
 
+/* Open a file of a message, "envelope" or "message", for reading. Returns the descriptor, or -1 with errno set. */
+int spool_open_file(const struct spool *s, const char *sub, const char *id, const char *file);
+
+/* Returns the octets of a message of sub, or -1 with errno set. */
+off_t spool_size(const struct spool *s, const char *sub, const char *id);
+
+/* Returns true if a message, whole or damaged, is in sub. */
+bool spool_is_in(const struct spool *s, const char *sub, const char *id);
+
 /* Replace the record of a message of cur, on the disk. If this fails before the rename, the former record stays. */
 int spool_save(const struct spool *s, const char *id, const struct spoolrec *m);
 
 /* Remove a message from cur. After success it cannot reappear, not even after a crash of the system. */
 int spool_remove(const struct spool *s, const char *id);
+
+/*
+ * The same in steps, for many messages: take all out, then flush new and cur once, then discard all. Without the last
+ * step spool_sweep removes them later.
+ */
+int spool_take_out(const struct spool *s, const char *sub, const char *id);
+int spool_flush_folders(const struct spool *s);
+
+/*
+ * Move a message from sub to the folder new of another spool on the same file system; the caller holds the lock of the
+ * first spool, and flushes the folders of both. Whatever happens, one of the two has the message. Fails with EEXIST if
+ * the other spool has a message of that id, or with EXDEV.
+ */
+int spool_move(const struct spool *s, const char *sub, const char *id, const struct spool *to);
 
 /* Remove from tmp what dead processes have left: directories unchanged for more than SPOOL_STALE_S seconds. */
 enum { SPOOL_STALE_S = 3600 };
@@ -85,11 +136,14 @@ int spool_lock(const struct spool *s, bool wait);
 
 /*
  * spool_listen opens the runner's end of the trigger, non-blocking, and returns its descriptor, or -1 with errno set.
- * spool_wake writes one octet there: SPOOL_NEW (look for new messages) or SPOOL_ALL (try all messages now). Without a
- * runner it does nothing and succeeds.
+ * spool_wake writes one octet there: SPOOL_NEW (look for new messages), SPOOL_ALL (try all messages now) or SPOOL_MARKS
+ * (look at the marks of all messages). Without a runner it does nothing and succeeds. It fails with EAGAIN if the
+ * runner is stopped and has not read thousands of octets; SPOOL_NEW is not lost by that. spool_has_runner says whether
+ * somebody would read the octet.
  */
-enum { SPOOL_NEW = 'n', SPOOL_ALL = 'a' };
+enum { SPOOL_NEW = 'n', SPOOL_ALL = 'a', SPOOL_MARKS = 'm' };
 int spool_listen(const struct spool *s);
 int spool_wake(const struct spool *s, char what);
+bool spool_has_runner(const struct spool *s);
 
 #endif

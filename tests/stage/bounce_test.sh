@@ -118,6 +118,11 @@ test_a_mixed_verdict_becomes_a_report_octet_for_octet() {
 		  <carol@example.org>
 		    550 5.1.1 No such user
 		    550 5.1.1 here
+
+		Your message could not be delivered to these recipients.
+		This server does not try again. If it is still wanted, please send it again later.
+		The last answer was:
+
 		  <dave@example.org>
 		    452 4.2.2 Mailbox full
 
@@ -156,18 +161,22 @@ test_a_mixed_verdict_becomes_a_report_octet_for_octet() {
 	assert_logged '^bounce: S/M done report=[0-9a-z]\{14\} failed=2 reached=0 code=250 ms=[0-9]*$'
 }
 
-# Nobody will try again, so the reader is not told to: our own texts lose that advice. What a server wrote stays.
-test_a_report_gives_no_advice_of_ours() {
+# Our own texts lose their advice for clients where a person reads them. What a server wrote stays, and so does each
+# exact reply in the part for programs. Where the answer was temporary, the reader learns who may try again.
+test_a_report_has_words_for_people_and_replies_for_programs() {
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' 'RCPT TO:<dave@example.org>'
 	answers 1 '250 2.0.0 one' '451 4.4.1 Next server cannot be reached, try again later' \
 		'450 4.7.1 Greylisted, try again later'
 	chain_call bounce "$T/next"
 	assertEquals "exit code: $(cat "$T/log")" 0 "$code"
 	printf '%s\n' '    451 4.4.1 Next server cannot be reached' '    450 4.7.1 Greylisted, try again later' \
-		'Diagnostic-Code: smtp; 451 4.4.1 Next server cannot be reached' \
+		'Diagnostic-Code: smtp; 451 4.4.1 Next server cannot be reached, try again later' \
 		'Diagnostic-Code: smtp; 450 4.7.1 Greylisted, try again later' >"$T/expected"
 	tr -d '\r' <"$T/2.msg" | grep '^    4\|^Diag' >"$T/got"
 	assert_same 'reasons' "$T/expected" "$T/got"
+	tr -d '\r' <"$T/2.msg" >"$T/got"
+	assertEquals 'who tries again' \
+		'This server does not try again. If it is still wanted, please send it again later.' "$(grep 'try again\.' "$T/got")"
 }
 
 test_a_mime_parser_reads_it() {
