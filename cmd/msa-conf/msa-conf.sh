@@ -318,10 +318,14 @@ function take_options(s, word,    letters, text, i, c, at, arg) {
 		add(s, text); p++
 	}
 }
-function add(s, word) { own[s] = own[s] (own[s] == "" ? "" : " ") quote(word) }
+function add(s, word) { own[s] = join(own[s], quote(word)) }
 function directory(path, user) { print "D" us path us user }
 # A stage that inline runs in its process, or a program in a command, is a part of the words of stage h.
-function absorb(h, s) { own[h] = own[h] " " (site[s] ? "" : prog[s] " ") own[s]; head[s] = h; user[s] = user[h] }
+function absorb(h, s) {
+	if (!site[s]) own[h] = join(own[h], prog[s])
+	own[h] = join(own[h], own[s]); head[s] = h; user[s] = user[h]
+}
+function join(a, b) { return a == "" ? b : b == "" ? a : a " " b }
 # One chain, w[p..n]. Its first stage is called label, or by its word.
 function chain(label,    first, s, h, word, before, name, message) {
 	first = 1; before = h = 0; message = label != ""
@@ -332,7 +336,7 @@ function chain(label,    first, s, h, word, before, name, message) {
 			if (p + 1 != n) fail("call: one path, and nothing after it")
 			if (!before) fail("call: no stage in front of it")
 			outside[before] = w[n]; p = n + 1
-			if (h) own[h] = own[h] " call " quote(w[n])
+			if (h) own[h] = join(own[h], "call " quote(w[n]))
 			return
 		}
 		s = ++count; at_line[s] = line; own[s] = ""; prog[s] = word
@@ -422,16 +426,18 @@ END {
 	for (s = 1; s <= count; s++) {
 		if (kind[s] == "tlsd") { early = seen[s, "e"] ? value[s, "e"] : 500; most = seen[s, "m"] ? value[s, "m"] : 1000 }
 		if (kind[s] == "route" || kind[s] == "spoold" || kind[s] == "submitd")
-			if (index(" " any " ", " " user[s] " ") == 0) any = any (any == "" ? "" : " ") user[s]
+			if (user[s] != "" && !index(" " any " ", " " user[s] " ")) any = join(any, user[s])
 	}
 	fronts = (port != "") + (port_tls != "")
 	if (style == "tcpserver") { exec_form(); exit }
 	for (s = 1; s <= count; s++) {
 		h = (s in head) ? head[s] : s
 		where = writes(s)
-		if (where != "") { directory(where, user[s]); written[h] = written[h] (written[h] == "" ? "" : " ") where }
-		# Secrets are root's: the parent reads them and its workers take the user (-U).
-		if (kind[s] == "tlsd" || kind[s] == "authd" || seen[s, "a"] && kind[s] ~ /-inject$/) flags[h] = flags[h] " root"
+		if (where != "") { directory(where, user[s]); written[h] = join(written[h], where) }
+		# Secrets are root's: the parent reads them and its workers take the user (-U). A unit that has the network too
+		# is better off without root.
+		if (kind[s] == "tlsd" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"]) ||
+		    style != "systemd" && seen[s, "a"] && kind[s] ~ /-inject$/) flags[h] = flags[h] " root"
 		if (site[s] || kind[s] == "filter" || kind[s] == "resume" || kind[s] == "authd" && seen[s, "s"] ||
 		    kind[s] ~ /^(lmtp|smtp)-inject$/ && place[s] !~ /\//) flags[h] = flags[h] " network"
 		if (seen[s, "A"]) flags[h] = flags[h] " open"
@@ -456,7 +462,7 @@ END {
 }
 function least(a, b) { return a < b ? a : b }
 # An option that msa-conf gives if the line does not. usage: add_front(stage, letter, text)
-function add_front(s, letter, text) { if (!seen[s, letter]) own[s] = text (own[s] == "" ? "" : " ") own[s] }
+function add_front(s, letter, text) { if (!seen[s, letter]) own[s] = join(text, own[s]) }
 # The directory that a stage writes to, or nothing.
 function writes(s) {
 	if (kind[s] == "limit") return value[s, "d"]
@@ -614,11 +620,14 @@ hardening() {
 	*root*) echo 'CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL CAP_DAC_READ_SEARCH' ;;
 	*) echo 'CapabilityBoundingSet=' ;;
 	esac
-	[ -z "$where" ] || echo "ReadWritePaths=$where"
+	case " $where" in
+	*' /home/'* | *' /root/'* | *' /run/user/'*) printf 'ProtectHome=tmpfs\nBindPaths=%s\n' "$where" ;;
+	' ') echo 'ProtectHome=yes' ;;
+	*) printf 'ProtectHome=yes\nReadWritePaths=%s\n' "$where" ;;
+	esac
 	cat <<-'U'
 		NoNewPrivileges=yes
 		ProtectSystem=strict
-		ProtectHome=yes
 		PrivateTmp=yes
 		PrivateDevices=yes
 		ProtectProc=invisible
@@ -855,7 +864,11 @@ make_directory() {
 	[ ! -d "$1" ] || return 0
 	say "${did}make the directory $1${2:+ for $2}"
 	[ -z "$dry" ] || return 0
-	mkdir -p "$1" && chmod 700 "$1" || exit 111
+	if ! mkdir -p "$1" || ! chmod 700 "$1"; then
+		[ -z "$root" ] || exit 111
+		say "not root: make the directory $1 yourself${2:+, for $2}"
+		return 0
+	fi
 	[ -z "$root" ] || [ -z "$2" ] || chown "$2:" "$1" || exit 111
 }
 
