@@ -87,9 +87,11 @@ us=$(printf '\037')
 
 # Standard input becomes the new text of a file of the service. usage: stage file [mode]
 stage() {
-	mkdir -p "$work/new/$(dirname "$1")"
+	case $1 in
+	*/*) [ -d "$work/new/${1%/*}" ] || mkdir -p "$work/new/${1%/*}" ;;
+	esac
 	cat >"$work/new/$1"
-	chmod "${2:-644}" "$work/new/$1"
+	[ -z "${2:-}" ] || chmod "$2" "$work/new/$1"
 }
 
 # Whether a file of the service differs from what msa-conf wrote last. usage: edited file
@@ -779,51 +781,67 @@ changed=''
 cat "$dir/written" >"$work/before" 2>/dev/null || :
 [ -n "$dry" ] || mkdir -p "$dir" || exit 111
 (cd "$work/new" && find . -type f | sed 's|^\./||' | sort) >"$work/files"
-: >"$work/written"
-while read -r file; do
-	sum=$(cksum <"$work/new/$file")
-	if [ ! -e "$dir/$file" ] || ! cmp -s "$work/new/$file" "$dir/$file"; then
-		if edited "$file"; then
-			say "${did}keep $file: it was edited; what msa-conf writes is $file.new"
-			grep " $file\$" "$dir/written" >>"$work/written" 2>/dev/null || :
-			[ -n "$dry" ] || cp "$work/new/$file" "$dir/$file.new"
-			continue
-		fi
+# shellcheck disable=SC2046
+(cd "$work/new" && cksum $(cat "$work/files")) >"$work/sums"
+# shellcheck disable=SC2046
+[ ! -d "$dir" ] || (cd "$dir" && cksum $(cat "$work/files") $(sed '/^#/d' "$work/before" | cut -d ' ' -f 3) </dev/null) \
+	>"$work/there" 2>/dev/null || :
+touch "$work/there" "$work/written"
+
+# What becomes of each file, a line each: what, name. The list of what was written goes to the file list. The three
+# sources stay, whether they were given now or not.
+awk -v list="$work/written" '
+	/^#/ { next }
+	FILENAME == ARGV[1] { was[$3] = $1 " " $2; next }
+	FILENAME == ARGV[2] { is[$3] = $1 " " $2; next }
+	{
+		new[$3] = $1 " " $2
+		if (is[$3] == new[$3]) print "same", $3
+		else if (($3 in is) && is[$3] != was[$3]) { print "keep", $3; if ($3 in was) print was[$3], $3 >list; next }
+		else print "write", $3
+		print new[$3], $3 >list
+	}
+	END {
+		for (file in was) {
+			if (file in new) continue
+			if (file == "settings" || file == "chain" || file == "env") { print was[file], file >list; continue }
+			if (!(file in is)) continue
+			if (is[file] == was[file]) print "remove", file
+			else { print "old", file; print was[file], file >list }
+		}
+	}' "$work/before" "$work/there" "$work/sums" | sort >"$work/actions"
+while read -r what file; do
+	case $what in
+	same)
+		[ -n "$dry" ] || [ ! -e "$dir/$file.new" ] || rm -f "$dir/$file.new"
+		;;
+	keep)
+		say "${did}keep $file: it was edited; what msa-conf writes is $file.new"
+		[ -n "$dry" ] || cp "$work/new/$file" "$dir/$file.new"
+		;;
+	old) say "${did}keep $file: it was edited; the chain needs it no more" ;;
+	remove)
+		say "${did}remove $file"
 		changed="$changed $file"
+		[ -n "$dry" ] || {
+			rm -f "$dir/$file"
+			(cd "$dir" && rmdir -p "$(dirname "$file")" 2>/dev/null || :)
+		}
+		;;
+	write)
 		[ -z "$dry" ] && [ ! -s "$work/before" ] || say "${did}write $file"
-		if [ -z "$dry" ]; then
-			mkdir -p "$dir/$(dirname "$file")"
+		changed="$changed $file"
+		[ -n "$dry" ] || {
+			case $file in
+			*/*) [ -d "$dir/${file%/*}" ] || mkdir -p "$dir/${file%/*}" ;;
+			esac
 			cp "$work/new/$file" "$dir/$file.part"
 			mv -f "$dir/$file.part" "$dir/$file"
-		fi
-	fi
-	[ -n "$dry" ] || rm -f "$dir/$file.new"
-	echo "$sum $file" >>"$work/written"
-done <"$work/files"
-# What stood in the chain before. The three sources stay, whether they were written now or not.
-if [ -f "$dir/written" ]; then
-	while read -r sum size file; do
-		! grep -qxF "$file" "$work/files" || continue
-		case $file in
-		settings | chain | env)
-			echo "$sum $size $file" >>"$work/written"
-			continue
-			;;
-		esac
-		[ -e "$dir/$file" ] || continue
-		if edited "$file"; then
-			say "${did}keep $file: it was edited; the chain needs it no more"
-			echo "$sum $size $file" >>"$work/written"
-		else
-			say "${did}remove $file"
-			changed="$changed $file"
-			if [ -z "$dry" ]; then
-				rm -f "$dir/$file"
-				(cd "$dir" && rmdir -p "$(dirname "$file")" 2>/dev/null || :)
-			fi
-		fi
-	done <"$dir/written"
-fi
+			rm -f "$dir/$file.new"
+		}
+		;;
+	esac
+done <"$work/actions"
 if [ -z "$dry" ]; then
 	{
 		echo '# What msa-conf wrote here, by cksum(1): a file that differs was edited, and stays.'
@@ -831,7 +849,6 @@ if [ -z "$dry" ]; then
 	} >"$dir/written.part"
 	mv -f "$dir/written.part" "$dir/written"
 fi
-
 [ -n "$dry" ] || [ -s "$work/before" ] || say "wrote $(wc -l <"$work/files") files in $dir"
 
 # svscan starts the logger of a directory that is sticky.
