@@ -82,17 +82,11 @@ root=''
 work=$(mktemp -d "${TMPDIR:-/tmp}/msa-conf.XXXXXX") || exit 111
 trap 'rm -rf "$work"' EXIT
 trap 'exit 111' HUP INT TERM
-mkdir "$work/new"
 us=$(printf '\037')
 
-# Standard input becomes the new text of a file of the service. usage: stage file [mode]
-stage() {
-	case $1 in
-	*/*) [ -d "$work/new/${1%/*}" ] || mkdir -p "$work/new/${1%/*}" ;;
-	esac
-	cat >"$work/new/$1"
-	[ -z "${2:-}" ] || chmod "$2" "$work/new/$1"
-}
+# What msa-conf writes is made here first.
+mkdir -p "$work/new/services"
+new=$work/new
 
 # Whether a file of the service differs from what msa-conf wrote last. usage: edited file
 edited() {
@@ -102,8 +96,8 @@ edited() {
 
 # The file that counts: what was edited, or else the new text. usage: source_of file
 source_of() {
-	if [ -f "$work/new/$1" ] && { ! edited "$1" || [ ! -e "$dir/$1" ]; }; then
-		echo "$work/new/$1"
+	if [ -f "$new/$1" ] && ! edited "$1"; then
+		echo "$new/$1"
 	else
 		echo "$dir/$1"
 	fi
@@ -111,7 +105,7 @@ source_of() {
 
 # usage: setting name
 setting() {
-	sed -n "s/^$1=//p" "$settings" | tail -n 1
+	sed -n "s/^$1=//p" "$settings" | sed -n '$p'
 }
 
 ### The three files that say what the service is
@@ -170,7 +164,7 @@ if [ -n "$domain" ]; then
 
 	users=''
 	[ -z "$root" ] && [ "$style" != systemd ] || users=$base-
-	stage settings <<-S
+	cat >"$new/settings" <<-S
 		# What msa-conf was told about the machine. Change it here, then run: msa-conf $dir
 		# style is the supervisor. address and the ports are where tlsd listens; an empty port leaves that service out.
 		# users begins the name of each stage's user; empty: all stages are the user who starts them.
@@ -190,7 +184,7 @@ if [ -n "$domain" ]; then
 	*:1) ehlo=8BITMIME,DSN,DELIVERBY ;;
 	*) ehlo=8BITMIME ;;
 	esac
-	stage env <<-S
+	cat >"$new/env" <<-S
 		# What is true of the whole site. It goes with each call, so only the first stage reads it. NAME=value, no quotes.
 		# The name in greetings, Received fields and Message-IDs:
 		MSA_HOST=$host
@@ -231,7 +225,7 @@ if [ -n "$domain" ]; then
 			"qualify -d $domain rights -s $dir/senders.cdb stamp $end"
 		[ -z "$branch" ] || echo "$branch"
 		[ -z "$behind" ] || echo "$behind"
-	} | stage chain
+	} >"$new/chain"
 elif [ ! -f "$dir/settings" ] || [ ! -f "$dir/chain" ]; then
 	die 100 "$dir has no settings and chain: give -s, where to, and the domain, and they are written"
 fi
@@ -298,7 +292,7 @@ function user_of(name,    short) {
 }
 # Take the options of stage s from w[p] on. They go to S_words; what they mean is looked at here.
 function take_options(s, word,    letters, text, i, c, at, arg) {
-	letters = options[word] "A:C:P:"
+	letters = options[word] (word == "tlsd" || word == "spoold" ? "" : "A:C:P:")
 	while (p <= n && w[p] ~ /^-./) {
 		text = w[p]
 		if (text == "--") { p++; break }
@@ -394,8 +388,8 @@ function chain(label,    first, s, h, word, before, name, message) {
 BEGIN {
 	us = sprintf("%c", 31)
 	stage("tlsd", "session", "a:c:e:ik:m:n:O:oP:p:q:r:s:t:v:x:y:", 0)
-	stage("authd", "session", "a:c:m:ps:t:u:", 0); stage("submitd", "session", "bD:e:L:r:S:T:t:w:", 0)
-	stage("resume", "session", "t:x:", 0); stage("trace", "any", "mv", 0)
+	stage("authd", "session", "a:c:Fm:ps:t:u:", 0); stage("submitd", "session", "bD:e:L:r:S:T:t:w:", 0)
+	stage("resume", "session", "t:", 0); stage("trace", "any", "mv", 0)
 	stage("qualify", "message", "d:u:D:t:", 0); stage("rights", "message", "g:s:", 0)
 	stage("limit", "message", "d:r:t:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:t:", 0); stage("bounce", "message", "df:k:q:", 0)
@@ -523,14 +517,6 @@ about() {
 	printf '\n'
 }
 
-# The name of a program as a command: words that are not in bin are run by msa(8). usage: command_of words
-command_of() {
-	case $1 in
-	tlsd | authd | submitd | qualify | stamp | *-inject) echo "$1" ;;
-	*) echo "msa $1" ;;
-	esac
-}
-
 # The options that let the callers in. usage: admitted
 admitted() {
 	for caller in $callers; do
@@ -540,7 +526,11 @@ admitted() {
 
 # The command of a service up to its next program. usage: words_of program listen-option [notify-option]
 words_of() {
-	printf '%s' "$(command_of "$1")${2:+ $2}${3:+ $3}"
+	case $1 in
+	tlsd | authd | submitd | qualify | stamp | *-inject) ;;
+	*) printf 'msa ' ;; # words that are not in bin are run by msa(8)
+	esac
+	printf '%s' "$1${2:+ $2}${3:+ $3}"
 	[ "$kind" = tlsd ] || [ "$kind" = spoold ] || admitted
 	case $flags in
 	*root*) [ -z "$user" ] || printf ' -U %s' "$user" ;;
@@ -556,10 +546,11 @@ directory_of() {
 	runit) as='chpst -u' ;;
 	daemontools) as=setuidgid ;;
 	esac
+	mkdir -p "$new/services/$1/log"
 	notify=''
 	if [ "$style" = s6 ]; then
 		notify='-R 3'
-		echo 3 | stage "services/$1/notification-fd"
+		echo 3 >"$new/services/$1/notification-fd"
 	fi
 	{
 		printf '#!/bin/sh\n'
@@ -594,7 +585,7 @@ directory_of() {
 		esac
 		words_of "$prog" "$2" "$notify"
 		printf '\n'
-	} | stage "services/$1/run" 755
+	} >"$new/services/$1/run"
 	{
 		printf '#!/bin/sh\n# %s\n' "$from"
 		if [ -n "$users" ]; then
@@ -609,7 +600,7 @@ directory_of() {
 		runit) printf 'exec %ssvlogd -tt %s\n' "$as" "$log/$1" ;;
 		daemontools) printf 'exec %smultilog t n20 s1000000 %s\n' "$as" "$log/$1" ;;
 		esac
-	} | stage "services/$1/log/run" 755
+	} >"$new/services/$1/log/run"
 }
 
 # What a unit takes away, systemd.exec(5). usage: hardening
@@ -677,7 +668,7 @@ unit_of() {
 				;;
 			esac
 			printf '\n[Install]\nWantedBy=sockets.target\n'
-		} | stage "services/$unit.socket"
+		} >"$new/services/$unit.socket"
 	fi
 	{
 		about
@@ -700,7 +691,7 @@ unit_of() {
 		printf '\n'
 		hardening
 		[ "$kind" != spoold ] || printf '\n[Install]\nWantedBy=multi-user.target\n'
-	} | stage "services/$unit.service"
+	} >"$new/services/$unit.service"
 }
 
 # One service, in the style. usage: service name listening-address-of-tlsd
@@ -731,7 +722,7 @@ script() {
 		printf '#!/bin/sh\n# %s\nset -eua\nPATH=%s:$PATH\n. %s\nset +a\nulimit -c 0\nexec ' "$from" "$bin" "$dir/env"
 		[ -z "$2" ] || printf 'tcpserver -H -R -l "$MSA_HOST" -c 500 %s \\\n\t' "$2"
 		printf '%s\n' "$3" | tr '\036' '\n'
-	} | stage "services/$1" 755
+	} >"$new/services/$1"
 }
 
 logger=${users}log
@@ -771,7 +762,7 @@ if [ -n "$people" ]; then
 		for name in $people; do
 			printf 'u %s - "mail submission"\n' "$name"
 		done
-	} | stage sysusers.conf
+	} >"$new/sysusers.conf"
 fi
 
 ### What was edited stays
@@ -780,9 +771,13 @@ did=${dry:+would }
 changed=''
 cat "$dir/written" >"$work/before" 2>/dev/null || :
 [ -n "$dry" ] || mkdir -p "$dir" || exit 111
-(cd "$work/new" && find . -type f | sed 's|^\./||' | sort) >"$work/files"
+case $style in
+systemd) ;;
+*) find "$new/services" -type f ! -name notification-fd -exec chmod 755 {} + ;;
+esac
+(cd "$new" && find . -type f | sed 's|^\./||' | sort) >"$work/files"
 # shellcheck disable=SC2046
-(cd "$work/new" && cksum $(cat "$work/files")) >"$work/sums"
+(cd "$new" && cksum $(cat "$work/files")) >"$work/sums"
 # shellcheck disable=SC2046
 [ ! -d "$dir" ] || (cd "$dir" && cksum $(cat "$work/files") $(sed '/^#/d' "$work/before" | cut -d ' ' -f 3) </dev/null) \
 	>"$work/there" 2>/dev/null || :
@@ -796,9 +791,14 @@ awk -v list="$work/written" '
 	FILENAME == ARGV[2] { is[$3] = $1 " " $2; next }
 	{
 		new[$3] = $1 " " $2
-		if (is[$3] == new[$3]) print "same", $3
-		else if (($3 in is) && is[$3] != was[$3]) { print "keep", $3; if ($3 in was) print was[$3], $3 >list; next }
-		else print "write", $3
+		if (!($3 in is)) print "write", $3
+		else if (is[$3] == new[$3]) print "same", $3
+		else if (($3 in was) && is[$3] == was[$3]) print "write", $3
+		else {
+			print "keep", $3
+			if ($3 in was) print was[$3], $3 >list
+			next
+		}
 		print new[$3], $3 >list
 	}
 	END {
@@ -817,7 +817,7 @@ while read -r what file; do
 		;;
 	keep)
 		say "${did}keep $file: it was edited; what msa-conf writes is $file.new"
-		[ -n "$dry" ] || cp "$work/new/$file" "$dir/$file.new"
+		[ -n "$dry" ] || cp "$new/$file" "$dir/$file.new"
 		;;
 	old) say "${did}keep $file: it was edited; the chain needs it no more" ;;
 	remove)
@@ -835,7 +835,7 @@ while read -r what file; do
 			case $file in
 			*/*) [ -d "$dir/${file%/*}" ] || mkdir -p "$dir/${file%/*}" ;;
 			esac
-			cp "$work/new/$file" "$dir/$file.part"
+			cp "$new/$file" "$dir/$file.part"
 			mv -f "$dir/$file.part" "$dir/$file"
 			rm -f "$dir/$file.new"
 		}
@@ -938,28 +938,25 @@ fi
 
 # The names of services in a list of files, each once, the last stage of the chain first. usage: names_of <files
 names_of() {
-	sed -n "s|^services/$base-\([^/]*\)\.[a-z]*\$|\1|p; s|^services/\([^/.]*\).*|\1|p" | sort -u >"$work/names"
-	# shellcheck disable=SC2086
-	{ printf '%s\n' $services | awk '{ line[NR] = $0 } END { for (; NR > 0; NR--) print line[NR] }' | grep -xFf "$work/names" || :
-		printf '%s\n' $services | grep -vxFf - "$work/names" || :; } | tr '\n' ' '
+	sed -n "s|^services/$base-\([^/]*\)\.[a-z]*\$|\1|p; s|^services/\([^/.]*\).*|\1|p" | awk -v services="$services" '
+		{ is[$0] = 1 }
+		END {
+			for (i = split(services, name, " "); i > 0; i--) if (name[i] in is) { print name[i]; delete is[name[i]] }
+			for (other in is) print other
+		}'
 }
 
-cut -d ' ' -f 3 "$work/before" | names_of >"$work/old"
-names_of <"$work/files" >"$work/now"
-# shellcheck disable=SC2086
-printf '%s\n' $changed | names_of >"$work/touched"
-tr ' ' '\n' <"$work/old" >"$work/old.lines"
-tr ' ' '\n' <"$work/now" >"$work/now.lines"
+old=" $(cut -d ' ' -f 3 "$work/before" | names_of | tr '\n' ' ')" now=" $(names_of <"$work/files" | tr '\n' ' ')"
 added='' again='' gone=''
-for name in $(cat "$work/touched"); do
-	if ! grep -qxF "$name" "$work/now.lines"; then
-		gone="$gone $name"
-	elif grep -qxF "$name" "$work/old.lines"; then
-		again="$again $name"
-	else
-		added="$added $name"
-	fi
+# shellcheck disable=SC2086
+for name in $(printf '%s\n' $changed | names_of); do
+	case $now:$old in
+	*" $name "*:*" $name "*) again="$again $name" ;;
+	*" $name "*:*) added="$added $name" ;;
+	*) gone="$gone $name" ;;
+	esac
 done
+
 # The units of services: what is started, or all. usage: units which name ...
 units() {
 	which=$1

@@ -78,6 +78,21 @@ command_of() {
 	sed -e :a -e '/\\$/N; s/\\\n[[:blank:]]*//; ta' "$D/services/$1/run" | sed -n "s|^exec \(.*[^1]\)\$|\1|p" | sed "s|$D|D|g"
 }
 
+# Where a stage's options end is known to msa-conf by a list of its own.
+test_it_knows_the_options_of_each_stage() {
+	injector=$(sed -n 's/^#define INJECTOR_OPTIONS "\(.*\)"$/\1/p' "$ROOT/lib/deliver/injector.h")
+	for name in $(cd "$ROOT/cmd" && grep -l stage ./*/deps | cut -d / -f 2) tlsd spoold; do
+		letters=$(sed -n 's/^[[:blank:]]*\.options = "\([^"]*\)" INJECTOR_OPTIONS,$/\1'"$injector"'/p; s/^[[:blank:]]*\.options = "\([^"]*\)",$/\1/p' \
+			"$ROOT/cmd/$name/$name.c")
+		# the two that read their command line themselves: without what msa-conf sets
+		[ -n "$letters" ] || letters=$(sed -n 's/.*getopt(argc, argv, "+\([^"]*\)").*/\1/p' "$ROOT/cmd/$name/$name.c" | sed 's/[lRU]://g')
+		case $name in
+		inline | call) continue ;; # words of another kind
+		esac
+		assertContains "$name" "$(tr ';' '\n' <"$ROOT/cmd/msa-conf/msa-conf.sh" | grep -F "stage(\"$name\", ")" "\"$letters\", "
+	done
+}
+
 test_the_line_of_words_is_printed_and_written() {
 	write_service s6 -l /run/lmtp
 	echo "tlsd -c $T/cert.pem -k $T/key.pem authd -u $D/users.cdb submitd limit -d $D/lib/limit -r 200/3600" \
