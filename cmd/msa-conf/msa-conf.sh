@@ -179,11 +179,11 @@ if [ -n "$domain" ]; then
 		log=$log
 	S
 
-	case $lmtp$maildirs:$queue in
-	/*:) ehlo=8BITMIME ;;
-	*:1) ehlo=8BITMIME,DSN,DELIVERBY ;;
-	*) ehlo=8BITMIME ;;
-	esac
+	# What may be offered whatever the next hop is: bounce, and spoold, do DSN themselves.
+	ehlo=8BITMIME
+	[ -z "$maildirs" ] || ehlo=8BITMIME,SMTPUTF8
+	[ -z "$lmtp" ] || [ -z "$smarthost" ] || ehlo=8BITMIME,DSN
+	[ -z "$queue" ] || ehlo=8BITMIME,DSN,DELIVERBY
 	cat >"$new/env" <<-S
 		# What is true of the whole site. It goes with each call, so only the first stage reads it. NAME=value, no quotes.
 		# The name in greetings, Received fields and Message-IDs:
