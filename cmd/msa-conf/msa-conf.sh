@@ -394,7 +394,7 @@ BEGIN {
 	stage("limit", "message", "d:r:t:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("filter", "message", "t:u", 1)
-	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:knr:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:knr:t:", 1)
+	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)
 	stage("maildir-inject", "end", "f:nr:", 1); stage("spool", "end", "fm:p", 1)
 	stage("spoold", "any", "a:b:df:k:n:q:r:t:w:", 1)
 	for (i = split(others, pair, " "); i > 0; i--) {
