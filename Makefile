@@ -13,6 +13,7 @@ CPP_MSA = -std=c11 -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -Ilib
 
 LIB != ls lib/*/*.c | sed 's/c$$/o/'
 OBJ != ls cmd/*/*.c | sed 's/c$$/o/'
+SCRIPT != ls cmd/*/*.sh
 BIN != ls -d cmd/*/ | sed 's|cmd/|bin/|; s|/$$||'
 DEP != ls lib/*/*.d cmd/*/*.d 2>/dev/null || :
 
@@ -33,7 +34,7 @@ libmsa.a: $(LIB)
 	rm -f $@
 	ar rc $@ $(LIB)
 
-$(BIN): libmsa.a $(OBJ) scripts/link
+$(BIN): libmsa.a $(OBJ) $(SCRIPT) scripts/link
 	CC='$(CC)' CPP_MSA='$(CPP_MSA)' CFLAGS='$(CFLAGS)' LDFLAGS='$(LDFLAGS)' sh scripts/link $(@F)
 
 # The programs that only tests and benchmarks use.
