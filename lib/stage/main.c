@@ -111,7 +111,7 @@ read_words(struct instance *i, int argc, char *argv[])
 
 	i->words = argv + optind;
 	i->nwords = argc - optind;
-	if (stage->next == STAGE_DELIVERS) {
+	if (stage->next == STAGE_DELIVERS || i->instead) {
 		i->next = next_parse(argv + argc);
 		return 0;
 	}
