@@ -314,7 +314,7 @@ run_pool(const struct instance *i)
 		.max = o->max,
 		.calls = o->calls,
 		.user = o->user ? &user : NULL,
-		.allow = { o->allow, o->nallow },
+		.allow = { o->allow, o->nallow, o->groups, o->ngroups },
 		.doubt = i->stage->owner == FACTS_AUTHD && !o->believe,
 		.notify_fd = o->notify_fd,
 	};
