@@ -17,7 +17,7 @@ struct xclient {
 /* Take a line of an EHLO reply, without its code. Every line but that of XCLIENT is skipped. */
 void xclient_take(struct xclient *x, const char *text, size_t len);
 
-/* Returns the first attribute of those that must be told, ADDR and for a user LOGIN, that x lacks; NULL: it has them. */
+/* Returns the first attribute that must be told (ADDR, and for a user LOGIN) and that x lacks; NULL: it has them. */
 const char *xclient_lacks(const struct xclient *x, const struct facts *f);
 
 /*
