@@ -17,7 +17,6 @@
 #include "base/username.h"
 
 enum {
-	COUNTS_MAX = 16, /* lines of a file */
 	FILE_MAX = 1024, /* octets; more than COUNTS_MAX lines can have */
 	NAME_LEN_MAX = 255,
 	THOUSAND = 1000,
@@ -81,10 +80,35 @@ counts_name(struct buf *b, const char *who, bool is_peer)
 	return buf_printf(b, "%%%016" PRIx64, hash(b->p));
 }
 
-/* Open and lock the file of who. Returns its descriptor, or -1 with errno set (ETIMEDOUT: the lock). */
-static int
-open_locked(int directory, const char *who, bool is_peer)
+int
+counts_who(struct buf *b, const char *name)
 {
+	size_t n = strlen(name);
+	unsigned octet;
+	char c;
+	int r = 0;
+
+	if (n == NAME_LEN_MAX)
+		return buf_add(b, name, n) < 0 ? -1 : 1;
+	for (; *name && r == 0; name++) {
+		c = *name;
+		if (c == '%' && sscanf(name, "%%%2X", &octet) == 1 && name[1] && name[2]) {
+			c = (char)octet;
+			name += 2;
+		}
+		r = buf_add(b, &c, 1);
+	}
+	return r;
+}
+
+/*
+ * Open and lock the file of who, which is made unless it is only read. Returns its descriptor, or -1 with errno set
+ * (ETIMEDOUT: the lock; ENOENT: only_read, and there is no file).
+ */
+static int
+open_locked(int directory, const char *who, bool is_peer, bool only_read)
+{
+	const int flags = only_read ? O_RDONLY : O_RDWR | O_CREAT, lock = only_read ? LOCK_SH : LOCK_EX;
 	int64_t end_ms = clock_ms() + COUNTS_WAIT_MS;
 	const struct timespec pause = { 0, LOCK_LOOK_MS * 1000000L };
 	struct buf name = { 0 };
@@ -93,12 +117,12 @@ open_locked(int directory, const char *who, bool is_peer)
 
 	e = counts_name(&name, who, is_peer) < 0 ? errno : 0;
 	while (!e) {
-		fd = openat(directory, name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+		fd = openat(directory, name.p, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 		if (fd < 0) {
 			e = errno;
 			break;
 		}
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		if (flock(fd, lock | LOCK_NB) == 0) {
 			if (fstat(fd, &st) == 0 && st.st_nlink > 0)
 				break; /* it is ours; without a name it was removed while we waited */
 		} else if (errno != EWOULDBLOCK && errno != EINTR)
@@ -115,20 +139,15 @@ open_locked(int directory, const char *who, bool is_peer)
 	return fd;
 }
 
-/* A line of the file. */
-struct count {
-	int64_t seconds, had, since_ms; /* had: thousandths of a recipient at since_ms */
-};
-
 /* Parse the lines of text whose count has not decreased to 0. Invalid lines are skipped. Returns their number. */
 static size_t
-read_counts(struct count c[COUNTS_MAX], const char *text, int64_t now_ms)
+read_counts(struct counts_line c[COUNTS_MAX], const char *text, int64_t now_ms)
 {
 	const char *line, *lf;
 	size_t n = 0;
 
 	for (line = text; n < COUNTS_MAX && (lf = strchr(line, '\n')); line = lf + 1) {
-		struct count *one = &c[n];
+		struct counts_line *one = &c[n];
 
 		if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64, &one->seconds, &one->had, &one->since_ms) != 3 ||
 		    one->seconds < 1 || one->seconds > RATE_SECONDS_MAX || one->had < 1 || one->since_ms < 0)
@@ -144,10 +163,10 @@ read_counts(struct count c[COUNTS_MAX], const char *text, int64_t now_ms)
  * Remove the line of rate r from c. Returns what is left of its count at now_ms; without such a line a count of 0. The
  * time for a part of a thousandth is kept: otherwise a client that tries again at once each time would wait for ever.
  */
-static struct count
-take_count(struct count c[COUNTS_MAX], size_t *n, const struct rate *r, int64_t now_ms)
+static struct counts_line
+take_count(struct counts_line c[COUNTS_MAX], size_t *n, const struct rate *r, int64_t now_ms)
 {
-	struct count left = { r->seconds, 0, now_ms };
+	struct counts_line left = { r->seconds, 0, now_ms };
 	int64_t had, gone;
 	size_t i;
 
@@ -166,7 +185,7 @@ take_count(struct count c[COUNTS_MAX], size_t *n, const struct rate *r, int64_t 
 }
 
 static int
-write_counts(int fd, const struct count c[COUNTS_MAX], size_t n)
+write_counts(int fd, const struct counts_line c[COUNTS_MAX], size_t n)
 {
 	char text[FILE_MAX];
 	size_t i, len = 0;
@@ -177,37 +196,69 @@ write_counts(int fd, const struct count c[COUNTS_MAX], size_t n)
 	return file_write_at(fd, text, len, 0) < 0 ? -1 : ftruncate(fd, (off_t)len);
 }
 
-/* Compare k more recipients with the rates, then write the counts back: with k if no rate is exceeded. */
-static enum counts_result
-count(int fd, const struct rates *r, int64_t k, int64_t now_ms, const struct rate **which, int64_t *wait_s)
+/* Read the lines of the file; those of the rates, at now_ms, come first. Returns 0, or -1 with errno set. */
+static int
+read_state(struct counts_state *s, int fd, const struct rates *r, int64_t now_ms)
 {
-	enum counts_result result = COUNTS_OK;
-	struct count c[COUNTS_MAX], mine[RATES_MAX];
+	struct counts_line c[COUNTS_MAX];
 	char text[FILE_MAX];
-	ssize_t octets = pread(fd, text, sizeof text - 1, 0);
-	int64_t over;
+	ssize_t octets = fd < 0 ? 0 : pread(fd, text, sizeof text - 1, 0);
 	size_t i, n;
 
 	if (octets < 0)
-		return COUNTS_ERROR;
+		return -1;
 	text[octets] = '\0';
 	n = read_counts(c, text, now_ms);
-	for (i = 0; i < r->n; i++) { /* afterwards c has only the lines of other rates */
-		mine[i] = take_count(c, &n, &r->rate[i], now_ms);
-		over = mine[i].had + k * THOUSAND - r->rate[i].n * THOUSAND;
-		if (over > 0 && result == COUNTS_OK) {
-			result = COUNTS_OVER;
-			*which = &r->rate[i];
-			*wait_s = over * r->rate[i].seconds / (r->rate[i].n * THOUSAND) + 1;
-		}
+	for (i = 0; i < r->n; i++) /* afterwards c has only the lines of other rates */
+		s->line[i] = take_count(c, &n, &r->rate[i], now_ms);
+	for (s->n = r->n, i = 0; i < n && s->n < COUNTS_MAX; i++)
+		s->line[s->n++] = c[i];
+	return 0;
+}
+
+/* Compare k more recipients with the rates. Returns COUNTS_OK or COUNTS_OVER. */
+static enum counts_result
+judge(const struct counts_state *s, const struct rates *r, int64_t k, const struct rate **which, int64_t *wait_s)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++) {
+		int64_t over = s->line[i].had + k * THOUSAND - r->rate[i].n * THOUSAND;
+
+		if (over <= 0)
+			continue;
+		*which = &r->rate[i];
+		*wait_s = over * r->rate[i].seconds / (r->rate[i].n * THOUSAND) + 1;
+		return COUNTS_OVER;
 	}
-	if (n + r->n > COUNTS_MAX)
-		n = COUNTS_MAX - r->n;
-	for (i = 0; i < r->n; i++, n++) {
-		c[n] = mine[i];
-		c[n].had += result == COUNTS_OK ? k * THOUSAND : 0;
-	}
-	return write_counts(fd, c, n) < 0 ? COUNTS_ERROR : result;
+	return COUNTS_OK;
+}
+
+/* Judge k more recipients, then write the counts back: with k if no rate is exceeded. */
+static enum counts_result
+count(int fd, const struct rates *r, int64_t k, int64_t now_ms, const struct rate **which, int64_t *wait_s)
+{
+	enum counts_result result;
+	struct counts_state s;
+	size_t i;
+
+	if (read_state(&s, fd, r, now_ms) < 0)
+		return COUNTS_ERROR;
+	result = judge(&s, r, k, which, wait_s);
+	for (i = 0; i < r->n && result == COUNTS_OK; i++)
+		s.line[i].had += k * THOUSAND;
+	return write_counts(fd, s.line, s.n) < 0 ? COUNTS_ERROR : result;
+}
+
+/* Returns the first rate that k recipients alone exceed, or NULL. */
+static const struct rate *
+too_small(const struct rates *r, int64_t k)
+{
+	size_t i;
+
+	for (i = 0; i < r->n && k <= r->rate[i].n; i++)
+		;
+	return i < r->n ? &r->rate[i] : NULL;
 }
 
 enum counts_result
@@ -215,15 +266,11 @@ counts_add(int directory, const char *who, bool is_peer, const struct rates *r, 
     const struct rate **which, int64_t *wait_s)
 {
 	enum counts_result result;
-	size_t i;
 	int fd, e;
 
-	for (i = 0; i < r->n; i++)
-		if (k > r->rate[i].n) {
-			*which = &r->rate[i];
-			return COUNTS_NEVER;
-		}
-	fd = open_locked(directory, who, is_peer);
+	if ((*which = too_small(r, k)))
+		return COUNTS_NEVER;
+	fd = open_locked(directory, who, is_peer, false);
 	if (fd < 0)
 		return COUNTS_ERROR;
 	result = count(fd, r, k, now_ms, which, wait_s);
@@ -231,4 +278,24 @@ counts_add(int directory, const char *who, bool is_peer, const struct rates *r, 
 	close(fd); /* this releases the lock */
 	errno = e;
 	return result;
+}
+
+enum counts_result
+counts_ask(int directory, const char *who, bool is_peer, const struct rates *r, int64_t k, int64_t now_ms,
+    struct counts_state *s, const struct rate **which, int64_t *wait_s)
+{
+	int fd = open_locked(directory, who, is_peer, true), e, failed;
+
+	if (fd < 0 && errno != ENOENT)
+		return COUNTS_ERROR;
+	failed = read_state(s, fd, r, now_ms);
+	e = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = e;
+	if (failed)
+		return COUNTS_ERROR;
+	if ((*which = too_small(r, k)))
+		return COUNTS_NEVER;
+	return judge(s, r, k, which, wait_s);
 }

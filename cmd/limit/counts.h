@@ -22,6 +22,7 @@ enum {
 	RATES_MAX = 8,
 	RATE_N_MAX = 1000000,         /* recipients */
 	RATE_SECONDS_MAX = 31536000,  /* a year */
+	COUNTS_MAX = 16,              /* lines of a file */
 	COUNTS_WAIT_MS = 5000,        /* for the lock of the file */
 };
 
@@ -54,6 +55,21 @@ enum counts_result {
 enum counts_result counts_add(int directory, const char *who, bool is_peer, const struct rates *r, int64_t k,
     int64_t now_ms, const struct rate **which, int64_t *wait_s);
 
+/* What counts_ask has read of a file. */
+struct counts_state {
+	struct counts_line {
+		int64_t seconds, had, since_ms; /* had: thousandths of a recipient at since_ms */
+	} line[COUNTS_MAX]; /* the first of them are those of the rates, in their order, at now_ms; then the other lines */
+	size_t n;
+};
+
+/*
+ * As counts_add, but count nothing: k recipients would be counted, or why not. s gets what the file has; a missing file
+ * has nothing.
+ */
+enum counts_result counts_ask(int directory, const char *who, bool is_peer, const struct rates *r, int64_t k,
+    int64_t now_ms, struct counts_state *s, const struct rate **which, int64_t *wait_s);
+
 /*
  * Append the file name for who. Letters become lower case, so that a name in capitals has the same file. Digits and
  * "@+-_." stay, except a dot at the start; every other octet becomes %XX. A peer's name begins with "=". A name that
@@ -61,5 +77,8 @@ enum counts_result counts_add(int directory, const char *who, bool is_peer, cons
  * Returns 0, or -1 with errno set (ENOMEM).
  */
 int counts_name(struct buf *b, const char *who, bool is_peer);
+
+/* Append whose file has this name. Returns 0, 1 if the name was cut off, or -1 with errno set (ENOMEM). */
+int counts_who(struct buf *b, const char *name);
 
 #endif

@@ -1,6 +1,8 @@
 /* ISC licence, see LICENSE. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +16,9 @@
 #include "stage/instance.h"
 
 #define NO_RATE "not a valid rate (recipients/seconds), a second rate for the same seconds, or more than 8 rates"
+
+/* What -q answers by its exit code: as grep's. */
+enum { QUERY_YES = 0, QUERY_NO = 1 };
 
 struct conf {
 	struct rates rates; /* for users without a record in the table */
@@ -87,23 +92,39 @@ reload(void *arg, const struct log *log)
 	return directory < 0 ? -1 : 0;
 }
 
-/* Find the rates of user: those of the user's record, or else those of the options. Returns as count_recipients. */
+/*
+ * Find the rates of user: those of the user's record, or else those of the options. Returns 0; or -1 with errno set
+ * (EPROTO: the table is damaged, or its record is invalid and conf->table.why says how).
+ */
 static int
-find_rates(struct conf *conf, struct call *call, const char *user, struct rates *rates)
+find_rates(struct conf *conf, const char *user, struct rates *rates)
 {
 	const char *value, *bad;
 	size_t len = 0;
 	int found = 0;
 
 	*rates = conf->rates;
-	if (conf->path && table_changed(&conf->table.table)) /* the new table counts now, if our user can read it */
-		reload_table(conf, &call->log);
+	*conf->table.why = '\0';
 	if (conf->path && (found = usertable_get(&conf->table, user, &value, &len)) < 0)
-		return call_failed(call, conf->path);
+		return -1;
 	bad = found ? read_rates(rates, value, len, &len) : NULL;
 	if (!bad)
-		return CHAIN_DONE;
+		return 0;
 	usertable_blame(&conf->table, user, bad, len);
+	errno = EPROTO;
+	return -1;
+}
+
+/* Find the rates of a message's user. Returns as count_recipients. */
+static int
+learn_rates(struct conf *conf, struct call *call, const char *user, struct rates *rates)
+{
+	if (conf->path && table_changed(&conf->table.table)) /* the new table counts now, if our user can read it */
+		reload_table(conf, &call->log);
+	if (find_rates(conf, user, rates) == 0)
+		return CHAIN_DONE;
+	if (!*conf->table.why)
+		return call_failed(call, conf->path);
 	log_error(&call->log, "misuse", "%s: %s", conf->path, conf->table.why);
 	return call_verdict(call, REPLY_LOCAL_ERROR, NULL);
 }
@@ -134,6 +155,16 @@ peer(const char *ip, char net[IPADDR_TEXT + 4])
 	return strcat(net, "/64");
 }
 
+/* Returns the time of day, in milliseconds since 1970. */
+static int64_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static int
 serve(struct call *call, void *arg)
 {
@@ -141,8 +172,7 @@ serve(struct call *call, void *arg)
 	const char *user = facts_get(&call->facts, "SMTPAUTHUSER"), *who;
 	const struct rate *which = NULL;
 	struct rates rates;
-	struct timespec now;
-	int64_t k, now_ms, wait_s = 0;
+	int64_t k, wait_s = 0;
 	char why[120], octets[24], net[IPADDR_TEXT + 4];
 	int r;
 
@@ -151,12 +181,10 @@ serve(struct call *call, void *arg)
 	who = user ? user : peer(facts_get(&call->facts, "TCPREMOTEIP"), net);
 	r = count_recipients(call, &k);
 	if (r == CHAIN_DONE)
-		r = find_rates(conf, call, user, &rates);
+		r = learn_rates(conf, call, user, &rates);
 	if (r != CHAIN_DONE)
 		return r;
-	clock_gettime(CLOCK_REALTIME, &now);
-	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	switch (rates.n == 0 ? COUNTS_OK : counts_add(conf->directory, who, !user, &rates, k, now_ms, &which, &wait_s)) {
+	switch (rates.n == 0 ? COUNTS_OK : counts_add(conf->directory, who, !user, &rates, k, now(), &which, &wait_s)) {
 	case COUNTS_OK:
 		break;
 	case COUNTS_OVER:
@@ -173,6 +201,84 @@ serve(struct call *call, void *arg)
 	snprintf(octets, sizeof octets, "%lld", (long long)k);
 	log_event(&call->log, "done", "who", who, "rcpts", octets, (char *)NULL);
 	return call_next(call);
+}
+
+/* Print the counts of a user, or of a peer behind "=". Returns QUERY_YES or QUERY_NO, or another exit code. */
+static int
+print_counts(struct conf *conf, const char *name)
+{
+	bool is_peer = *name == '=';
+	const char *who = is_peer ? name + 1 : name;
+	const struct rate *which = NULL;
+	struct counts_state state;
+	enum counts_result result;
+	struct rates rates;
+	int64_t wait_s, now_ms = now();
+	size_t i;
+
+	if (find_rates(conf, is_peer ? NULL : name, &rates) < 0) {
+		fprintf(stderr, "limit: %s: %s\n", conf->path, *conf->table.why ? conf->table.why : table_why(errno));
+		return CHAIN_LATER;
+	}
+	result = counts_ask(conf->directory, who, is_peer, &rates, 1, now_ms, &state, &which, &wait_s);
+	if (result == COUNTS_ERROR) {
+		fprintf(stderr, "limit: %s: %s\n", conf->directory_path, strerror(errno));
+		return CHAIN_LATER;
+	}
+	if (rates.n == 0 && (conf->rates.n > 0 || conf->path))
+		printf("%s: no limit\n", name);
+	else if (state.n == 0)
+		printf("%s: nothing counted\n", name);
+	for (i = 0; i < rates.n; i++)
+		printf("%s: %lld of %lld recipients used in %lld s\n", name, (long long)(state.line[i].had + 999) / 1000,
+		    (long long)rates.rate[i].n, (long long)rates.rate[i].seconds);
+	for (; i < state.n; i++)
+		printf("%s: %lld recipients in %lld s, %lld s ago; no rate has these seconds\n", name,
+		    (long long)(state.line[i].had + 999) / 1000, (long long)state.line[i].seconds,
+		    (long long)(now_ms - state.line[i].since_ms) / 1000);
+	if (result == COUNTS_NEVER)
+		printf("%s: may not send: 0 recipients in %lld s\n", name, (long long)which->seconds);
+	if (result == COUNTS_OVER)
+		printf("%s: may send to another recipient in %lld s\n", name, (long long)wait_s);
+	return result == COUNTS_OK ? QUERY_YES : QUERY_NO;
+}
+
+static int
+is_counted(const struct dirent *entry)
+{
+	return *entry->d_name != '.';
+}
+
+/* Print the counts of everybody who has any, in the order of the file names. Returns the exit code. */
+static int
+print_all(struct conf *conf)
+{
+	struct dirent **file;
+	int i, n = scandir(conf->directory_path, &file, is_counted, alphasort), code = n < 0 ? CHAIN_LATER : CHAIN_DONE;
+
+	if (n < 0)
+		fprintf(stderr, "limit: %s: %s\n", conf->directory_path, strerror(errno));
+	for (i = 0; i < n; i++) {
+		struct buf who = { 0 };
+		int r = counts_who(&who, file[i]->d_name);
+
+		if (r == 1)
+			printf("%s: a longer name, of which this is the file\n", file[i]->d_name);
+		else if (r < 0 || print_counts(conf, who.p) > QUERY_NO)
+			code = CHAIN_LATER;
+		buf_free(&who);
+		free(file[i]);
+	}
+	if (n >= 0)
+		free(file);
+	return code;
+}
+
+/* -q: [user]. Returns the exit code. */
+static int
+query(const struct instance *i)
+{
+	return i->nwords > 0 ? print_counts(i->conf, i->words[0]) : print_all(i->conf);
 }
 
 static void
@@ -197,6 +303,10 @@ option(void *arg, int letter, char *value, struct instance *i)
 	struct conf *conf = arg;
 
 	switch (letter) {
+	case 'q':
+		i->instead = query;
+		conf->directory_path = value;
+		return 0;
 	case 'd':
 		conf->directory_path = value;
 		return 0;
@@ -214,7 +324,7 @@ check(void *arg, struct instance *i)
 	struct conf *conf = arg;
 	const char *why;
 
-	if (!conf->directory_path || (conf->rates.n == 0 && !conf->path))
+	if (!conf->directory_path || (i->instead ? i->nwords > 1 : conf->rates.n == 0 && !conf->path))
 		return -1;
 	conf->directory = file_open_directory(conf->directory_path, false, &why);
 	if (conf->directory < 0)
@@ -241,8 +351,9 @@ const struct stage limit_stage = {
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
 	.needs = STAGE_FILES,
-	.options = "d:r:t:",
-	.usage = "-d directory [-r recipients/seconds ...] [-t table] " STAGE_USAGE " prog [arg ...]",
+	.options = "d:q:r:t:",
+	.usage = "-d directory [-r recipients/seconds ...] [-t table] " STAGE_USAGE " prog [arg ...] | "
+	    "-q directory [-r recipients/seconds ...] [-t table] [user]",
 	.conf_size = sizeof(struct conf),
 	.init = init,
 	.option = option,

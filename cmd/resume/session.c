@@ -25,6 +25,7 @@
 #include "smtp/ehlo.h"
 #include "smtp/lastreply.h"
 #include "stage/spawn.h"
+#include "xclient.h"
 
 enum {
 	LINES_MAX = 100,    /* of one reply */
@@ -46,10 +47,13 @@ struct flow {
 struct session {
 	struct call *call;
 	const struct resume *conf;
-	pid_t pid;
+	const char *name; /* of the server, for the log */
+	pid_t pid;       /* 0: the server is not our child */
 	int fd;          /* to the server; -1: closed */
 	struct lineio c; /* of fd, until the pump begins */
 	struct ehlo has; /* the server's EHLO keywords */
+	struct xclient xclient; /* and what it takes by XCLIENT */
+	struct buf greeting; /* to the client, which nobody has greeted yet */
 	char said[TEXT_MAX]; /* the last line of its last reply */
 	struct fdpair client, server;
 	struct flow up, down;
@@ -57,19 +61,31 @@ struct session {
 	int64_t end_ms;  /* of the session */
 };
 
+/* Start the server, or connect to it. Returns 0, or -1 with the reason logged. */
 static int
 start(struct session *s)
 {
+	const char *why = "";
 	int fd[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
-		return -1;
-	s->pid = spawn_child(s->call, s->call->next->argv, fd[1], fd[1], -1);
-	close(fd[1]);
-	if (s->pid < 0) {
-		close(fd[0]);
+	if (s->conf->over_tcp) {
+		s->fd = nexthop_connect(&s->conf->hop, !s->conf->to_anybody, clock_ms() + s->conf->wait_ms, &why);
+		if (s->fd < 0)
+			log_event(&s->call->log, "failed", "server", s->name, "reason", why, (char *)NULL);
+		return s->fd < 0 ? -1 : 0;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0) {
+		log_error(&s->call->log, "failed", "server %s:", s->name);
 		return -1;
 	}
+	s->pid = spawn_child(s->call, s->call->next->argv, fd[1], fd[1], -1);
+	if (s->pid < 0) {
+		log_error(&s->call->log, "failed", "server %s:", s->name);
+		close(fd[0]);
+		close(fd[1]);
+		return -1;
+	}
+	close(fd[1]);
 	s->fd = fd[0];
 	return 0;
 }
@@ -115,8 +131,10 @@ take_reply(struct session *s, enum line_result *result)
 			*result = LINE_BAD;
 			return 0;
 		}
-		if (i > 0)
+		if (i > 0) {
 			ehlo_take(&s->has, text, len);
+			xclient_take(&s->xclient, text, len);
+		}
 		first = code;
 	}
 	return code;
@@ -149,7 +167,7 @@ no_server(const struct session *s, enum line_result r, int code)
 		break;
 	}
 	snprintf(text, sizeof text, "%d", code);
-	log_event(&s->call->log, "failed", "server", s->call->next->argv[0], "reason", reason, "code", code ? text : NULL,
+	log_event(&s->call->log, "failed", "server", s->name, "reason", reason, "code", code ? text : NULL,
 	    "text", *s->said ? s->said : NULL, (char *)NULL);
 	return REPLY_TROUBLE;
 }
@@ -169,7 +187,7 @@ compare(const struct session *s)
 		for (i = 0; i < b.len; i++)
 			if (b.p[i] == '\n')
 				b.p[i] = ',';
-		log_event(&s->call->log, "lacks", "server", s->call->next->argv[0], "keywords", b.p, (char *)NULL);
+		log_event(&s->call->log, "lacks", "server", s->name, "keywords", b.p, (char *)NULL);
 	}
 	buf_free(&b);
 }
@@ -189,11 +207,37 @@ greet_again(struct session *s, const char *verb, enum line_result *result)
 
 	if (ip && ipaddr_parse_zoned(&a, ip) == 0)
 		ipaddr_literal(&a, address);
+	s->has = (struct ehlo){ .caps = 0 };
 	buf_printf(&s->c.out, "%s %s\r\n", verb, name && *name ? name : address);
 	code = take_reply(s, result);
 	if (code / 100 != 5 || !name)
 		return code;
 	buf_printf(&s->c.out, "%s %s\r\n", verb, address);
+	return take_reply(s, result);
+}
+
+/*
+ * Tell the server by XCLIENT who the client is: what it offers in its reply to EHLO, and at least the address and the
+ * user. Afterwards the server has greeted again, and waits for the client's greeting. Returns as take_reply: 220 is
+ * success.
+ */
+static int
+introduce(struct session *s, const char *verb, enum line_result *result)
+{
+	int code = greet_again(s, strcmp(verb, "LHLO") == 0 ? verb : "EHLO", result);
+	const char *lacks;
+
+	if (code != 250)
+		return code;
+	lacks = xclient_lacks(&s->xclient, &s->call->facts);
+	if (lacks) {
+		snprintf(s->said, sizeof s->said, "no XCLIENT %s for us", lacks);
+		return code;
+	}
+	if (xclient_command(&s->c.out, &s->xclient, &s->call->facts) < 0) {
+		*result = LINE_ERROR;
+		return 0;
+	}
 	return take_reply(s, result);
 }
 
@@ -206,6 +250,12 @@ resume(struct session *s, const char *verb, enum reply *r)
 	enum line_result result = LINE_OK;
 	int code = take_reply(s, &result);
 
+	if (code == 220 && s->conf->over_tcp)
+		code = introduce(s, verb ? verb : "EHLO", &result);
+	if (code == 220 && !verb) { /* the client waits for this greeting */
+		buf_printf(&s->greeting, "%s\r\n", s->said);
+		return 0;
+	}
 	if (code == 220) {
 		code = greet_again(s, verb, &result);
 		if (code == 250) {
@@ -311,8 +361,14 @@ open_pump(struct session *s)
 	fdpair_open(&s->server, s->fd, s->fd);
 	s->up.from = s->down.to = &s->client;
 	s->up.to = s->down.from = &s->server;
-	s->down.len = s->c.len - s->c.pos;
-	memcpy(s->down.data, s->c.in_buf + s->c.pos, s->down.len);
+	if (s->greeting.len > 0)
+		memcpy(s->down.data, s->greeting.p, s->greeting.len);
+	s->down.len = s->greeting.len;
+	buf_free(&s->greeting);
+	if (s->down.len + s->c.len - s->c.pos > sizeof s->down.data)
+		s->c.len = s->c.pos; /* a server that says so much before it is asked */
+	memcpy(s->down.data + s->down.len, s->c.in_buf + s->c.pos, s->c.len - s->c.pos);
+	s->down.len += s->c.len - s->c.pos;
 	lastreply_note(&s->tail, s->down.data, s->down.len);
 }
 
@@ -335,11 +391,10 @@ resume_serve(struct call *call, void *conf)
 	enum reply r = REPLY_TROUBLE;
 	bool last_words = true, resumed = false;
 
-	if (!verb) /* the client has not greeted yet: nothing to repeat */
+	if (!verb && !s.conf->over_tcp) /* the client has not greeted yet: nothing to repeat */
 		return call_next(call);
-	if (start(&s) < 0)
-		log_error(&call->log, "failed", "server %s:", call->next->argv[0]);
-	else {
+	s.name = s.conf->over_tcp ? s.conf->hop.text : call->next->argv[0];
+	if (start(&s) == 0) {
 		lineio_open(&s.c, s.fd, s.fd);
 		s.c.stop = call->stop;
 		resumed = resume(&s, verb, &r) == 0;

@@ -13,6 +13,7 @@
 
 enum {
 	WHY_MAX = 400,    /* octets; an address has 254 */
+	QUERY_NO = 1,     /* exit code of -q, as grep's */
 	CLAIMS_MAX = 100, /* addresses of a message: each is compared with the whole list */
 };
 
@@ -281,13 +282,54 @@ serve(struct call *call, void *arg)
 	return call_next(call);
 }
 
+/*
+ * -q: user address. "-" is a peer without a user, and an empty address the null reverse-path. Print whether the user
+ * may send as the address. Returns the exit code.
+ */
+static int
+query(const struct instance *i)
+{
+	struct conf *conf = i->conf;
+	const char *user = strcmp(i->words[0], "-") == 0 ? NULL : i->words[0], *bad;
+	struct claim claim = { .is_allowed = true };
+	struct senders senders;
+	struct addr a = { .text = "" };
+	size_t len;
+
+	if (*i->words[1] && addr_mailbox(i->words[1], strlen(i->words[1]), &a) < 0) {
+		fprintf(stderr, "rights: %s: not an address\n", i->words[1]);
+		return CHAIN_MISUSE;
+	}
+	if (senders_find(&senders, &conf->table, user) < 0) {
+		fprintf(stderr, "rights: %s: %s\n", conf->path, table_why(errno));
+		return CHAIN_LATER;
+	}
+	if (*a.text)
+		claim_set(&claim, "", &a);
+	if (*a.text && senders_judge(&senders, &claim, 1, &bad, &len) < 0) {
+		usertable_blame(&conf->table, user, bad, len);
+		fprintf(stderr, "rights: %s: %s\n", conf->path, conf->table.why);
+		return CHAIN_LATER;
+	}
+	claim.is_allowed &= !senders.stopped;
+	printf("%s may %ssend%s%s\n", user ? user : "A peer without a user", claim.is_allowed ? "" : "not ",
+	    senders.stopped ? "" : " as ", senders.stopped ? "" : *a.text ? a.text : "<>");
+	if (senders.len > 0)
+		printf("The record is: %.*s\n", (int)senders.len, senders.list);
+	else
+		puts("There is no record.");
+	return claim.is_allowed ? CHAIN_DONE : QUERY_NO;
+}
+
 static int
 option(void *arg, int letter, char *value, struct instance *i)
 {
 	struct conf *conf = arg;
 
-	if (letter == 's') {
+	if (letter == 's' || letter == 'q') {
 		conf->path = value;
+		if (letter == 'q')
+			i->instead = query;
 		return 0;
 	}
 	conf->form = strcmp(value, "names") == 0 ? FORM_NAMES : strcmp(value, "all") == 0 ? FORM_ALL : FORM_STRICT;
@@ -299,7 +341,7 @@ check(void *arg, struct instance *i)
 {
 	struct conf *conf = arg;
 
-	if (!conf->path)
+	if (!conf->path || (i->instead && i->nwords != 2))
 		return -1;
 	conf->table = (struct usertable){ .bad = senders_bad, .what = SENDERS_ITEM, .is_bad_key = senders_is_bad_key };
 	/* Only a resident checks the whole table: in an exec'd stage that would take longer than the message. */
@@ -320,8 +362,8 @@ const struct stage rights_stage = {
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
 	.needs = STAGE_FILES,
-	.options = "g:s:",
-	.usage = "-s senders [-g names|all] " STAGE_USAGE " prog [arg ...]",
+	.options = "g:q:s:",
+	.usage = "-s senders [-g names|all] " STAGE_USAGE " prog [arg ...] | -q senders user address",
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,

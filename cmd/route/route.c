@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -11,14 +12,18 @@
 #include "base/table.h"
 #include "chain/limits.h"
 #include "msa/msgfile.h"
+#include "routes.h"
 #include "smtp/addr.h"
 #include "stage/instance.h"
 #include "stage/run.h"
 #include "stage/spawn.h"
 
 enum {
+	SHOWN = 64,       /* octets shown of an invalid value of the table */
 	WIDE = 16,        /* chains that run side by side; the next 16 start when these have ended */
 };
+
+#define NO_CHAIN "neither a path nor the name of a program"
 
 struct conf {
 	struct table table;
@@ -44,6 +49,7 @@ struct work {
 	struct call *call;
 	const struct conf *conf;
 	const struct envelope *envelope;
+	struct sender sender;
 	struct reply_foreign *reply; /* owned, one for each recipient; code 0: none yet */
 	struct way *way;             /* owned */
 	size_t ways;
@@ -52,25 +58,26 @@ struct work {
 };
 
 /*
- * Set what runs a way: the resident at the path that is its name, or the program of that name in the directory.
- * Returns 0, or -1 with errno set (EINVAL: neither; ENOMEM).
+ * Set what runs a way: the resident at the path that is its name; or what has that name in the directory, a resident's
+ * socket or a program. Returns 0, or -1 with errno set (EINVAL: neither; ENOMEM).
  */
 static int
 find_program(struct way *w, const struct conf *conf)
 {
-	if (*w->name == '/') {
-		w->words[0] = w->name;
-		w->next = (struct next){ .how = NEXT_CALL, .argv = w->words, .path = w->name };
-		return 0;
+	struct stat st;
+	bool call = *w->name == '/';
+
+	if (!call) {
+		if (!conf->directory || *w->name == '.' || strchr(w->name, '/')) {
+			errno = EINVAL;
+			return -1;
+		}
+		if (buf_printf(&w->path, "%s/%s", conf->directory, w->name) < 0)
+			return -1;
+		call = stat(w->path.p, &st) == 0 && S_ISSOCK(st.st_mode);
 	}
-	if (!conf->directory || *w->name == '.' || strchr(w->name, '/')) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (buf_printf(&w->path, "%s/%s", conf->directory, w->name) < 0)
-		return -1;
-	w->words[0] = w->path.p;
-	w->next = (struct next){ .how = NEXT_EXEC, .argv = w->words };
+	w->words[0] = w->path.p ? w->path.p : w->name;
+	w->next = (struct next){ .how = call ? NEXT_CALL : NEXT_EXEC, .argv = w->words, .path = w->words[0] };
 	return 0;
 }
 
@@ -107,32 +114,23 @@ find_way(struct work *w, const char *name, size_t n)
 	return NULL;
 }
 
-/* Returns the way of a line, by its address, or else its domain, or else the default; NULL with the reason logged. */
+/* Returns the way of a line, by its address or else by the sender, or the default way; NULL with the reason logged. */
 static struct way *
 look_up(struct work *w, const struct envelope_line *l)
 {
 	struct table *t = (struct table *)&w->conf->table; /* a look-up moves a cursor in it */
-	const char *value = "", *at = memchr(l->path, '@', l->path_len), *p;
+	struct route route;
 	struct way *way;
-	size_t len = 0;
-	int r;
 
-	for (p = at; p && (p = memchr(p + 1, '@', l->path_len - (size_t)(p + 1 - l->path)));)
-		at = p; /* a quoted local part may have at signs too */
-	r = table_get(t, l->path, l->path_len, &value, &len);
-	if (r == 0)
-		r = table_get_lower(t, l->path, l->path_len, &value, &len);
-	if (r == 0 && at)
-		r = table_get_lower(t, at + 1, l->path_len - (size_t)(at + 1 - l->path), &value, &len);
-	if (r < 0) {
+	if (routes_find(t, l->path, l->path_len, &w->sender, &route) < 0) {
 		log_error(&w->call->log, "failed", "%s:", w->conf->table_path);
 		w->lost = true;
 		return NULL;
 	}
-	way = find_way(w, value, len);
+	way = find_way(w, route.value, route.len);
 	if (!way && errno == EINVAL)
-		log_error(&w->call->log, "misuse", "%s: %.*s: neither a path nor the name of a program", w->conf->table_path,
-		    (int)(len < 64 ? len : 64), value);
+		log_error(&w->call->log, "misuse", "%s: %.*s: " NO_CHAIN, w->conf->table_path,
+		    (int)(route.len < SHOWN ? route.len : SHOWN), route.value);
 	else if (!way)
 		log_error(&w->call->log, "failed", "table:");
 	w->lost |= !way;
@@ -396,6 +394,7 @@ serve(struct call *call, void *arg)
 
 	if (!w.envelope)
 		return call_failed(call, NULL);
+	w.sender = (struct sender){ w.envelope->mail.path, w.envelope->mail.path_len, call_fact(call, "SMTPAUTHUSER") };
 	w.deadline_ms = call_own_deadline(call);
 	r = serve_envelope(&w);
 	if (r < 0) {
@@ -422,16 +421,71 @@ reload(void *arg, const struct log *log)
 	return 0;
 }
 
+/* Print where a recipient goes, as look_up finds it, and by which key of the table. Returns the exit code. */
+static int
+print_way(struct conf *conf, const char *to, const struct sender *sender)
+{
+	struct way way = { .name = NULL };
+	struct route route;
+	const char *kind;
+	int code = CHAIN_DONE;
+
+	if (routes_find(&conf->table, to, strlen(to), sender, &route) < 0) {
+		fprintf(stderr, "route: %s: %s\n", conf->table_path, table_why(errno));
+		return CHAIN_LATER;
+	}
+	way.name = strndup(route.value, route.len);
+	if (!way.name)
+		code = CHAIN_LATER;
+	else if (!*way.name)
+		printf("%s: the default chain", to);
+	else if (conf->directory || *way.name == '/') {
+		if (strlen(way.name) != route.len || find_program(&way, conf) < 0 || access(*way.words, F_OK) < 0)
+			code = CHAIN_LATER;
+		kind = way.next.how == NEXT_CALL ? "the resident at " : "the program ";
+		printf("%s: %s%s", to, way.next.path ? kind : "", way.next.path ? way.next.path : way.name);
+		if (code != CHAIN_DONE)
+			printf(" (451: %s)", way.next.path ? strerror(errno) : NO_CHAIN);
+	} else
+		printf("%s: %s in the directory of -d", to, way.name);
+	printf(", by %s\n", *route.key ? route.key : "no key of the table");
+	free(way.name);
+	buf_free(&way.path);
+	return code;
+}
+
+/* -q: sender recipient [user]. Returns the exit code. */
+static int
+query(const struct instance *i)
+{
+	struct addr from, to;
+	const char *path = i->words[0];
+	struct sender sender;
+
+	if (*path && addr_mailbox(path, strlen(path), &from) < 0) {
+		fprintf(stderr, "route: %s: not an address\n", path);
+		return CHAIN_MISUSE;
+	}
+	if (addr_mailbox(i->words[1], strlen(i->words[1]), &to) < 0) {
+		fprintf(stderr, "route: %s: not an address\n", i->words[1]);
+		return CHAIN_MISUSE;
+	}
+	sender = (struct sender){ *path ? from.text : "", *path ? from.len : 0, i->nwords > 2 ? i->words[2] : NULL };
+	return print_way(i->conf, to.text, &sender);
+}
+
 static int
 option(void *arg, int letter, char *value, struct instance *i)
 {
 	struct conf *conf = arg;
 
-	(void)i;
-	if (letter == 'd')
+	if (letter == 'd') {
 		conf->directory = value;
-	else
-		conf->table_path = value;
+		return 0;
+	}
+	conf->table_path = value;
+	if (letter == 'q')
+		i->instead = query;
 	return 0;
 }
 
@@ -440,7 +494,7 @@ check(void *arg, struct instance *i)
 {
 	struct conf *conf = arg;
 
-	if (!conf->table_path)
+	if (!conf->table_path || (i->instead && i->nwords != 2 && i->nwords != 3))
 		return -1;
 	if (table_open(&conf->table, conf->table_path) < 0)
 		return stage_wrong(i, conf->table_path, "%s", table_why(errno));
@@ -462,8 +516,8 @@ const struct stage route_stage = {
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
 	.needs = STAGE_TEMPORARY,
-	.options = "d:t:",
-	.usage = "[-d directory] -t table " STAGE_USAGE " prog [arg ...]",
+	.options = "d:q:t:",
+	.usage = "[-d directory] -t table " STAGE_USAGE " prog [arg ...] | -q table [-d directory] sender recipient [user]",
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,

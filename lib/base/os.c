@@ -444,3 +444,52 @@ os_peer_uid(int fd, uid_t *uid)
 	return getpeereid(fd, uid, &gid);
 #endif
 }
+
+static bool
+has_any(const gid_t *has, size_t nhas, const gid_t *gid, size_t n)
+{
+	size_t i, k;
+
+	for (i = 0; i < nhas; i++)
+		for (k = 0; k < n; k++)
+			if (has[i] == gid[k])
+				return true;
+	return false;
+}
+
+bool
+os_peer_in(int fd, const gid_t *gid, size_t n)
+{
+#ifdef SO_PEERGROUPS
+	struct ucred cred;
+	gid_t few[64], *has = few;
+	socklen_t len = sizeof cred;
+	bool found;
+
+	if (n == 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return false;
+	if (has_any(&cred.gid, 1, gid, n))
+		return true;
+	len = sizeof few;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, few, &len) < 0) {
+		if (errno != ERANGE || !(has = malloc(len))) /* the kernel has set len to what it takes */
+			return false;
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, has, &len) < 0)
+			len = 0;
+	}
+	found = has_any(has, len / sizeof *has, gid, n);
+	if (has != few)
+		free(has);
+	return found;
+#elif defined SO_PEERCRED
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && has_any(&cred.gid, 1, gid, n);
+#else
+	uid_t uid;
+	gid_t own;
+
+	return getpeereid(fd, &uid, &own) == 0 && has_any(&own, 1, gid, n);
+#endif
+}

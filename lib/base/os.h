@@ -2,6 +2,7 @@
 #ifndef MSA_BASE_OS_H
 #define MSA_BASE_OS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -123,5 +124,11 @@ int os_accept(int listener);
 
 /* Set *uid to the uid of the process at the other end of a connected Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);
+
+/*
+ * Returns true if the process that connected to the Unix socket fd has one of the n groups, as its own or, on Linux, as
+ * a supplementary one. The kernel says so: no name service is asked.
+ */
+bool os_peer_in(int fd, const gid_t *gid, size_t n);
 
 #endif

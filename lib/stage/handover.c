@@ -257,14 +257,14 @@ receive(int fd, void *to, size_t n, struct descriptors *d, int64_t deadline_ms)
 }
 
 static bool
-may_call(uid_t uid, const struct handover_allow *allow)
+may_call(int fd, uid_t uid, const struct handover_allow *allow)
 {
 	size_t i;
 
 	for (i = 0; allow && i < allow->n; i++)
 		if (allow->uid[i] == uid)
 			return true;
-	return uid == 0 || uid == geteuid();
+	return uid == 0 || uid == geteuid() || (allow && os_peer_in(fd, allow->gid, allow->ngid));
 }
 
 int
@@ -283,7 +283,7 @@ handover_receive(int fd, struct call *call, enum call_kind kind, const struct ha
 	*uid = (uid_t)-1;
 	if (os_peer_uid(fd, uid) < 0)
 		return -1;
-	if (!may_call(*uid, allow)) {
+	if (!may_call(fd, *uid, allow)) {
 		errno = EPERM;
 		return -1;
 	}

@@ -42,6 +42,8 @@ int handover_call(const char *path, const struct call *call, enum call_kind kind
 struct handover_allow {
 	const uid_t *uid;
 	size_t n;
+	const gid_t *gid; /* members of these groups too */
+	size_t ngid;
 };
 int handover_receive(int fd, struct call *call, enum call_kind kind, const struct handover_allow *allow, int wait_ms,
     uid_t *uid);

@@ -22,7 +22,10 @@ struct instance {
 	int nwords;
 	struct next next;
 	int idle_s;             /* seconds without a call, after which stage->idle is called; 0: when the worker ends */
-	/* Called in place of serving calls (to print something). Returns the exit code. NULL: serve calls. */
+	/*
+	 * Called in place of serving calls (to print something). Returns the exit code. NULL: serve calls. If option sets it,
+	 * all words are the stage's own.
+	 */
 	int (*instead)(const struct instance *i);
 	/*
 	 * A resident's work beside the calls. Called in a process of its own with a worker's rights: when the service starts,

@@ -111,7 +111,7 @@ read_words(struct instance *i, int argc, char *argv[])
 
 	i->words = argv + optind;
 	i->nwords = argc - optind;
-	if (stage->next == STAGE_DELIVERS) {
+	if (stage->next == STAGE_DELIVERS || i->instead) {
 		i->next = next_parse(argv + argc);
 		return 0;
 	}
@@ -314,7 +314,7 @@ run_pool(const struct instance *i)
 		.max = o->max,
 		.calls = o->calls,
 		.user = o->user ? &user : NULL,
-		.allow = { o->allow, o->nallow },
+		.allow = { o->allow, o->nallow, o->groups, o->ngroups },
 		.doubt = i->stage->owner == FACTS_AUTHD && !o->believe,
 		.notify_fd = o->notify_fd,
 	};

@@ -1,6 +1,7 @@
 /* ISC licence, see LICENSE. */
 #include "stage/options.h"
 
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,19 @@ take_user(struct stage_options *o, struct instance *i, const char *name)
 	return 0;
 }
 
+static int
+take_group(struct stage_options *o, struct instance *i, const char *name)
+{
+	const struct group *gr = getgrnam(name);
+
+	if (!gr)
+		return stage_wrong(i, name, "no such group");
+	if (o->ngroups == STAGE_ALLOW_MAX)
+		return stage_wrong(i, name, "more than %d groups", STAGE_ALLOW_MAX);
+	o->groups[o->ngroups++] = gr->gr_gid;
+	return 0;
+}
+
 /* "min" or "min:max". */
 static int
 take_workers(struct stage_options *o, struct instance *i, const char *value)
@@ -60,7 +74,7 @@ stage_option(struct stage_options *o, struct instance *i, int letter, const char
 	o->any = true;
 	switch (letter) {
 	case 'A':
-		return take_user(o, i, value);
+		return *value == '@' ? take_group(o, i, value + 1) : take_user(o, i, value);
 	case 'l':
 		o->path = value;
 		return 0;

@@ -11,6 +11,7 @@
  *   -U user[:group]   take that uid; in a resident only the workers take it
  *   -l path           be resident and listen at path; "0": at fd 0, or at the socket that LISTEN_FDS describes
  *   -A user           this user's processes may call too
+ *   -A @group         processes in this group too
  *   -C calls          calls until a worker is replaced
  *   -P min:max        workers kept idle at least, and all workers at most
  *   -R fd             write a newline there when ready (notification-fd of s6)
@@ -19,7 +20,7 @@
 #define STAGE_OPTION_LETTERS "AClPRU"
 
 enum {
-	STAGE_ALLOW_MAX = 16, /* users of -A */
+	STAGE_ALLOW_MAX = 16, /* users of -A, and groups */
 	STAGE_WORKERS_MIN = 1,   /* default of -P's min */
 	STAGE_WORKERS_MAX = 500, /* default of -P's max */
 	STAGE_CALLS = 1000,      /* default of -C */
@@ -31,6 +32,8 @@ struct stage_options {
 	int min, max, calls, notify_fd;
 	uid_t allow[STAGE_ALLOW_MAX];
 	size_t nallow;
+	gid_t groups[STAGE_ALLOW_MAX];
+	size_t ngroups;
 	bool believe; /* a stage's own option: a call's RELAYCLIENT and MSA_X_* count, whoever calls */
 	bool any; /* at least one of these options was given */
 };

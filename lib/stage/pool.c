@@ -565,8 +565,9 @@ clear(const struct sockaddr_un *sun)
 }
 
 /*
- * Who may connect. A caller's uid decides whether it may call, and the mode keeps others from the socket where a mode
- * can: where nobody is named with -A, or one user is, and root can give that user the socket.
+ * Who may connect. A caller's uid and groups decide whether it may call, and the mode keeps others from the socket
+ * where a mode can: where nobody is named with -A, or one user is, and root can give that user the socket, or one group
+ * is.
  */
 struct access {
 	mode_t mode;
@@ -581,6 +582,10 @@ access_for(const struct pool_conf *conf)
 	const gid_t own = conf->user ? conf->user->gid : (gid_t)-1;
 	bool root = geteuid() == 0;
 
+	if (conf->allow.n == 0 && conf->allow.ngid == 1)
+		return (struct access){ 0660, root && conf->user ? conf->user->uid : same, conf->allow.gid[0] };
+	if (conf->allow.ngid > 0)
+		return (struct access){ 0666, same, (gid_t)-1 };
 	if (conf->allow.n == 0)
 		return (struct access){ 0600, root && conf->user ? conf->user->uid : same, (gid_t)-1 };
 	if (conf->allow.n == 1 && root) /* the group: our own user may call too */
@@ -610,8 +615,8 @@ listen_at(const struct pool_conf *conf)
 	mask = umask(0777 & ~a.mode);
 	r = bind(fd, (struct sockaddr *)&sun, sizeof sun);
 	umask(mask);
-	if (r == 0 && a.owner != (uid_t)-1 && lchown(path, a.owner, a.group) < 0)
-		r = chmod(path, 0666); /* root without CAP_CHOWN */
+	if (r == 0 && (a.owner != (uid_t)-1 || a.group != (gid_t)-1) && lchown(path, a.owner, a.group) < 0)
+		r = chmod(path, 0666); /* root without CAP_CHOWN; a group that is not ours to give */
 	if (r == 0 && listen(fd, SOMAXCONN) == 0)
 		return fd;
 	r = errno;

@@ -24,7 +24,7 @@ struct pool_conf {
 	int min, max;      /* the fewest idle workers, and the most workers in all */
 	int calls;         /* after which a worker is replaced */
 	const struct user *user; /* the workers take its uid, and the parent keeps its own for reload; NULL: none */
-	struct handover_allow allow; /* the users who may call, besides root and our own user */
+	struct handover_allow allow; /* the users and groups who may call, besides root and our own user */
 	bool doubt;        /* what these users' calls say is not believed where facts_disown unsets it */
 	int notify_fd;     /* a newline is written there once calls are taken (s6); -1: none */
 };

@@ -399,5 +399,74 @@ test_a_client_hears_it_exec_d_resident_and_in_one_process() {
 	done
 }
 
+# What -q says. usage: ask [option ...] [user] ; $code
+ask() {
+	limit -q "$T/counts" "$@" >"$T/said" 2>&1
+	code=$?
+	said=$(sed 's/ [0-9]* s ago/ N s ago/; s/\(recipient in\) [0-9]* s$/\1 N s/' "$T/said")
+}
+
+# usage: assert_answer code line ... -- word ...
+assert_answer() {
+	want_code=$1
+	shift
+	: >"$T/want"
+	while [ "$1" != -- ]; do
+		echo "$1" >>"$T/want"
+		shift
+	done
+	shift
+	ask "$@"
+	assertEquals "$*" "$(cat "$T/want")" "$said"
+	assertEquals "$*: exit code" "$want_code" "$code"
+}
+
+test_a_question_is_answered_as_a_message_would_be() {
+	printf '%s\n' 'zero@example.net 0/60' 'free@example.net' 'bad@example.net 1/x' '- 1/3600' >"$T/rates"
+	cdb -c -m "$T/rates.cdb" "$T/rates"
+	recipients 3
+	message -r 4/86400
+	assertEquals 'three pass' 0 "$code"
+	assert_answer 0 'ALICE@example.net: 3 of 4 recipients used in 86400 s' -- -r 4/86400 ALICE@example.net
+	recipients 1
+	message -r 4/86400
+	assertEquals 'the fourth passes' 0 "$code"
+	assert_answer 1 'alice@example.net: 4 of 4 recipients used in 86400 s' \
+		'alice@example.net: may send to another recipient in N s' -- -r 4/86400 alice@example.net
+	message -r 4/86400
+	assertEquals 'as a message hears' 111 "$code"
+	assert_answer 0 'alice@example.net: 4 of 5 recipients used in 86400 s' \
+		'alice@example.net: 0 of 5 recipients used in 60 s' -- -r 5/86400 -r 5/60 alice@example.net
+	assert_answer 0 'alice@example.net: 4 recipients in 86400 s, N s ago; no rate has these seconds' -- alice@example.net
+	assert_answer 1 'zero@example.net: 0 of 0 recipients used in 60 s' 'zero@example.net: may not send: 0 recipients in 60 s' \
+		-- -t "$T/rates.cdb" zero@example.net
+	assert_answer 0 'free@example.net: no limit' -- -t "$T/rates.cdb" -r 5/60 free@example.net
+	assert_answer 111 "limit: $T/rates.cdb: record of bad@example.net: 1/x: not a valid rate (recipients/seconds), a second \
+rate for the same seconds, or more than 8 rates" -- -t "$T/rates.cdb" bad@example.net
+	user='' ip=2001:db8::7
+	message -t "$T/rates.cdb"
+	assertEquals 'a peer' 0 "$code"
+	assert_answer 1 '=2001:db8::/64: 1 of 1 recipients used in 3600 s' '=2001:db8::/64: may send to another recipient in N s' \
+		-- -t "$T/rates.cdb" =2001:db8::/64
+	user=$(printf '%0300d' 0) ip=
+	message -r 1/60
+	assertEquals 'a long name' 0 "$code"
+	assert_answer 0 "$(printf '%0238d' 0)%$(find "$T/counts" -name '0*' | sed 's/.*%//'): a longer name, of which this is the file" \
+		'=2001:db8::/64: 0 of 9 recipients used in 86400 s' \
+		'=2001:db8::/64: 1 recipients in 3600 s, N s ago; no rate has these seconds' \
+		'alice@example.net: 4 of 9 recipients used in 86400 s' -- -r 9/86400
+}
+
+test_a_question_changes_nothing() {
+	message -r 4/86400
+	ls -l --time-style=full-iso "$T/counts" >"$T/before"
+	for who in alice@example.net nobody@example.net =192.0.2.1 ''; do
+		limit -q "$T/counts" -r 4/86400 ${who:+"$who"} >"$T/said" 2>&1
+		assertEquals "$who" 0 $?
+	done
+	ls -l --time-style=full-iso "$T/counts" >"$T/after"
+	assert_same 'the directory' "$T/before" "$T/after"
+}
+
 # shellcheck source=/dev/null
 . "$SHUNIT2"

@@ -245,6 +245,45 @@ test_who_may_call_is_told_by_uid() {
 	assertEquals '250 2.0.0 taken|.|' "$("$T/nobody_gives" "$T/stamp")"
 }
 
+# Accounts of the test's own, in a mount namespace: eve is in the group mailers, mal is not, and gus has it as his own.
+test_members_of_a_group_may_call() {
+	needs mount || return 0
+	cp /etc/passwd "$T/passwd"
+	cp /etc/group "$T/group"
+	printf '%s\n' eve:x:65001:65001::/:/bin/sh mal:x:65002:65002::/:/bin/sh gus:x:65003:65009::/:/bin/sh >>"$T/passwd"
+	printf '%s\n' eve:x:65001: mal:x:65002: mailers:x:65009:eve >>"$T/group"
+	program_make members <<-'X'
+		#!/bin/sh
+		mount --bind "$T/passwd" /etc/passwd && mount --bind "$T/group" /etc/group || exit
+		stamp -l "$T/group.s" -R 3 $1 -A @mailers "$T/take" 3>"$T/ready" 2>"$T/group.log" </dev/null &
+		parent=$!
+		while [ ! -s "$T/ready" ] && kill -0 "$parent"; do sleep 0.05; done
+		stat -c 'mode %a %u %g' "$T/group.s"
+		for user in eve gus mal; do
+			echo "$user $(printf 'Subject: x\n\nbody\n' | setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups \
+				submit -f a@b.example -r c@d.example call "$T/group.s" >/dev/null 2>&1 && echo yes || echo no)"
+		done
+		many=$(seq 66000 66099 | paste -sd ,),65009
+		echo "many groups $(printf 'Subject: x\n\nbody\n' | setpriv --reuid mal --regid mal --groups "$many" \
+			submit -f a@b.example -r c@d.example call "$T/group.s" >/dev/null 2>&1 && echo yes || echo no)"
+		kill "$parent"
+		wait "$parent"
+	X
+	while IFS='|' read -r options mode; do
+		: >"$T/ready"
+		said=$(unshare -m "$T/members" "$options" 2>"$T/errors" | paste -sd '|')
+		assertEquals "-A @mailers $options: $(cat "$T/errors" "$T/group.log")" "mode $mode|eve yes|gus yes|mal no|many groups yes" "$said"
+	done <<-'X'
+		|660 0 65009
+		-U nobody|660 65534 65009
+		-A daemon|666 0 0
+	X
+	assertEquals 'the resident itself refuses, where the mode is open' 1 "$(grep -c 'refused reason=call .*uid=65002' "$T/group.log")"
+	stamp -l "$T/x" -A @no-such-group "$T/take" 2>"$T/errors"
+	assertEquals 'no such group: exit code' 100 $?
+	assertEquals 'stamp: no-such-group: no such group' "$(cat "$T/errors")"
+}
+
 # The mode keeps away whom it can; the uid decides in any case.
 test_the_socket_is_open_to_those_who_may_call() {
 	needs root || return 0

@@ -323,7 +323,7 @@ test_a_resident_that_is_stopped_tells_who_waits_for_a_server() {
 }
 
 test_misuse_is_100() {
-	for options in '' '-t 0 true' '-t x true' '-t +5 true' '-x true'; do
+	for options in '' '-t 0 true' '-t x true' '-t +5 true' '-y true'; do
 		# shellcheck disable=SC2086
 		resume $options </dev/null >"$T/out" 2>"$T/log"
 		assertEquals "'$options'" 100 $?
@@ -335,6 +335,128 @@ test_misuse_is_100() {
 	for seconds in ' +5' ' 5' +5 5x ''; do
 		timeout 20 resume -t "$seconds" true </dev/null >"$T/out" 2>"$T/log"
 		assertEquals "-t '$seconds'" 100 $?
+	done
+}
+
+# A server on TCP that takes XCLIENT; what it offers and answers is in $offers and $answer. usage: xserver_start
+xserver_start() {
+	program_make xserver <<-'END'
+		#!/bin/sh
+		printf '220 tcp.example ESMTP\r\n'
+		while IFS= read -r l; do
+			l=${l%?}
+			printf '%s\n' "$l" >>"$T/heard"
+			case $l in
+			EHLO*|LHLO*) printf '250-tcp.example\r\n250-%s\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING\r\n' "$offers" ;;
+			HELO*) printf '250 tcp.example\r\n' ;;
+			XCLIENT*) printf '%s\r\n' "$answer" ;;
+			QUIT*) printf '221 bye\r\n'; exit ;;
+			*) printf '250 %s\r\n' "$l" ;;
+			esac
+		done
+	END
+	port=$(port_free)
+	offers=${offers-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR} answer=${answer-220 tcp.example ESMTP again} \
+		tcpserver -HRl localhost 127.0.0.1 "$port" "$T/xserver" 2>/dev/null &
+	xserver=$!
+	wait_until port_accepts "$port"
+}
+
+xserver_stop() {
+	kill "$xserver"
+	wait "$xserver" 2>/dev/null
+}
+
+# usage: talked resume option ...
+talked() {
+	printf '> NOOP\n<\n> QUIT\n<<\n' | session "$@"
+}
+
+test_a_server_on_tcp_is_told_who_the_client_is() {
+	needs tcpserver || return 0
+	xserver_start
+	while IFS='|' read -r greeted address user facts want; do
+		rm -f "$T/heard"
+		printf '> NOOP\n<\n> QUIT\n<<\n' |
+			env MSA_EHLO='=PIPELINING,CHUNKING' MSA_VERB="$greeted" MSA_HELO=client.example SMTPAUTHUSER="$user" TCPREMOTEIP="$address" \
+				${facts:+"$facts"} talk -x resume -x "127.0.0.1:$port" >"$T/out" 2>"$T/log"
+		assertEquals "$want" '250 NOOP|221 bye|EOF|exit 0' "$(paste -sd '|' "$T/out")"
+		assertEquals 'no log' '' "$(cat "$T/log")"
+		first=EHLO
+		[ "$greeted" != LHLO ] || first=LHLO
+		heard "$first client.example" "XCLIENT $want" "$greeted client.example" NOOP QUIT
+	done <<-'X'
+		EHLO|192.0.2.1|alice@example.net||ADDR=192.0.2.1 LOGIN=alice@example.net PORT=[UNAVAILABLE] PROTO=ESMTP NAME=[UNAVAILABLE] HELO=client.example
+		HELO|2001:db8::7|al ice+=|TCPREMOTEPORT=4711|ADDR=IPV6:2001:db8::7 LOGIN=al+20ice+2B+3D PORT=4711 PROTO=SMTP NAME=[UNAVAILABLE] HELO=client.example
+		LHLO|192.0.2.1||TCPREMOTEHOST=c.example|ADDR=192.0.2.1 LOGIN=[UNAVAILABLE] PORT=[UNAVAILABLE] PROTO=LMTP NAME=c.example HELO=client.example
+	X
+	xserver_stop
+}
+
+test_only_what_the_server_offers_is_told() {
+	needs tcpserver || return 0
+	offers='XCLIENT ADDR LOGIN'
+	xserver_start
+	unset offers
+	talked resume -x "127.0.0.1:$port"
+	assertEquals '250 NOOP|221 bye|EOF|exit 0' "$(paste -sd '|' "$T/out")"
+	heard 'EHLO client.example' 'XCLIENT ADDR=192.0.2.1 LOGIN=alice' 'EHLO client.example' NOOP QUIT
+	xserver_stop
+}
+
+# Nobody is let through who would be taken for ourselves.
+test_a_server_that_cannot_be_told_is_not_used() {
+	needs tcpserver || return 0
+	long=$(printf '%0600d' 0)
+	while IFS='|' read -r offers answer want; do
+		export offers answer
+		rm -f "$T/heard"
+		xserver_start
+		echo "<<" | session resume -x "127.0.0.1:$port"
+		assertEquals "$offers $answer" "$TROUBLE|EOF|exit 111" "$(paste -sd '|' "$T/out")"
+		assertTrue "$offers $answer: $(cat "$T/log")" "grep -q '$want' '$T/log'"
+		xserver_stop
+	done <<-X
+		SIZE|220 x|no XCLIENT ADDR for us
+		XCLIENTS ADDR LOGIN|220 x|no XCLIENT ADDR for us
+		XCLIENT ADDR|220 x|no XCLIENT LOGIN for us
+		XCLIENT ADDR LOGIN|501 5.5.4 Bad|the server refuses. code=501
+		XCLIENT ADDR LOGIN|250 ok|the server refuses. code=250
+		XCLIENT ADDR LOGIN|hello|no valid reply
+		XCLIENT ADDR LOGIN|220 $long|no valid reply
+	X
+	unset offers answer
+	echo "<<" | session resume -x "127.0.0.1:$port"
+	assertEquals 'nobody listens' "$TROUBLE|EOF|exit 111" "$(paste -sd '|' "$T/out")"
+	assertTrue "$(cat "$T/log")" "grep -q 'failed server=127.0.0.1:$port reason=\"Connection refused\"' '$T/log'"
+	echo "<<" | session resume -x "192.0.2.9:25"
+	assertEquals 'another machine' "$TROUBLE|EOF|exit 111" "$(paste -sd '|' "$T/out")"
+}
+
+test_a_user_whose_name_does_not_fit_is_not_let_through() {
+	needs tcpserver || return 0
+	xserver_start
+	env MSA_EHLO='=CHUNKING' MSA_VERB=EHLO MSA_HELO=c.example SMTPAUTHUSER="$(printf '%0500d' 0)" TCPREMOTEIP=192.0.2.1 \
+		talk -x resume -x "127.0.0.1:$port" </dev/null >"$T/out" 2>"$T/log"
+	assertTrue "$(cat "$T/log")" "grep -q 'Message too long' '$T/log'"
+	heard 'EHLO c.example'
+	xserver_stop
+}
+
+test_a_client_without_a_greeting_gets_the_one_after_xclient() {
+	needs tcpserver || return 0
+	xserver_start
+	printf '<\n> EHLO me.example\n<\n> QUIT\n<<\n' | TCPREMOTEIP=192.0.2.1 talk -x resume -x "127.0.0.1:$port" >"$T/out" 2>"$T/log"
+	assertEquals '220 tcp.example ESMTP again' "$(head -n 1 "$T/out")"
+	assertTrue 'its own offers' "grep -q '^250 CHUNKING' '$T/out'"
+	xserver_stop
+}
+
+test_misuse_of_x() {
+	for words in "-x 127.0.0.1:25 $T/server" '-x 127.0.0.1' '-p' "-p $T/server"; do
+		# shellcheck disable=SC2086
+		resume $words </dev/null >"$T/out" 2>"$T/err"
+		assertEquals "$words" 100 $?
 	done
 }
 

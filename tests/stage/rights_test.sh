@@ -511,5 +511,42 @@ test_as_part_of_the_check_it_refuses_at_rcpt() {
 		"$(grep -e 2.1.5 -e ^5 "$T/heard" | paste -sd '|')"
 }
 
+test_a_question_is_answered_as_a_message_would_be() {
+	senders 'sales@example.net box@example.net' 'alice@example.net sales@example.net @shop.example' 'anna *' \
+		'mallory@example.net ! *' 'bad@example.net x@y.example foo' '- scanner@example.net'
+	while IFS='|' read -r asker address want_code want record; do
+		[ "$address" != '<>' ] || address=
+		rights -q "$T/senders.cdb" "$asker" "$address" >"$T/said" 2>&1
+		code=$?
+		assertEquals "$asker $address" "$want${record:+|$record}" "$(paste -sd '|' "$T/said")"
+		assertEquals "$asker $address: exit code" "$want_code" "$code"
+		message "From: $address"
+		[ -n "$address" ] || message 'X-None: x'
+		user=$asker mail=$address
+		[ "$user" != - ] || user=
+		chain
+		case $code in
+		0) assertEquals "$asker $address: a message" 0 "$want_code" ;;
+		100) assertEquals "$asker $address: a message" 1 "$want_code" ;;
+		*) assertEquals "$asker $address: a message" 111 "$want_code" ;;
+		esac
+	done <<-X
+		Alice@example.net|ALICE+x@example.net|0|Alice@example.net may send as ALICE+x@example.net|The record is: sales@example.net @shop.example
+		alice@example.net|any@shop.example|0|alice@example.net may send as any@shop.example|The record is: sales@example.net @shop.example
+		alice@example.net|any@other.example|1|alice@example.net may not send as any@other.example|The record is: sales@example.net @shop.example
+		bob@example.net|bob@example.net|0|bob@example.net may send as bob@example.net|There is no record.
+		bob@example.net|<>|0|bob@example.net may send as <>|There is no record.
+		anna|any@other.example|0|anna may send as any@other.example|The record is: *
+		mallory@example.net|mallory@example.net|1|mallory@example.net may not send|The record is: ! *
+		mallory@example.net|<>|1|mallory@example.net may not send|The record is: ! *
+		-|scanner@example.net|0|A peer without a user may send as scanner@example.net|The record is: scanner@example.net
+		-|bob@example.net|1|A peer without a user may not send as bob@example.net|The record is: scanner@example.net
+		bad@example.net|z@y.example|111|rights: $T/senders.cdb: record of bad@example.net: foo: not an address, @domain, @.domain, * or !
+	X
+	rights -q "$T/senders.cdb" alice@example.net alice >"$T/said" 2>&1
+	assertEquals 'exit code' 100 $?
+	assertEquals 'rights: alice: not an address' "$(cat "$T/said")"
+}
+
 # shellcheck source=/dev/null
 . "$SHUNIT2"

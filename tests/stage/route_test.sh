@@ -212,6 +212,109 @@ test_addresses_of_every_kind() {
 	assert_verdict 'each' '250 2.0.0 west 1' '250 2.0.0 east 1' '250 2.0.0 west 2' '250 2.0.0 default 1'
 }
 
+# usage: sent_by reverse-path user recipient ; prints the chain that took it
+sent_by() {
+	chain_envelope "<$1>" "RCPT TO:<$3>"
+	routed SMTPAUTHUSER="$2"
+	sed -n 's/^250 2.0.0 \([a-z]*\) 1$/\1/p' "$T/verdict"
+}
+
+# The reverse-path as it is, in lower case, its domain; the user; a record of the recipient comes before all of these.
+test_the_sender_decides_about_recipients_without_a_record() {
+	for name in a b c d e; do
+		ln -sf east "$T/routes/$name"
+	done
+	table local.example=a exempt@far.example= from:Boss@shop.example=b from:boss@shop.example=c from:shop.example=d \
+		user:carol=e user:shop.example=a 'from:"a@b c"@odd.example=b' from:odd.example=c
+	while read -r from user to want; do
+		[ "$user" != - ] || user=
+		assertEquals "$from $user $to" "$want" "$(sent_by "$(echo "$from" | sed 's/^-$//; s/_/ /')" "$user" "$to")"
+	done <<-'X'
+		Boss@shop.example carol bob@far.example b
+		BOSS@shop.example carol bob@far.example c
+		other@shop.example carol bob@far.example d
+		other@x.shop.example carol bob@far.example e
+		other@else.example Carol bob@far.example e
+		- carol bob@far.example e
+		- - bob@far.example default
+		other@else.example - bob@far.example default
+		other@else.example dave bob@far.example default
+		Boss@shop.example carol bob@local.example a
+		Boss@shop.example carol exempt@far.example default
+		"a@b_c"@odd.example - bob@far.example b
+		"x@b_c"@odd.example - bob@far.example c
+		- shop.example bob@far.example a
+	X
+}
+
+test_a_recipient_is_not_taken_for_a_sender_or_a_user() {
+	table from:shop.example=east user:carol=east
+	for to in '"from:shop.example"' '"user:carol"' x@shop.example carol; do
+		assertEquals "$to" default "$(sent_by '' '' "$to")"
+	done
+}
+
+test_copies_go_by_the_sender_too() {
+	table east.example=east from:example.net=west
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' 'RCPT TO:<b@far.example>' 'COPY TO:<log@other.example>'
+	routed MSA_PARTIAL=
+	assert_verdict 'each' '250 2.0.0 east 1' '250 2.0.0 west 1'
+	assertTrue 'the copy' "grep -qx 'COPY TO:<log@other.example>' '$T/got.west.env'"
+}
+
+# What -q prints, and its exit code. usage: asked word ...
+asked() {
+	command route -q "$T/routes.cdb" "$@" >"$T/out" 2>&1
+	code=$?
+	sed "s|$T/|T/|g" "$T/out"
+	return "$code"
+}
+
+test_a_question_is_answered_and_nothing_is_run() {
+	table east.example=east from:example.net=west user:carol="$T/none" 'bad.example=../x' gone.example=none boss@west.example=
+	while IFS='|' read -r words want_code want; do
+		# shellcheck disable=SC2046
+		said=$(eval asked $words)
+		code=$?
+		assertEquals "$words" "$want" "$said"
+		assertEquals "$words: exit code" "$want_code" "$code"
+	done <<-'X'
+		-d "$T/routes" alice@example.net Bob@EAST.example|0|Bob@east.example: the program T/routes/east, by east.example
+		-d "$T/routes" alice@example.net bob@far.example|0|bob@far.example: the program T/routes/west, by from:example.net
+		alice@example.net bob@far.example|0|bob@far.example: west in the directory of -d, by from:example.net
+		alice@example.net boss@west.example|0|boss@west.example: the default chain, by boss@west.example
+		"" bob@far.example|0|bob@far.example: the default chain, by no key of the table
+		"" bob@far.example Carol|111|bob@far.example: the resident at T/none (451: No such file or directory), by user:carol
+		-d "$T/routes" a@b.example x@bad.example|111|x@bad.example: ../x (451: neither a path nor the name of a program), by bad.example
+		-d "$T/routes" a@b.example x@gone.example|111|x@gone.example: the program T/routes/none (451: No such file or directory), by gone.example
+		alice bob@far.example|100|route: alice: not an address
+		a@b.example bob|100|route: bob: not an address
+	X
+	assertEquals 'nothing was run' '' "$(find "$T" -name 'got.*')"
+	command route -q "$T/list" a@b.example c@d.example >"$T/out" 2>&1
+	assertEquals 'not a table' 100 $?
+	assertEquals "route: $T/list: not a cdb file" "$(cat "$T/out")"
+}
+
+# So that one table serves two directories: residents where mail is delivered, scripts where a recipient is only checked.
+test_a_resident_is_named_by_its_socket_in_the_directory() {
+	: >"$T/ready"
+	stamp -l "$T/routes/socket" -R 5 "$T/routes/west" 5>"$T/ready" 2>"$T/r.log" </dev/null &
+	resident=$!
+	wait_until [ -s "$T/ready" ]
+	table east.example=socket
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@east.example>'
+	routed
+	assertEquals 'alone' '250 2.0.0 west 1' "$(head -n 1 "$T/verdict")"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@east.example>' 'RCPT TO:<c@other.example>'
+	routed MSA_PARTIAL=
+	assert_verdict 'with another' '250 2.0.0 west 1' '250 2.0.0 default 1'
+	assertEquals 'a@east.example: the resident at T/routes/socket, by east.example' \
+		"$(asked -d "$T/routes" '' a@east.example)"
+	kill "$resident"
+	wait "$resident"
+}
+
 test_a_resident_is_named_by_its_path() {
 	cat >"$T/lmtp" <<-'P'
 		#!/bin/sh
