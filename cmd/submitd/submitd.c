@@ -122,6 +122,17 @@ claim(const void *arg, struct claims *c)
 		stage_starts(c);
 }
 
+static void
+examine(const void *arg, struct instance *i)
+{
+	const struct conf *conf = arg;
+
+	finding_fact("starts", "message");
+	if (conf->session.check)
+		finding_chain("submitd -r", conf->check.argv);
+	(void)i;
+}
+
 const struct stage submitd_stage = {
 	.name = "submitd",
 	.kind = STAGE_SESSION,
@@ -139,4 +150,5 @@ const struct stage submitd_stage = {
 	.serve = serve,
 	.reload = reload,
 	.release = release,
+	.examine = examine,
 };
