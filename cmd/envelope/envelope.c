@@ -204,13 +204,13 @@ change(int argc, char **argv, bool is_asked, int before)
 			return -1;
 		instance.next = next_parse(argv + 2);
 	}
+	if (!getenv("MSA_MESSAGE"))
+		return misuse("envelope: MSA_MESSAGE is not set: refuse and copy work in a message chain, see chain(7)");
 	if (is_asked) {
 		finding_stage("envelope", "message");
 		finding_number("next", before + (instance.next.argv - argv));
 		return CHAIN_DONE;
 	}
-	if (!getenv("MSA_MESSAGE"))
-		return misuse("envelope: MSA_MESSAGE is not set: refuse and copy work in a message chain, see chain(7)");
 	return instance_run(&instance);
 }
 

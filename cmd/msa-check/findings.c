@@ -55,8 +55,8 @@ findings_add(struct findings *f, const struct findings_one *one)
 	snprintf(cure, sizeof cure, "%s", one->cure);
 	if (!*cure && one->level != FINDINGS_NOTE)
 		write_cure(cure, sizeof cure, one);
-	snprintf(line, sizeof line, "%s: %s%s%s: %s%s%s%s%s", levels[one->level], one->place, *one->place ? ": " : "",
-	    one->name, one->word, *one->word ? ": " : "", one->what, !*cure ? "" : one->level == FINDINGS_NOTE ? ": " : "; ", cure);
+	snprintf(line, sizeof line, "%s: %s%s%s%s%s%s%s%s%s", levels[one->level], one->place, *one->place ? ": " : "",
+	    one->name, *one->name ? ": " : "", one->word, *one->word ? ": " : "", one->what, !*cure ? "" : one->level == FINDINGS_NOTE ? ": " : "; ", cure);
 	for (i = 0; i < f->lines; i++)
 		if (strcmp(f->line[i], line) == 0)
 			return;

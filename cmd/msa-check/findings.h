@@ -19,7 +19,7 @@ enum findings_level { FINDINGS_ERROR, FINDINGS_WARNING, FINDINGS_NOTE };
 struct findings_one {
 	enum findings_level level;
 	const char *place; /* where the stage is, if not in the command line itself: "submitd -r" */
-	const char *name;  /* of the stage */
+	const char *name;  /* of the stage; empty: place says enough */
 	const char *word;  /* or file */
 	const char *what;  /* is wrong with it */
 	const char *cure;  /* empty: the one for this text, or the stage's page */

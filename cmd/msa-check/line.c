@@ -86,6 +86,7 @@ take_stage(struct line *l, const char *name, const char *kind)
 {
 	if (l->n == LINE_STAGES)
 		return;
+	l->stage[l->n].starts = false;
 	snprintf(l->stage[l->n].name, sizeof l->stage[l->n].name, "%s", name);
 	l->stage[l->n].is_message = strcmp(kind, "message") == 0 ||
 	    (strcmp(kind, "either") == 0 && (l->starts || l->in_chain || (l->n > 0 && l->stage[l->n - 1].is_message)));
@@ -180,7 +181,9 @@ take(struct reading *r, char *field[FIELDS])
 	} else if (strcmp(key, "stage") == 0)
 		take_stage(l, field[1], field[2]);
 	else if (strcmp(key, "starts") == 0)
-		l->starts = true;
+		l->starts = l->n > 0 && (l->stage[l->n - 1].starts = true);
+	else if (strcmp(key, "checks") == 0)
+		l->checks = true;
 	else if (strcmp(key, "next") == 0)
 		r->next = number(field[1]);
 	else if (strcmp(key, "ends") == 0)
@@ -272,6 +275,8 @@ ask_program(struct reading *r, const char *path, char **argv)
 		take_answer(r, answer.p);
 	if (errors.len > 0)
 		take_errors(r, errors.p);
+	if (r->found && r->next == 0)
+		r->lines->v[r->i].foreign = true; /* whether something follows is not known */
 	if (code < 0)
 		add(r->lines, r->i, FINDINGS_ERROR, r->name, "", why, "run it by hand");
 	else if (code > 0 && !r->found)
@@ -300,7 +305,7 @@ skip(struct lines *l, size_t i, char **argv, bool exists, int error)
 	char **next = find_ours(argv), **w;
 	struct line *line = &l->v[i];
 	char text[1024], name[256];
-	const char *before = line->n > 0 ? line->stage[line->n - 1].name : "msa-check", *near;
+	const char *before = line->n > 0 ? line->stage[line->n - 1].name : *line->place ? "" : "msa-check", *near;
 	size_t n = 0;
 
 	if (!exists) {

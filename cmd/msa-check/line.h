@@ -21,8 +21,8 @@ struct line {
 	char *place;             /* owned; "": a command line */
 	struct line_stage {
 		char name[32];
-		char page[32];
 		bool is_message;
+		bool starts; /* what follows is the chain of a message */
 	} stage[LINE_STAGES];
 	size_t n;
 	long parent;             /* the line whose stage parent_stages - 1 starts this one; -1: a command line */
@@ -33,6 +33,7 @@ struct line {
 	long workers;            /* at most, of a resident */
 	long connections, early; /* at most, of tlsd -l; 0: no such server */
 	bool starts;             /* a message chain has begun */
+	bool checks;             /* the last stage only checks the recipients */
 	bool foreign;            /* the last program is none of ours, so nobody knows what follows */
 	bool ended;              /* the last stage delivers, or calls */
 };

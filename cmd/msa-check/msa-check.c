@@ -13,7 +13,7 @@ enum { FOUND = 1 }; /* exit code, as grep's is for what it looks for */
 static int
 usage(void)
 {
-	fputs("usage: msa-check [-mnq] [-e separator] [-U user] word ... [separator [-m] [-U user] word ...]\n", stderr);
+	fputs("usage: msa-check [-mnq] [-e separator] [-U user] word ... [separator ...]\n", stderr);
 	return CHAIN_MISUSE;
 }
 

@@ -108,13 +108,16 @@ follow(const struct lines *l, size_t at, struct path p)
 	for (i = 0; i < line->n && p.n < sizeof p.stage / sizeof *p.stage; i++) {
 		look_at_stage(l, line, &line->stage[i], &p);
 		p.stage[p.n++] = &line->stage[i];
-		p.starts |= strcmp(line->stage[i].name, "submitd") == 0 || line->stage[i].is_message;
+		p.starts |= line->stage[i].starts || line->stage[i].is_message;
 		follow_chains(l, at, i + 1, p);
 	}
 	if (!called && line->n > 0 && !line->ended && !line->foreign && line->stage[line->n - 1].is_message &&
 	    (p.starts && (line->starts || line->in_chain || *line->listen || p.depth > 1)))
 		add(l, line, FINDINGS_ERROR, line->stage[line->n - 1].name, "nothing follows, and it does not deliver",
 		    "put an injector or spool at the end");
+	if (line->checks && line->starts && line->parent < 0)
+		add(l, line, FINDINGS_ERROR, line->stage[line->n - 1].name, "-n only checks the recipients: nothing is delivered",
+		    "leave -n out");
 	if (called)
 		follow(l, (size_t)(called - l->v), p);
 }

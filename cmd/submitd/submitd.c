@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chain/limits.h"
+#include "chain/offer.h"
 #include "stage/instance.h"
 #include "submit/session.h"
 
@@ -126,11 +127,18 @@ static void
 examine(const void *arg, struct instance *i)
 {
 	const struct conf *conf = arg;
+	struct facts facts = { .n = 0 };
+	struct ehlo offer;
+	const char *wrong = NULL;
 
 	finding_fact("starts", "message");
 	if (conf->session.check)
 		finding_chain("submitd -r", conf->check.argv);
-	(void)i;
+	if (facts_from_environ(&facts) == 0)
+		wrong = offer_from_facts(&offer, &facts);
+	if (wrong)
+		stage_found(i, wrong, "chain(7) says what it may be", "invalid, so that each client gets 421");
+	facts_free(&facts);
 }
 
 const struct stage submitd_stage = {

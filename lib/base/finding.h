@@ -18,6 +18,7 @@
  *   starts message       what follows is the chain of a message
  *   next N               the words from the N-th on are the next program
  *   ends                 no program may follow
+ *   checks               the stage only checks the recipients
  *   chain LABEL          the words that follow in records "word W" are a message chain, which LABEL names
  *   program WORD         the shell runs this program
  *   listen PATH, user NAME, workers N, connections N, early N

@@ -441,6 +441,8 @@ injector_examine(const void *conf, struct instance *i)
 	char line[1024];
 	size_t n;
 
+	if (in->client.check)
+		finding_fact("checks", "");
 	if (in->client.cafile && faccessat(AT_FDCWD, in->client.cafile, R_OK, AT_EACCESS) < 0)
 		stage_found(i, in->client.cafile, NULL, "%s", strerror(errno));
 	for (n = 0; i->asked->network && n < in->nhops; n++)
