@@ -166,7 +166,8 @@ examine(const void *arg, struct instance *i)
 	size_t users, without;
 
 	if (a->trouble)
-		stage_found(i, "", NULL, "%s", a->trouble);
+		stage_found(i, "", a->store && strncmp(a->trouble, a->store, strlen(a->store)) == 0 &&
+		    strstr(a->trouble, "not a cdb") ? "make it with msa-passwd" : NULL, "%s", a->trouble);
 	else if (a->store && userdb_count(a->db, &users, &without) < 0)
 		stage_found(i, a->store, "restore it, or make it anew with msa-passwd", "damaged");
 	else if (a->store && users == 0)

@@ -23,6 +23,7 @@ static const struct {
 	{ "nobody listens there", "start the resident that listens there" },
 	{ "not a socket", "name the socket of a resident" },
 	{ "does not fit", "name the key with which the certificate was made" },
+	{ "MSA_MESSAGE is not set", "put submit in front, or give msa-check -m for a part of a chain" },
 	{ "damaged", "make it anew" },
 };
 

@@ -174,6 +174,8 @@ take(struct reading *r, char *field[FIELDS])
 	struct line *l = &r->lines->v[r->i];
 	const char *key = field[0];
 
+	if (strcmp(key, "error") == 0 && l->n > 0 && strncmp(field[3], "MSA_MESSAGE is not set", 22) == 0)
+		return; /* rules.c says which stage is missing in front */
 	if (strcmp(key, "error") == 0 || strcmp(key, "warning") == 0) {
 		add(r->lines, r->i, *key == 'e' ? FINDINGS_ERROR : FINDINGS_WARNING, field[1], field[2], field[3], field[4]);
 		r->found = true;

@@ -131,7 +131,6 @@ examine(const void *arg, struct instance *i)
 	struct ehlo offer;
 	const char *wrong = NULL;
 
-	finding_fact("starts", "message");
 	if (conf->session.check)
 		finding_chain("submitd -r", conf->check.argv);
 	if (facts_from_environ(&facts) == 0)
@@ -146,6 +145,7 @@ const struct stage submitd_stage = {
 	.kind = STAGE_SESSION,
 	.owner = FACTS_SUBMITD,
 	.next = STAGE_HANDS_ON,
+	.starts_chain = true,
 	.needs = STAGE_TEMPORARY,
 	.options = "bD:e:L:r:S:T:t:w:",
 	.usage = "[-b] [-D table] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] [-w seconds] "

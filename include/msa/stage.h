@@ -66,6 +66,7 @@ struct stage {
 	enum facts_owner owner; /* the stage first drops the variables of owner and of later stages; FACTS_NOBODY: none */
 	enum stage_next next;
 	bool needs_chain;       /* a message stage that has a next program only if MSA_MESSAGE is set */
+	bool starts_chain;      /* a session stage whose next program is the first of a message chain */
 	unsigned needs;         /* STAGE_FILES and so on, whatever the options are; 0: nothing */
 	const char *options;    /* the stage's own option letters, as getopt(3) has them */
 	const char *usage;      /* what follows "usage: NAME " */

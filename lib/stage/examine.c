@@ -71,6 +71,8 @@ instance_examine(struct instance *i)
 	bool is_whole = i->faults == 0; /* otherwise it is not known what serving needs */
 
 	finding_stage(stage->name, i->kind == STAGE_SESSION ? "session" : "message");
+	if (stage->starts_chain)
+		finding_fact("starts", "message");
 	if (i->options.path) {
 		finding_fact("listen", i->options.path);
 		finding_number("workers", i->options.max);
