@@ -184,8 +184,8 @@ is_refusal(const char *s)
 }
 
 /*
- * Edit the envelope and become the next program; or only say which one that is, if msa-check asked (before: words before
- * argv). Returns the exit code, or -1: misuse.
+ * Edit the envelope and become the next program; or, if msa-check asked, only say which one that is (before: how many
+ * words come before argv). Returns the exit code, or -1: misuse.
  */
 static int
 change(int argc, char **argv, bool is_asked, int before)

@@ -43,11 +43,21 @@ write_cure(char *to, size_t n, const struct findings_one *one)
 	snprintf(to, n, "see the page %s(8)", one->name);
 }
 
+/* Append a part of a finding that is not empty, after what stands between it and the part before. */
+static void
+put(char *line, size_t size, const char *between, const char *part)
+{
+	size_t len = strlen(line);
+
+	if (*part)
+		snprintf(line + len, size - len, "%s%s", between, part);
+}
+
 void
 findings_add(struct findings *f, const struct findings_one *one)
 {
 	static const char *const levels[] = { "error", "warning", "note" };
-	char line[4096], cure[512];
+	char line[4096] = "", cure[2048];
 	char **grown;
 	size_t i;
 
@@ -56,8 +66,12 @@ findings_add(struct findings *f, const struct findings_one *one)
 	snprintf(cure, sizeof cure, "%s", one->cure);
 	if (!*cure && one->level != FINDINGS_NOTE)
 		write_cure(cure, sizeof cure, one);
-	snprintf(line, sizeof line, "%s: %s%s%s%s%s%s%s%s%s", levels[one->level], one->place, *one->place ? ": " : "",
-	    one->name, *one->name ? ": " : "", one->word, *one->word ? ": " : "", one->what, !*cure ? "" : one->level == FINDINGS_NOTE ? ": " : "; ", cure);
+	put(line, sizeof line, "", levels[one->level]);
+	put(line, sizeof line, ": ", one->place);
+	put(line, sizeof line, ": ", one->name);
+	put(line, sizeof line, ": ", one->word);
+	put(line, sizeof line, ": ", one->what);
+	put(line, sizeof line, one->level == FINDINGS_NOTE ? ": " : "; ", cure);
 	for (i = 0; i < f->lines; i++)
 		if (strcmp(f->line[i], line) == 0)
 			return;

@@ -182,8 +182,8 @@ take(struct reading *r, char *field[FIELDS])
 		r->unknown_option |= strcmp(field[3], "no such option") == 0;
 	} else if (strcmp(key, "stage") == 0)
 		take_stage(l, field[1], field[2]);
-	else if (strcmp(key, "starts") == 0)
-		l->starts = l->n > 0 && (l->stage[l->n - 1].starts = true);
+	else if (strcmp(key, "starts") == 0 && l->n > 0)
+		l->starts = l->stage[l->n - 1].starts = true;
 	else if (strcmp(key, "checks") == 0)
 		l->checks = true;
 	else if (strcmp(key, "next") == 0)

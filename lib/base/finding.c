@@ -31,7 +31,7 @@ put(const char *s)
 		putchar((unsigned char)*s < ' ' || *s == 127 ? '?' : *s);
 }
 
-static void
+static void __attribute__((format(printf, 5, 0)))
 report(const struct finding *f, const char *kind, const char *word, const char *cure, const char *fmt, va_list ap)
 {
 	char what[1024];

@@ -11,8 +11,9 @@
  * finding_mark in its file: msa-check starts no other program.
  *
  * The answer is finding_mark, then records, each a line of fields between tabs:
- *   error|warning NAME WORD WHAT CURE   what is wrong with WORD, an option, a file or a program (may be empty), and what
- *                                       to do (empty: msa-check knows)
+ *   error NAME WORD WHAT CURE    what is wrong with WORD, an option, a file or a program (may be empty), and what to do
+ *                                (empty: msa-check knows)
+ *   warning NAME WORD WHAT CURE  what works, but not well, or not much longer
  *   stage NAME KIND      a stage of the chain, "session" or "message", or "either": as those before it; inline has many
  *   calls PATH WHAT      the next stage is the resident that listens at PATH; WHAT: why it cannot be called, or empty
  *   starts message       what follows is the chain of a message

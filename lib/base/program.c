@@ -32,8 +32,8 @@ is_program(const char *path)
 }
 
 /*
- * Returns 0 if the directory, of n octets, has the program word, or -1 with errno set; path, of PATH_MAX octets, becomes
- * the program's. n 0: the current directory.
+ * Returns 0 if the directory, of n octets, has the program word, or -1 with errno set. path, with room for PATH_MAX
+ * octets, becomes the program's. n 0: the current directory.
  */
 static int
 has_program(const char *dir, size_t n, const char *word, char *path)

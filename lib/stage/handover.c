@@ -81,7 +81,7 @@ reach(const char *path, int wait_ms)
 	return -1;
 }
 
-/* A socket of another type than the listener's is refused with EPROTOTYPE, after all that a call's could be refused for. */
+/* A socket of another type is refused with EPROTOTYPE, but only if nothing else is wrong. */
 const char *
 handover_probe(const char *path)
 {

@@ -33,8 +33,8 @@ enum {
 int handover_call(const char *path, const struct call *call, enum call_kind kind, int wait_ms);
 
 /*
- * Look whether a socket is there at path, to which we may connect and at which somebody listens, without a call that the
- * resident would see. Returns NULL, or why not, valid until the next call of strerror(3).
+ * Look whether a resident could be called at path: a socket is there, we may connect to it, and somebody listens. The
+ * resident sees nothing of this. Returns NULL, or why not, valid until the next call of strerror(3).
  */
 const char *handover_probe(const char *path);
 

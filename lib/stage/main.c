@@ -68,7 +68,7 @@ stage_words(const struct instance *i, int *n)
 	return i->words;
 }
 
-/* Write a finding about the words: the text of stage_wrong, or else what was misused, for which the usage is the cure. */
+/* Report a finding about the words: the text of stage_wrong, or else what; then the usage is the cure. */
 static void
 blame(struct instance *i, const char *word, const char *what)
 {

@@ -13,7 +13,7 @@
 void openssl_start(void);
 
 /*
- * Read the times of the certificates in a PEM file: when the last of them begins to be valid, and when the first of them
+ * Read the times of the certificates in a PEM file: when all of them have begun to be valid, and when the first one
  * ends. Returns 0, or -1: the file cannot be read, or has no certificate.
  */
 int openssl_validity(const char *path, time_t *begins, time_t *ends);

@@ -8,8 +8,6 @@
 # shellcheck source=tests/lib/inject.sh
 . "$ROOT/tests/lib/inject.sh"
 
-BIN=$(dirname "$(command -v submitd)")
-
 # usage: table file key value ...
 table() {
 	table_file=$1
