@@ -206,6 +206,8 @@ take(struct reading *r, char *field[FIELDS])
 		snprintf(l->listen, sizeof l->listen, "%s", field[1]);
 	} else if (strcmp(key, "user") == 0)
 		take_user(r, field[1]);
+	else if (strcmp(key, "allow") == 0 && l->nallow < LINE_ALLOW)
+		l->allow[l->nallow++] = number(field[1]);
 	else if (strcmp(key, "workers") == 0)
 		l->workers = number(field[1]);
 	else if (strcmp(key, "connections") == 0)

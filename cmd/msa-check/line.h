@@ -11,6 +11,7 @@
 enum {
 	LINE_STAGES = 64, /* of one line that are kept */
 	LINE_PATH = 256,
+	LINE_ALLOW = 64,  /* users of -A that are kept */
 };
 
 struct line {
@@ -30,6 +31,8 @@ struct line {
 	char listen[LINE_PATH];  /* -l; "": none */
 	char calls[LINE_PATH];   /* the resident that is called last; "": none */
 	char why[256];           /* it cannot be called; "": it can */
+	long allow[LINE_ALLOW];  /* uids that may call, besides root and the resident's own user */
+	size_t nallow;
 	long workers;            /* at most, of a resident */
 	long connections, early; /* at most, of tlsd -l; 0: no such server */
 	bool starts;             /* a message chain has begun */

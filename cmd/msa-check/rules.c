@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/user.h"
+
 /* The order of two stages in one chain: why first comes before later. */
 static const struct order {
 	const char *first, *later;
@@ -147,6 +149,39 @@ look_at_call(const struct lines *l, const struct line *line)
 	findings_add(l->findings, &missing);
 }
 
+/* Returns the uid of the user who runs the last stage of a line, or -1: that is not known. */
+static long
+uid_of(const struct line *line)
+{
+	struct user user;
+	long uid;
+
+	if (!line->user || user_find(&user, line->user) < 0)
+		return -1;
+	uid = (long)user.uid;
+	user_free(&user);
+	return uid;
+}
+
+/* A resident serves root, its own user and those of -A. */
+static void
+look_at_caller(const struct lines *l, const struct line *line)
+{
+	const struct line *called = listener(l, line->calls);
+	long uid = uid_of(line);
+	char text[400], cure[300];
+	size_t i;
+
+	if (!called || called->n == 0 || uid <= 0 || uid == uid_of(called))
+		return;
+	for (i = 0; i < called->nallow; i++)
+		if (called->allow[i] == uid)
+			return;
+	snprintf(text, sizeof text, "refuses the calls of %s, whose user is %.200s", line->stage[line->n - 1].name, line->user);
+	snprintf(cure, sizeof cure, "give it -A %.200s", line->user);
+	add(l, called, FINDINGS_ERROR, called->stage[0].name, text, cure);
+}
+
 /*
  * The connections of all tlsd that call a resident must find a worker there. authd has a connection only until the
  * client has logged in, and its next resident has it then.
@@ -195,6 +230,7 @@ rules_apply(struct lines *l)
 		const struct line *line = &l->v[i];
 
 		look_at_call(l, line);
+		look_at_caller(l, line);
 		look_at_workers(l, line);
 		if (line->parent >= 0)
 			continue;

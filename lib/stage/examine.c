@@ -68,6 +68,7 @@ void
 instance_examine(struct instance *i)
 {
 	const struct stage *stage = i->stage;
+	size_t n;
 	bool is_whole = i->faults == 0; /* otherwise it is not known what serving needs */
 
 	finding_stage(stage->name, i->kind == STAGE_SESSION ? "session" : "message");
@@ -76,6 +77,8 @@ instance_examine(struct instance *i)
 	if (i->options.path) {
 		finding_fact("listen", i->options.path);
 		finding_number("workers", i->options.max);
+		for (n = 0; n < i->options.nallow; n++)
+			finding_number("allow", i->options.allow[n]);
 	}
 	if (stage->next == STAGE_DELIVERS || i->next.how == NEXT_CALL)
 		finding_fact("ends", "");

@@ -67,6 +67,7 @@ test_a_chain_that_is_right_has_no_finding() {
 	finds spoold -r 'qualify -d example.net stamp lmtp-inject /s' spool smtp-inject -a credentials host.example </dev/null
 	finds submit -f alice@example.net -r bob@example.org qualify -d example.net stamp trace -v maildir-inject box </dev/null
 	finds resume -t 10 /bin/cat </dev/null
+	finds tlsd -c cert.pem -k key.pem trace -v authd -u users.cdb submitd trace -v maildir-inject box </dev/null
 	finds -m rewind envelope copy archive@example.net envelope refuse 1 '550 5.7.1 No' trace maildir-inject box </dev/null
 	finds qualify -d example.net </dev/null
 }
@@ -253,6 +254,10 @@ test_a_certificate_that_ends_soon_or_has_ended() {
 	finds_at "$to" "$@" <<-X
 		error: tlsd: cert.pem: ended on $(date -u -d "@$to" +%F); renew it
 	X
+	cat cert.pem othercert.pem >chained.pem
+	finds tlsd -c chained.pem -k key.pem authd -u users.cdb submitd maildir-inject box <<-X
+		warning: tlsd: chained.pem: ends on $(date -u -d "$(openssl x509 -noout -enddate -in othercert.pem | sed 's/.*=//')" +%F); renew it
+	X
 	finds_at $((from - 1)) "$@" <<-X
 		error: tlsd: cert.pem: is not valid before $(date -u -d "@$from" +%F); wait, or set the clock
 	X
@@ -393,6 +398,11 @@ test_command_lines_that_belong_together() {
 	finds -e , "$@" tlsd -l 0:465 -e 251 -c cert.pem -k key.pem call "$T/a" , submitd -P 1:2000 -l "$T/s" maildir-inject box \
 		<<-'X'
 		warning: authd: 500 workers at most, but tlsd lets 501 connections through; give it -P 1:501, or tlsd a lower -m and -e
+	X
+	finds -e , -U nobody submitd call "$T/t" , -U nobody qualify -l "$T/t" -d example.net call "$T/u" , -U daemon \
+		stamp -l "$T/u" call "$T/v" , lmtp-inject -l "$T/v" -U bin -A nobody /s <<-'X'
+		error: stamp: refuses the calls of qualify, whose user is nobody; give it -A nobody
+		error: lmtp-inject: refuses the calls of stamp, whose user is daemon; give it -A daemon
 	X
 	finds -e , authd -l "$T/a" -u users.cdb call "$T/a" <<-'X'
 		error: authd: stands after authd: the user is known already; leave one of them out
