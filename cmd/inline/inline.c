@@ -108,20 +108,20 @@ join(struct chain *c)
  * after the first one are in a chain, whether MSA_MESSAGE is set or not.
  */
 static int
-examine(int argc, char *argv[])
+examine(const struct finding *asked, int argc, char *argv[])
 {
 	const struct stage *stage;
 	struct next next = { .argv = argv + 1 };
 	bool inner;
 
 	for (inner = false; next.argv[0] && (stage = find(next.argv[0])); inner = true) {
-		const struct finding asked = { .name = stage->name };
-		struct instance i = { .inner = inner, .asked = &asked };
+		const struct finding own = { .name = stage->name, .network = asked->network };
+		struct instance i = { .inner = inner, .asked = &own };
 		const char *why;
 		int at = (int)(next.argv - argv), result = instance_read(&i, stage, argc - at, argv + at);
 
 		next = i.next;
-		why = objection(&i);
+		why = i.instead ? NULL : objection(&i); /* every stage reports what it does instead */
 		if (result == 0 && why)
 			stage_found(&i, "", NULL, "%s", why);
 		if (result == 0)
@@ -150,7 +150,7 @@ main(int argc, char *argv[])
 	if (argc < 2 || !find(argv[1]))
 		return stage_misuse("usage: inline stage [option ...] [prog [arg ...]]");
 	if (is_asked)
-		return examine(argc, argv);
+		return examine(&asked, argc, argv);
 	result = read_stages(&c, argc - 1, argv + 1);
 	if (result == 0)
 		result = join(&c);

@@ -154,6 +154,14 @@ test_a_store_without_users_or_with_one_who_has_no_password() {
 	finds authd -u none.cdb submitd maildir-inject box <<-'X'
 		error: authd: none.cdb: no user is in it, so nobody can log in; msa-passwd adds one
 	X
+	{
+		cdb -d users.cdb | sed '$d'
+		printf '+15,0:bob@example.net->\n+17,1:carol@example.net->!\n\n'
+	} | cdb -c without.cdb
+	chmod 600 without.cdb
+	finds authd -u without.cdb submitd maildir-inject box <<-'X'
+		warning: authd: without.cdb: users without a password: 1; msa-passwd sets it, msa-passwd -d removes a user
+	X
 }
 
 test_secrets_and_directories_that_are_open() {
@@ -366,7 +374,7 @@ test_next_hops_are_asked_only_with_n() {
 	finds -n submitd stamp lmtp-inject "$T/s" </dev/null
 	lmtpd_ended
 	finds submitd stamp lmtp-inject "$T/nobody" </dev/null
-	finds -n submitd stamp lmtp-inject "$T/nobody" <<-X
+	finds -n inline submitd stamp lmtp-inject "$T/nobody" <<-X
 		error: lmtp-inject: $T/nobody: does not answer LHLO: at=connect reason="No such file or directory"; start that server, or correct its address
 	X
 	port=$(port_free)
