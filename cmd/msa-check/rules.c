@@ -170,6 +170,7 @@ look_at_caller(const struct lines *l, const struct line *line)
 	const struct line *called = listener(l, line->calls);
 	long uid = uid_of(line);
 	char text[400], cure[300];
+	const char *name;
 	size_t i;
 
 	if (!called || called->n == 0 || uid <= 0 || uid == uid_of(called))
@@ -177,7 +178,8 @@ look_at_caller(const struct lines *l, const struct line *line)
 	for (i = 0; i < called->nallow; i++)
 		if (called->allow[i] == uid)
 			return;
-	snprintf(text, sizeof text, "refuses the calls of %s, whose user is %.200s", line->stage[line->n - 1].name, line->user);
+	name = line->n > 0 ? line->stage[line->n - 1].name : "call";
+	snprintf(text, sizeof text, "refuses the calls of %s, whose user is %.200s", name, line->user);
 	snprintf(cure, sizeof cure, "give it -A %.200s", line->user);
 	add(l, called, FINDINGS_ERROR, called->stage[0].name, text, cure);
 }
