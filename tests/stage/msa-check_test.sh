@@ -437,6 +437,7 @@ test_nothing_is_made() {
 	finds tlsd -l 0:587 -c cert.pem -k key.pem authd -u users.cdb submitd limit -d limit -r 5/5 stamp spool spool </dev/null
 	finds submitd -l "$T/clean/submitd" maildir-inject box </dev/null
 	finds spoold spool stamp maildir-inject box </dev/null
+	finds -m lmtp-inject -o "$T/clean/offers" /s </dev/null
 	find . | sort >"$T/out"
 	assert_same 'no file more' "$T/before" "$T/out"
 }
@@ -452,7 +453,7 @@ chains() {
 
 # Those lines as they are on this machine: files in $T/site, users that there are. usage: localize <chains
 localize() {
-	sed -e "s|/etc/msa/|$T/site/|g" -e "s|/var/lib/msa/limit|$T/site/limit|g" -e "s|[^ ]*/bin/tlsd|tlsd|" \
+	sed -e "s|/run/msa-offers/lmtp|$T/site/offers|; s|/run/msa/offers|$T/site/offers|" -e "s|/etc/msa/|$T/site/|g" -e "s|/var/lib/msa/limit|$T/site/limit|g" -e "s|[^ ]*/bin/tlsd|tlsd|" \
 		-e "s|[^ ]*/bin/\([a-z-]*\) |\1 |" -e "s/-\([AU]\) msa[a-z-]*/-\1 $(id -un)/g" -e 's/ \.\.\.$/ maildir-inject box/'
 }
 
