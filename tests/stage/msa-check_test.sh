@@ -103,7 +103,7 @@ test_a_wrong_option_is_named_and_what_follows_is_checked_all_the_same() {
 		error: qualify: -d: not a fully qualified domain; see the page qualify(8)
 	X
 	finds submitd rights stamp maildir-inject box <<-X
-		error: rights: words are missing, or do not fit together; usage: rights -s senders [-g names|all] $USUAL prog [arg ...]
+		error: rights: words are missing, or do not fit together; usage: rights -s senders [-g names|all] $USUAL prog [arg ...] | -q senders user address
 	X
 	finds submitd qualify -d <<-X
 		error: qualify: -d: its argument is missing; usage: qualify [-d domain] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
