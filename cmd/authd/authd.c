@@ -152,10 +152,29 @@ check(void *arg, struct instance *i)
 	a->db = &conf->db;
 	a->certs = &conf->certs;
 	prepare(a, conf->config, conf->mechs, conf->trouble, sizeof conf->trouble);
-	if (!a->trouble || !i->options.path) /* an exec'd stage reports the trouble when it serves */
+	if (!a->trouble || !i->options.path || i->asked) /* an exec'd stage reports the trouble when it serves */
 		return 0;
 	fprintf(stderr, "authd: %s\n", a->trouble);
 	return a->trouble_exit;
+}
+
+/* Somebody must be able to log in. */
+static void
+examine(const void *arg, struct instance *i)
+{
+	const struct authd *a = &((const struct conf *)arg)->authd;
+	size_t users, without;
+
+	if (a->trouble)
+		stage_found(i, "", a->store && strncmp(a->trouble, a->store, strlen(a->store)) == 0 &&
+		    strstr(a->trouble, "not a cdb") ? "make it with msa-passwd" : NULL, "%s", a->trouble);
+	else if (a->store && userdb_count(a->db, &users, &without) < 0)
+		stage_found(i, a->store, "restore it, or make it anew with msa-passwd", "damaged");
+	else if (a->store && users == 0)
+		stage_found(i, a->store, "msa-passwd adds one", "no user is in it, so nobody can log in");
+	else if (a->store && without > 0 && !a->certs_path)
+		finding_warning(i->asked, a->store, "msa-passwd sets it, msa-passwd -d removes a user",
+		    "users without a password: %zu", without);
 }
 
 /* A mechanism of Cyrus SASL may do anything; ours have all they need in memory. */
@@ -183,4 +202,5 @@ const struct stage authd_stage = {
 	.claim = claim,
 	.serve = serve,
 	.reload = reload,
+	.examine = examine,
 };

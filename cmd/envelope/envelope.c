@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/finding.h"
 #include "base/number.h"
 #include "base/program.h"
 #include "chain/envelope.h"
@@ -182,9 +183,12 @@ is_refusal(const char *s)
 	return strlen(s) <= LINE_REPLY_MAX - 2 && reply_line(s, strlen(s), &code, &last, &text, &len) && last && code >= 400;
 }
 
-/* Edit the envelope and become the next program. Returns the exit code, or -1: misuse. */
+/*
+ * Edit the envelope and become the next program; or, if msa-check asked, only say which one that is (before: how many
+ * words come before argv). Returns the exit code, or -1: misuse.
+ */
 static int
-change(int argc, char **argv)
+change(int argc, char **argv, bool is_asked, int before)
 {
 	static const struct stage stage = { .name = "envelope", .kind = STAGE_MESSAGE, .serve = serve };
 	struct edit edit = { 0 };
@@ -202,6 +206,11 @@ change(int argc, char **argv)
 	}
 	if (!getenv("MSA_MESSAGE"))
 		return misuse("envelope: MSA_MESSAGE is not set: refuse and copy work in a message chain, see chain(7)");
+	if (is_asked) {
+		finding_stage("envelope", "message");
+		finding_number("next", before + (instance.next.argv - argv));
+		return CHAIN_DONE;
+	}
 	return instance_run(&instance);
 }
 
@@ -209,11 +218,13 @@ int
 main(int argc, char **argv)
 {
 	const char *file = NULL, *verb;
-	bool numbers = false;
+	bool numbers = false, is_asked;
+	struct finding asked;
 	int c, r = -1;
 
 	if (program_says_version("envelope", argc, argv))
 		return CHAIN_DONE;
+	is_asked = finding_asked(&asked, "envelope", &argc, &argv);
 	while ((c = getopt(argc, argv, "+nf:")) != -1)
 		switch (c) {
 		case 'n':
@@ -231,6 +242,6 @@ main(int argc, char **argv)
 	if (strcmp(verb, "from") == 0 || strcmp(verb, "to") == 0 || strcmp(verb, "param") == 0)
 		r = ask(file, numbers, argc, argv);
 	else if (!file && (strcmp(verb, "refuse") == 0 || strcmp(verb, "copy") == 0))
-		r = change(argc, argv);
+		r = change(argc, argv, is_asked, optind);
 	return r < 0 ? misuse(usage) : r;
 }

@@ -392,6 +392,19 @@ check(void *arg, struct instance *i)
 	return 0;
 }
 
+/* The shell looks for the program of a simple command; of another one only the shell knows. */
+static void
+examine(const void *arg, struct instance *i)
+{
+	const char *command = ((const struct conf *)arg)->command;
+	char word[256];
+
+	(void)i;
+	snprintf(word, sizeof word, "%.*s", (int)strcspn(command, " \t"), command);
+	if (!strpbrk(word, "|&;<>()$`\\\"'*?[]#~=%!{}\n"))
+		finding_fact("program", word);
+}
+
 const struct stage filter_stage = {
 	.name = "filter",
 	.kind = STAGE_MESSAGE,
@@ -405,4 +418,5 @@ const struct stage filter_stage = {
 	.option = option,
 	.check = check,
 	.serve = serve,
+	.examine = examine,
 };

@@ -103,16 +103,54 @@ join(struct chain *c)
 	return 0;
 }
 
+/*
+ * What msa-check(8) asks: each stage as if it were alone, up to the first word that names another program. The stages
+ * after the first one are in a chain, whether MSA_MESSAGE is set or not.
+ */
+static int
+examine(const struct finding *asked, int argc, char *argv[])
+{
+	const struct stage *stage;
+	struct next next = { .argv = argv + 1 };
+	bool inner;
+
+	for (inner = false; next.argv[0] && (stage = find(next.argv[0])); inner = true) {
+		const struct finding own = { .name = stage->name, .network = asked->network };
+		struct instance i = { .inner = inner, .asked = &own };
+		const char *why;
+		int at = (int)(next.argv - argv), result = instance_read(&i, stage, argc - at, argv + at);
+
+		next = i.next;
+		why = i.instead ? NULL : objection(&i); /* every stage reports what it does instead */
+		if (result == 0 && why)
+			stage_found(&i, "", NULL, "%s", why);
+		if (result == 0)
+			instance_examine(&i);
+		instance_release(&i);
+		if (result != 0)
+			return result;
+		if (next.how != NEXT_EXEC)
+			return CHAIN_DONE;
+	}
+	finding_number("next", next.argv - argv);
+	return CHAIN_DONE;
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct chain c = { .n = 0 };
+	struct finding asked;
+	bool is_asked;
 	int result;
 
 	if (program_says_version("inline", argc, argv))
 		return CHAIN_DONE;
+	is_asked = finding_asked(&asked, "inline", &argc, &argv);
 	if (argc < 2 || !find(argv[1]))
 		return stage_misuse("usage: inline stage [option ...] [prog [arg ...]]");
+	if (is_asked)
+		return examine(&asked, argc, argv);
 	result = read_stages(&c, argc - 1, argv + 1);
 	if (result == 0)
 		result = join(&c);

@@ -49,4 +49,5 @@ const struct stage lmtp_inject_stage = {
 	.reload = injector_reload,
 	.idle = injector_idle,
 	.release = injector_release,
+	.examine = injector_examine,
 };

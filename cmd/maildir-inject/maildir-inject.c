@@ -99,6 +99,14 @@ claim(const void *arg, struct claims *c)
 	stage_writes(c, ((const struct conf *)arg)->directory);
 }
 
+static void
+examine(const void *arg, struct instance *i)
+{
+	(void)i;
+	if (((const struct conf *)arg)->check)
+		finding_fact("checks", "");
+}
+
 const struct stage maildir_inject_stage = {
 	.name = "maildir-inject",
 	.kind = STAGE_MESSAGE,
@@ -112,4 +120,5 @@ const struct stage maildir_inject_stage = {
 	.claim = claim,
 	.serve = serve,
 	.release = release,
+	.examine = examine,
 };

@@ -2,14 +2,21 @@
 #include <err.h>
 #include <stdio.h>
 
+#include "base/finding.h"
 #include "base/program.h"
 #include "chain/limits.h"
 
 int
 main(int argc, char **argv)
 {
+	struct finding asked;
+
 	if (program_says_version("msa", argc, argv))
 		return CHAIN_DONE;
+	if (finding_asked(&asked, "msa", &argc, &argv) && argc > 1 && *argv[1] != '-') {
+		finding_number("next", 1);
+		return CHAIN_DONE;
+	}
 	if (argc < 2 || *argv[1] == '-') {
 		fputs("usage: msa word [arg ...]\n", stderr);
 		return CHAIN_MISUSE;

@@ -4,18 +4,29 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/finding.h"
 #include "base/program.h"
 #include "chain/limits.h"
 
 int
 main(int argc, char **argv)
 {
+	struct finding asked;
+	bool is_asked;
+
 	if (program_says_version("rewind", argc, argv))
 		return CHAIN_DONE;
+	is_asked = finding_asked(&asked, "rewind", &argc, &argv);
 	if (getopt(argc, argv, "+") != -1) {
 		fputs("usage: rewind [prog [arg ...]]\n", stderr);
 		/* A script may exit with this code. In a chain that must not refuse mail for good. */
 		return getenv("MSA_MESSAGE") ? CHAIN_LATER : CHAIN_MISUSE;
+	}
+	if (is_asked) {
+		finding_stage("rewind", "either");
+		if (optind < argc)
+			finding_number("next", optind);
+		return CHAIN_DONE;
 	}
 	argv += optind;
 	if (lseek(CHAIN_FD_IN, 0, SEEK_SET) < 0)

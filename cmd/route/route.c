@@ -510,6 +510,43 @@ claim(const void *arg, struct claims *c)
 		stage_connects(c, 0); /* a value of the table is a resident's path */
 }
 
+/* The words of the default chain are examined after ours; those in the table are chains of their own. */
+static void
+examine(const void *arg, struct instance *i)
+{
+	const struct conf *conf = arg;
+	struct table *t = (struct table *)&conf->table; /* a look-up moves a cursor in it */
+	struct way way;
+	unsigned pos;
+	char *words[3] = { NULL };
+	const char *key, *value;
+	char label[600];
+	int r;
+
+	cdb_seqinit(&pos, &t->cdb);
+	while ((r = cdb_seqnext(&pos, &t->cdb)) > 0) {
+		key = cdb_getkey(&t->cdb);
+		value = cdb_getdata(&t->cdb);
+		if (!key || !value || cdb_datalen(&t->cdb) == 0)
+			continue;
+		way = (struct way){ .name = strndup(value, cdb_datalen(&t->cdb)) };
+		snprintf(label, sizeof label, "route: %s: record of %.*s", conf->table_path, (int)cdb_keylen(&t->cdb), key);
+		if (!way.name || find_program(&way, conf) < 0)
+			stage_found(i, label + strlen("route: "), conf->directory ? "correct it" : "correct it, or give -d",
+			    "neither a path nor the name of a program: %s", way.name ? way.name : "");
+		else if (way.next.how == NEXT_CALL) {
+			words[0] = (char[]){ "call" };
+			words[1] = way.name;
+			finding_chain(label, words);
+		} else
+			finding_chain(label, way.next.argv);
+		free(way.name);
+		buf_free(&way.path);
+	}
+	if (r < 0)
+		stage_found(i, conf->table_path, NULL, "damaged");
+}
+
 const struct stage route_stage = {
 	.name = "route",
 	.kind = STAGE_MESSAGE,
@@ -524,4 +561,5 @@ const struct stage route_stage = {
 	.claim = claim,
 	.serve = serve,
 	.reload = reload,
+	.examine = examine,
 };

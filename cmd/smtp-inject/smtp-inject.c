@@ -69,4 +69,5 @@ const struct stage smtp_inject_stage = {
 	.reload = injector_reload,
 	.idle = injector_idle,
 	.release = injector_release,
+	.examine = injector_examine,
 };

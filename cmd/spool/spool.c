@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "chain/limits.h"
 #include "deliver/delivery.h"
 #include "list.h"
@@ -151,6 +152,19 @@ claim(const void *arg, struct claims *c)
 	stage_writes(c, ((const struct conf *)arg)->directory);
 }
 
+static void
+examine(const void *arg, struct instance *i)
+{
+	const struct conf *conf = arg;
+	const char *why;
+	int fd = file_open_directory(conf->directory, true, &why);
+
+	if (fd < 0)
+		stage_found(i, conf->directory, NULL, "%s", why);
+	else
+		close(fd);
+}
+
 const struct stage spool_stage = {
 	.name = "spool",
 	.kind = STAGE_MESSAGE,
@@ -163,4 +177,5 @@ const struct stage spool_stage = {
 	.check = check,
 	.claim = claim,
 	.serve = serve,
+	.examine = examine,
 };

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "agenda.h"
+#include "base/file.h"
+#include "base/finding.h"
 #include "base/number.h"
 #include "base/os.h"
 #include "base/program.h"
@@ -449,16 +451,48 @@ take_option(struct runner *r, int letter, char *value)
 	}
 }
 
+/* What msa-check(8) asks. The uid is taken first, as a runner does. */
+static void
+examine(const struct runner *r, const struct finding *asked, const char *directory)
+{
+	struct user user;
+	const char *why;
+	int fd;
+
+	finding_stage("spoold", "session");
+	finding_fact("starts", "message");
+	if (r->words[0])
+		finding_chain("spoold -r", r->round.reports.argv);
+	if (r->user && user_find(&user, r->user) < 0) {
+		finding_error(asked, r->user, NULL, "%s", errno == ENOENT ? "no such user" : strerror(errno));
+		return;
+	}
+	if (r->user)
+		finding_fact("user", r->user);
+	if (r->user && geteuid() == 0 && user_take(&user) < 0)
+		finding_error(asked, r->user, NULL, "%s", strerror(errno));
+	fd = file_open_directory(directory, true, &why);
+	if (fd < 0)
+		finding_error(asked, directory, NULL, "%s", why);
+	else
+		close(fd);
+	if (r->user)
+		user_free(&user);
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct runner r = { .most = AT_ONCE, .many = MANY, .lock = -1, .signals = -1, .trigger = -1, .notify_fd = -1,
 		.round = { .spool = { -1 }, .quote_max = REPORT_QUOTE_MAX, .attempt_s = ATTEMPT_S, .first_s = FIRST_S,
 		    .most_s = MOST_S, .lifetime_s = LIFETIME_S, .delay_s = DELAY_S } };
+	struct finding asked;
+	bool is_asked;
 	int c;
 
 	if (program_says_version("spoold", argc, argv))
 		return CHAIN_DONE;
+	is_asked = finding_asked(&asked, "spoold", &argc, &argv);
 	while ((c = getopt(argc, argv, "+a:b:df:g:k:n:q:R:r:t:U:w:")) != -1) {
 		int wrong = take_option(&r, c, optarg);
 
@@ -470,5 +504,9 @@ main(int argc, char *argv[])
 	r.round.next = next_parse(argv + optind + 1);
 	if (!r.words[0])
 		r.round.reports = r.round.next;
-	return run(&r, argv[optind]);
+	if (!is_asked)
+		return run(&r, argv[optind]);
+	examine(&r, &asked, argv[optind]);
+	finding_number("next", optind + 1);
+	return CHAIN_DONE;
 }

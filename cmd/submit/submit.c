@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/finding.h"
 #include "base/id.h"
 #include "base/number.h"
 #include "base/os.h"
@@ -237,6 +238,19 @@ submit(struct submission *s)
 	return r;
 }
 
+/* What msa-check(8) asks: the addresses, and what follows. */
+static int
+examine(const struct submission *s)
+{
+	struct buf text = { 0 };
+	int r = make_envelope(s, &text);
+
+	buf_free(&text);
+	finding_stage("submit", "session");
+	finding_fact("starts", "message");
+	return r;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -244,9 +258,19 @@ main(int argc, char *argv[])
 		.call = { .kind = CALL_MESSAGE, .in = -1, .out = -1, .envelope = -1, .stop = -1 } };
 	int r;
 
+	struct finding asked;
+	bool is_asked;
+
 	if (program_says_version("submit", argc, argv))
 		return EX_OK;
+	is_asked = finding_asked(&asked, "submit", &argc, &argv);
 	r = read_options(&s, argc, argv);
+	if (is_asked && r == EX_OK) {
+		r = examine(&s);
+		finding_number("next", s.next.argv - argv);
+		free(s.rcpt);
+		return r;
+	}
 	os_signals_default();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

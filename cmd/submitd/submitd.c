@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chain/limits.h"
+#include "chain/offer.h"
 #include "stage/instance.h"
 #include "submit/session.h"
 
@@ -122,11 +123,29 @@ claim(const void *arg, struct claims *c)
 		stage_starts(c);
 }
 
+static void
+examine(const void *arg, struct instance *i)
+{
+	const struct conf *conf = arg;
+	struct facts facts = { .n = 0 };
+	struct ehlo offer;
+	const char *wrong = NULL;
+
+	if (conf->session.check)
+		finding_chain("submitd -r", conf->check.argv);
+	if (facts_from_environ(&facts) == 0)
+		wrong = offer_from_facts(&offer, &facts);
+	if (wrong)
+		stage_found(i, wrong, "chain(7) says what it may be", "invalid, so that each client gets 421");
+	facts_free(&facts);
+}
+
 const struct stage submitd_stage = {
 	.name = "submitd",
 	.kind = STAGE_SESSION,
 	.owner = FACTS_SUBMITD,
 	.next = STAGE_HANDS_ON,
+	.starts_chain = true,
 	.needs = STAGE_TEMPORARY,
 	.options = "bD:e:L:r:S:T:t:w:",
 	.usage = "[-b] [-D table] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] [-w seconds] "
@@ -139,4 +158,5 @@ const struct stage submitd_stage = {
 	.serve = serve,
 	.reload = reload,
 	.release = release,
+	.examine = examine,
 };

@@ -19,6 +19,7 @@
 #include "base/user.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
+#include "examine.h"
 #include "stage/instance.h"
 #include "stage/sandbox.h"
 #include "stage/standby.h"
@@ -219,16 +220,12 @@ serve(struct call *call, void *arg)
 
 /* -l: serve many connections. */
 static int
-listen_and_serve(const struct conf *conf, struct tlsserver_conf *server)
+listen_and_serve(struct tlsserver_conf *server)
 {
 	struct facts f = { 0 };
 	char host[256];
 	int code = CHAIN_LATER;
 
-	server->keys = conf->keys;
-	server->user = conf->user;
-	server->next = conf->next;
-	server->pump = conf->pump;
 	signal(SIGPIPE, SIG_IGN);
 	if (os_fill_standard() == 0 && facts_from_environ(&f) == 0) {
 		server->pump.host = offer_host(&f, host, sizeof host);
@@ -282,11 +279,13 @@ main(int argc, char *argv[])
 		.total = ADMISSION_TOTAL },
 		.workers = (int)sysconf(_SC_NPROCESSORS_ONLN), .notify_fd = -1 };
 	struct instance instance = { .stage = &stage, .kind = STAGE_SESSION, .conf = &conf };
-	bool alone = false;
+	bool alone = false, is_asked;
+	struct finding asked;
 	int c;
 
 	if (program_says_version("tlsd", argc, argv))
 		return CHAIN_DONE;
+	is_asked = finding_asked(&asked, "tlsd", &argc, &argv);
 	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:n:O:oP:p:q:R:r:s:t:U:v:x:y:")) != -1) {
 		alone |= strchr("aelmnPRxy", c) != NULL; /* only with -l */
 		switch (c) {
@@ -362,5 +361,15 @@ main(int argc, char *argv[])
 	if (conf.keys.n == 0 || !conf.keys.pair[conf.keys.n - 1].key || optind == argc || (alone && !server.address))
 		usage();
 	conf.next = next_parse(argv + optind);
-	return server.address ? listen_and_serve(&conf, &server) : instance_run(&instance);
+	server.keys = conf.keys;
+	server.user = conf.user;
+	server.next = conf.next;
+	server.pump = conf.pump;
+	if (is_asked) {
+		examine(&server, &asked);
+		if (conf.next.how == NEXT_EXEC)
+			finding_number("next", optind);
+		return CHAIN_DONE;
+	}
+	return server.address ? listen_and_serve(&server) : instance_run(&instance);
 }

@@ -66,6 +66,7 @@ struct stage {
 	enum facts_owner owner; /* the stage first drops the variables of owner and of later stages; FACTS_NOBODY: none */
 	enum stage_next next;
 	bool needs_chain;       /* a message stage that has a next program only if MSA_MESSAGE is set */
+	bool starts_chain;      /* a session stage whose next program is the first of a message chain */
 	unsigned needs;         /* STAGE_FILES and so on, whatever the options are; 0: nothing */
 	const char *options;    /* the stage's own option letters, as getopt(3) has them */
 	const char *usage;      /* what follows "usage: NAME " */
@@ -110,6 +111,11 @@ struct stage {
 	void (*idle)(void *conf);
 	/* Close and free what conf holds, but not conf. NULL: nothing. */
 	void (*release)(void *conf);
+	/*
+	 * Called after check if msa-check(8) asks, with the uid that serves: report by stage_found what check, which runs
+	 * before each service, does not look at. Changes nothing, and serve is not called. NULL: there is nothing more.
+	 */
+	void (*examine)(const void *conf, struct instance *i);
 };
 
 /* The whole main of a stage. Returns the exit code. */
@@ -117,6 +123,13 @@ int stage_main(const struct stage *stage, int argc, char *argv[]);
 
 /* For option and check: report a wrong word ("-t 5x") and what is wrong with it ("not a number"). Returns -1. */
 int stage_wrong(struct instance *i, const char *word, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * For examine: report what is wrong with a word or a file ("": with the stage), and what to do about it (NULL:
+ * msa-check knows, or names the page).
+ */
+void stage_found(struct instance *i, const char *word, const char *cure, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* For option: parse value as a number from least to most. Returns 0, or -1 after a report as by stage_wrong. */
 int stage_number(struct instance *i, int letter, const char *value, long long least, long long most, long long *n);

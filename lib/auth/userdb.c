@@ -249,3 +249,32 @@ userdb_scram(struct userdb *db, const char *name, struct buf *verifier, char *la
 	buf_wipe(&value);
 	return result;
 }
+
+int
+userdb_count(struct userdb *db, size_t *users, size_t *without)
+{
+	struct buf value = { 0 };
+	struct credential c;
+	const char *p;
+	unsigned at;
+	size_t pos;
+	int r;
+
+	*users = *without = 0;
+	cdb_seqinit(&at, &db->cdb);
+	while ((r = cdb_seqnext(&at, &db->cdb)) > 0) {
+		if (cdb_keylen(&db->cdb) == 0)
+			continue;
+		p = cdb_getdata(&db->cdb);
+		if (!p || buf_add(&value, p, cdb_datalen(&db->cdb)) < 0)
+			break;
+		pos = 0;
+		++*users;
+		*without += !is_locked(&value) && !next_credential(&value, &pos, &c);
+		buf_wipe(&value);
+	}
+	buf_free(&value);
+	if (r != 0)
+		errno = EINVAL;
+	return r == 0 ? 0 : -1;
+}

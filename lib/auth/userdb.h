@@ -88,6 +88,12 @@ enum userdb_result userdb_scram(struct userdb *db, const char *name, struct buf 
 /* Append the value of name, or of key "". Returns 1, or 0: no such name, or -1 with errno set (EINVAL: unreadable). */
 int userdb_get(struct userdb *db, const char *name, struct buf *value);
 
+/*
+ * Count the users, and those who are not locked and have no credential. Returns 0, or -1 with errno set (EINVAL:
+ * unreadable).
+ */
+int userdb_count(struct userdb *db, size_t *users, size_t *without);
+
 /* Returns true if s can be a credential's label. */
 bool userdb_is_label(const char *s);
 

@@ -31,31 +31,32 @@ is_program(const char *path)
 	return -1;
 }
 
-/* Returns 0 if the directory, of n octets, has the program word, or -1 with errno set. n 0: the current directory. */
+/*
+ * Returns 0 if the directory, of n octets, has the program word, or -1 with errno set. path, with room for PATH_MAX
+ * octets, becomes the program's. n 0: the current directory.
+ */
 static int
-has_program(const char *dir, size_t n, const char *word)
+has_program(const char *dir, size_t n, const char *word, char *path)
 {
-	char path[PATH_MAX];
-
-	if (snprintf(path, sizeof path, "%.*s%s%s", (int)n, dir, n ? "/" : "", word) < (int)sizeof path)
+	if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)n, dir, n ? "/" : "", word) < PATH_MAX)
 		return is_program(path);
 	errno = ENAMETOOLONG;
 	return -1;
 }
 
 int
-program_find(const char *word, const char *path)
+program_locate(const char *word, const char *path, char *found)
 {
 	int e = ENOENT;
 	size_t n;
 
 	if (strchr(word, '/'))
-		return is_program(word);
-	if (*directory && has_program(directory, strlen(directory), word) == 0)
+		return has_program("", 0, word, found);
+	if (*directory && has_program(directory, strlen(directory), word, found) == 0)
 		return 0;
 	for (path = path ? path : default_path;; path += n + 1) {
 		n = strcspn(path, ":");
-		if (has_program(path, n, word) == 0)
+		if (has_program(path, n, word, found) == 0)
 			return 0;
 		if (errno != ENOENT && errno != ENOTDIR)
 			e = errno;
@@ -64,6 +65,20 @@ program_find(const char *word, const char *path)
 	}
 	errno = e;
 	return -1;
+}
+
+int
+program_find(const char *word, const char *path)
+{
+	char found[PATH_MAX];
+
+	return program_locate(word, path, found);
+}
+
+const char *
+program_directory(void)
+{
+	return directory;
 }
 
 /* Returns true if the directory of the words is an element of path. */

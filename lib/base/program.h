@@ -21,6 +21,12 @@ extern const char program_version[];
  */
 int program_find(const char *word, const char *path);
 
+/* The same, and *found is where the program is; it has room for PATH_MAX octets. */
+int program_locate(const char *word, const char *path, char *found);
+
+/* The directory of the words, as an element of PATH; "": this package is not installed. */
+const char *program_directory(void);
+
 /*
  * Become the program argv[0], found as program_find says. The directory of the words is put at the end of its PATH, so
  * that scripts find rewind and envelope. Returns only if this fails: -1 with errno set.

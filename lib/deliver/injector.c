@@ -2,6 +2,7 @@
 #include "deliver/injector.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ enum {
 	KEEP_S = 10, /* short, because a server may allow few sessions at once */
 	ASK_S = 300,      /* between two looks at what the next hop offers */
 	ASK_WAIT_S = 20,  /* the most that such a look takes */
+	HOP_WAIT_S = 10, /* for a next hop that msa-check asks */
 	HOST_MAX = 256,
 	FINGERPRINT = 7 + 64, /* "SHA256:" and hexadecimal digits */
 };
@@ -379,7 +381,7 @@ injector_check(struct injector *in, struct instance *i, const char *port)
 	}
 	if (in->sender && delivery_envelope(&in->envelope, in->sender, "", in->rcpt, in->nrcpt, &why) < 0)
 		return stage_wrong(i, why ? why : in->sender, "%s", why ? "not an address" : "out of memory");
-	if (in->offers_path) {
+	if (in->offers_path && !i->asked) {
 		in->offers = offerfile_open(in->offers_path, &why);
 		if (in->offers < 0)
 			return stage_wrong(i, in->offers_path, "%s", why);
@@ -390,4 +392,61 @@ injector_check(struct injector *in, struct instance *i, const char *port)
 	i->idle_s = in->keep_s;
 	i->instead = in->keywords ? print_keywords : NULL;
 	return 0;
+}
+
+/*
+ * Open a session with a next hop as a delivery would, and quit. Returns true if it answers; otherwise line is what a
+ * delivery would log, after "failed".
+ */
+static bool
+answers(struct injector *in, struct nexthop *hop, const char *name, char *line, size_t cap)
+{
+	const struct log log = { .stage = name };
+	struct reply_foreign refusal = { 0 };
+	struct facts none = { .n = 0 };
+	char room[HOST_MAX], *at;
+	int own = dup(STDERR_FILENO), p[2];
+	bool open = false;
+	ssize_t n;
+
+	*line = '\0';
+	if (own < 0 || pipe(p) < 0)
+		return false;
+	fcntl(p[0], F_SETFL, O_NONBLOCK);
+	fcntl(p[1], F_SETFL, O_NONBLOCK);
+	dup2(p[1], STDERR_FILENO); /* where the log goes: what it says is our finding */
+	if (facts_from_environ(&none) == 0)
+		open = client_open(&in->session, &in->client, hop, offer_host(&none, room, sizeof room),
+		           clock_ms() + HOP_WAIT_S * 1000, &log, &refusal) == 0;
+	client_quit(&in->session);
+	dup2(own, STDERR_FILENO);
+	n = read(p[0], line, cap - 1);
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	at = strstr(line, " at=");
+	if (at)
+		memmove(line, at + 1, strlen(at + 1) + 1);
+	close(own);
+	close(p[0]);
+	close(p[1]);
+	reply_foreign_free(&refusal);
+	facts_free(&none);
+	return open;
+}
+
+void
+injector_examine(const void *conf, struct instance *i)
+{
+	struct injector *in = (struct injector *)conf; /* a session with a next hop is part of it */
+	char line[1024];
+	size_t n;
+
+	if (in->client.check)
+		finding_fact("checks", "");
+	if (in->client.cafile && faccessat(AT_FDCWD, in->client.cafile, R_OK, AT_EACCESS) < 0)
+		stage_found(i, in->client.cafile, NULL, "%s", strerror(errno));
+	for (n = 0; i->asked->network && n < in->nhops; n++)
+		if (!answers(in, &in->hop[n], i->stage->name, line, sizeof line))
+			stage_found(i, in->hop[n].text, "start that server, or correct its address", "does not answer %s: %s",
+			    in->client.lmtp ? "LHLO" : "EHLO", line);
 }

@@ -52,6 +52,7 @@ int injector_serve(struct call *call, void *conf);
 int injector_reload(void *conf, const struct log *log);
 void injector_idle(void *conf);
 void injector_release(void *conf);
+void injector_examine(const void *conf, struct instance *i);
 
 /* Take one of INJECTOR_OPTIONS. Returns 0, or -1 as struct stage's option does. */
 int injector_option(struct injector *in, int letter, char *value, struct instance *i);

@@ -46,6 +46,15 @@ parse(const char *address, struct sockaddr_storage *ss, socklen_t *len)
 	return strcmp(ip, "0") == 0 || inet_pton(AF_INET, ip, &in4->sin_addr) == 1 ? 0 : -1;
 }
 
+bool
+listener_is_address(const char *address)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	return parse(address, &ss, &len) == 0;
+}
+
 int
 listener_open(const char *address)
 {

@@ -81,6 +81,29 @@ reach(const char *path, int wait_ms)
 	return -1;
 }
 
+/* A socket of another type is refused with EPROTOTYPE, but only if nothing else is wrong. */
+const char *
+handover_probe(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct stat st;
+	int fd, e;
+
+	if (strlen(path) >= sizeof sun.sun_path)
+		return strerror(ENAMETOOLONG);
+	if (stat(path, &st) < 0)
+		return strerror(errno);
+	if (!S_ISSOCK(st.st_mode))
+		return "not a socket";
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return strerror(errno);
+	e = connect(fd, (struct sockaddr *)&sun, sizeof sun) < 0 ? errno : 0;
+	close(fd);
+	return e == EPROTOTYPE ? NULL : e == ECONNREFUSED ? "nobody listens there" : e ? strerror(e) : "not a stream";
+}
+
 /* Append the facts to send, each as NAME=value NUL. Returns 0, or -1 with errno set (ENOMEM; E2BIG: over a limit). */
 static int
 pack(struct buf *b, const struct facts *f)

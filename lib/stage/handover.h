@@ -33,6 +33,12 @@ enum {
 int handover_call(const char *path, const struct call *call, enum call_kind kind, int wait_ms);
 
 /*
+ * Look whether a resident could be called at path: a socket is there, we may connect to it, and somebody listens. The
+ * resident sees nothing of this. Returns NULL, or why not, valid until the next call of strerror(3).
+ */
+const char *handover_probe(const char *path);
+
+/*
  * Receive a call of the given kind into call, which is empty except for its log. Only facts that chain(7) names are
  * kept: other variables (PATH, LD_PRELOAD, SASL_PATH ...) are the receiver's own. call owns the descriptors that came.
  * All of it must arrive within wait_ms. *uid is the caller's uid, or (uid_t)-1 if it is unknown.

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/finding.h"
 #include "stage/call.h"
 #include "stage/next.h"
 #include "stage/options.h"
@@ -16,6 +17,7 @@ struct instance {
 	const struct stage *stage;
 	enum stage_kind kind;   /* the stage's, or what STAGE_EITHER has become */
 	bool inner;             /* set before instance_read: another stage of this process calls this one */
+	const struct finding *asked; /* set before instance_read: report all that is wrong, and go on; NULL: in earnest */
 	void *conf;             /* stage->conf_size octets, owned */
 	struct stage_options options;
 	char **words;           /* the stage's own words after the options, nwords of them; borrowed from argv */
@@ -33,13 +35,14 @@ struct instance {
 	 */
 	int (*errand)(const struct instance *i, const struct log *log);
 	int errand_s;
-	char wrong[1024];       /* what stage_wrong wrote; "": nothing */
+	char wrong_word[401], wrong[600]; /* what stage_wrong was given; wrong "": nothing */
+	int faults;             /* that were reported, if asked */
 };
 
 /*
- * Read the words argv, the first of which is the stage's name, into *i, which is empty except for inner.
+ * Read the words argv, the first of which is the stage's name, into *i, which is empty except for inner and asked.
  * Returns 0, or the exit code after the reason was printed on standard error; in a message chain, misuse also gave the
- * verdict 451. Call instance_release in either case.
+ * verdict 451. If asked, what is wrong was reported instead, and the result is 0. Call instance_release in any case.
  */
 int instance_read(struct instance *i, const struct stage *stage, int argc, char *argv[]);
 
@@ -60,6 +63,9 @@ void instance_idle(const struct instance *i);
 
 /* Returns after how many seconds without a call to call instance_idle; 0: only when the worker ends. */
 int instance_idle_s(const struct instance *i);
+
+/* Describe an instance that was read because it was asked, and examine what serving calls needs. Serves none. */
+void instance_examine(struct instance *i);
 
 void instance_release(struct instance *i);
 

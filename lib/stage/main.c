@@ -42,10 +42,10 @@ int
 stage_wrong(struct instance *i, const char *word, const char *fmt, ...)
 {
 	va_list ap;
-	int n = snprintf(i->wrong, sizeof i->wrong, "%s: %.400s: ", i->stage->name, word);
 
+	snprintf(i->wrong_word, sizeof i->wrong_word, "%s", word);
 	va_start(ap, fmt);
-	vsnprintf(i->wrong + n, sizeof i->wrong - (size_t)n, fmt, ap);
+	vsnprintf(i->wrong, sizeof i->wrong, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -68,16 +68,42 @@ stage_words(const struct instance *i, int *n)
 	return i->words;
 }
 
-/* Report misuse: the text of stage_wrong, or else the usage. A session stage gives no verdict. */
+/* Report a finding about the words: the text of stage_wrong, or else what; then the usage is the cure. */
+static void
+blame(struct instance *i, const char *word, const char *what)
+{
+	char usage[1024];
+
+	snprintf(usage, sizeof usage, "usage: %s %s", i->stage->name, i->stage->usage);
+	if (*i->wrong)
+		finding_error(i->asked, i->wrong_word, NULL, "%s", i->wrong);
+	else
+		finding_error(i->asked, word, usage, "%s", what);
+	i->wrong[0] = '\0';
+	i->faults++;
+}
+
+/*
+ * Report misuse: the text of stage_wrong, or else the usage. A session stage gives no verdict. If asked, the text is a
+ * finding; and not even that if the usage would only repeat what was found about an option.
+ */
 static int
-misuse(const struct instance *i)
+misuse(struct instance *i)
 {
 	char line[2048];
 
-	snprintf(line, sizeof line, "usage: %s %s", i->stage->name, i->stage->usage);
+	if (i->asked) {
+		if (*i->wrong || i->faults == 0)
+			blame(i, "", "words are missing, or do not fit together");
+		return CHAIN_DONE;
+	}
+	if (*i->wrong)
+		snprintf(line, sizeof line, "%s: %s: %s", i->stage->name, i->wrong_word, i->wrong);
+	else
+		snprintf(line, sizeof line, "usage: %s %s", i->stage->name, i->stage->usage);
 	if (i->stage->kind != STAGE_SESSION)
-		return stage_misuse(*i->wrong ? i->wrong : line);
-	fprintf(stderr, "%s\n", *i->wrong ? i->wrong : line);
+		return stage_misuse(line);
+	fprintf(stderr, "%s\n", line);
 	return CHAIN_MISUSE;
 }
 
@@ -86,18 +112,21 @@ static int
 read_options(struct instance *i, int argc, char *argv[])
 {
 	const struct stage *stage = i->stage;
-	char letters[128];
+	char letters[128], word[3] = "-";
 	int c;
 
 	/* "+": the options of the next program are not ours, whatever C library this is. */
 	snprintf(letters, sizeof letters, "+%s%s", stage->options ? stage->options : "", STAGE_OPTIONS);
 	optind = 1;
+	opterr = !i->asked;
 	while ((c = getopt(argc, argv, letters)) != -1) {
-		if (c == '?')
+		if (c != '?' && (strchr(STAGE_OPTION_LETTERS, c) ? stage_option(&i->options, i, c, optarg) :
+		                                                   stage->option(i->conf, c, optarg, i)) == 0)
+			continue;
+		if (!i->asked)
 			return -1;
-		if (strchr(STAGE_OPTION_LETTERS, c) ? stage_option(&i->options, i, c, optarg) < 0 :
-		                                      stage->option(i->conf, c, optarg, i) < 0)
-			return -1;
+		word[1] = (char)(c == '?' ? optopt : c);
+		blame(i, word, c != '?' ? "not so here" : strchr(letters, optopt) ? "its argument is missing" : "no such option");
 	}
 	return 0;
 }
@@ -146,6 +175,8 @@ instance_read(struct instance *i, const struct stage *stage, int argc, char *arg
 	r = read_options(i, argc, argv);
 	if (r == 0)
 		r = read_words(i, argc, argv);
+	if (r < 0 && i->asked && i->nwords >= stage->own_words) /* the next program is missing; the own words are there */
+		r = misuse(i);
 	if (r == 0 && stage->check)
 		r = stage->check(i->conf, i);
 	return r < 0 ? misuse(i) : r;
@@ -353,12 +384,19 @@ int
 stage_main(const struct stage *stage, int argc, char *argv[])
 {
 	struct instance i = { .inner = false };
+	struct finding asked;
 	int r;
 
 	if (program_says_version(stage->name, argc, argv))
 		return CHAIN_DONE;
+	if (finding_asked(&asked, stage->name, &argc, &argv))
+		i.asked = &asked;
 	r = instance_read(&i, stage, argc, argv);
-	if (r == 0)
+	if (r == 0 && i.asked) {
+		instance_examine(&i);
+		if (i.next.argv && *i.next.argv && i.next.how == NEXT_EXEC)
+			finding_number("next", i.next.argv - argv);
+	} else if (r == 0)
 		r = i.instead ? i.instead(&i) : instance_run(&i);
 	instance_release(&i);
 	return r;

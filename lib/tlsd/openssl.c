@@ -4,6 +4,8 @@
 #include <openssl/bio.h>
 #include <openssl/conf.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <string.h>
@@ -81,4 +83,27 @@ openssl_start(void)
 {
 	make_no_tickets();
 	SSL_CTX_get_ex_new_index(0, NULL, made, NULL, NULL); /* libtls shows nobody its contexts: so we learn of them */
+}
+
+int
+openssl_validity(const char *path, time_t *begins, time_t *ends)
+{
+	BIO *in = BIO_new_file(path, "r");
+	struct tm from, to;
+	X509 *cert;
+	int n = 0;
+
+	while (in && (cert = PEM_read_bio_X509(in, NULL, NULL, NULL))) {
+		if (ASN1_TIME_to_tm(X509_get0_notBefore(cert), &from) && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &to)) {
+			time_t begin = timegm(&from), end = timegm(&to);
+
+			*begins = n == 0 || begin > *begins ? begin : *begins;
+			*ends = n == 0 || end < *ends ? end : *ends;
+			n++;
+		}
+		X509_free(cert);
+	}
+	BIO_free(in);
+	ERR_clear_error(); /* the end of the file is one */
+	return n > 0 ? 0 : -1;
 }

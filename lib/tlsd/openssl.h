@@ -2,6 +2,8 @@
 #ifndef MSA_TLSD_OPENSSL_H
 #define MSA_TLSD_OPENSSL_H
 
+#include <time.h>
+
 /*
  * What OpenSSL can do for a server and libtls cannot ask for. Call once in a process, before the first context:
  *   no session tickets are made
@@ -9,5 +11,11 @@
  *   a client that offers protocols by ALPN (RFC 7301) must offer "smtp", "esmtp" or "lmtp": else its handshake fails
  */
 void openssl_start(void);
+
+/*
+ * Read the times of the certificates in a PEM file: when all of them have begun to be valid, and when the first one
+ * ends. Returns 0, or -1: the file cannot be read, or has no certificate.
+ */
+int openssl_validity(const char *path, time_t *begins, time_t *ends);
 
 #endif

@@ -111,7 +111,7 @@ options(struct instance *i, int argc, char **argv)
 	stage_options(o);
 	while ((opt = getopt(argc, argv, "+" STAGE_OPTIONS)) != -1)
 		if (stage_option(o, i, opt, optarg) < 0) {
-			printf("%s\n", i->wrong);
+			printf("%s: %s: %s\n", i->stage->name, i->wrong_word, i->wrong);
 			return 100;
 		}
 	printf("-P %d:%d -C %d -R %d, %zu users\n", o->min, o->max, o->calls, o->notify_fd, o->nallow);
