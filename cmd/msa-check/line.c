@@ -208,6 +208,8 @@ take(struct reading *r, char *field[FIELDS])
 		take_user(r, field[1]);
 	else if (strcmp(key, "allow") == 0 && l->nallow < LINE_ALLOW)
 		l->allow[l->nallow++] = number(field[1]);
+	else if (strcmp(key, "group") == 0)
+		l->groups = true;
 	else if (strcmp(key, "workers") == 0)
 		l->workers = number(field[1]);
 	else if (strcmp(key, "connections") == 0)

@@ -33,6 +33,7 @@ struct line {
 	char why[256];           /* it cannot be called; "": it can */
 	long allow[LINE_ALLOW];  /* uids that may call, besides root and the resident's own user */
 	size_t nallow;
+	bool groups;             /* members of a group may call too */
 	long workers;            /* at most, of a resident */
 	long connections, early; /* at most, of tlsd -l; 0: no such server */
 	bool starts;             /* a message chain has begun */

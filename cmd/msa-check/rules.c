@@ -175,6 +175,8 @@ look_at_caller(const struct lines *l, const struct line *line)
 
 	if (!called || called->n == 0 || uid <= 0 || uid == uid_of(called))
 		return;
+	if (called->groups) /* which groups the caller will have, only its start decides */
+		return;
 	for (i = 0; i < called->nallow; i++)
 		if (called->allow[i] == uid)
 			return;

@@ -536,7 +536,7 @@ examine(const void *arg, struct instance *i)
 			    "neither a path nor the name of a program: %s", way.name ? way.name : "");
 		else if (way.next.how == NEXT_CALL) {
 			words[0] = (char[]){ "call" };
-			words[1] = way.name;
+			words[1] = (char *)way.next.path;
 			finding_chain(label, words);
 		} else
 			finding_chain(label, way.next.argv);

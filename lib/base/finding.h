@@ -22,7 +22,7 @@
  *   checks               the stage only checks the recipients
  *   chain LABEL          the words that follow in records "word W" are a message chain, which LABEL names
  *   program WORD         the shell runs this program
- *   listen PATH, user NAME, allow UID, workers N, connections N, early N
+ *   listen PATH, user NAME, allow UID, group GID, workers N, connections N, early N
  */
 extern const char finding_mark[];
 

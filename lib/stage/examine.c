@@ -79,6 +79,8 @@ instance_examine(struct instance *i)
 		finding_number("workers", i->options.max);
 		for (n = 0; n < i->options.nallow; n++)
 			finding_number("allow", i->options.allow[n]);
+		for (n = 0; n < i->options.ngroups; n++)
+			finding_number("group", i->options.groups[n]);
 	}
 	if (stage->next == STAGE_DELIVERS || i->next.how == NEXT_CALL)
 		finding_fact("ends", "");

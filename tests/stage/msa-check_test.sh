@@ -412,6 +412,9 @@ test_command_lines_that_belong_together() {
 		error: stamp: refuses the calls of qualify, whose user is nobody; give it -A nobody
 		error: lmtp-inject: refuses the calls of stamp, whose user is daemon; give it -A daemon
 	X
+	# Which groups a caller has is known when it runs.
+	finds -e , -U nobody submitd call "$T/v" , lmtp-inject -l "$T/v" -U bin -A @daemon /s <<-'X'
+	X
 	finds -e , authd -l "$T/a" -u users.cdb call "$T/a" <<-'X'
 		error: authd: stands after authd: the user is known already; leave one of them out
 	X
