@@ -464,7 +464,7 @@ test_a_kill_at_any_call_loses_nothing() {
 			n=$((n + 1))
 		done
 		assertEquals "$word: it ends" 0 "$killed"
-		assertTrue "$word: some kills: $n" "[ $n -gt 8 ]"
+		assertTrue "$word: some kills: $n" "[ $n -gt 4 ]"
 	done <<-X
 		hold
 		release
