@@ -132,6 +132,19 @@ test_a_record_of_the_rules_that_is_none_lets_nobody_in() {
 	done
 }
 
+# Monitors look whether somebody greets, and go. A client that has said a word has its line.
+test_who_only_reads_the_greeting_has_no_line() {
+	tlsd_start ./cat
+	tlsd_clients "$port" <<-'END'
+		for i in range(3):
+		    s = connect(); line(s); s.close()
+		s = connect(); line(s); s.sendall(b'N'); s.close()
+	END
+	wait_until grep -q 'done in=0 out=0 ms=[0-9]* peer=127.0.0.1 end=gone$' log
+	tlsd_stop
+	assertEquals "one line: $(cat log)" 1 "$(grep -c ' done ' log)"
+}
+
 # What the starter's environment says of a peer or a user is nobody's here.
 test_nothing_of_the_starters_peer_or_user_is_handed_on() {
 	program_lines facts "printf '220 x\r\n'" 'read -r l' 'env | grep -E "^(PROTO|TCP|RELAY|SMTPAUTH|SSL_PEER|MSA_SESSION|MSA_VERB|MSA_MESS)" | sed "s/=.*//" | sort | tr "\n" " " | sed "s/^/221 /; s/ *$/\r\n/"'
