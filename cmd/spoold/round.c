@@ -14,9 +14,11 @@
 #include "base/os.h"
 #include "chain/dsn.h"
 #include "chain/offer.h"
+#include "chain/offerfile.h"
 #include "mail/report.h"
 #include "msa/msgfile.h"
 #include "smtp/addr.h"
+#include "smtp/ehlo.h"
 #include "smtp/param.h"
 #include "stage/run.h"
 
@@ -32,6 +34,7 @@ struct work {
 	struct call call; /* has the facts of m while the chain runs */
 	struct spoolrec m;
 	int message;
+	uint32_t offers;         /* CAP_*: the keywords that the next hop offers now */
 	time_t now;
 	bool returns;            /* an administrator has given up */
 	bool has_by, by_returns; /* BY was given (RFC 2852), and with mode R */
@@ -73,7 +76,7 @@ add_by(const struct work *w, struct buf *b, const char *value, size_t len)
 {
 	const char *semi = memchr(value, ';', len);
 
-	if (!w->has_by || w->conf->delivers || (!w->by_returns && !(w->conf->next_hop.caps & CAP_DELIVERBY)))
+	if (!w->has_by || w->conf->delivers || (!w->by_returns && !(w->offers & CAP_DELIVERBY)))
 		return 0;
 	return buf_printf(b, " BY=%lld%.*s", (long long)(w->by_end - w->now), (int)(len - (size_t)(semi - value)), semi);
 }
@@ -113,7 +116,7 @@ make_envelope(const struct work *w)
 	for (i = 0; r == 0 && i < from->nrcpt + from->ncopy; i++)
 		if (i < from->nrcpt ? w->m.rcpt[i].state == SPOOLREC_WAITING : copies)
 			r = buf_printf(&b, "%s\n", from->rcpt[i].text);
-	if (r == 0 && w->conf->next_hop.caps & CAP_DSN)
+	if (r == 0 && w->offers & CAP_DSN)
 		fd = msgfile_of(b.p, b.len);
 	else if (r == 0 && envelope_parse(&e, &b, &why) == 0 && dsn_strip(&stripped, &e) == 0)
 		fd = msgfile_of(stripped.p, stripped.len);
@@ -238,7 +241,7 @@ is_wanted(const struct work *w, size_t i, enum report_action *action)
 		return notify & DSN_FAILURE;
 	case SPOOLREC_REACHED:
 		*action = w->conf->delivers ? REPORT_DELIVERED : REPORT_RELAYED;
-		return !(w->conf->next_hop.caps & CAP_DSN) && notify & DSN_SUCCESS;
+		return !(w->offers & CAP_DSN) && notify & DSN_SUCCESS;
 	case SPOOLREC_WAITING:
 		break;
 	}
@@ -460,6 +463,30 @@ take_orders(struct work *w)
 	return spool_unmark(s, w->id, SPOOL_TRY);
 }
 
+/*
+ * Read what the next hop offers now: that may have changed since the last attempt. A file that cannot be used is logged
+ * and has no keywords. Returns 0, or -1 with errno set (ENOMEM).
+ */
+static int
+learn(struct work *w)
+{
+	struct ehlo next_hop = { 0 };
+	struct buf list = { 0 };
+	const char *why;
+
+	if (!w->conf->keywords)
+		return 0;
+	if (offerfile_expand(&list, w->conf->keywords, &why) < 0) {
+		if (!list.p)
+			return -1;
+		log_error(&w->call.log, "failed", "-k %s: %s", w->conf->keywords, why);
+	}
+	ehlo_take_list(&next_hop, list.p);
+	w->offers = next_hop.caps;
+	buf_free(&list);
+	return 0;
+}
+
 /* Do the round of a loaded message. As round_run. */
 static int
 go(struct work *w)
@@ -527,7 +554,7 @@ round_run(const struct round_conf *conf, const struct log *log, const char *id)
 	}
 	if (spool_is_held(&conf->spool, "cur", id))
 		r = 0;
-	else if (take_orders(&w) == 0)
+	else if (learn(&w) == 0 && take_orders(&w) == 0)
 		r = go(&w);
 	else if (errno == ENOENT)
 		r = 0; /* somebody has removed the message */

@@ -3,7 +3,6 @@
 #define ROUND_H
 
 #include "base/log.h"
-#include "smtp/ehlo.h"
 #include "spool/spool.h"
 #include "stage/run.h"
 
@@ -12,7 +11,7 @@ struct round_conf {
 	struct spool spool;
 	struct next next;       /* the rest of the chain */
 	struct next reports;    /* the chain for reports */
-	struct ehlo next_hop;   /* the EHLO keywords of the next hop */
+	const char *keywords;   /* what the next hop offers, as of offerfile_expand; NULL: nothing */
 	bool delivers;          /* the next hop delivers, so reports say "delivered" instead of "relayed" */
 	const char *from;       /* the From address of reports, or NULL: the default */
 	size_t quote_max;       /* octets of the message in a report */

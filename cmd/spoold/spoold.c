@@ -20,6 +20,7 @@
 #include "mail/report.h"
 #include "round.h"
 #include "smtp/addr.h"
+#include "smtp/ehlo.h"
 
 enum {
 	LOOK_S = 60,       /* between looks at new, if nobody wakes us */
@@ -396,6 +397,18 @@ take_from(struct round_conf *conf, const char *s)
 	return 0;
 }
 
+/* -k keywords. Returns as number. */
+static int
+take_keywords(struct round_conf *conf, const char *s)
+{
+	if (*s != '@' && !ehlo_list_is_valid(s)) {
+		fprintf(stderr, "spoold: -k %s: not keywords with commas or newlines between\n", s);
+		return -1;
+	}
+	conf->keywords = s;
+	return 0;
+}
+
 /* -r words. Returns as number. */
 static int
 take_reports(struct runner *r, char *s)
@@ -426,8 +439,7 @@ take_option(struct runner *r, int letter, char *value)
 	case 'g':
 		return number(letter, value, 0, MANY_MAX, &r->many);
 	case 'k':
-		ehlo_take_list(&conf->next_hop, value);
-		return 0;
+		return take_keywords(conf, value);
 	case 'n':
 		return number(letter, value, 1, ROUNDS_MAX, &r->most);
 	case 'q':

@@ -48,7 +48,7 @@ struct conf {
 static void
 usage(void)
 {
-	fputs("usage: tlsd [-i | -o] [-l address:port [-a n] [-e n] [-m n] [-n n] [-P n] [-R fd] [-x rules] "
+	fputs("usage: tlsd [-i | -o] [-l address:port [-a n[:early]] [-e n] [-m n] [-n n] [-P n] [-R fd] [-x rules] "
 	      "[-y proxies]] [-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key "
 	      "[-O staple] prog [arg ...]\n", stderr);
 	exit(CHAIN_MISUSE);
@@ -246,6 +246,19 @@ number(int letter, const char *s, int least, int most)
 	return (int)n;
 }
 
+/* -a n[:early] */
+static void
+take_address(struct admission_conf *limits, char *s)
+{
+	char *colon = strchr(s, ':');
+
+	if (colon) {
+		*colon = '\0';
+		limits->host = (unsigned)number('a', colon + 1, 1, ADMISSION_MAX);
+	}
+	limits->address = (unsigned)number('a', s, 1, ADMISSION_MAX);
+}
+
 /* -c begins a pair; -k and -O belong to the last pair. */
 static void
 add_key(struct tlsconf *keys, int letter, const char *path)
@@ -290,7 +303,7 @@ main(int argc, char *argv[])
 		alone |= strchr("aelmnPRxy", c) != NULL; /* only with -l */
 		switch (c) {
 		case 'a':
-			server.limits.address = (unsigned)number('a', optarg, 1, ADMISSION_MAX);
+			take_address(&server.limits, optarg);
 			break;
 		case 'e':
 			server.limits.early = (unsigned)number('e', optarg, 1, ADMISSION_MAX);

@@ -78,8 +78,12 @@ int
 admission_open(struct admission *l, const struct admission_conf *conf, unsigned workers)
 {
 	*l = (struct admission){ .conf = *conf, .workers = workers, .wake = -1 };
+	if (l->conf.host == 0)
+		l->conf.host = ADMISSION_HOST;
+	if (l->conf.host > conf->address)
+		l->conf.host = conf->address;
 	if (l->conf.net == 0) {
-		l->conf.net = conf->address < conf->early ? conf->address : conf->early;
+		l->conf.net = l->conf.host < conf->early ? l->conf.host : conf->early;
 		if (l->conf.net < conf->early / 2)
 			l->conf.net = conf->early / 2;
 	}
@@ -284,15 +288,15 @@ admission_enter(struct admission *l, struct admission_ticket *t, int64_t now_ms)
 	return ADMISSION_OK;
 }
 
-/* The most early connections of the net numbered i. An address has a limit of its own, for all its connections. */
+/* The most early connections of the net numbered i. An address has a limit of its own. */
 static unsigned
 most(const struct admission *l, unsigned i)
 {
-	unsigned half = l->conf.net / 2, address = l->conf.address < l->conf.net ? l->conf.address : l->conf.net;
+	unsigned half = l->conf.net / 2, host = l->conf.host < l->conf.net ? l->conf.host : l->conf.net;
 
 	if (i == 0)
 		return l->conf.net;
-	return half > address ? half : address;
+	return half > host ? half : host;
 }
 
 enum admission_result
@@ -301,6 +305,7 @@ admission_address(struct admission *l, struct admission_ticket *t, const struct 
 	unsigned b = bucket(l, &e->ip, bits_of(&e->ip, NETS - 1), 0), i, net;
 	struct early *self = &earlies(l)[t->early];
 	bool v4 = ipaddr_is_v4(&e->ip), gone = false;
+	int before = 0; /* early ones of the address, which is the last of the nets */
 
 	if (atomic_fetch_add(&l->shared->address[b], 1) >= (int)l->conf.address) {
 		give(&l->shared->address[b]);
@@ -309,9 +314,11 @@ admission_address(struct admission *l, struct admission_ticket *t, const struct 
 	atomic_fetch_or(at(l, l->worker, t->place), ADDRESS | b);
 	for (i = 0; i < NETS; i++) {
 		net = bucket(l, &e->ip, bits_of(&e->ip, i), i + 1);
-		atomic_fetch_add(&l->shared->net[net], 1);
+		before = atomic_fetch_add(&l->shared->net[net], 1);
 		atomic_store(&self->net[i], net);
 	}
+	if (before >= (int)l->conf.host)
+		return ADMISSION_OVER_HOST;
 	for (i = 0; i < NETS - 1 && !gone; i++) { /* of an IPv4 address, both are the same net */
 		net = atomic_load(&self->net[i]);
 		if (!(v4 && i > 0) && atomic_load(&l->shared->net[net]) > (int)most(l, i))

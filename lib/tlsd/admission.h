@@ -15,6 +15,9 @@
  * own. If these are used up, or those of a net, or all of the service, the newcomer is let in and an early one has to
  * go: the oldest of the net that has most. So strangers drive out strangers of their own nets first.
  *
+ * An address that has all of its own early places, or all of its connections, gets no other one: those that it has may
+ * be proving themselves, and an office that begins its day would only drive out its own.
+ *
  * An address is an IPv4 address, or the /64 of an IPv6 address. Its nets are the /24 of an IPv4 address, and the /56
  * and the /48 of an IPv6 address. They are counted in ADMISSION_BUCKETS buckets by a secret hash, so two are
  * sometimes counted as one.
@@ -22,7 +25,8 @@
  * admission_lost gives back the places of a worker that was killed.
  */
 enum {
-	ADMISSION_ADDRESS = 50,   /* connections from one address, by default */
+	ADMISSION_ADDRESS = 500,  /* connections from one address, by default: an office may have only one */
+	ADMISSION_HOST = 50,      /* early connections from one address */
 	ADMISSION_EARLY = 250,    /* early connections */
 	ADMISSION_TOTAL = 1000,
 	ADMISSION_MAX = 100000,   /* of each limit */
@@ -31,10 +35,17 @@ enum {
 
 struct admission_conf {
 	unsigned address, early, total;
-	unsigned net; /* early ones of one /24 or /48; a /56 has half of it. 0: half of early, but not less than address */
+	unsigned host; /* early ones of one address. 0: ADMISSION_HOST. Never more than address */
+	unsigned net;  /* early ones of one /24 or /48; a /56 has half of it. 0: half of early, but not less than host */
 };
 
-enum admission_result { ADMISSION_OK, ADMISSION_OVER_TOTAL, ADMISSION_OVER_EARLY, ADMISSION_OVER_ADDRESS };
+enum admission_result {
+	ADMISSION_OK,
+	ADMISSION_OVER_TOTAL,
+	ADMISSION_OVER_EARLY,
+	ADMISSION_OVER_ADDRESS,
+	ADMISSION_OVER_HOST,
+};
 
 struct admission_shared;
 

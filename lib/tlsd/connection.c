@@ -351,6 +351,7 @@ static const char *
 why_over(enum admission_result r)
 {
 	return r == ADMISSION_OVER_ADDRESS ? "too many connections from this address" :
+	    r == ADMISSION_OVER_HOST       ? "too many connections without authentication from this address" :
 	    r == ADMISSION_OVER_EARLY      ? "too many connections without authentication" :
 	                                     "too many connections";
 }

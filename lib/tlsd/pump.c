@@ -41,6 +41,13 @@ pump_end_app(struct pump *p)
 	p->app.in = p->app.out = -1;
 }
 
+/* Returns true for somebody who came, at most read the greeting, and went: a monitor that looks whether we answer. */
+static bool
+is_visit(const struct pump *p)
+{
+	return !p->heard && !p->net.secure && p->in_octets == 0 && p->out_octets == 0 && p->end && strcmp(p->end, "gone") == 0;
+}
+
 void
 pump_finish(struct pump *p)
 {
@@ -50,9 +57,10 @@ pump_finish(struct pump *p)
 	snprintf(in, sizeof in, "%llu", (unsigned long long)p->in_octets);
 	snprintf(out, sizeof out, "%llu", (unsigned long long)p->out_octets);
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - p->start_ms));
-	log_event(p->log, "done", "tls", secure ? tls_conn_version(p->net.tls) : NULL, "cipher",
-	    secure ? tls_conn_cipher(p->net.tls) : NULL, "in", in, "out", out, "ms", ms, "peer", p->peer, "end",
-	    p->end, (char *)NULL);
+	if (!is_visit(p))
+		log_event(p->log, "done", "tls", secure ? tls_conn_version(p->net.tls) : NULL, "cipher",
+		    secure ? tls_conn_cipher(p->net.tls) : NULL, "in", in, "out", out, "ms", ms, "peer", p->peer, "end",
+		    p->end, (char *)NULL);
 	pump_end_app(p);
 	pump_enter(p, PUMP_S_DONE, 0);
 }

@@ -141,6 +141,7 @@ struct pump {
 	struct proof proof;
 	int64_t start_ms;
 	uint64_t in_octets, out_octets;
+	bool heard;             /* the client has sent an octet before TLS */
 	const char *end;        /* why the connection ended, for the log; a constant */
 };
 

@@ -56,6 +56,7 @@ pump_clear(struct pump *p)
 			r = tlslink_read(&p->net, data, sizeof data);
 			if (r == FDPAIR_WAIT)
 				return 0;
+			p->heard |= r > 0;
 			if (r <= 0 || buf_add(&p->up, data, (size_t)r) < 0)
 				pump_give_up(p, r <= 0 ? "gone" : "memory");
 			return 1;

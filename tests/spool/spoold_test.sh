@@ -121,6 +121,63 @@ test_dsn_parameters_stay_here_unless_the_next_hop_knows_them() {
 	assert_spoold_runs 'no report' 5
 }
 
+test_the_file_of_offers_is_read_for_each_attempt() {
+	chain_envelope '<alice@example.net> RET=FULL BY=9000;N' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS'
+	printf 'PIPELINING\nDSN\nDELIVERBY\n' >"$T/offers"
+	spoold_answers 1 '451 4.3.3 Not now'
+	spoold_put
+	spoold_start -b 1000:1000 -k "@$T/offers"
+	wait_until spoold_logs 'waiting id='
+	assertTrue "both go on: $(cat "$T/1.env")" \
+		"grep -q '^MAIL FROM:<alice@example.net> RET=FULL BY=[0-9]*;N\$' $T/1.env && grep -q ' NOTIFY=SUCCESS\$' $T/1.env"
+	echo PIPELINING >"$T/offers"
+	kill -ALRM "$runner_pid"
+	wait_until spoold_empty
+	assert_spoold_envelope 'the next hop has lost both' 2 <<-'X'
+		MAIL FROM:<alice@example.net>
+		RCPT TO:<bob@example.org>
+	X
+	assertEquals 'so the report is ours' 'Action: relayed' "$(tr -d '\r' <"$T/3.msg" | grep '^Action')"
+	rm "$T/offers"
+	spoold_put
+	wait_until [ -e "$T/5.done" ]
+	wait_until spoold_empty
+	assertEquals 'a missing file has no keywords' 'RCPT TO:<bob@example.org>' "$(tail -n 1 "$T/4.env")"
+	assertFalse 'and is no fault' 'spoold_logs " failed reason"'
+	echo 'DSN 8BITMIME' >"$T/offers"
+	spoold_put
+	wait_until [ -e "$T/7.done" ]
+	wait_until spoold_empty
+	assertEquals 'nor has one that cannot be used' 'RCPT TO:<bob@example.org>' "$(tail -n 1 "$T/6.env")"
+	assert_spoold_logs "^spoold: S/M failed reason=\"-k @$T/offers: not keywords with newlines between\"\$"
+	spoold_stop
+	spoold_put
+	spoold_drain -k "@$T/offers,DSN"
+	assertEquals 'but what follows the name counts' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' "$(tail -n 1 "$T/8.env")"
+	assert_spoold_runs 'in all' 8
+}
+
+# What the injector has just learned is treated as at a hop without it: neither refused for two hours nor returned.
+test_a_next_hop_that_has_lost_dsn_gets_the_message_at_the_second_attempt() {
+	chain_envelope '<alice@example.net> RET=FULL' 'RCPT TO:<bob@example.org> NOTIFY=FAILURE'
+	echo DSN >"$T/offers"
+	spoold_put
+	lmtpd_start -n 100 -e PIPELINING,ENHANCEDSTATUSCODES
+	: >"$T/ready.spoold"
+	MSA_HOST=test.example spoold -R 3 -b 1:1 -k "@$T/offers" "$T/spool" lmtp-inject -o "$T/offers" "$T/s" \
+		3>"$T/ready.spoold" 2>>"$T/spoold.log" </dev/null &
+	runner_pid=$!
+	residents="$residents $!"
+	wait_until spoold_empty
+	assertTrue 'once 451' "spoold_logs 'deferred id=.* reply=.451 4.3.3 '"
+	assertTrue 'then taken' "spoold_logs ' reached id=.* reply=.250 '"
+	assertFalse 'nothing is refused' 'spoold_logs "^spoold: .* refused "'
+	spoold_stop
+	kill "$lmtpd_pid" 2>/dev/null
+	wait "$lmtpd_pid" 2>/dev/null
+	rm -f "$T/s"
+}
+
 test_who_is_refused_is_reported_at_once_and_the_others_are_tried_again() {
 	chain_envelope '<alice@example.net> RET=FULL ENVID=x' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>' \
 		'RCPT TO:<dave@example.org> NOTIFY=SUCCESS,DELAY' 'RCPT TO:<erin@example.org> NOTIFY=FAILURE'
@@ -319,7 +376,7 @@ test_the_oldest_due_is_first_and_no_more_than_n_are_tried_at_once() {
 
 test_misuse() {
 	for args in '' "$T/spool" '-a 7201 d true' '-n 0 d true' '-b 60 d true' '-b 60:1 d true' '-t x d true' '-w -1 d true' '-f x d true' \
-		'-q x d true' '-x d true'; do
+		'-q x d true' '-k 8BITMIME;DSN d true' '-x d true'; do
 		# shellcheck disable=SC2086
 		spoold $args </dev/null >"$T/out" 2>"$T/log"
 		assertEquals "$args" 100 $?

@@ -345,7 +345,8 @@ test_misuse_is_100() {
 		'-l 127.0.0.1:0 -c one.pem -k two.key' '-l 127.0.0.1:0 -c one.pem -k one.key -c two.pem -k one.key' \
 		'-l 127.0.0.1:0 -U no-such-user -c one.pem -k one.key' '-l 127.0.0.1:0 -y 1.2.3 -c one.pem -k one.key' \
 		'-l 127.0.0.1:0 -v 1.1 -c one.pem -k one.key' '-l 127.0.0.1:0 -c one.pem -k one.key -c two.pem' \
-		'-l 127.0.0.1:0 -k one.key' '-l 127.0.0.1:0 -a 0 -c one.pem -k one.key' '-a 5 -c one.pem -k one.key'; do
+		'-l 127.0.0.1:0 -k one.key' '-l 127.0.0.1:0 -a 0 -c one.pem -k one.key' \
+		'-l 127.0.0.1:0 -a 5:0 -c one.pem -k one.key' '-a 5 -c one.pem -k one.key'; do
 		# shellcheck disable=SC2086
 		tlsd $o ./cat </dev/null 2>log
 		code=$?

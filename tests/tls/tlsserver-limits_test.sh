@@ -7,8 +7,32 @@
 # shellcheck source=tests/lib/tlsserver.sh
 . "$ROOT/tests/lib/tlsserver.sh"
 
-# 50 from one address, 250 before their next stage has greeted.
-test_50_of_an_address_and_250_early_ones() {
+# 500 from one address, who have logged in, and 50 who have not.
+test_500_of_an_address() {
+	program_lines yes "printf '220 x\r\n'" 'while read -r l; do printf "235 2.7.0 yes\r\n"; done'
+	tlsd_start -o -m 600 ./yes
+	tlsd_clients "$port" <<-'END'
+		keep, got = [], {}
+		for i in range(501):
+		    s = connect(20)
+		    keep.append(s)
+		    said = [line(s)]
+		    if said[0].startswith('220'):
+		        said.append(ask(s, 'AUTH PLAIN x'))
+		    said = ' '.join(l[:3] for l in said)
+		    got[said] = got.get(said, 0) + 1
+		for l in sorted(got): print(got[l], l)
+	END
+	assert_got 'how many' <<-'END'
+		500 220 235
+		1 421
+	END
+	assert_logged 'refused reason="too many connections from this address" peer=127.0.0.1'
+	tlsd_stop
+}
+
+# 50 from one address, 250 in all, before they have logged in.
+test_50_early_ones_of_an_address_and_250_in_all() {
 	tlsd_start ./cat
 	tlsd_clients "$port" <<-'END'
 		keep = []
@@ -32,14 +56,14 @@ test_50_of_an_address_and_250_early_ones() {
 		127.0.0.5 40 220
 		127.0.0.6 42 220
 	END
-	assert_logged 'refused reason="too many connections from this address" peer=127.0.0.1'
+	assert_logged 'refused reason="too many connections without authentication from this address" peer=127.0.0.1'
 	assertEquals 'one net has 125 of the 250: the oldest of the 252 make room' 127 "$(grep -c ' end=evicted$' log)"
 	tlsd_stop
 }
 
 test_1000_in_all() {
 	tlsd_next
-	tlsd_start -a 100000 -e 100000 call "$T/next"
+	tlsd_start -a 100000:100000 -e 100000 call "$T/next"
 	tlsd_clients "$port" <<-'END'
 		keep, got = [], {}
 		for i in range(1002):
@@ -106,6 +130,19 @@ test_a_record_of_the_rules_that_is_none_lets_nobody_in() {
 		assert_logged 'failed reason="rules.cdb: '
 		tlsd_stop
 	done
+}
+
+# Monitors look whether somebody greets, and go. A client that has said a word has its line.
+test_who_only_reads_the_greeting_has_no_line() {
+	tlsd_start ./cat
+	tlsd_clients "$port" <<-'END'
+		for i in range(3):
+		    s = connect(); line(s); s.close()
+		s = connect(); line(s); s.sendall(b'N'); s.close()
+	END
+	wait_until grep -q 'done in=0 out=0 ms=[0-9]* peer=127.0.0.1 end=gone$' log
+	tlsd_stop
+	assertEquals "one line: $(cat log)" 1 "$(grep -c ' done ' log)"
 }
 
 # What the starter's environment says of a peer or a user is nobody's here.

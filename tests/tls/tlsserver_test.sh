@@ -405,7 +405,7 @@ test_workers_end_when_the_parent_is_killed() {
 test_a_thousand_connections_are_shared_and_cost_little() {
 	needs plain || return 0
 	tlsd_next 1:60
-	tlsd_start -P 2 -a 2000 -m 1100 -e 1100 call "$T/next"
+	tlsd_start -P 2 -a 2000:2000 -m 1100 -e 1100 call "$T/next"
 	tlsd_clients "$port" "$tlsd" <<-'END'
 		pids = os.popen('pgrep -P ' + sys.argv[2]).read().split()
 		held = [connect() for i in range(1000)]
@@ -440,7 +440,7 @@ test_a_thousand_connections_are_shared_and_cost_little() {
 # 100 that finish TLS and say nothing, one that sends an octet a second, one that never reads: nobody else waits for them.
 test_slow_and_silent_clients_hold_up_nobody() {
 	tlsd_next 1:150 1000000
-	tlsd_start -P 1 -t 6 -a 200 call "$T/next"
+	tlsd_start -P 1 -t 6 -a 200:200 call "$T/next"
 	tlsd_clients "$port" <<-'END'
 		silent = [tls(connect()) for i in range(100)]
 		deaf = tls(connect())

@@ -35,7 +35,13 @@ find(struct all *a, const char *name)
 static void
 enter(struct all *a, const char *name, const char *address, unsigned worker)
 {
-	static const char *const results[] = { "ok", "over total", "over early", "over address" };
+	static const char *const results[] = {
+		[ADMISSION_OK] = "ok",
+		[ADMISSION_OVER_TOTAL] = "over total",
+		[ADMISSION_OVER_EARLY] = "over early",
+		[ADMISSION_OVER_ADDRESS] = "over address",
+		[ADMISSION_OVER_HOST] = "over host",
+	};
 	struct one *o = &a->one[a->n];
 	struct endpoint e = { .port = 1 };
 	enum admission_result r;
@@ -90,8 +96,9 @@ lose(struct all *a, unsigned worker)
 }
 
 /*
- * test-unit admission address net early total: a line each, "enter NAME ADDRESS [WORKER]", "many N NAME ADDRESS",
- * "settle NAME", "leave NAME", "go", "time MS", "lost WORKER"; each is printed with " => " and what came of it.
+ * test-unit admission address[:host] net early total: a line each, "enter NAME ADDRESS [WORKER]",
+ * "many N NAME ADDRESS", "settle NAME", "leave NAME", "go", "time MS", "lost WORKER"; each is printed with " => " and
+ * what came of it.
  * ADDRESS -: not known yet.
  */
 int
@@ -106,8 +113,9 @@ unit_admission(int argc, char **argv)
 
 	if (argc != 5)
 		return 100;
-	conf = (struct admission_conf){ .address = (unsigned)atoi(argv[1]), .net = (unsigned)atoi(argv[2]),
-		.early = (unsigned)atoi(argv[3]), .total = (unsigned)atoi(argv[4]) };
+	s = strchr(argv[1], ':');
+	conf = (struct admission_conf){ .address = (unsigned)atoi(argv[1]), .host = s ? (unsigned)atoi(s + 1) : 0,
+		.net = (unsigned)atoi(argv[2]), .early = (unsigned)atoi(argv[3]), .total = (unsigned)atoi(argv[4]) };
 	if (admission_open(&a.limits, &conf, WORKERS) < 0)
 		return 111;
 	a.limits.secret[0] = 1; /* no two addresses of a test share a bucket by chance */

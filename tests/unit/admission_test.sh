@@ -5,7 +5,7 @@
 # shellcheck source=tests/lib/table.sh
 . "$ROOT/tests/lib/table.sh"
 
-# Limits: of an address, of a net (early ones), of early ones, of all.
+# Limits: of an address (:of its early ones), of a net (early ones), of early ones, of all.
 test_over_the_early_ones_the_oldest_of_the_net_that_has_most_goes() {
 	unit_table admission 9 9 5 100 <<-'END'
 	enter a 192.0.2.1 => ok
@@ -96,6 +96,42 @@ test_over_an_address_the_newcomer_is_refused_and_nobody_goes() {
 	END
 }
 
+test_the_early_ones_of_an_address_have_a_limit_of_their_own() {
+	unit_table admission 5:2 20 20 100 <<-'END'
+	many 3 x 192.0.2.1 => ok, ok, over host
+	enter y 192.0.2.2 => ok
+	go => 
+	settle x0 => ok
+	enter z 192.0.2.1 => ok
+	enter w 192.0.2.1 => over host
+	settle x1 => ok
+	settle z => ok
+	many 3 v 192.0.2.1 => ok, ok, over address
+	leave x0 => ok
+	enter w 192.0.2.1 => over host
+	leave v0 => ok
+	enter w 192.0.2.1 => ok
+	many 3 u 2001:db8::1 => ok, ok, over host
+	enter t 2001:db8::2 => over host
+	enter s 2001:db8:0:1::1 => ok
+	go => 
+	END
+}
+
+# 50 where no option says another number, and no more than the address may have in all.
+test_the_default_for_the_early_ones_of_an_address() {
+	for address in 500 50; do
+		{
+			for n in $(seq 1 50); do printf 'enter a%s 192.0.2.1 => ok\n' "$n"; done
+			[ $address = 50 ] && echo 'enter b 192.0.2.1 => over address' || echo 'enter b 192.0.2.1 => over host'
+		} >"$T/table"
+		unit_table admission $address 0 250 1000 <"$T/table"
+	done
+	unit_table admission 2:9 20 20 100 <<-'END'
+	many 3 x 192.0.2.1 => ok, ok, over address
+	END
+}
+
 test_over_a_net_the_oldest_of_the_net_goes() {
 	unit_table admission 9 3 100 100 <<-'END'
 	enter a 192.0.2.1 => ok
@@ -134,8 +170,14 @@ test_a_56_has_half_of_a_48() {
 	END
 }
 
-# Without a limit for nets it is half of the early ones, and no less than an address has.
+# Without a limit for nets it is half of the early ones, and no less than the early ones that an address has.
 test_the_default_for_a_net() {
+	unit_table admission 99:2 0 8 100 <<-'END'
+	many 2 a 192.0.2.1 => ok, ok
+	many 2 b 192.0.2.2 => ok, ok
+	enter c 192.0.2.3 => ok
+	go => a0
+	END
 	unit_table admission 2 0 8 100 <<-'END'
 	many 2 a 192.0.2.1 => ok, ok
 	many 2 b 192.0.2.2 => ok, ok

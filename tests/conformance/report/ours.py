@@ -53,7 +53,7 @@ def start(service, mode):
     ports = []
     for more in ([], ['-i']):
         words = SECURE.split()
-        said = ready(service, env, words[:1], ['-l', '127.0.0.1:0', *'-a 1000 -e 1000 -m 1000'.split(), *words[1:], *more,
+        said = ready(service, env, words[:1], ['-l', '127.0.0.1:0', *'-a 1000:1000 -e 1000 -m 1000'.split(), *words[1:], *more,
                                                'call', './run/auth'])
         ports.append(int(said.rsplit(':', 1)[1]))
     return ports
