@@ -179,39 +179,46 @@ if [ -n "$domain" ]; then
 		log=$log
 	S
 
-	# What may be offered whatever the next hop is: bounce, and spoold, do DSN themselves.
-	ehlo=8BITMIME
+	# A resident injector keeps what the one next hop offers in a file. Two next hops, Maildirs, or nobody who asks while
+	# no message comes: then a list of what can be done in any case. bounce, and spoold, do DSN themselves.
+	ehlo=8BITMIME offers=$lib/offers/next
 	[ -z "$maildirs" ] || ehlo=8BITMIME,SMTPUTF8
-	[ -z "$lmtp" ] || [ -z "$smarthost" ] || ehlo=8BITMIME,DSN
-	[ -z "$queue" ] || ehlo=8BITMIME,DSN,DELIVERBY
+	if [ "$style" = tcpserver ] || [ -n "$maildirs" ] || { [ -n "$lmtp" ] && [ -n "$smarthost" ]; }; then
+		offers=''
+	else
+		ehlo=@$offers
+	fi
+	[ -z "$lmtp" ] || [ -z "$smarthost" ] || [ -n "$queue" ] || ehlo=$ehlo,DSN
+	[ -z "$queue" ] || ehlo=$ehlo,DSN,DELIVERBY
 	cat >"$new/env" <<-S
 		# What is true of the whole site. It goes with each call, so only the first stage reads it. NAME=value, no quotes.
 		# The name in greetings, Received fields and Message-IDs:
 		MSA_HOST=$host
 		# The largest message, in octets:
 		DATABYTES=50000000
-		# What the next hop offers to clients; the command "lmtp-inject -k" or "smtp-inject -k" prints it:
+		# What clients are offered: keywords, and @FILE for those that an injector has learned of the next hop (its -o):
 		MSA_EHLO=$ehlo
 	S
 
 	local='' branch='' behind=''
-	[ -z "$lmtp" ] || local="lmtp-inject $lmtp"
+	relay="smtp-inject ${offers:+-o $offers }$smarthost"
+	[ -z "$lmtp" ] || local="lmtp-inject ${offers:+-o $offers }$lmtp"
 	[ -z "$maildirs" ] || local="maildir-inject $maildirs"
 	if [ -z "$smarthost" ]; then
 		end=$local
 	elif [ -n "$local" ]; then
 		routes="route -t $dir/routes.cdb"
 		branch="lmtp: $local"
-		end="bounce $routes smtp-inject $smarthost"
+		end="bounce $routes $relay"
 		if [ -n "$queue" ]; then
 			end="$routes spool $spool"
-			behind="spoold -r '$routes call $run/smtp-inject/socket' $spool smtp-inject $smarthost"
+			behind="spoold -r '$routes call $run/smtp-inject/socket' $spool $relay"
 		fi
 	else
-		end="smtp-inject $smarthost"
+		end="$relay"
 		if [ -n "$queue" ]; then
 			end="spool $spool"
-			behind="spoold $spool smtp-inject $smarthost"
+			behind="spoold $spool $relay"
 		fi
 	fi
 	{
@@ -315,7 +322,7 @@ function take_options(s, word,    letters, text, i, c, at, arg) {
 	}
 }
 function add(s, word) { own[s] = join(own[s], quote(word)) }
-function directory(path, user) { print "D" us path us user }
+function directory(path, user, mode) { print "D" us path us user us mode }
 # A stage that inline runs in its process, or a program in a command, is a part of the words of stage h.
 function absorb(h, s) {
 	if (!site[s]) own[h] = join(own[h], prog[s])
@@ -354,7 +361,7 @@ function chain(label,    first, s, h, word, before, name, message) {
 			}
 			if (word == "smtp-inject") while (p <= n) add(s, w[p++])
 			if (word == "resume") {
-				if (p > n) fail(word ": a program is missing at the end")
+				if (p > n && !seen[s, "x"]) fail(word ": a program is missing at the end")
 				while (p <= n) add(s, w[p++])
 				ended[s] = 1
 			}
@@ -366,7 +373,7 @@ function chain(label,    first, s, h, word, before, name, message) {
 		} else {
 			if (word ~ /^-/) fail((before ? prog[before] : "the first word") ": " word " is an option where a stage should be")
 			if (word ~ /\// && word !~ /^\//) fail(word ": not an absolute path: services do not start where you are")
-			site[s] = 1; prog[s] = "trace" (message ? " -m" : "")
+			site[s] = 1; prog[s] = "resident" (message ? "" : " -s")
 			do add(s, w[p++]); while (p <= n && !(w[p] in kinds) && w[p] != "call" && w[p] != "inline" && w[p] != "msa")
 			if (p > n) ended[s] = 1
 		}
@@ -389,14 +396,14 @@ BEGIN {
 	us = sprintf("%c", 31)
 	stage("tlsd", "session", "a:c:e:ik:m:n:O:oP:p:q:r:s:t:v:x:y:", 0)
 	stage("authd", "session", "a:c:Fm:ps:t:u:", 0); stage("submitd", "session", "bD:e:L:r:S:T:t:w:", 0)
-	stage("resume", "session", "t:", 0); stage("trace", "any", "mv", 0)
-	stage("qualify", "message", "d:u:D:t:", 0); stage("rights", "message", "g:s:", 0)
-	stage("limit", "message", "d:r:t:", 0); stage("stamp", "message", "ps", 0)
-	stage("route", "message", "d:t:", 0); stage("bounce", "message", "df:k:q:", 0)
+	stage("resume", "session", "pt:x:", 0); stage("trace", "any", "mv", 0)
+	stage("qualify", "message", "d:u:D:t:", 0); stage("rights", "message", "g:q:s:", 0)
+	stage("limit", "message", "d:q:r:t:", 0); stage("stamp", "message", "ps", 0)
+	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("filter", "message", "t:u", 1)
 	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)
 	stage("maildir-inject", "end", "f:nr:", 1); stage("spool", "end", "fm:p", 1)
-	stage("spoold", "any", "a:b:df:k:n:q:r:t:w:", 1)
+	stage("spoold", "any", "a:b:df:g:k:n:q:r:t:w:", 1)
 	for (i = split(others, pair, " "); i > 0; i--) {
 		name = pair[i]; sub(/=.*/, "", name); sub(/^[^=]*=/, "", pair[i]); other[name] = pair[i]
 	}
@@ -429,7 +436,7 @@ END {
 	for (s = 1; s <= count; s++) {
 		h = (s in head) ? head[s] : s
 		where = writes(s)
-		if (where != "") { directory(where, user[s]); written[h] = join(written[h], where) }
+		if (where != "") { directory(where, user[s], mode_of(s)); written[h] = join(written[h], where) }
 		# Secrets are root's: the parent reads them and its workers take the user (-U). A unit that has the network too
 		# is better off without root.
 		if (kind[s] == "tlsd" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"]) ||
@@ -460,10 +467,16 @@ function least(a, b) { return a < b ? a : b }
 # An option that msa-conf gives if the line does not. usage: add_front(stage, letter, text)
 function add_front(s, letter, text) { if (!seen[s, letter]) own[s] = join(text, own[s]) }
 # The directory that a stage writes to, or nothing.
-function writes(s) {
+function writes(s,    path) {
 	if (kind[s] == "limit") return value[s, "d"]
+	if (kind[s] ~ /^(lmtp|smtp)-inject$/ && seen[s, "o"]) {
+		path = value[s, "o"]; sub(/\/[^\/]*$/, "", path)
+		return path
+	}
 	return kind[s] == "spool" || kind[s] == "spoold" || kind[s] == "maildir-inject" ? place[s] : ""
 }
+# tlsd reads the offers that an injector writes; everything else is for its stage alone.
+function mode_of(s) { return kind[s] ~ /^(lmtp|smtp)-inject$/ ? 755 : 700 }
 function tables() {
 	for (s = 1; s <= count; s++) {
 		if (kind[s] == "authd" && seen[s, "u"]) print "T" us "users" us value[s, "u"]
@@ -480,7 +493,7 @@ function exec_form(    out, s) {
 			if (out != "") { print "X" us "submission" us out; out = "" }
 			spooled = s
 		}
-		if (writes(s) != "") directory(writes(s), together)
+		if (writes(s) != "") directory(writes(s), together, mode_of(s))
 		if (s in head) continue
 		word = site[s] ? "" : prog[s]
 		if (users != "" && kind[s] == "tlsd") word = word " -U " users "tls"
@@ -876,12 +889,12 @@ elif [ -n "$missing" ]; then
 	fi
 fi
 
-# usage: make_directory path user
+# usage: make_directory path user mode
 make_directory() {
 	[ ! -d "$1" ] || return 0
 	say "${did}make the directory $1${2:+ for $2}"
 	[ -z "$dry" ] || return 0
-	if ! mkdir -p "$1" || ! chmod 700 "$1"; then
+	if ! mkdir -p "$1" || ! chmod "$3" "$1"; then
 		[ -z "$root" ] || exit 111
 		say "not root: make the directory $1 yourself${2:+, for $2}"
 		return 0
@@ -910,9 +923,9 @@ make_routes() {
 	cdb -c -m "$1" "${1%.cdb}"
 }
 
-while IFS=$us read -r row name file _; do
+while IFS=$us read -r row name file mode _; do
 	case $row in
-	D) make_directory "$name" "$file" ;;
+	D) make_directory "$name" "$file" "$mode" ;;
 	T)
 		[ ! -e "$file" ] || continue
 		say "${did}make the table $file"
@@ -921,7 +934,7 @@ while IFS=$us read -r row name file _; do
 	esac
 done <"$work/plan"
 case $style in
-s6 | runit | daemontools) make_directory "$log" "" ;;
+s6 | runit | daemontools) make_directory "$log" "" 700 ;;
 esac
 [ -n "$dry" ] || [ ! -d "$log" ] || chmod 755 "$log"
 if [ -n "$self" ] && [ ! -e "$cert" ]; then
