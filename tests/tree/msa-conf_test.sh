@@ -259,6 +259,17 @@ test_a_queue_and_two_ways() {
 	assertEquals 'drwx------' "$(ls -ld "$D/spool" | cut -c1-10)"
 }
 
+test_a_queue_under_tcpserver_is_a_script_more() {
+	write_service tcpserver -q -r smtp.example.org
+	for script in submission submissions spoold; do
+		sh -n "$D/services/$script"
+		assertEquals "$script" 0 $?
+	done
+	tail -n 2 "$D/services/submission" | sed "s|$D|D|g" >"$T/got"
+	printf '\t%s\n' 'stamp \' 'spool D/spool' >"$T/want"
+	assert_same 'the end of the chain' "$T/want" "$T/got"
+}
+
 test_tables_are_made_once() {
 	needs cdb || return 0
 	write_service s6 -l /run/lmtp
