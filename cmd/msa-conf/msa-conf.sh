@@ -1,7 +1,7 @@
 #!/bin/sh
 # msa-conf: write the services of a mail submission chain from one line of words. Its page is msa-conf(8).
 # The parts: options; the three files that say what the service is (settings, chain, env); the plan, which awk makes of
-# the chain; a writer for each kind of supervisor; the comparison that keeps what was edited; users and directories.
+# the chain; a writer for each kind of supervisor; the comparison that keeps what was edited; the check; users and directories.
 # ISC licence, see LICENSE.
 set -eu
 umask 022
@@ -17,21 +17,49 @@ say() {
 die() {
 	code=$1
 	shift
+	if [ -n "$check" ] && [ "$code" -eq 100 ]; then
+		finding error "$*"
+		exit 1
+	fi
 	say "$*"
 	exit "$code"
 }
 
+# What msa-conf check has found. usage: finding error|warning|note text ...
+finding() {
+	level=$1
+	shift
+	[ "$level" != note ] || [ -z "$quiet" ] || return 0
+	[ "$level" = note ] || found=1
+	printf '%s: %s\n' "$level" "$*"
+}
+
 usage() {
 	printf '%s %s %s\n' 'usage: msa-conf [-nqS] -s style [-l lmtp] [-m maildirs] [-r smarthost] [-a address]' \
-		'[-c cert -k key] [-h host] [-p starttls:tls] directory domain' '| [-n] directory' >&2
+		'[-c cert -k key] [-h host] [-p starttls:tls] directory domain' '| [-n] directory | check [-nq] [directory]' >&2
 	exit 100
 }
 
+check='' ask='' quiet='' found=''
 [ "${1:-}" != --version ] || {
 	echo "msa-conf (ucspi-msa) $version"
 	exit 0
 }
 dry='' queue='' self='' style='' lmtp='' maildirs='' smarthost='' address='' cert='' key='' host='' ports='' options=''
+if [ "${1:-}" = check ]; then
+	shift
+	while getopts nq letter; do
+		case $letter in
+		n) ask=1 ;;
+		q) quiet=1 ;;
+		*) usage ;;
+		esac
+	done
+	shift $((OPTIND - 1))
+	[ $# -le 1 ] || usage
+	set -- "${1:-/etc/msa}"
+	check=1 dry=1 OPTIND=1
+fi
 while getopts nqSs:l:m:r:a:c:k:h:p: letter; do
 	case $letter in
 	n) dry=1 ;;
@@ -179,39 +207,46 @@ if [ -n "$domain" ]; then
 		log=$log
 	S
 
-	# What may be offered whatever the next hop is: bounce, and spoold, do DSN themselves.
-	ehlo=8BITMIME
+	# A resident injector keeps what the one next hop offers in a file. Two next hops, Maildirs, or nobody who asks while
+	# no message comes: then a list of what can be done in any case. bounce, and spoold, do DSN themselves.
+	ehlo=8BITMIME offers=$lib/offers/next
 	[ -z "$maildirs" ] || ehlo=8BITMIME,SMTPUTF8
-	[ -z "$lmtp" ] || [ -z "$smarthost" ] || ehlo=8BITMIME,DSN
-	[ -z "$queue" ] || ehlo=8BITMIME,DSN,DELIVERBY
+	if [ "$style" = tcpserver ] || [ -n "$maildirs" ] || { [ -n "$lmtp" ] && [ -n "$smarthost" ]; }; then
+		offers=''
+	else
+		ehlo=@$offers
+	fi
+	[ -z "$lmtp" ] || [ -z "$smarthost" ] || [ -n "$queue" ] || ehlo=$ehlo,DSN
+	[ -z "$queue" ] || ehlo=$ehlo,DSN,DELIVERBY
 	cat >"$new/env" <<-S
 		# What is true of the whole site. It goes with each call, so only the first stage reads it. NAME=value, no quotes.
 		# The name in greetings, Received fields and Message-IDs:
 		MSA_HOST=$host
 		# The largest message, in octets:
 		DATABYTES=50000000
-		# What the next hop offers to clients; the command "lmtp-inject -k" or "smtp-inject -k" prints it:
+		# What clients are offered: keywords, and @FILE for those that an injector has learned of the next hop (its -o):
 		MSA_EHLO=$ehlo
 	S
 
 	local='' branch='' behind=''
-	[ -z "$lmtp" ] || local="lmtp-inject $lmtp"
+	relay="smtp-inject ${offers:+-o $offers }$smarthost"
+	[ -z "$lmtp" ] || local="lmtp-inject ${offers:+-o $offers }$lmtp"
 	[ -z "$maildirs" ] || local="maildir-inject $maildirs"
 	if [ -z "$smarthost" ]; then
 		end=$local
 	elif [ -n "$local" ]; then
 		routes="route -t $dir/routes.cdb"
 		branch="lmtp: $local"
-		end="bounce $routes smtp-inject $smarthost"
+		end="bounce $routes $relay"
 		if [ -n "$queue" ]; then
 			end="$routes spool $spool"
-			behind="spoold -r '$routes call $run/smtp-inject/socket' $spool smtp-inject $smarthost"
+			behind="spoold -r '$routes call $run/smtp-inject/socket' $spool $relay"
 		fi
 	else
-		end="smtp-inject $smarthost"
+		end="$relay"
 		if [ -n "$queue" ]; then
 			end="spool $spool"
-			behind="spoold $spool smtp-inject $smarthost"
+			behind="spoold $spool $relay"
 		fi
 	fi
 	{
@@ -254,7 +289,7 @@ function stage(name, kind, letters, operands) { kinds[name] = kind; options[name
 function fail(text) { print "chain, line " line ": " text > "/dev/stderr"; failed = 1; exit 100 }
 function quote(word) {
 	if (word ~ /^[A-Za-z0-9_@+=:,.\/-]+$/) return word
-	if (style == "systemd") {
+	if (quoting == "systemd") {
 		gsub(/\\/, "\\\\", word); gsub(/"/, "\\\"", word); gsub(/%/, "%%", word); gsub(/\$/, "$$", word)
 		return "\"" word "\""
 	}
@@ -315,7 +350,7 @@ function take_options(s, word,    letters, text, i, c, at, arg) {
 	}
 }
 function add(s, word) { own[s] = join(own[s], quote(word)) }
-function directory(path, user) { print "D" us path us user }
+function directory(path, user, mode) { if (!made[path]++) print "D" us path us user us mode }
 # A stage that inline runs in its process, or a program in a command, is a part of the words of stage h.
 function absorb(h, s) {
 	if (!site[s]) own[h] = join(own[h], prog[s])
@@ -354,7 +389,7 @@ function chain(label,    first, s, h, word, before, name, message) {
 			}
 			if (word == "smtp-inject") while (p <= n) add(s, w[p++])
 			if (word == "resume") {
-				if (p > n) fail(word ": a program is missing at the end")
+				if (p > n && !seen[s, "x"]) fail(word ": a program is missing at the end")
 				while (p <= n) add(s, w[p++])
 				ended[s] = 1
 			}
@@ -366,7 +401,7 @@ function chain(label,    first, s, h, word, before, name, message) {
 		} else {
 			if (word ~ /^-/) fail((before ? prog[before] : "the first word") ": " word " is an option where a stage should be")
 			if (word ~ /\// && word !~ /^\//) fail(word ": not an absolute path: services do not start where you are")
-			site[s] = 1; prog[s] = "trace" (message ? " -m" : "")
+			site[s] = 1; prog[s] = "resident" (message ? "" : " -s")
 			do add(s, w[p++]); while (p <= n && !(w[p] in kinds) && w[p] != "call" && w[p] != "inline" && w[p] != "msa")
 			if (p > n) ended[s] = 1
 		}
@@ -389,14 +424,14 @@ BEGIN {
 	us = sprintf("%c", 31)
 	stage("tlsd", "session", "a:c:e:ik:m:n:O:oP:p:q:r:s:t:v:x:y:", 0)
 	stage("authd", "session", "a:c:Fm:ps:t:u:", 0); stage("submitd", "session", "bD:e:L:r:S:T:t:w:", 0)
-	stage("resume", "session", "t:", 0); stage("trace", "any", "mv", 0)
-	stage("qualify", "message", "d:u:D:t:", 0); stage("rights", "message", "g:s:", 0)
-	stage("limit", "message", "d:r:t:", 0); stage("stamp", "message", "ps", 0)
-	stage("route", "message", "d:t:", 0); stage("bounce", "message", "df:k:q:", 0)
+	stage("resume", "session", "pt:x:", 0); stage("trace", "any", "mv", 0)
+	stage("qualify", "message", "d:u:D:t:", 0); stage("rights", "message", "g:q:s:", 0)
+	stage("limit", "message", "d:q:r:t:", 0); stage("stamp", "message", "ps", 0)
+	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("filter", "message", "t:u", 1)
 	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)
 	stage("maildir-inject", "end", "f:nr:", 1); stage("spool", "end", "fm:p", 1)
-	stage("spoold", "any", "a:b:df:k:n:q:r:t:w:", 1)
+	stage("spoold", "any", "a:b:df:g:k:n:q:r:t:w:", 1)
 	for (i = split(others, pair, " "); i > 0; i--) {
 		name = pair[i]; sub(/=.*/, "", name); sub(/^[^=]*=/, "", pair[i]); other[name] = pair[i]
 	}
@@ -429,7 +464,7 @@ END {
 	for (s = 1; s <= count; s++) {
 		h = (s in head) ? head[s] : s
 		where = writes(s)
-		if (where != "") { directory(where, user[s]); written[h] = join(written[h], where) }
+		if (where != "") { directory(where, user[s], mode_of(s)); written[h] = join(written[h], where) }
 		# Secrets are root's: the parent reads them and its workers take the user (-U). A unit that has the network too
 		# is better off without root.
 		if (kind[s] == "tlsd" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"]) ||
@@ -460,12 +495,19 @@ function least(a, b) { return a < b ? a : b }
 # An option that msa-conf gives if the line does not. usage: add_front(stage, letter, text)
 function add_front(s, letter, text) { if (!seen[s, letter]) own[s] = join(text, own[s]) }
 # The directory that a stage writes to, or nothing.
-function writes(s) {
+function writes(s,    path) {
 	if (kind[s] == "limit") return value[s, "d"]
+	if (kind[s] ~ /^(lmtp|smtp)-inject$/ && seen[s, "o"]) {
+		path = value[s, "o"]; sub(/\/[^\/]*$/, "", path)
+		return path
+	}
 	return kind[s] == "spool" || kind[s] == "spoold" || kind[s] == "maildir-inject" ? place[s] : ""
 }
+# tlsd reads the offers that an injector writes; everything else is for its stage alone.
+function mode_of(s) { return kind[s] ~ /^(lmtp|smtp)-inject$/ ? 755 : 700 }
 function tables() {
 	for (s = 1; s <= count; s++) {
+		if (kind[s] ~ /^(lmtp|smtp)-inject$/ && seen[s, "o"]) print "O" us value[s, "o"]
 		if (kind[s] == "authd" && seen[s, "u"]) print "T" us "users" us value[s, "u"]
 		if (kind[s] == "rights" && seen[s, "s"]) print "T" us "empty" us value[s, "s"]
 		if (kind[s] == "route" && seen[s, "t"]) print "T" us "routes" us value[s, "t"]
@@ -477,10 +519,10 @@ function exec_form(    out, s) {
 	for (s = 1; s <= count; s++) {
 		if (labelled[s] != "") { line = at_line[s]; fail("a chain with a name needs resident stages, which style=tcpserver does not have") }
 		if (kind[s] == "spoold") {
-			if (out != "") { print "X" us "submission" us out; out = "" }
+			if (out != "") { script("submission", out); out = "" }
 			spooled = s
 		}
-		if (writes(s) != "") directory(writes(s), together)
+		if (writes(s) != "") directory(writes(s), together, mode_of(s))
 		if (s in head) continue
 		word = site[s] ? "" : prog[s]
 		if (users != "" && kind[s] == "tlsd") word = word " -U " users "tls"
@@ -488,17 +530,20 @@ function exec_form(    out, s) {
 		out = out (out == "" ? "" : " \\\n\t") word (word == "" || own[s] == "" ? "" : " ") own[s]
 		if ((s in outside) && !(s in head)) out = out " \\\n\tcall " quote(outside[s])
 	}
-	gsub(/\n/, "\036", out)
-	print "X" us (spooled ? "spoold" : "submission") us out
+	script(spooled ? "spoold" : "submission", out)
 	tables()
 }
+function script(name, text) { gsub(/\n/, "\036", text); print "X" us name us text }
 A
 others=$(sed -n 's/^user\.//p' "$settings" | tr '\n' ' ')
-awk -v style="$style" -v users="$users" -v run="$run" -v port="$port" -v port_tls="$port_tls" -v others="$others" \
-	-f "$work/plan.awk" "$(source_of chain)" >"$work/plan" 2>"$work/errors" || {
-	sed 's/^/msa-conf: /' "$work/errors" >&2
-	exit 100
+
+# The plan, with words quoted as systemd or the shell reads them. usage: plan quoting >file
+plan() {
+	awk -v style="$style" -v quoting="$1" -v users="$users" -v run="$run" -v port="$port" -v port_tls="$port_tls" \
+		-v others="$others" -f "$work/plan.awk" "$(source_of chain)" 2>"$work/errors"
 }
+
+plan "$style" >"$work/plan" || die 100 "$(cat "$work/errors")"
 
 if [ -n "$root" ] && [ -z "$users" ]; then
 	die 100 "settings: users is empty, and root would run every stage: give a prefix such as $base-"
@@ -810,6 +855,187 @@ awk -v list="$work/written" '
 			else { print "old", file; print was[file], file >list }
 		}
 	}' "$work/before" "$work/there" "$work/sums" | sort >"$work/actions"
+
+### The check: what would be found out too late. msa-check(8) knows the words; the plan knows the rest
+
+# The owner and the mode of a file, as ls(1) prints them: mode, owner. usage: of file
+of() {
+	ls -ldL "$1" 2>/dev/null | awk '{ print $1, $3 }'
+}
+
+# What root, or we, start must be changed by nobody else. usage: check_owner file
+check_owner() {
+	is=$(of "$1")
+	[ -n "$is" ] || return 0
+	[ "${is#* }" = "$owner" ] || finding error "$1: belongs to ${is#* }; chown $owner $1"
+	case $is in
+	?????w* | ????????w*) finding error "$1: others may write to it; chmod go-w $1" ;;
+	esac
+}
+
+check_files() {
+	while read -r what file; do
+		case $file in
+		*/log/run | */notification-fd) # one line is enough for a service
+			! grep -qxF "$what ${file%/*}/run" "$work/actions" && ! grep -qxF "$what ${file%/log/run}/run" "$work/actions" || continue
+			;;
+		esac
+		case $what in
+		keep) finding note "$dir/$file: it was edited, so the chain does not say what it does; its words are not looked at" ;;
+		old) finding warning "$dir/$file: it was edited, and the chain needs it no more; remove it" ;;
+		remove) finding warning "$dir/$file: the chain needs it no more; run msa-conf $dir" ;;
+		write)
+			if [ -e "$dir/$file" ]; then
+				finding warning "$dir/$file: not what the chain says now; run msa-conf $dir"
+			else
+				finding error "$dir/$file: missing; run msa-conf $dir"
+			fi
+			;;
+		esac
+	done <"$work/actions"
+	owner=root
+	[ -n "$users" ] || owner=$(of "$dir" | cut -d ' ' -f 2)
+	for file in '' /chain /env /settings /written $(sed 's|^|/|; p; s|/[^/]*$||' "$work/files" | sort -u); do
+		check_owner "$dir$file"
+	done
+}
+
+# The directories that stages write to, and the file of what the next hop offers.
+check_places() {
+	offers=$(sed -n 's/^MSA_EHLO=@\([^,]*\).*/\1/p' "$dir/env")
+	while IFS=$us read -r row name user _; do
+		case $row in
+		D)
+			is=$(of "$name")
+			case $is:$user in
+			:*) finding error "$name: missing; run msa-conf $dir" ;;
+			*" $user:$user" | *:) ;;
+			*) finding error "$name: belongs to ${is#* }; chown $user: $name" ;;
+			esac
+			;;
+		O) [ "$name" != "$offers" ] || offers='' ;;
+		esac
+	done <"$work/plan"
+	[ -z "$offers" ] || finding warning "$dir/env: no injector of the chain writes $offers, which MSA_EHLO names; give" \
+		"the injector -o $offers, or MSA_EHLO keywords"
+}
+
+# The command lines for msa-check, each as text for eval. usage: lines_of_words
+lines_of_words() {
+	plan sh >"$work/words"
+	joint='' separator=''
+	while IFS=$us read -r row name prog kind user callers own goes flags _; do
+		case $row:$name:$kind in
+		S:*:tlsd)
+			front=$own
+			[ -z "$port" ] || one_line "-l $address:$port"
+			own="-i ${front#-i }"
+			[ -z "$port_tls" ] || one_line "-l $address:$port_tls"
+			;;
+		S:*:spoold) one_line '' ;;
+		S:*) one_line "-l $run/$name/socket" ;;
+		X:*) printf '%s%s ' "$separator" "$(printf '%s' "$prog" | tr '\036' '\n')" ;;
+		*) continue ;;
+		esac
+		separator=', '
+	done <"$work/words"
+}
+
+# usage: one_line listen-option
+one_line() {
+	printf '%s' "$separator"
+	case $flags in
+	*root*) ;;
+	*) [ -z "$user" ] || printf -- '-U %s ' "$user" ;;
+	esac
+	words_of "$prog" "$1"
+	printf ' '
+	separator=', '
+}
+
+# Run msa-check with the values of env, as the service has them. What it finds is found. usage: ask_words options word ...
+ask_words() {
+	options=$1
+	shift
+	# shellcheck disable=SC2086
+	(
+		while IFS= read -r text; do
+			case $text in
+			[A-Z]*=*) export "${text?}" ;;
+			esac
+		done <"$dir/env"
+		PATH=$bin:$PATH exec "$bin/msa-check" $options -e , "$@"
+	) || {
+		code=$?
+		[ $code -eq 1 ] || die 111 "msa-check ends with $code"
+		found=1
+	}
+}
+
+# Whether the port is ours, or free. usage: check_port port
+check_port() {
+	[ -n "$1" ] || return 0
+	listens=$(ss -Hltnp "sport = :$1" 2>/dev/null) || {
+		finding note "port $1: ss(8) is missing, so nobody knows who listens there"
+		return 0
+	}
+	case $listens in
+	'') [ -z "$runs" ] || finding error "$dir/settings: port $1: nobody listens there; start tlsd" ;;
+	*'"tlsd"'* | *'"systemd"'* | *'"tcpserver"'*) ;;
+	*'users:(("'*)
+		listens=${listens#*'users:(("'}
+		finding error "$dir/settings: port $1: ${listens%%\"*} listens there; stop it, or change the port"
+		;;
+	*) [ -n "$runs" ] || finding error "$dir/settings: port $1: another program listens there; stop it, or change the port" ;;
+	esac
+}
+
+# The sockets and the ports of a service that runs.
+check_running() {
+	set --
+	runs='' sockets=' '
+	while IFS=$us read -r row name _ kind _ callers _; do
+		case $row:$kind in
+		S:tlsd | S:spoold) continue ;;
+		S:*) ;;
+		*) continue ;;
+		esac
+		socket=$run/$name/socket
+		sockets="$sockets$socket "
+		[ ! -S "$socket" ] || runs=1
+		[ $# -eq 0 ] || set -- "$@" ,
+		[ -z "${callers%% *}" ] || [ -z "$root" ] || set -- "$@" -U "${callers%% *}"
+		set -- "$@" call "$socket"
+		[ "$style" = systemd ] || [ ! -S "$socket" ] || [ -z "$(find "$dir/services/$name/run" -newer "$socket" 2>/dev/null)" ] ||
+			finding warning "$dir/services/$name/run: newer than what runs; restart $name"
+	done <"$work/plan"
+	for socket in $(find "$run" -type s 2>/dev/null | sort); do
+		case $sockets in
+		*" $socket "*) ;;
+		*) finding warning "$socket: no stage of the chain listens there; stop what listens, and remove it" ;;
+		esac
+	done
+	if [ -n "$runs" ]; then
+		ask_words -q "$@"
+	elif [ "$style" != tcpserver ]; then
+		finding note "$run: no sockets, so the service does not run"
+	fi
+	check_port "$port"
+	check_port "$port_tls"
+}
+
+if [ -n "$check" ]; then
+	[ -f "$dir/env" ] || die 100 "$dir/env: missing; run msa-conf with all its options"
+	[ -n "$root" ] || [ -z "$users" ] || finding note "not root: what the stages' users may do is not looked at"
+	check_files
+	check_places
+	lines_of_words >"$work/lines"
+	eval "ask_words '${quiet:+-q} ${ask:+-n}' $(cat "$work/lines")"
+	check_running
+	[ -z "$found" ] || exit 1
+	exit 0
+fi
+
 while read -r what file; do
 	case $what in
 	same)
@@ -876,12 +1102,12 @@ elif [ -n "$missing" ]; then
 	fi
 fi
 
-# usage: make_directory path user
+# usage: make_directory path user mode
 make_directory() {
 	[ ! -d "$1" ] || return 0
 	say "${did}make the directory $1${2:+ for $2}"
 	[ -z "$dry" ] || return 0
-	if ! mkdir -p "$1" || ! chmod 700 "$1"; then
+	if ! mkdir -p "$1" || ! chmod "$3" "$1"; then
 		[ -z "$root" ] || exit 111
 		say "not root: make the directory $1 yourself${2:+, for $2}"
 		return 0
@@ -910,9 +1136,9 @@ make_routes() {
 	cdb -c -m "$1" "${1%.cdb}"
 }
 
-while IFS=$us read -r row name file _; do
+while IFS=$us read -r row name file mode _; do
 	case $row in
-	D) make_directory "$name" "$file" ;;
+	D) make_directory "$name" "$file" "$mode" ;;
 	T)
 		[ ! -e "$file" ] || continue
 		say "${did}make the table $file"
@@ -921,7 +1147,7 @@ while IFS=$us read -r row name file _; do
 	esac
 done <"$work/plan"
 case $style in
-s6 | runit | daemontools) make_directory "$log" "" ;;
+s6 | runit | daemontools) make_directory "$log" "" 700 ;;
 esac
 [ -n "$dry" ] || [ ! -d "$log" ] || chmod 755 "$log"
 if [ -n "$self" ] && [ ! -e "$cert" ]; then

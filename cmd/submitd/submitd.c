@@ -4,6 +4,8 @@
 
 #include "chain/limits.h"
 #include "chain/offer.h"
+#include "chain/offerfile.h"
+#include "msa/buf.h"
 #include "stage/instance.h"
 #include "submit/session.h"
 
@@ -123,6 +125,22 @@ claim(const void *arg, struct claims *c)
 		stage_starts(c);
 }
 
+/* The file that MSA_EHLO names is read by the first stage; here nobody has done that. */
+static void
+examine_offers(struct facts *facts, struct instance *i)
+{
+	const char *s = facts_get(facts, "MSA_EHLO"), *why;
+	struct buf list = { 0 };
+
+	if (!s || *s != '@')
+		return;
+	if (offerfile_expand(&list, s, &why) < 0)
+		stage_found(i, "MSA_EHLO", "", "%.*s: %s", (int)strcspn(s + 1, ",\n"), s + 1, why);
+	if (list.p)
+		facts_set(facts, "MSA_EHLO", list.p);
+	buf_free(&list);
+}
+
 static void
 examine(const void *arg, struct instance *i)
 {
@@ -133,8 +151,10 @@ examine(const void *arg, struct instance *i)
 
 	if (conf->session.check)
 		finding_chain("submitd -r", conf->check.argv);
-	if (facts_from_environ(&facts) == 0)
+	if (facts_from_environ(&facts) == 0) {
+		examine_offers(&facts, i);
 		wrong = offer_from_facts(&offer, &facts);
+	}
 	if (wrong)
 		stage_found(i, wrong, "chain(7) says what it may be", "invalid, so that each client gets 421");
 	facts_free(&facts);

@@ -13,7 +13,7 @@ oneTimeSetUp() {
 	chmod 755 "$T"
 	mkdir "$T/bin" "$T/site"
 	for program in tlsd authd submitd qualify stamp lmtp-inject maildir-inject smtp-inject msa msa-conf msa-passwd \
-		limit rights filter spool spoold trace call rewind envelope; do
+		limit rights filter spool spoold resident call rewind envelope; do
 		cp "$(command -v "$program")" "$T/bin"
 	done
 	chmod 755 "$T/bin"/*

@@ -389,6 +389,15 @@ test_variables_of_the_operator() {
 		error: submitd: DATABYTES: invalid, so that each client gets 421; chain(7) says what it may be
 	X
 	unset DATABYTES
+	export MSA_EHLO="@$T/offers,DSN"
+	finds submitd maildir-inject box </dev/null
+	echo 'not a keyword' >"$T/offers"
+	chmod 666 "$T/offers"
+	finds submitd maildir-inject box <<-X
+		error: submitd: MSA_EHLO: $T/offers: everybody may write to it; chmod o-w
+	X
+	unset MSA_EHLO
+	rm "$T/offers"
 }
 
 test_command_lines_that_belong_together() {

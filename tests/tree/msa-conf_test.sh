@@ -87,7 +87,7 @@ test_it_knows_the_options_of_each_stage() {
 		# the two that read their command line themselves: without what msa-conf sets
 		[ -n "$letters" ] || letters=$(sed -n 's/.*getopt(argc, argv, "+\([^"]*\)").*/\1/p' "$ROOT/cmd/$name/$name.c" | sed 's/[lRU]://g')
 		case $name in
-		inline | call) continue ;; # words of another kind
+		inline | call | resident) continue ;; # words of another kind
 		esac
 		assertContains "$name" "$(tr ';' '\n' <"$ROOT/cmd/msa-conf/msa-conf.sh" | grep -F "stage(\"$name\", ")" "\"$letters\", "
 	done
@@ -96,7 +96,7 @@ test_it_knows_the_options_of_each_stage() {
 test_the_line_of_words_is_printed_and_written() {
 	write_service s6 -l /run/lmtp
 	echo "tlsd -c $T/cert.pem -k $T/key.pem authd -u $D/users.cdb submitd limit -d $D/lib/limit -r 200/3600" \
-		"-r 1000/86400 qualify -d example.net rights -s $D/senders.cdb stamp lmtp-inject /run/lmtp" >"$T/want"
+		"-r 1000/86400 qualify -d example.net rights -s $D/senders.cdb stamp lmtp-inject -o $D/lib/offers/next /run/lmtp" >"$T/want"
 	assert_same 'printed' "$T/want" "$T/out"
 	grep -v '^#' "$D/chain" >"$T/got"
 	assert_same 'written' "$T/want" "$T/got"
@@ -116,8 +116,31 @@ test_each_stage_calls_the_next_one() {
 		qualify -l D/run/qualify/socket -R 3 -d example.net call D/run/rights/socket
 		msa rights -l D/run/rights/socket -R 3 -s D/senders.cdb call D/run/stamp/socket
 		stamp -l D/run/stamp/socket -R 3 call D/run/lmtp-inject/socket
-		lmtp-inject -l D/run/lmtp-inject/socket -R 3 -P 1:20 /run/lmtp
+		lmtp-inject -l D/run/lmtp-inject/socket -R 3 -P 1:20 -o D/lib/offers/next /run/lmtp
 	W
+}
+
+# What clients are offered, and the injectors that learn it of the next hop. usage: assert_offers list injectors option ...
+assert_offers() {
+	want=$1 learns=$2
+	shift 2
+	rm -rf "$D"
+	write_service "$@"
+	assertEquals "$*" "$want" "$(sed -n "s|^MSA_EHLO=||p" "$D/env" | sed "s|$D|D|")"
+	assertEquals "$*: injectors" "$learns" "$(grep -o '[ls]mtp-inject -o' "$D/chain" | tr '\n' ,)"
+}
+
+test_what_one_next_hop_offers_is_learned() {
+	needs cdb || return 0
+	assert_offers @D/lib/offers/next 'lmtp-inject -o,' s6 -l /run/lmtp
+	assertEquals 'tlsd reads it' 'drwxr-xr-x' "$(ls -ld "$D/lib/offers" | cut -c1-10)"
+	assert_offers @D/lib/offers/next 'smtp-inject -o,' runit -r smtp.example.org
+	assert_offers @D/lib/offers/next,DSN,DELIVERBY 'smtp-inject -o,' systemd -q -r smtp.example.org
+	assertTrue 'its unit may write there' "grep -qx 'ReadWritePaths=$D/lib/offers' $D/services/msa-smtp-inject.service"
+	assert_offers 8BITMIME,DSN '' s6 -l /run/lmtp -r smtp.example.org
+	assert_offers 8BITMIME,DSN,DELIVERBY '' s6 -q -l /run/lmtp -r smtp.example.org
+	assert_offers 8BITMIME,SMTPUTF8 '' s6 -m "$T/site/mail"
+	assert_offers 8BITMIME '' tcpserver -l /run/lmtp
 }
 
 test_a_second_run_changes_nothing() {
@@ -193,7 +216,7 @@ test_words_of_the_site_and_quotes() {
 	sed -i 's| limit | submitd limit |' "$D/chain"
 	conf "$D"
 	assertEquals "$(cat "$T/said")" 0 "$code"
-	assertEquals "msa trace -m -l D/run/policy/socket -R 3 /opt/policy -x 'a b' 'it'\\''s' call D/run/filter/socket" "$(command_of policy)"
+	assertEquals "msa resident -l D/run/policy/socket -R 3 /opt/policy -x 'a b' 'it'\\''s' call D/run/filter/socket" "$(command_of policy)"
 	assertEquals "msa filter -l D/run/filter/socket -R 3 -u 'sed s/a\$/%b/' call D/run/stamp/socket" "$(command_of filter)"
 	rm -rf "$D"
 	write_service systemd -l /run/lmtp
@@ -209,7 +232,7 @@ test_inline_is_one_service() {
 	sed -i 's/ submitd / inline submitd /' "$D/chain"
 	conf "$D"
 	assertEquals "$(cat "$T/said")" 0 "$code"
-	assertEquals "msa inline submitd -l D/run/submitd/socket -R 3 -P 1:2000 limit -d D/lib/limit -r 200/3600 -r 1000/86400 qualify -d example.net rights -s D/senders.cdb stamp lmtp-inject /run/lmtp" "$(command_of submitd)"
+	assertEquals "msa inline submitd -l D/run/submitd/socket -R 3 -P 1:2000 limit -d D/lib/limit -r 200/3600 -r 1000/86400 qualify -d example.net rights -s D/senders.cdb stamp lmtp-inject -o D/lib/offers/next /run/lmtp" "$(command_of submitd)"
 	assertEquals 'authd submitd tlsd tlsd-implicit ' "$(ls "$D/services" | while read -r s; do [ ! -e "$D/services/$s/run" ] || echo "$s"; done | tr '\n' ' ')"
 }
 
@@ -234,6 +257,17 @@ test_a_queue_and_two_ways() {
 	W
 	assertEquals "$D/run/lmtp/socket" "$(cdb -q "$D/routes.cdb" example.net)"
 	assertEquals 'drwx------' "$(ls -ld "$D/spool" | cut -c1-10)"
+}
+
+test_a_queue_under_tcpserver_is_a_script_more() {
+	write_service tcpserver -q -r smtp.example.org
+	for script in submission submissions spoold; do
+		sh -n "$D/services/$script"
+		assertEquals "$script" 0 $?
+	done
+	tail -n 2 "$D/services/submission" | sed "s|$D|D|g" >"$T/got"
+	printf '\t%s\n' 'stamp \' 'spool D/spool' >"$T/want"
+	assert_same 'the end of the chain' "$T/want" "$T/got"
 }
 
 test_tables_are_made_once() {
