@@ -4,11 +4,11 @@ LC_ALL=C
 export LC_ALL
 mail=/srv/mail # where the service delivers: the administrator's, so it stays after a purge
 tmp=${AUTOPKGTEST_TMP:-$(mktemp -d)}
-here=$(dirname "$0")
 
 # usage: die text ...
 die() {
 	echo "$*"
+	journalctl -q --no-pager -n 40 -u 'msa-*' >&2
 	exit 1
 }
 
