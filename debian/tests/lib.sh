@@ -38,7 +38,8 @@ submit() {
 
 # The subjects of what was delivered, a line each.
 delivered() {
-	find "$mail/bob@example.net/new" "$mail/bob@example.net/cur" -type f -exec sed -n '/^$/q; s/^Subject: //p' {} +
+	find "$mail/bob@example.net/new" "$mail/bob@example.net/cur" -type f -exec awk '
+		FNR == 1 { header = 1 } /^$/ { header = 0 } header && sub(/^Subject: /, "")' {} +
 }
 
 # Services run, and none has failed.
