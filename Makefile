@@ -106,7 +106,12 @@ deb:
 	sh scripts/setup deb
 	sh scripts/deb
 
+# The packages in a fresh Debian 12 that systemd-nspawn boots: installed, used, upgraded under load, purged. As root.
+deb-check:
+	sh scripts/setup deb-check
+	sh scripts/deb-check
+
 clean:
 	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] bin/*
 
-.PHONY: all check-bin demo check bench conformance soak readers lint fuzz mutants install uninstall dist deb clean
+.PHONY: all check-bin demo check bench conformance soak readers lint fuzz mutants install uninstall dist deb deb-check clean
