@@ -32,7 +32,8 @@ configure() {
 	shift
 	$AS msa-conf -s "$style" -c "$T/cert.pem" -k "$T/key.pem" -a 127.0.0.1 -p "$PORT:" -h mail.example.net "$@" "$D" \
 		example.net >"$T/out" 2>"$T/said"
-	assertEquals "$(cat "$T/said")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/said")" 0 "$code"
 	echo wonderland | $AS msa-passwd "$D/users.cdb" alice@example.net
 }
 
