@@ -220,7 +220,7 @@ test_z_the_log_holds_no_credential() {
 # s-nail, smtplib and nodemailer have no BDAT.
 test_zz_net_smtp_sends_by_bdat() {
 	quickstart_stop
-	lmtpd -n 2 -t 60 -u "$T/lmtp" -r "$T/rec" -e PIPELINING,8BITMIME,ENHANCEDSTATUSCODES,CHUNKING,BINARYMIME >"$T/address" &
+	lmtpd -n 9 -t 60 -u "$T/lmtp" -r "$T/rec" -e PIPELINING,8BITMIME,ENHANCEDSTATUSCODES,CHUNKING,BINARYMIME >"$T/address" &
 	server=$!
 	wait_until test -s "$T/address"
 	LMTP=$T/lmtp quickstart_start
