@@ -346,7 +346,7 @@ test_a_killed_worker_is_replaced_and_gives_back_what_it_had() {
 
 # Passwords of clients that are logged in and wait: neither in our buffers nor in OpenSSL's.
 test_a_password_that_was_passed_on_is_no_longer_in_memory() {
-	needs root || return 0
+	needs root plain || return 0 # a sanitizer keeps what was freed, and maps more than can be read
 	program_lines yes "printf '220 x\r\n'" 'while read -r l; do printf "235 2.7.0 yes\r\n"; done'
 	for options in '' -i; do
 		# shellcheck disable=SC2086

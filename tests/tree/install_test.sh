@@ -64,6 +64,10 @@ test_the_first_word_is_run_by_msa() {
 	code=$?
 	assertEquals 'msa: no-such-word: No such file or directory' "$(cat "$T/err")"
 	assertEquals 111 "$code"
+	msa -x 2>"$T/err"
+	code=$?
+	assertEquals 'an option is no word' 'usage: msa word [arg ...]' "$(cat "$T/err")"
+	assertEquals 100 "$code"
 }
 
 test_every_program_knows_its_version() {
