@@ -37,7 +37,7 @@ struct work {
 	struct call *call;
 	const struct conf *conf;
 	const struct envelope *envelope; /* as it came */
-	bool has_dsn;             /* the next hop offers DSN */
+	uint32_t offers;          /* CAP_*: the keywords that the next hop offers now */
 	int passed;               /* the envelope for the rest of the chain */
 	bool partial;             /* MSA_PARTIAL was set: results may differ between recipients */
 	bool refused;             /* an earlier stage has refused a recipient, whose address is lost */
@@ -54,7 +54,7 @@ is_due(const struct work *w, const struct envelope_line *rcpt, const struct repl
 		return false; /* never a report about a report */
 	if (reply->code >= 300)
 		return mixed && !w->partial && dsn_notify(rcpt) & DSN_FAILURE;
-	return !w->has_dsn && dsn_notify(rcpt) & DSN_SUCCESS;
+	return !(w->offers & CAP_DSN) && dsn_notify(rcpt) & DSN_SUCCESS;
 }
 
 /* Returns true if we would have to report success for at least one recipient. */
@@ -267,7 +267,7 @@ pass_envelope(const struct work *w)
 	struct buf b = { 0 };
 	int fd = -1;
 
-	if (w->has_dsn || !dsn_is_asked(w->envelope))
+	if (w->offers & CAP_DSN || !dsn_is_asked(w->envelope))
 		return w->call->envelope;
 	if (dsn_strip(&b, w->envelope) == 0)
 		fd = msgfile_of(b.p, b.len);
@@ -298,26 +298,6 @@ serve_envelope(struct work *w)
 	return r;
 }
 
-/* Read what the next hop offers now. Returns 0, or -1 with errno set (ENOMEM). */
-static int
-learn(struct work *w)
-{
-	struct ehlo next_hop = { 0 };
-	struct buf list = { 0 };
-	const char *why;
-
-	if (!w->conf->keywords)
-		return 0;
-	if (offerfile_expand(&list, w->conf->keywords, &why) < 0)
-		log_error(&w->call->log, "failed", "%s: %s", w->conf->offers, why);
-	if (!list.p)
-		return -1;
-	ehlo_take_list(&next_hop, list.p);
-	w->has_dsn = next_hop.caps & CAP_DSN;
-	buf_free(&list);
-	return 0;
-}
-
 static int
 serve(struct call *call, void *arg)
 {
@@ -327,7 +307,7 @@ serve(struct call *call, void *arg)
 
 	if (!w.envelope)
 		return call_failed(call, NULL);
-	if (learn(&w) < 0)
+	if (offer_of_next_hop(&w.offers, w.conf->keywords, &call->log) < 0)
 		return call_failed(call, "offers");
 	w.deadline_ms = call_own_deadline(call);
 	w.partial = facts_get(&call->facts, "MSA_PARTIAL") != NULL;

@@ -21,8 +21,8 @@
 #include "smtp/param.h"
 #include "stage/instance.h"
 
-static const char usage[] = "usage: envelope [-n] [-f file] from | to | param key [number] | refuse number reply prog "
-    "[arg ...] | copy address prog [arg ...]";
+#define USAGE "[-n] [-f file] from | to | param key [number] | refuse number reply prog " \
+    "[arg ...] | copy address prog [arg ...]" /* after the name */
 
 enum { ABSENT = 1 }; /* exit code of param if the parameter is missing, as grep's */
 
@@ -222,7 +222,7 @@ main(int argc, char **argv)
 	struct finding asked;
 	int c, r = -1;
 
-	if (program_says_version("envelope", argc, argv))
+	if (program_answers("envelope", USAGE, argc, argv))
 		return CHAIN_DONE;
 	is_asked = finding_asked(&asked, "envelope", &argc, &argv);
 	while ((c = getopt(argc, argv, "+nf:")) != -1)
@@ -234,7 +234,7 @@ main(int argc, char **argv)
 			file = optarg;
 			break;
 		default:
-			return misuse(usage);
+			return misuse("usage: envelope " USAGE);
 		}
 	argc -= optind;
 	argv += optind;
@@ -243,5 +243,5 @@ main(int argc, char **argv)
 		r = ask(file, numbers, argc, argv);
 	else if (!file && (strcmp(verb, "refuse") == 0 || strcmp(verb, "copy") == 0))
 		r = change(argc, argv, is_asked, optind);
-	return r < 0 ? misuse(usage) : r;
+	return r < 0 ? misuse("usage: envelope " USAGE) : r;
 }

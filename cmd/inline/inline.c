@@ -136,6 +136,8 @@ examine(const struct finding *asked, int argc, char *argv[])
 	return CHAIN_DONE;
 }
 
+#define USAGE "stage [option ...] [prog [arg ...]]" /* after the name */
+
 int
 main(int argc, char *argv[])
 {
@@ -144,11 +146,11 @@ main(int argc, char *argv[])
 	bool is_asked;
 	int result;
 
-	if (program_says_version("inline", argc, argv))
+	if (program_answers("inline", USAGE, argc, argv))
 		return CHAIN_DONE;
 	is_asked = finding_asked(&asked, "inline", &argc, &argv);
 	if (argc < 2 || !find(argv[1]))
-		return stage_misuse("usage: inline stage [option ...] [prog [arg ...]]");
+		return stage_misuse("usage: inline " USAGE);
 	if (is_asked)
 		return examine(&asked, argc, argv);
 	result = read_stages(&c, argc - 1, argv + 1);

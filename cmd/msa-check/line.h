@@ -38,7 +38,7 @@ struct line {
 	long connections, early; /* at most, of tlsd -l; 0: no such server */
 	bool starts;             /* a message chain has begun */
 	bool checks;             /* the last stage only checks the recipients */
-	bool foreign;            /* the last program is none of ours, so nobody knows what follows */
+	bool foreign;            /* the last program is not ours, so its own next program is unknown */
 	bool ended;              /* the last stage delivers, or calls */
 };
 

@@ -10,10 +10,13 @@
 
 enum { FOUND = 1 }; /* exit code, as grep's is for what it looks for */
 
+/* What the usage says after the name. */
+static const char usage_words[] = "[-mnq] [-e separator] [-U user] word ... [separator ...]";
+
 static int
 usage(void)
 {
-	fputs("usage: msa-check [-mnq] [-e separator] [-U user] word ... [separator ...]\n", stderr);
+	fprintf(stderr, "usage: msa-check %s\n", usage_words);
 	return CHAIN_MISUSE;
 }
 
@@ -90,7 +93,7 @@ main(int argc, char *argv[])
 	size_t i;
 	int r;
 
-	if (program_says_version("msa-check", argc, argv))
+	if (program_answers("msa-check", usage_words, argc, argv))
 		return CHAIN_DONE;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	r = read_lines(&lines, argc, argv);

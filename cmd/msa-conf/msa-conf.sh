@@ -36,15 +36,26 @@ finding() {
 
 usage() {
 	printf '%s %s %s\n' 'usage: msa-conf [-nqS] -s style [-l lmtp] [-m maildirs] [-r smarthost] [-a address]' \
-		'[-c cert -k key] [-h host] [-p starttls:tls] directory domain' '| [-n] directory | check [-nq] [directory]' >&2
+		'[-c cert -k key] [-h host] [-p starttls:tls] directory domain' '| [-n] directory | check [-nq] [directory]'
+}
+
+misuse() {
+	usage >&2
 	exit 100
 }
 
 check='' ask='' quiet='' found=''
-[ "${1:-}" != --version ] || {
+case "$# ${1:-}" in
+'1 --version')
 	echo "msa-conf (ucspi-msa) $version"
 	exit 0
-}
+	;;
+'1 --help')
+	usage
+	echo 'The page is msa-conf(8).'
+	exit 0
+	;;
+esac
 dry='' queue='' self='' style='' lmtp='' maildirs='' smarthost='' address='' cert='' key='' host='' ports='' options=''
 if [ "${1:-}" = check ]; then
 	shift
@@ -52,11 +63,11 @@ if [ "${1:-}" = check ]; then
 		case $letter in
 		n) ask=1 ;;
 		q) quiet=1 ;;
-		*) usage ;;
+		*) misuse ;;
 		esac
 	done
 	shift $((OPTIND - 1))
-	[ $# -le 1 ] || usage
+	[ $# -le 1 ] || misuse
 	set -- "${1:-/etc/msa}"
 	check=1 dry=1 OPTIND=1
 fi
@@ -74,12 +85,12 @@ while getopts nqSs:l:m:r:a:c:k:h:p: letter; do
 	k) key=$OPTARG ;;
 	h) host=$OPTARG ;;
 	p) ports=$OPTARG ;;
-	*) usage ;;
+	*) misuse ;;
 	esac
 	[ "$letter" = n ] || options=1
 done
 shift $((OPTIND - 1))
-[ $# -eq 1 ] || [ $# -eq 2 ] || usage
+[ $# -eq 1 ] || [ $# -eq 2 ] || misuse
 dir=${1%/} domain=${2:-}
 [ $# -eq 2 ] || [ -z "$options" ] || die 100 "options but -n describe a new service: give the domain after the directory"
 
@@ -394,7 +405,7 @@ function chain(label,    first, s, h, word, before, name, message) {
 				ended[s] = 1
 			}
 			if (kinds[word] == "end") {
-				if (p <= n) fail(word ": it delivers, and '" w[p] "' stands behind it")
+				if (p <= n) fail(word ": it delivers, so nothing can follow: '" w[p] "'")
 				ended[s] = 1
 			}
 			if (word == "submitd" || word == "spoold") message = 1

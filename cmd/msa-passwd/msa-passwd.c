@@ -21,10 +21,13 @@ enum { LINE_MAX_LEN = 4096, GENERATED = 26 }; /* 26 letters of 5 bits: 130 bits 
 
 enum action { SET, GENERATE, IMPORT, DELETE, LIST, LOCK, UNLOCK };
 
+/* What the usage says after the name. */
+static const char usage_words[] = "[-d | -e | -g | -L | -R] [-i iterations] [-n label] users.cdb user | -l users.cdb";
+
 static int
 usage(void)
 {
-	fputs("usage: msa-passwd [-d | -e | -g | -L | -R] [-i iterations] [-n label] users.cdb user | -l users.cdb\n", stderr);
+	fprintf(stderr, "usage: msa-passwd %s\n", usage_words);
 	return CHAIN_MISUSE;
 }
 
@@ -295,7 +298,7 @@ main(int argc, char *argv[])
 	bool changed = false;
 	int c, actions = 0, r = 0;
 
-	if (program_says_version("msa-passwd", argc, argv))
+	if (program_answers("msa-passwd", usage_words, argc, argv))
 		return 0;
 	os_undumpable(); /* no core with a password in it */
 	while ((c = getopt(argc, argv, "+degi:lLn:R")) != -1) {

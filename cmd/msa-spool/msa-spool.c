@@ -58,11 +58,14 @@ struct command {
 	const char *done;    /* printed in place of the state after one has returned 0; NULL: one prints */
 };
 
+/* What the usage says after the name. */
+static const char usage_words[] = "command [-Avx] [-a answer] [-d to] [-f sender] [-m messages]"
+    " [-o seconds] [-r recipient] [-s state] [-u user] directory [id ...]";
+
 static int
 usage(void)
 {
-	fputs("usage: msa-spool command [-Avx] [-a answer] [-d to] [-f sender] [-m messages]"
-	    " [-o seconds] [-r recipient] [-s state] [-u user] directory [id ...]\n", stderr);
+	fprintf(stderr, "usage: msa-spool %s\n", usage_words);
 	return CHAIN_MISUSE;
 }
 
@@ -285,7 +288,7 @@ do_one(struct work *w, const struct spoollist_item *i, bool named)
 	bool done = false;
 
 	if (message_load(&m, &w->spool, i) < 0) {
-		if (named) { /* who has gone since we read the names is not missed */
+		if (named) { /* a message of a list may have left since the list was read */
 			complain("%s: no such message", i->id);
 			w->failed = true;
 		}
@@ -313,7 +316,7 @@ take_ids(struct spoollist *l, char *const ids[])
 	return 0;
 }
 
-/* Do the command for the ids, or for all messages if there are none. Returns 0, or -1 after a message. */
+/* Do the command for the ids, or for all messages if ids is empty. Returns 0, or -1 after printing why. */
 static int
 do_all(struct work *w, char *const ids[])
 {
@@ -489,7 +492,7 @@ main(int argc, char *argv[])
 	char options[32];
 	int c;
 
-	if (program_says_version("msa-spool", argc, argv))
+	if (program_answers("msa-spool", usage_words, argc, argv))
 		return CHAIN_DONE;
 	if (argc < 2 || !(w.command = find_command(argv[1])))
 		return usage();

@@ -32,7 +32,7 @@ check(void *conf, struct instance *i)
 	(void)conf;
 	if (!i->options.path)
 		return -1;
-	if (strchr(program, '/') && access(program, X_OK) < 0) /* or each call would hear 451 */
+	if (strchr(program, '/') && access(program, X_OK) < 0) /* otherwise each call would end with 451 */
 		return stage_wrong(i, program, "%s", strerror(errno));
 	return 0;
 }

@@ -8,17 +8,20 @@
 #include "base/program.h"
 #include "chain/limits.h"
 
+/* What the usage says after the name. */
+static const char usage_words[] = "[prog [arg ...]]";
+
 int
 main(int argc, char **argv)
 {
 	struct finding asked;
 	bool is_asked;
 
-	if (program_says_version("rewind", argc, argv))
+	if (program_answers("rewind", usage_words, argc, argv))
 		return CHAIN_DONE;
 	is_asked = finding_asked(&asked, "rewind", &argc, &argv);
 	if (getopt(argc, argv, "+") != -1) {
-		fputs("usage: rewind [prog [arg ...]]\n", stderr);
+		fprintf(stderr, "usage: rewind %s\n", usage_words);
 		/* A script may exit with this code. In a chain that must not refuse mail for good. */
 		return getenv("MSA_MESSAGE") ? CHAIN_LATER : CHAIN_MISUSE;
 	}

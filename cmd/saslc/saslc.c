@@ -215,7 +215,7 @@ main(int argc, char *argv[])
 	struct lineio c;
 	int r;
 
-	if (program_says_version("saslc", argc, argv))
+	if (program_answers("saslc", "", argc, argv))
 		return CHAIN_DONE;
 	if (getopt(argc, argv, "+") != -1 || optind != argc) {
 		fputs("usage: saslc\n", stderr);

@@ -14,7 +14,6 @@
 #include "base/os.h"
 #include "chain/dsn.h"
 #include "chain/offer.h"
-#include "chain/offerfile.h"
 #include "mail/report.h"
 #include "msa/msgfile.h"
 #include "smtp/addr.h"
@@ -463,30 +462,6 @@ take_orders(struct work *w)
 	return spool_unmark(s, w->id, SPOOL_TRY);
 }
 
-/*
- * Read what the next hop offers now: that may have changed since the last attempt. A file that cannot be used is logged
- * and has no keywords. Returns 0, or -1 with errno set (ENOMEM).
- */
-static int
-learn(struct work *w)
-{
-	struct ehlo next_hop = { 0 };
-	struct buf list = { 0 };
-	const char *why;
-
-	if (!w->conf->keywords)
-		return 0;
-	if (offerfile_expand(&list, w->conf->keywords, &why) < 0) {
-		if (!list.p)
-			return -1;
-		log_error(&w->call.log, "failed", "-k %s: %s", w->conf->keywords, why);
-	}
-	ehlo_take_list(&next_hop, list.p);
-	w->offers = next_hop.caps;
-	buf_free(&list);
-	return 0;
-}
-
 /* Do the round of a loaded message. As round_run. */
 static int
 go(struct work *w)
@@ -554,7 +529,7 @@ round_run(const struct round_conf *conf, const struct log *log, const char *id)
 	}
 	if (spool_is_held(&conf->spool, "cur", id))
 		r = 0;
-	else if (learn(&w) == 0 && take_orders(&w) == 0)
+	else if (offer_of_next_hop(&w.offers, w.conf->keywords, &w.call.log) == 0 && take_orders(&w) == 0)
 		r = go(&w);
 	else if (errno == ENOENT)
 		r = 0; /* somebody has removed the message */

@@ -59,11 +59,14 @@ struct runner {
 	char *words[NEXT_WORDS + 1]; /* of -r */
 };
 
+/* What the usage says after the name. */
+static const char usage_words[] = "[-d] [-a seconds] [-b first:most] [-f address] [-g messages] [-k keywords]"
+    " [-n messages] [-q octets] [-R fd] [-r reports] [-t seconds] [-U user] [-w seconds] directory prog [arg ...]";
+
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: spoold [-d] [-a seconds] [-b first:most] [-f address] [-g messages] [-k keywords]"
-	    " [-n messages] [-q octets] [-R fd] [-r reports] [-t seconds] [-U user] [-w seconds] directory prog [arg ...]\n");
+	fprintf(stderr, "usage: spoold %s\n", usage_words);
 	return CHAIN_MISUSE;
 }
 
@@ -502,7 +505,7 @@ main(int argc, char *argv[])
 	bool is_asked;
 	int c;
 
-	if (program_says_version("spoold", argc, argv))
+	if (program_answers("spoold", usage_words, argc, argv))
 		return CHAIN_DONE;
 	is_asked = finding_asked(&asked, "spoold", &argc, &argv);
 	while ((c = getopt(argc, argv, "+a:b:df:g:k:n:q:R:r:t:U:w:")) != -1) {

@@ -34,10 +34,13 @@ struct submission {
 	off_t size;
 };
 
+/* What the usage says after the name. */
+static const char usage_words[] = "-f sender -r recipient [-r recipient ...] [-t seconds] prog [arg ...]";
+
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: submit -f sender -r recipient [-r recipient ...] [-t seconds] prog [arg ...]\n");
+	fprintf(stderr, "usage: submit %s\n", usage_words);
 	return EX_USAGE;
 }
 
@@ -261,7 +264,7 @@ main(int argc, char *argv[])
 	struct finding asked;
 	bool is_asked;
 
-	if (program_says_version("submit", argc, argv))
+	if (program_answers("submit", usage_words, argc, argv))
 		return EX_OK;
 	is_asked = finding_asked(&asked, "submit", &argc, &argv);
 	r = read_options(&s, argc, argv);

@@ -27,10 +27,13 @@ struct conf {
 	long long seconds;
 };
 
+/* What the usage says after the name. */
+static const char usage_words[] = "[-c cafile] [-F fingerprint] [-t seconds] name";
+
 static int
 usage(void)
 {
-	fputs("usage: tlsc [-c cafile] [-F fingerprint] [-t seconds] name\n", stderr);
+	fprintf(stderr, "usage: tlsc %s\n", usage_words);
 	return CHAIN_MISUSE;
 }
 
@@ -136,7 +139,7 @@ main(int argc, char *argv[])
 	struct tls *tls;
 	int c, fd, result = CHAIN_LATER;
 
-	if (program_says_version("tlsc", argc, argv))
+	if (program_answers("tlsc", usage_words, argc, argv))
 		return CHAIN_DONE;
 	while ((c = getopt(argc, argv, "+c:F:t:")) != -1)
 		switch (c) {

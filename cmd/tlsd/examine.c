@@ -27,7 +27,7 @@ look_at_times(const struct finding *asked, const char *path)
 	struct tm tm;
 
 	if (openssl_validity(path, &begins, &ends) < 0)
-		return; /* who loads it has said why */
+		return; /* the module that loads the certificate has said why */
 	strftime(date, sizeof date, "%Y-%m-%d", gmtime_r(begins > now ? &begins : &ends, &tm));
 	if (begins > now)
 		finding_error(asked, path, "wait, or set the clock", "is not valid before %s", date);

@@ -45,12 +45,15 @@ struct conf {
 	struct pump_conf pump;
 };
 
+/* What the usage says after the name. */
+static const char usage_words[] =
+    "[-i | -o] [-l address:port [-a n[:early]] [-e n] [-m n] [-n n] [-P n] [-R fd] [-x rules] [-y proxies]] "
+    "[-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-O staple] prog [arg ...]";
+
 static void
 usage(void)
 {
-	fputs("usage: tlsd [-i | -o] [-l address:port [-a n[:early]] [-e n] [-m n] [-n n] [-P n] [-R fd] [-x rules] "
-	      "[-y proxies]] [-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key "
-	      "[-O staple] prog [arg ...]\n", stderr);
+	fprintf(stderr, "usage: tlsd %s\n", usage_words);
 	exit(CHAIN_MISUSE);
 }
 
@@ -296,7 +299,7 @@ main(int argc, char *argv[])
 	struct finding asked;
 	int c;
 
-	if (program_says_version("tlsd", argc, argv))
+	if (program_answers("tlsd", usage_words, argc, argv))
 		return CHAIN_DONE;
 	is_asked = finding_asked(&asked, "tlsd", &argc, &argv);
 	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:n:O:oP:p:q:R:r:s:t:U:v:x:y:")) != -1) {

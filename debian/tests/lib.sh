@@ -16,7 +16,7 @@ die() {
 do_as_said() {
 	sed -n "/^msa-conf: $1/,/^msa-conf:/s/^    //p" >"$tmp/do"
 	[ -s "$tmp/do" ] || die "msa-conf does not say what to do with $1"
-	sh -e "$tmp/do" >"$tmp/done" 2>&1 || die "msa-conf says what cannot be done: $(cat "$tmp/do" "$tmp/done")"
+	sh -e "$tmp/do" >"$tmp/done" 2>&1 || die "a command that msa-conf printed fails: $(cat "$tmp/do" "$tmp/done")"
 }
 
 # A service for alice@example.net, as README.Debian describes it, if there is none. Its Maildirs are below $mail.

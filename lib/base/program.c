@@ -133,10 +133,16 @@ program_exec(char *const argv[])
 }
 
 bool
-program_says_version(const char *name, int argc, char *const argv[])
+program_answers(const char *name, const char *usage, int argc, char *const argv[])
 {
-	if (argc != 2 || strcmp(argv[1], "--version") != 0)
+	if (argc != 2)
 		return false;
-	printf("%s (ucspi-msa) %s\n", name, program_version);
+	if (strcmp(argv[1], "--version") == 0)
+		printf("%s (ucspi-msa) %s\n", name, program_version);
+	else if (strcmp(argv[1], "--help") == 0)
+		printf("usage: %s%s%s\nThe page is %s(8). chain(7) says how programs make a chain.\n", name, *usage ? " " : "", usage,
+		    name);
+	else
+		return false;
 	return true;
 }

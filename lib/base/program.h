@@ -33,7 +33,10 @@ const char *program_directory(void);
  */
 int program_exec(char *const argv[]);
 
-/* Returns true if "--version" is the only argument. Then "name (ucspi-msa) version" was printed on standard output. */
-bool program_says_version(const char *name, int argc, char *const argv[]);
+/*
+ * Answer "--version" and "--help", if one of them is the only argument: print "name (ucspi-msa) version", or the usage
+ * and the name of the page, on standard output. usage is what follows the program's name. Returns true if answered.
+ */
+bool program_answers(const char *name, const char *usage, int argc, char *const argv[]);
 
 #endif

@@ -103,6 +103,25 @@ offer_learn(struct facts *f, const struct log *log)
 	return r;
 }
 
+int
+offer_of_next_hop(uint32_t *caps, const char *s, const struct log *log)
+{
+	struct ehlo e = { 0 };
+	struct buf list = { 0 };
+	const char *why;
+
+	if (!s)
+		return 0;
+	if (offerfile_expand(&list, s, &why) < 0)
+		log_error(log, "failed", "%.*s: %s", (int)strcspn(s + 1, ",\n"), s + 1, why);
+	if (!list.p)
+		return -1;
+	ehlo_take_list(&e, list.p);
+	*caps = e.caps;
+	buf_free(&list);
+	return 0;
+}
+
 const char *
 offer_host(const struct facts *f, char *buf, size_t cap)
 {

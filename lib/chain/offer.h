@@ -3,6 +3,7 @@
 #define MSA_CHAIN_OFFER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/log.h"
 #include "chain/facts.h"
@@ -27,6 +28,13 @@ int offer_or_log(struct ehlo *e, const struct facts *f, const struct log *log);
  * has no keywords. Returns 0, or -1 with errno set (ENOMEM).
  */
 int offer_learn(struct facts *f, const struct log *log);
+
+/*
+ * Read what the next hop offers now into *caps (CAP_*): list is keywords, or "@" and the name of a file that has them
+ * (offerfile.h), or NULL (then *caps stays). A file that cannot be used is logged and has no keywords.
+ * Returns 0, or -1 with errno set (ENOMEM).
+ */
+int offer_of_next_hop(uint32_t *caps, const char *list, const struct log *log);
 
 /*
  * Returns our name for greeting, EHLO reply and Received: MSA_HOST, borrowed from f, otherwise the system's name,

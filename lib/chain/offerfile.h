@@ -6,8 +6,8 @@
 #include "smtp/ehlo.h"
 
 /*
- * The file in which an injector keeps what its next hop offers: keywords in the form of MSA_EHLO. Whoever offers these
- * keywords to a client reads the file anew for each session or message.
+ * The file in which an injector keeps what its next hop offers: keywords in the form of MSA_EHLO. A stage that offers
+ * these keywords to a client reads the file again for each session or message.
  *
  * The file is written in place through a descriptor that was opened before privileges and sandbox, so the writer needs
  * no right to a directory. Readers read until two reads agree.
@@ -15,8 +15,8 @@
 enum { OFFERFILE_MAX = 4096 }; /* octets of the file */
 
 /*
- * Append list to out. If list begins with "@", what follows up to the first comma or newline is the name of such a
- * file, and the keywords in the file take its place. A missing file has no keywords.
+ * Append list to out. If list begins with "@", the text up to the first comma or newline is the name of such a file,
+ * and the file's keywords are appended in its place. A missing file has no keywords.
  * Returns 0, or -1 with errno set and *why the reason, which is valid until the next call of strerror(3): the file
  * cannot be used (then out has the rest of list), or ENOMEM.
  */

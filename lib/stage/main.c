@@ -387,7 +387,7 @@ stage_main(const struct stage *stage, int argc, char *argv[])
 	struct finding asked;
 	int r;
 
-	if (program_says_version(stage->name, argc, argv))
+	if (program_answers(stage->name, stage->usage, argc, argv))
 		return CHAIN_DONE;
 	if (finding_asked(&asked, stage->name, &argc, &argv))
 		i.asked = &asked;

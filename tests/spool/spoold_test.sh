@@ -149,7 +149,7 @@ test_the_file_of_offers_is_read_for_each_attempt() {
 	wait_until [ -e "$T/7.done" ]
 	wait_until spoold_empty
 	assertEquals 'nor has one that cannot be used' 'RCPT TO:<bob@example.org>' "$(tail -n 1 "$T/6.env")"
-	assert_spoold_logs "^spoold: S/M failed reason=\"-k @$T/offers: not keywords with newlines between\"\$"
+	assert_spoold_logs "^spoold: S/M failed reason=\"$T/offers: not keywords with newlines between\"\$"
 	spoold_stop
 	spoold_put
 	spoold_drain -k "@$T/offers,DSN"

@@ -76,6 +76,17 @@ test_every_program_knows_its_version() {
 	done
 }
 
+test_every_program_knows_its_usage() {
+	for program in "$T"/usr/bin/* "$T/usr/$WORDS"/*; do
+		name=${program##*/}
+		"$program" --help >"$T/out" 2>"$T/err" </dev/null
+		code=$?
+		assertEquals "$name: $(cat "$T/err")" 0 "$code"
+		assertEquals "usage: $name" "$(sed -n '1s/^\(usage: [a-z-]*\).*/\1/p' "$T/out")"
+		assertEquals "The page is $name(8)." "$(sed -n '$s/^\(The page is [a-z-]*(8)\.\).*/\1/p' "$T/out")"
+	done
+}
+
 # A message through a chain of words and scripts; what a script prints is the reply. usage: one_message word ...
 one_message() {
 	printf '%s\r\n' 'EHLO client' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' 'DATA' >"$T/in"

@@ -357,7 +357,7 @@ test_a_chain_that_cannot_be_compiled_is_refused() {
 	assert_chain_refused "limit: -d needs an argument" "$front limit -d"
 	assert_chain_refused "stamp: it is the last word, and a chain ends with lmtp-inject, smtp-inject, maildir-inject, spool, resume or a program of yours" \
 		"$front stamp"
-	assert_chain_refused "lmtp-inject: it delivers, and 'stamp' stands behind it" "$front lmtp-inject /l stamp"
+	assert_chain_refused "lmtp-inject: it delivers, so nothing can follow: 'stamp'" "$front lmtp-inject /l stamp"
 	assert_chain_refused "qualify: a stage of a message, and submitd is not in front of it" \
 		"tlsd -c c -k k qualify submitd stamp lmtp-inject /l"
 	assert_chain_refused "authd: a stage of a connection, behind submitd or in a chain with a name" "$front authd -u u lmtp-inject /l"
