@@ -48,7 +48,8 @@ struct conf {
 /* What the usage says after the name. */
 static const char usage_words[] =
     "[-i | -o] [-l address:port [-a n[:early]] [-e n] [-m n] [-n n] [-P n] [-R fd] [-x rules] [-y proxies]] "
-    "[-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-O staple] prog [arg ...]";
+    "[-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-O staple] "
+    "prog [arg ...]";
 
 static void
 usage(void)
