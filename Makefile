@@ -50,6 +50,11 @@ check:
 	sh scripts/setup check
 	sh scripts/check
 
+# What CI runs: check, and the same with clang and under ASan and UBSan.
+check-all:
+	sh scripts/setup check
+	sh scripts/check --all
+
 # Peers that cannot be installed or started here are left out aloud.
 bench:
 	sh scripts/setup demo
@@ -114,4 +119,5 @@ deb-check:
 clean:
 	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] bin/*
 
-.PHONY: all check-bin demo check bench conformance soak readers lint fuzz mutants install uninstall dist deb deb-check clean
+.PHONY: all check-bin demo check check-all bench conformance soak readers lint fuzz mutants install \
+	uninstall dist deb deb-check clean
