@@ -13,7 +13,7 @@ CPP_MSA = -std=c11 -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -Ilib
 
 LIB != ls lib/*/*.c | sed 's/c$$/o/'
 OBJ != ls cmd/*/*.c | sed 's/c$$/o/'
-SCRIPT != ls cmd/*/*.sh
+SCRIPT != ls cmd/*/*.sh cmd/*/*.awk
 BIN != ls -d cmd/*/ | sed 's|cmd/|bin/|; s|/$$||'
 DEP != ls lib/*/*.d cmd/*/*.d 2>/dev/null || :
 

@@ -89,7 +89,7 @@ test_it_knows_the_options_of_each_stage() {
 		case $name in
 		inline | call | resident) continue ;; # words of another kind
 		esac
-		assertContains "$name" "$(tr ';' '\n' <"$ROOT/cmd/msa-conf/msa-conf.sh" | grep -F "stage(\"$name\", ")" "\"$letters\", "
+		assertContains "$name" "$(tr ';' '\n' <"$ROOT/cmd/msa-conf/plan.awk" | grep -F "stage(\"$name\", ")" "\"$letters\", "
 	done
 }
 
