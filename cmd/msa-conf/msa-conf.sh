@@ -143,9 +143,15 @@ source_of() {
 	fi
 }
 
-# usage: setting name
-setting() {
-	sed -n "s/^$1=//p" "$settings" | sed -n '$p'
+# Take what the file settings says into the variables of these names; others are the users of single services.
+read_settings() {
+	style='' address='' port='' port_tls='' users='' bin='' run='' log='' others=''
+	while IFS= read -r line; do
+		case $line in
+		style=* | address=* | port=* | port_tls=* | users=* | bin=* | run=* | log=*) eval "${line%%=*}=\${line#*=}" ;;
+		user.*) others="$others${line#user.} " ;;
+		esac
+	done <"$1"
 }
 
 ### The three files that say what the service is
@@ -277,9 +283,7 @@ elif [ ! -f "$dir/settings" ] || [ ! -f "$dir/chain" ]; then
 	die 100 "$dir has no settings and chain: give -s, where to, and the domain, and they are written"
 fi
 
-settings=$(source_of settings)
-style=$(setting style) address=$(setting address) port=$(setting port) port_tls=$(setting port_tls)
-users=$(setting users) bin=$(setting bin) run=$(setting run) log=$(setting log)
+read_settings "$(source_of settings)"
 for name in bin run log; do
 	eval "absolute settings:\ $name \"\$$name\""
 done
@@ -297,7 +301,6 @@ esac
 cat >"$work/plan.awk" <<'A'
 @plan.awk@
 A
-others=$(sed -n 's/^user\.//p' "$settings" | tr '\n' ' ')
 
 # The plan, with words quoted as systemd or the shell reads them. usage: plan quoting >file
 plan() {
