@@ -24,7 +24,7 @@ started() {
 # shellcheck disable=SC2086
 held() {
 	begun=$(date +%s)
-	RELAYCLIENT='' TMPDIR=$T talk -x -t 90 submitd -t "$seconds" $2 "$T/s.$1" <<-E2 >"$T/said.$1" 2>"$T/log.$1"
+	RELAYCLIENT='' TMPDIR=$T talk -x submitd -t "$seconds" $2 "$T/s.$1" <<-E2 >"$T/said.$1" 2>"$T/log.$1"
 		> ${MSA_LMTP-E}${MSA_LMTP+L}HLO client.example
 		> MAIL FROM:<alice@example.net>
 		> RCPT TO:<bob@example.org>

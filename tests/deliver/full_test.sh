@@ -47,7 +47,7 @@ submit() {
 	} >"$T/script"
 	awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "%078d\r\n", i; printf "end\r\n" }' >"$T/body"
 	shift
-	RELAYCLIENT='' TMPDIR=$T/tmp talk -x -t 60 submitd "$@" <"$T/script" >"$T/said" 2>"$T/log"
+	RELAYCLIENT='' TMPDIR=$T/tmp talk -x submitd "$@" <"$T/script" >"$T/said" 2>"$T/log"
 	sed -n '/^354 /,/^221 /{/^354 /d; /^221 /d; s/ message .*//; p}' "$T/said" >"$T/answer"
 }
 

@@ -48,7 +48,7 @@ tls_says() {
 		import socket, ssl, sys
 		port, version, name = sys.argv[1], sys.argv[2], sys.argv[3]
 		version, _, server = version.partition(':')
-		s = socket.create_connection(('127.0.0.1', int(port)), timeout=20)
+		s = socket.create_connection(('127.0.0.1', int(port)), timeout=60)
 		f = s.makefile('rwb', 0)
 		implicit = sys.argv[4:5] == ['-i']
 		commands = sys.argv[5:] if implicit else sys.argv[4:]

@@ -49,7 +49,7 @@ inline_session() {
 		printf '<\n> EHLO client\n<\n'
 		cat
 		printf '> QUIT\n<<\n'
-	} | talk -t 30 "$@" >"$T/out" 2>"$T/log"
+	} | talk "$@" >"$T/out" 2>"$T/log"
 }
 
 # What is different each time. usage: inline_masked <text

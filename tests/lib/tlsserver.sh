@@ -69,7 +69,7 @@ tlsd_next_stop() {
 
 # Talk to the port: the script is standard input.
 tlsd_talk() {
-	talk -t 10 -c "127.0.0.1:$port" >got 2>&1
+	talk -c "127.0.0.1:$port" >got 2>&1
 }
 
 # Python with what the tests below need. usage: tlsd_clients argument ... <script

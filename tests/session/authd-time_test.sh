@@ -18,7 +18,7 @@ session() {
 	{
 		printf '%s\n' '> EHLO client.example' '<' '<'
 		cat
-	} | talk -t 30 "$T/timed" authd -p -u "$T/users.cdb" true >"$T/all" 2>"$T/log"
+	} | talk "$T/timed" authd -p -u "$T/users.cdb" true >"$T/all" 2>"$T/log"
 	sed '1,/^250 /d' "$T/all" >"$T/out"
 }
 

@@ -47,7 +47,7 @@ ends() {
 	cat "$T/first" "$T/body" >"$T/both"
 	printf '%s\n' '<' "file $T/both" '<<' >"$T/script"
 	: >"$T/log"
-	RELAYCLIENT='' talk -t 10 "$@" <"$T/script" >"$T/got" 2>"$T/log"
+	RELAYCLIENT='' talk "$@" <"$T/script" >"$T/got" 2>"$T/log"
 	printf '%s\n' '220 mx.test ESMTP' "$END" EOF >"$T/want"
 	assert_same "$what: $*" "$T/want" "$T/got"
 	assertFalse "$what: $*: a message was taken" "[ -s $T/taken ]"
@@ -76,7 +76,7 @@ test_long_and_bad_lines_are_seen_too() {
 # No line end may ever come: a ClientHello has 512 octets of anything.
 hello_ends() {
 	: >"$T/log"
-	RELAYCLIENT='' talk -t 10 "$@" >"$T/got" 2>"$T/log" <<-'E2'
+	RELAYCLIENT='' talk "$@" >"$T/got" 2>"$T/log" <<-'E2'
 		<
 		>> \x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03abcdefgh
 		<<
@@ -112,7 +112,7 @@ test_within_tls_too() {
 	auth=$(printf '\0alice@example.net\0wonderland' | base64)
 	for first in 'POST / HTTP/1.1' 'Host: x' '\x16\x03\x01'; do
 		printf '%s\n' tls '<' ">> $first\\r\\nEHLO x\\r\\nAUTH PLAIN $auth\\r\\n" "file $T/body" '<<' >"$T/script"
-		talk -t 10 -c "127.0.0.1:$port" <"$T/script" >"$T/got" 2>&1
+		talk -c "127.0.0.1:$port" <"$T/script" >"$T/got" 2>&1
 		printf '%s\n' TLS '220 mx.test ESMTP' "$END" EOF >"$T/want"
 		assert_same "$first" "$T/want" "$T/got"
 	done
@@ -124,7 +124,7 @@ test_within_tls_too() {
 
 # What only looks like it.
 test_mail_programs_are_not_touched() {
-	talk -t 10 submitd "$T/taken" >"$T/got" 2>"$T/log" <<-'E2'
+	talk submitd "$T/taken" >"$T/got" 2>"$T/log" <<-'E2'
 		<
 		> EHLO [IPv6:2001:db8::1]
 		<

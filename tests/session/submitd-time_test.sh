@@ -22,7 +22,7 @@ session() {
 	{
 		printf '%s\n' '> HELO client.example' '<' '<'
 		cat
-	} | RELAYCLIENT='' TMPDIR=$T/tmp talk -t 30 "$T/timed" "$@" >"$T/all" 2>"$T/log"
+	} | RELAYCLIENT='' TMPDIR=$T/tmp talk "$T/timed" "$@" >"$T/all" 2>"$T/log"
 	sed 1,2d "$T/all" >"$T/out"
 }
 

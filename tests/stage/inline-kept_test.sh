@@ -59,7 +59,7 @@ test_a_worker_stays_longer_than_what_it_kept() {
 	rm -f "$T/go"
 	sessions=
 	for _ in 1 2; do
-		printf '<\nuntil %s on\n> QUIT\n<<\n' "$T/go" | talk -t 30 call "$T/it" >/dev/null 2>&1 &
+		printf '<\nuntil %s on\n> QUIT\n<<\n' "$T/go" | talk call "$T/it" >/dev/null 2>&1 &
 		sessions="$sessions $!"
 	done
 	wait_until there_are 3

@@ -172,7 +172,7 @@ test_a_verdict_for_1000_recipients_does_not_hang() {
 		printf 'DATA\r\n'
 	} >"$T/many"
 	printf '<\nfile %s\n>> From: alice@example.net\\r\\n\\r\\nHello\\r\\n.\\r\\n\n> QUIT\n<<\n' "$T/many" |
-		MSA_LMTP='' talk -t 60 inline submitd trace qualify -d example.net stamp lmtp-inject "$T/s" >"$T/out" 2>"$T/log"
+		MSA_LMTP='' talk inline submitd trace qualify -d example.net stamp lmtp-inject "$T/s" >"$T/out" 2>"$T/log"
 	lmtpd_ended
 	assertEquals 'a reply for each' 1000 "$(grep -c "^550 5.7.1 $long\$" "$T/out")"
 	assertEquals 'and the session goes on' '221 2.0.0 Bye' "$(tail -n 2 "$T/out" | head -n 1)"

@@ -133,7 +133,7 @@ s, _ = l.accept()
 s.recv(65536)
 time.sleep(60)' "$T/deaf" >"$T/ready" 2>/dev/null &
 	wait_until [ -s "$T/ready" ]
-	printf '%s\n' "until $WAITS  5000" "put $CLOCK 5" '<' '<<' | talk -t 30 "$T/timed" call "$T/deaf" >"$T/out" 2>"$T/log"
+	printf '%s\n' "until $WAITS  5000" "put $CLOCK 5" '<' '<<' | talk "$T/timed" call "$T/deaf" >"$T/out" 2>"$T/log"
 	printf '%s\n' '421 4.3.2 Service not available, closing the connection' EOF >"$T/want"
 	assert_same 'not acknowledged' "$T/want" "$T/out"
 	assertEquals 'the wait' '5000 ' "$(clock_waits call)"
@@ -147,7 +147,7 @@ test_an_idle_worker_has_30_s() {
 	clock_awaits submitd 30000
 	mkfifo "$T/hold"
 	for n in 1 2 3; do
-		printf '%s\n' '<' "until $T/release 1" '> QUIT' '<<' | talk -t 30 call "$T/submit" >"$T/out.$n" 2>&1 &
+		printf '%s\n' '<' "until $T/release 1" '> QUIT' '<<' | talk call "$T/submit" >"$T/out.$n" 2>&1 &
 		wait_until grep -q 220 "$T/out.$n"
 	done
 	has_workers() {
@@ -209,7 +209,7 @@ test_workers_that_fail_are_not_begun_again_at_once() {
 
 # A session with resume and a server that is $T/server; the script is standard input. usage: resumed
 resumed() {
-	talk -t 30 env MSA_VERB=EHLO MSA_HELO=client "$T/timed" resume "$T/server" >"$T/out" 2>"$T/log"
+	talk env MSA_VERB=EHLO MSA_HELO=client "$T/timed" resume "$T/server" >"$T/out" 2>"$T/log"
 }
 
 TIMEOUT='421 4.4.2 Waited too long, closing the connection'

@@ -34,7 +34,7 @@ stop() {
 # Talk to the port: script on standard input; "ms" takes the place of the last line: how long it took.
 talk_to() {
 	start=$(date +%s%N)
-	talk -t 10 -c "127.0.0.1:$port" >"$T/got" 2>&1
+	talk -c "127.0.0.1:$port" >"$T/got" 2>&1
 	took=$((($(date +%s%N) - start) / 1000000))
 }
 
