@@ -24,6 +24,7 @@
 #include "chain/limits.h"
 #include "msa/buf.h"
 #include "stage/sandbox.h"
+#include "stage/spawn.h"
 
 /*
  * Design: normally nothing passes between the parent and its workers. A board in shared memory has the state of each
@@ -40,6 +41,7 @@ enum { SLOT_FREE, SLOT_IDLE, SLOT_BUSY };
 enum {
 	PACE_MS = 200,       /* between two forks, after a worker has failed */
 	TURN_AWAY_MS = 100,  /* for a caller to send a call that will be refused */
+	REAP_MS = 100,       /* after a call, by when a program that gave its verdict has ended */
 	FULL_LOOK_MS = 100,  /* between two looks for an idle worker, while all are busy */
 	USHER_MS = 1000,     /* without a call to refuse, after which the usher ends */
 	ERRAND_MAX_S = 60,   /* the longest pause after an errand that failed; the first is 1 s */
@@ -173,6 +175,7 @@ work(struct pool *p, int slot)
 	struct os_waiter w;
 	/* quiet_s: since the last call. After idle_s, let go of what was kept; after POOL_IDLE_S, end if superfluous. */
 	int quiet_s = 0, calls = 0;
+	bool just_served = false;
 
 	if (os_waiter_open(&w, p->listener, p->retire[0]) < 0) {
 		log_error(&p->log, "failed", "worker:");
@@ -181,12 +184,17 @@ work(struct pool *p, int slot)
 	while (calls < p->conf->calls) {
 		int idle_s = p->idle_s, next_s = quiet_s < idle_s ? idle_s : POOL_IDLE_S;
 		int wait_s = next_s > quiet_s ? next_s - quiet_s : POOL_IDLE_S;
-		enum os_wait what = os_wait(&w, wait_s * 1000);
+		enum os_wait what = os_wait(&w, just_served ? REAP_MS : wait_s * 1000);
 		int fd;
 
 		if (what == OS_END)
 			return CHAIN_DONE;
 		if (what == OS_NOTHING) {
+			spawn_reap();
+			if (just_served) {
+				just_served = false;
+				continue;
+			}
 			quiet_s += wait_s;
 			if (quiet_s >= idle_s)
 				instance_idle(p->instance);
@@ -214,6 +222,7 @@ work(struct pool *p, int slot)
 		serve(p, fd);
 		calls++;
 		quiet_s = 0;
+		just_served = true;
 		atomic_store(state, SLOT_IDLE);
 	}
 	return CHAIN_DONE;

@@ -557,6 +557,30 @@ test_sighup_opens_tables_anew_that_only_root_can_read() {
 	chain_default
 }
 
+no_zombie() {
+	[ "$(ps -o stat= --ppid "$1" | grep -c Z)" = 0 ]
+}
+
+test_a_program_that_ends_after_its_verdict_is_no_zombie_until_the_next_call() {
+	program_make slow-to-end <<-'END'
+		#!/bin/sh
+		printf '250 2.0.0 taken\r\n.\r\n'
+		exec >/dev/null
+		echo $$ >"$T/ending"
+		sleep 0.05
+	END
+	resident_start tail qualify -P 1:1 -d example.net "$T/slow-to-end"
+	chain_default
+	printf 'From: a@b.example\r\n\r\nbody\r\n' >"$T/message"
+	chain_give call "$T/tail"
+	assertEquals "$(cat "$T/tail.log")" '250 2.0.0 taken' "$(head -n 1 "$T/verdict")"
+	wait_until [ -s "$T/ending" ]
+	pid=$(cat "$T/ending")
+	wait_until proc_gone "$pid"
+	wait_until no_zombie "$(resident_worker tail)"
+	resident_stop tail
+}
+
 test_the_next_program_gets_its_descriptors_and_no_others() {
 	resident_start stamp stamp "$T/fds" 9</dev/null
 	chain_give call "$T/stamp"
