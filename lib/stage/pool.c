@@ -175,7 +175,7 @@ work(struct pool *p, int slot)
 	struct os_waiter w;
 	/* quiet_s: since the last call. After idle_s, let go of what was kept; after POOL_IDLE_S, end if superfluous. */
 	int quiet_s = 0, calls = 0;
-	bool just_served = false;
+	bool has_child = false; /* of the last call, when that ended */
 
 	if (os_waiter_open(&w, p->listener, p->retire[0]) < 0) {
 		log_error(&p->log, "failed", "worker:");
@@ -184,15 +184,15 @@ work(struct pool *p, int slot)
 	while (calls < p->conf->calls) {
 		int idle_s = p->idle_s, next_s = quiet_s < idle_s ? idle_s : POOL_IDLE_S;
 		int wait_s = next_s > quiet_s ? next_s - quiet_s : POOL_IDLE_S;
-		enum os_wait what = os_wait(&w, just_served ? REAP_MS : wait_s * 1000);
+		enum os_wait what = os_wait(&w, has_child ? REAP_MS : wait_s * 1000);
 		int fd;
 
 		if (what == OS_END)
 			return CHAIN_DONE;
 		if (what == OS_NOTHING) {
-			spawn_reap();
-			if (just_served) {
-				just_served = false;
+			if (has_child) {
+				spawn_reap();
+				has_child = false;
 				continue;
 			}
 			quiet_s += wait_s;
@@ -222,7 +222,7 @@ work(struct pool *p, int slot)
 		serve(p, fd);
 		calls++;
 		quiet_s = 0;
-		just_served = true;
+		has_child = spawn_reap();
 		atomic_store(state, SLOT_IDLE);
 	}
 	return CHAIN_DONE;

@@ -101,15 +101,16 @@ spawn_child(const struct call *call, char *const argv[], int in, int out, int en
 	_exit(e == ENOENT ? 127 : 126);
 }
 
-void
+bool
 spawn_reap(void)
 {
 	for (;;) {
 		siginfo_t info = { .si_pid = 0 };
 
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
-		    getpgid(info.si_pid) == getpgrp())
-			return;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+			return false;
+		if (info.si_pid == 0 || getpgid(info.si_pid) == getpgrp())
+			return true;
 		waitpid(info.si_pid, NULL, 0);
 	}
 }

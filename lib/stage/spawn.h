@@ -27,8 +27,8 @@ pid_t spawn_child(const struct call *call, char *const argv[], int in, int out, 
 /*
  * Reap the programs that gave a whole verdict and ended later. Do not call this while waiting for a spawned child. A
  * child in our own process group belongs to another module (net/helper.h) and is left alone. So are the children that
- * the system reports after it.
+ * the system reports after it. Returns true if a child is left.
  */
-void spawn_reap(void);
+bool spawn_reap(void);
 
 #endif
