@@ -32,6 +32,11 @@ struct work {
 	bool trace;          /* there was a trace field */
 	enum { BLOCK_NONE, BLOCK_OPEN, BLOCK_CLOSED } block; /* the client's Resent- block */
 	uint32_t block_seen;
+	struct field kept[FIELD_COUNT]; /* of the fields that are seen, the last one that is kept */
+	size_t authors;      /* addresses in From */
+	bool is_author;      /* the user is among them */
+	bool is_sender;      /* the user is the address in Sender */
+	struct addr user;    /* SMTPAUTHUSER as a mailbox; len 0: it is none */
 };
 
 static uint32_t
@@ -117,16 +122,35 @@ add_message_id(struct work *w, size_t off, enum field_id id)
 	return add_field(w, off, id, "<", message, right);
 }
 
-/* Add From with the user who submits, if the user's name is a mailbox (RFC 6409 8.1: the address must be valid). */
-static enum complete_result
-add_from(struct work *w, size_t off, enum field_id id)
+/* Note the user who submits, if the user's name is a mailbox (RFC 6409 8.1: an address that is added must be valid). */
+static void
+note_user(struct work *w)
 {
 	const char *user = facts_get(w->facts, "SMTPAUTHUSER");
-	struct addr a;
 
-	if (!user || addr_mailbox(user, strlen(user), &a) < 0 || !addr_is_qualified(&a) || a.is_utf8)
+	if (!user || addr_mailbox(user, strlen(user), &w->user) < 0 || !addr_is_qualified(&w->user) || w->user.is_utf8)
+		w->user.len = 0;
+}
+
+/* Add a field with the user who submits. */
+static enum complete_result
+add_user(struct work *w, size_t off, enum field_id id)
+{
+	if (w->user.len == 0)
 		return refuse(w->c, field_name(id), 0, "field is missing");
-	return add_field(w, off, id, "<", a.text, ">") < 0 ? COMPLETE_ERROR : COMPLETE_OK;
+	return add_field(w, off, id, "<", w->user.text, ">") < 0 ? COMPLETE_ERROR : COMPLETE_OK;
+}
+
+/* Returns true if the mailbox m is the user who submits. The case of the domain has no meaning. */
+static bool
+is_user(const struct work *w, const struct addrlist_item *m)
+{
+	struct addr a;
+	const char *domain = addr_domain(&w->user);
+	size_t local = (size_t)(domain - w->user.text);
+
+	return w->user.len > 0 && addrlist_addr(w->text, m, &a) == 0 && a.len == w->user.len &&
+	    memcmp(a.text, w->user.text, local) == 0 && strcasecmp(a.text + local, domain) == 0;
 }
 
 /* Add the fields that every Resent- block must have, RFC 5322 3.6.6. */
@@ -137,7 +161,7 @@ close_block(struct work *w, size_t off)
 
 	w->block = BLOCK_CLOSED;
 	if (!(w->block_seen & bit(FIELD_RESENT_FROM)))
-		r = add_from(w, off, FIELD_RESENT_FROM);
+		r = add_user(w, off, FIELD_RESENT_FROM);
 	if (r == COMPLETE_OK && !(w->block_seen & bit(FIELD_RESENT_DATE)) && add_date(w, off, FIELD_RESENT_DATE) < 0)
 		r = COMPLETE_ERROR;
 	if (r == COMPLETE_OK && !(w->block_seen & bit(FIELD_RESENT_MESSAGE_ID)) &&
@@ -231,6 +255,10 @@ check_addresses(struct work *w, const struct field *f)
 			return COMPLETE_ERROR;
 		if (what)
 			return refuse(w->c, name, number, what);
+		if (f->id == FIELD_FROM && is_user(w, &m))
+			w->is_author = true;
+		if (f->id == FIELD_SENDER)
+			w->is_sender = is_user(w, &m);
 	}
 	if (r == ADDRLIST_BAD)
 		return refuse(w->c, name, number + 1, "is not valid");
@@ -238,6 +266,8 @@ check_addresses(struct work *w, const struct field *f)
 		return refuse(w->c, name, 0, "there is no address");
 	if (list.addresses > 1 && syntax == FIELD_ADDRESS)
 		return refuse(w->c, name, 0, "there is more than one address");
+	if (f->id == FIELD_FROM)
+		w->authors = list.addresses;
 	return COMPLETE_OK;
 }
 
@@ -271,9 +301,50 @@ is_our_report(const struct work *w, const struct field *f)
 	    (domain && n >= len && strcasecmp(id + n - len, domain) == 0 && (n == len || id[n - len - 1] == '.'));
 }
 
+/* Returns true if two fields have the same value, apart from white space around it. */
+static bool
+is_same(const struct work *w, struct field a, struct field b)
+{
+	struct field *f[] = { &a, &b };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		while (f[i]->value < f[i]->end && strchr(" \t", w->text[f[i]->value]))
+			f[i]->value++;
+		while (f[i]->end > f[i]->value && strchr(" \t", w->text[f[i]->end - 1]))
+			f[i]->end--;
+	}
+	return a.end - a.value == b.end - b.value && memcmp(w->text + a.value, w->text + b.value, a.end - a.value) == 0;
+}
+
+/*
+ * Decide about a field whose name was seen before and may stand once (RFC 5322 3.6). An identical copy is dropped, and
+ * so is a second Date, or another second field that says nothing about people. Two different authors, recipients or
+ * subjects are refused: it is unclear what the client means. Sets *drop. Returns COMPLETE_OK or a refusal.
+ */
+static enum complete_result
+judge_second(struct work *w, const struct field *f, bool *drop)
+{
+	static const uint32_t first_counts = UINT32_C(1) << FIELD_DATE | UINT32_C(1) << FIELD_MESSAGE_ID |
+	    UINT32_C(1) << FIELD_IN_REPLY_TO | UINT32_C(1) << FIELD_REFERENCES | UINT32_C(1) << FIELD_MIME_VERSION;
+
+	*drop = field_is_once(f->id) && field_syntax(f->id) != FIELD_BLIND && w->seen & bit(f->id);
+	if (!*drop || first_counts & bit(f->id) || is_same(w, *f, w->kept[f->id]))
+		return COMPLETE_OK;
+	return refuse(w->c, field_name(f->id), 0, "there is more than one field");
+}
+
+/* Fields that others put on a message after it was submitted: those that a client sends are of an earlier delivery. */
+static bool
+is_of_a_mailbox(const struct field *f)
+{
+	return f->id == FIELD_RETURN_PATH || f->id == FIELD_CONTENT_LENGTH || f->id == FIELD_UIDL;
+}
+
 static enum complete_result
 take(struct work *w, const struct field *f)
 {
+	bool drop;
 	enum field_syntax syntax = field_syntax(f->id);
 	enum complete_result r = COMPLETE_OK;
 
@@ -283,29 +354,67 @@ take(struct work *w, const struct field *f)
 		return r;
 	if (field_is_resent(f->id) && w->block == BLOCK_NONE && !w->trace)
 		w->block = BLOCK_OPEN;
-	w->trace |= f->id == FIELD_RECEIVED || f->id == FIELD_RETURN_PATH;
+	w->trace |= f->id == FIELD_RECEIVED;
 	w->open_line = false;
+	r = judge_second(w, f, &drop);
+	if (r != COMPLETE_OK)
+		return r;
 	/*
 	 * Bcc is checked and removed. An address field without content is invalid and has no meaning: removed as well. So is
 	 * an invalid Date or Message-ID. Then the field is missing, and is added like any other that is.
 	 */
-	if (syntax != FIELD_OPAQUE && !addrlist_is_blank(w->text, f->value, f->end))
+	if (drop || is_of_a_mailbox(f))
+		syntax = FIELD_BLIND;
+	else if (syntax != FIELD_OPAQUE && !addrlist_is_blank(w->text, f->value, f->end))
 		r = check_addresses(w, f);
 	else if (syntax != FIELD_OPAQUE || must_be_replaced(w, f) || is_our_report(w, f))
 		syntax = FIELD_BLIND;
 	if (r != COMPLETE_OK)
 		return r;
+	if (f->id == FIELD_SENDER && w->rules->sender == SENDER_REPLACE && w->user.len > 0 && !w->is_sender)
+		syntax = FIELD_BLIND;
 	if (syntax == FIELD_BLIND) {
 		w->c->removed |= bit(f->id);
 		return edits_add(&w->c->edits, f->name, f->next - f->name, "", 0) < 0 ? COMPLETE_ERROR : COMPLETE_OK;
 	}
 	w->open_line = w->text[f->next - 1] != '\n';
 	w->seen |= bit(f->id);
+	w->kept[f->id] = *f;
 	if (f->id == FIELD_MESSAGE_ID)
 		keep_msgid(w->c, w->text + f->value, f->end - f->value);
 	if (w->block == BLOCK_OPEN)
 		w->block_seen |= bit(f->id);
 	return COMPLETE_OK;
+}
+
+/*
+ * Remove f if it is the line that begins a message in an mbox file and a header field follows it. Returns COMPLETE_OK,
+ * or COMPLETE_REFUSED for any other line that is not a field.
+ */
+static enum complete_result
+judge_line(struct work *w, const struct field *f)
+{
+	static const char mbox[] = "From ";
+	size_t pos = f->next;
+	struct field next;
+
+	if (f->name == 0 && w->n >= sizeof mbox && memcmp(w->text, mbox, strlen(mbox)) == 0 &&
+	    header_next(w->text, w->n, &pos, &next) > 0) {
+		w->c->mbox_line = true;
+		return edits_add(&w->c->edits, 0, f->next, "", 0) < 0 ? COMPLETE_ERROR : COMPLETE_OK;
+	}
+	if (buf_printf(&w->c->why, "Line %zu is not a header field", header_line(w->text, f->name)) < 0)
+		return COMPLETE_ERROR;
+	return COMPLETE_REFUSED;
+}
+
+/* Several authors need a Sender (RFC 5322 3.6.2). By option the user is named where From does not (RFC 6409 8.1). */
+static bool
+wants_sender(const struct work *w)
+{
+	if (w->seen & bit(FIELD_SENDER))
+		return false;
+	return w->authors > 1 || (w->rules->sender != SENDER_NEEDED && w->user.len > 0 && !w->is_author);
 }
 
 enum complete_result
@@ -318,22 +427,22 @@ complete(struct completion *c, const struct rules *rules, const struct header *h
 	size_t pos = 0;
 	int more;
 
-	while (r == COMPLETE_OK && (more = header_next(w.text, w.n, &pos, &field)) != 0) {
-		if (more > 0)
-			r = take(&w, &field);
-		else if (buf_printf(&c->why, "Line %zu is not a header field", header_line(w.text, field.name)) < 0)
-			r = COMPLETE_ERROR;
-		else
-			r = COMPLETE_REFUSED;
-	}
+	note_user(&w);
+	while (r == COMPLETE_OK && (more = header_next(w.text, w.n, &pos, &field)) != 0)
+		r = more > 0 ? take(&w, &field) : judge_line(&w, &field);
 	if (r == COMPLETE_OK && w.block == BLOCK_OPEN)
 		r = close_block(&w, w.n);
 	if (r == COMPLETE_OK && !(w.seen & bit(FIELD_FROM)))
-		r = add_from(&w, w.n, FIELD_FROM);
+		r = add_user(&w, w.n, FIELD_FROM);
+	else if (r == COMPLETE_OK && wants_sender(&w))
+		r = add_user(&w, w.n, FIELD_SENDER);
 	if (r == COMPLETE_OK && !(w.seen & bit(FIELD_DATE)) && add_date(&w, w.n, FIELD_DATE) < 0)
 		r = COMPLETE_ERROR;
 	if (r == COMPLETE_OK && !(w.seen & bit(FIELD_MESSAGE_ID)) && add_message_id(&w, w.n, FIELD_MESSAGE_ID) < 0)
 		r = COMPLETE_ERROR;
+	if (r == COMPLETE_OK && w.seen & (bit(FIELD_CONTENT_TYPE) | bit(FIELD_CONTENT_ENCODING)) &&
+	    !(w.seen & bit(FIELD_MIME_VERSION)) && add_field(&w, w.n, FIELD_MIME_VERSION, "1.0", "", "") < 0)
+		r = COMPLETE_ERROR; /* without MIME-Version the fields of MIME have no meaning (RFC 2045 4) */
 	return r;
 }
 

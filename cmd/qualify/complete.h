@@ -21,6 +21,11 @@ struct rules {
 	struct table *locals; /* otherwise: the local parts that exist are keys here; NULL: only postmaster exists */
 	struct table *labels; /* single-label domains that may be completed; NULL: none */
 	const char *suffix;   /* completes them, without a leading dot */
+	enum {
+		SENDER_NEEDED,  /* add Sender where several authors need it (RFC 5322 3.6.2) */
+		SENDER_ADD,     /* add Sender where the user is no author */
+		SENDER_REPLACE, /* also replace a Sender who is not the user */
+	} sender;
 };
 
 enum { COMPLETE_MSGID_MAX = 255 }; /* octets kept of a Message-ID */
@@ -29,6 +34,7 @@ struct completion {
 	struct edits edits;
 	uint32_t added, qualified, removed; /* sets of fields, as bits of enum field_id */
 	char msgid[COMPLETE_MSGID_MAX + 1]; /* the Message-ID, without folding, for the log; "": none so far */
+	bool mbox_line; /* the line that begins a message in an mbox file stood on top, and was removed */
 	struct buf why; /* for COMPLETE_REFUSED: the text of the reply, ASCII, without a word of the client */
 };
 

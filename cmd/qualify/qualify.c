@@ -40,7 +40,8 @@ log_done(const struct call *call, const struct completion *c, int64_t start_ms)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
 	log_event(&call->log, "done", "user", facts_get(&call->facts, "SMTPAUTHUSER"),
 	    "added", names(&added, c->added), "qualified", names(&qualified, c->qualified), "removed",
-	    names(&removed, c->removed), "ms", ms, "msgid", *c->msgid ? c->msgid : NULL, (char *)NULL);
+	    names(&removed, c->removed), "mbox", c->mbox_line ? "removed" : NULL, "ms", ms, "msgid",
+	    *c->msgid ? c->msgid : NULL, (char *)NULL);
 	buf_free(&added);
 	buf_free(&qualified);
 	buf_free(&removed);
@@ -184,13 +185,17 @@ option(void *arg, int letter, char *value, struct instance *i)
 {
 	struct conf *conf = arg;
 
-	(void)i;
 	switch (letter) {
 	case 'd':
 		conf->rules.domain = value;
 		return 0;
 	case 'u':
 		conf->locals_path = value;
+		return 0;
+	case 's':
+		conf->rules.sender = strcmp(value, "replace") == 0 ? SENDER_REPLACE : SENDER_ADD;
+		if (strcmp(value, "replace") != 0 && strcmp(value, "add") != 0)
+			return stage_wrong(i, "-s", "%s is not add or replace", value);
 		return 0;
 	case 'D':
 		conf->rules.suffix = value[0] == '.' ? value + 1 : value;
@@ -228,8 +233,8 @@ const struct stage qualify_stage = {
 	.next = STAGE_MAY_HAND_ON,
 	.needs_chain = true,
 	.needs = STAGE_TEMPORARY,
-	.options = "d:u:D:t:",
-	.usage = "[-d domain] [-u table|all] [-D suffix -t table] " STAGE_USAGE " [prog [arg ...]]",
+	.options = "d:s:u:D:t:",
+	.usage = "[-d domain] [-s add|replace] [-u table|all] [-D suffix -t table] " STAGE_USAGE " [prog [arg ...]]",
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,

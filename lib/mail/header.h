@@ -41,8 +41,8 @@ enum field_syntax {
 };
 
 /*
- * The fields of RFC 5322 3.6, and one of RFC 8601: symbol, name, syntax, and whether a header may have only one of
- * them.
+ * The fields of RFC 5322 3.6, one of RFC 8601, three of RFC 2045, and two that mailboxes add: symbol, name, syntax, and
+ * whether a header may have only one of them.
  */
 #define FIELD_TABLE(X) \
 	X(FIELD_RETURN_PATH,       "Return-Path",       FIELD_OPAQUE,    false) \
@@ -66,7 +66,12 @@ enum field_syntax {
 	X(FIELD_IN_REPLY_TO,       "In-Reply-To",       FIELD_OPAQUE,    true) \
 	X(FIELD_REFERENCES,        "References",        FIELD_OPAQUE,    true) \
 	X(FIELD_SUBJECT,           "Subject",           FIELD_OPAQUE,    true) \
-	X(FIELD_AUTH_RESULTS, "Authentication-Results", FIELD_OPAQUE,    false)
+	X(FIELD_AUTH_RESULTS, "Authentication-Results", FIELD_OPAQUE,    false) \
+	X(FIELD_MIME_VERSION,      "MIME-Version",      FIELD_OPAQUE,    true) \
+	X(FIELD_CONTENT_TYPE,      "Content-Type",      FIELD_OPAQUE,    true) \
+	X(FIELD_CONTENT_ENCODING, "Content-Transfer-Encoding", FIELD_OPAQUE, true) \
+	X(FIELD_CONTENT_LENGTH,    "Content-Length",    FIELD_OPAQUE,    false) \
+	X(FIELD_UIDL,              "X-UIDL",            FIELD_OPAQUE,    false)
 
 #define FIELD_SYMBOL(symbol, name, syntax, once) symbol,
 enum field_id { FIELD_OTHER, FIELD_TABLE(FIELD_SYMBOL) FIELD_COUNT };

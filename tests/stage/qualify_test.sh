@@ -262,7 +262,7 @@ test_a_local_part_of_the_table_is_qualified() {
 
 test_an_unknown_local_part_is_refused() {
 	for field in From Sender Reply-To To Cc Bcc Resent-From Resent-Sender Resent-To Resent-Cc Resent-Bcc Resent-Reply-To; do
-		draft "$field: mallory"
+		message "$DATE" "$ID" "$field: mallory" '' 'body'
 		refused "$field: address 1 has no domain" -d example.net -u "$T/locals"
 	done
 	draft 'Cc: a@example.org, b@example.org, mallory'
@@ -360,7 +360,7 @@ test_an_illegal_address_is_refused() {
 test_every_address_field_is_checked() {
 	for field in From Sender Reply-To To Cc Bcc Resent-From Resent-Sender Resent-To Resent-Cc Resent-Bcc \
 		Resent-Reply-To; do
-		draft "$(echo "$field" | tr '[:upper:]' '[:lower:]'): <>"
+		message "$DATE" "$ID" "$(echo "$field" | tr '[:upper:]' '[:lower:]'): <>" '' 'body'
 		refused "$field: address 1 is not valid"
 	done
 }
@@ -385,9 +385,91 @@ test_nothing_of_the_client_stands_in_a_refusal() {
 	refused 'To: address 1 is not valid'
 }
 
+# What two copies would leave open is refused; where the first one counts, or both say the same, the second one goes.
+test_a_field_that_may_stand_once_does() {
+	for field in From Sender Reply-To To Cc; do
+		message "$DATE" "$ID" 'From: alice@example.net' "$field: c@example.org" "$field: d@example.org" '' 'body'
+		refused "$field: there is more than one field"
+	done
+	for field in Subject Content-Type Content-Transfer-Encoding; do
+		draft "$field: one" "$field: two"
+		refused "$field: there is more than one field"
+	done
+	for field in References In-Reply-To; do
+		draft "$field: <1@example.org>" "$field: <2@example.org>"
+		chain
+		draft "$field: <1@example.org>"
+		assert_same "the first $field" "$T/in" "$T/out"
+	done
+	draft 'subject: x' 'Subject:	x '
+	chain
+	assertContains "$(cat "$T/log")" ' removed=Subject '
+	draft 'subject: x'
+	assert_same 'a copy' "$T/in" "$T/out"
+	cp "$T/out" "$T/once"
+	cp "$T/out" "$T/in"
+	chain
+	assert_same 'a second run changes nothing' "$T/once" "$T/out"
+}
+
+test_a_copied_address_is_checked_and_completed_once() {
+	message "$DATE" "$ID" 'From: bob' 'From: bob' '' 'body'
+	chain -d example.net -u "$T/locals"
+	message "$DATE" "$ID" 'From: bob@example.net' '' 'body'
+	assert_same 'one From' "$T/in" "$T/out"
+}
+
+test_several_authors_have_a_sender() {
+	message "$DATE" "$ID" 'From: alice@example.net, bob@example.net' '' 'body'
+	refused 'Sender: field is missing'
+	SMTPAUTHUSER=alice@example.net chain
+	message "$DATE" "$ID" 'From: alice@example.net, bob@example.net' 'Sender: <alice@example.net>' '' 'body'
+	assert_same 'added' "$T/in" "$T/out"
+	chain
+	assert_same 'it is there' "$T/in" "$T/out"
+}
+
+# usage: sender_is expected-Sender-or-nothing option ... ; of $T/in and the user alice@example.net
+sender_is() {
+	sender=$1
+	shift
+	SMTPAUTHUSER=alice@example.net chain "$@"
+	assertEquals "$*" "$sender" "$(sed -n 's/^Sender: \(.*\)\r$/\1/p' "$T/out")"
+}
+
+test_a_user_who_is_no_author_is_the_sender_by_option() {
+	message "$DATE" "$ID" 'From: sales@example.net' '' 'body'
+	sender_is ''
+	sender_is '<alice@example.net>' -s add
+	sender_is '<alice@example.net>' -s replace
+	message "$DATE" "$ID" 'From: Alice <alice@EXAMPLE.net>' '' 'body'
+	sender_is '' -s add
+	message "$DATE" "$ID" 'From: sales@example.net' 'Sender: carol@example.net' '' 'body'
+	sender_is 'carol@example.net' -s add
+	sender_is '<alice@example.net>' -s replace
+	message "$DATE" "$ID" 'From: sales@example.net' 'Sender: Alice <alice@example.net>' '' 'body'
+	sender_is 'Alice <alice@example.net>' -s replace
+	SMTPAUTHUSER=alice chain -s add
+	assert_same 'a user who is no mailbox is never a Sender' "$T/in" "$T/out"
+	qualify -s other "$T/next" <"$T/in" 2>"$T/log" >"$T/out"
+	code=$?
+	assertEquals 'exit' 100 "$code"
+	assertContains "$(cat "$T/log")" 'other is not add or replace'
+}
+
+test_the_line_of_an_mbox_file_is_removed() {
+	message 'From a@example.net Sat Nov 21 22:30:00 2026' "$DATE" "$ID" 'From: a@example.net' '' 'body'
+	chain
+	assertContains "$(cat "$T/log")" ' mbox=removed '
+	message "$DATE" "$ID" 'From: a@example.net' '' 'body'
+	assert_same 'removed' "$T/in" "$T/out"
+}
+
 test_a_line_that_is_no_field_is_refused() {
-	message 'From a@example.net Sat Nov 21 22:30:00 2026' 'From: a@example.net' '' 'body'
+	message 'From a@example.net Sat Nov 21 22:30:00 2026' 'and text' '' 'body'
 	refused 'Line 1 is not a header field'
+	message "$DATE" "$ID" 'From a@example.net Sat Nov 21 22:30:00 2026' 'From: a@example.net' '' 'body'
+	refused 'Line 3 is not a header field'
 	message 'Hello, this is a body' '' 'more'
 	refused 'Line 1 is not a header field'
 	message ' From: a@example.net' ''
