@@ -40,8 +40,8 @@ log_done(const struct call *call, const struct completion *c, int64_t start_ms)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
 	log_event(&call->log, "done", "user", facts_get(&call->facts, "SMTPAUTHUSER"),
 	    "added", names(&added, c->added), "qualified", names(&qualified, c->qualified), "removed",
-	    names(&removed, c->removed), "mbox", c->mbox_line ? "removed" : NULL, "ms", ms, "msgid",
-	    *c->msgid ? c->msgid : NULL, (char *)NULL);
+	    names(&removed, c->removed), "mbox", c->mbox_line ? "removed" : NULL, "ms", ms,
+	    "msgid", *c->msgid ? c->msgid : NULL, (char *)NULL);
 	buf_free(&added);
 	buf_free(&qualified);
 	buf_free(&removed);
