@@ -216,7 +216,7 @@ qualify(struct work *w, const struct field *f, const struct addrlist_item *m, co
 	const struct rules *rules = w->rules;
 	int known = 0;
 
-	if (m->is_own_name && (insert(w, f, m->name, "\"") < 0 || insert(w, f, m->name_end, "\"") < 0))
+	if (m->lacks_quotes && (insert(w, f, m->name, "\"") < 0 || insert(w, f, m->name_end, "\"") < 0))
 		return -1;
 	if (m->labels == 0) {
 		known = is_known(rules, w->text, m);
@@ -237,6 +237,26 @@ qualify(struct work *w, const struct field *f, const struct addrlist_item *m, co
 	return 0;
 }
 
+/*
+ * Words that nobody can have meant as an address are not completed. In "Smith, Alice <alice@example.net>" the comma
+ * belongs to a name; next is the address after m. A table that has the word knows better.
+ */
+static bool
+is_half_of_a_name(const struct addrlist_item *m, const struct addrlist_item *next)
+{
+	return m->is_bare && m->labels == 0 && next->name_end > next->name;
+}
+
+/* "undisclosed-recipients" is a group without its signs. */
+static bool
+is_group_name(const struct work *w, const struct addrlist_item *m)
+{
+	static const char group[] = "undisclosed-recipients";
+	size_t n = m->local_end - m->local;
+
+	return m->labels == 0 && n == strlen(group) && strncasecmp(w->text + m->local, group, n) == 0;
+}
+
 /* Check every address of a field and complete its domain if necessary, RFC 6409 5.1. */
 static enum complete_result
 check_addresses(struct work *w, const struct field *f)
@@ -245,12 +265,16 @@ check_addresses(struct work *w, const struct field *f)
 	enum field_syntax syntax = field_syntax(f->id);
 	enum addrlist_result r;
 	struct addrlist list;
-	struct addrlist_item m;
+	struct addrlist_item m, before = { .labels = 0 };
 	size_t number = 0;
 
 	addrlist_begin(&list, w->text, f->value, f->end);
-	while ((r = addrlist_next(&list, &m)) == ADDRLIST_BOX) {
+	for (; (r = addrlist_next(&list, &m)) == ADDRLIST_BOX; before = m) {
 		number++;
+		if (w->rules->any_local && is_half_of_a_name(&before, &m))
+			return refuse(w->c, name, number - 1, "has no domain");
+		if (is_group_name(w, &m))
+			return refuse(w->c, name, number, "has no domain");
 		if (qualify(w, f, &m, &what) < 0)
 			return COMPLETE_ERROR;
 		if (what)

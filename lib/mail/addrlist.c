@@ -225,10 +225,24 @@ read_again(struct addrlist *l, struct addrlist_item *m)
 		if (!is_atext(l->text[i]) && !strchr(".@[]", l->text[i])) /* in quotes another name than now */
 			return false;
 	*m = (struct addrlist_item){ .name = name.local, .name_end = name.domain_end, .in_group = name.in_group };
-	m->is_own_name = true;
+	m->lacks_quotes = true;
 	l->pos++;
 	return name.labels > 0 && read_angle(l, m) && addrlist_addr(l->text, &name, &a) == 0 &&
 	    addrlist_addr(l->text, m, &b) == 0 && strcasecmp(a.text, b.text) == 0;
+}
+
+/*
+ * Read on in a display name with brackets, which are no words outside quotes, to the "<" after it. Returns false if the
+ * name has an octet that might mean something else.
+ */
+static bool
+read_bracketed(struct addrlist *l, struct words *w)
+{
+	for (; is_atext(peek(l)) || (peek(l) && strchr(" \t.[]", peek(l))); l->pos++)
+		if (peek(l) != ' ' && peek(l) != '\t')
+			w->end = l->pos + 1;
+	return peek(l) == '<' && !memchr(l->text + w->begin, '"', w->end - w->begin) &&
+	    !memchr(l->text + w->begin, '(', w->end - w->begin) && !memchr(l->text + w->begin, '\n', w->end - w->begin);
 }
 
 void
@@ -274,14 +288,22 @@ addrlist_next(struct addrlist *l, struct addrlist_item *m)
 			l->pos++;
 			continue;
 		}
+		if (peek(l) && strchr("[]", peek(l))) {
+			if (!read_bracketed(l, &w))
+				return ADDRLIST_BAD;
+			m->lacks_quotes = w.is_phrase = true;
+		}
 		if (peek(l) == '<' && (w.is_phrase || w.begin == w.end)) {
 			m->name = w.begin;
 			m->name_end = w.end;
 			l->pos++;
 			if (!read_angle(l, m))
 				return ADDRLIST_BAD;
-		} else if (!read_address(l, &w, m) || (peek(l) == '<' && !read_again(l, m)))
-			return ADDRLIST_BAD;
+		} else {
+			m->is_bare = true;
+			if (!read_address(l, &w, m) || (peek(l) == '<' && !read_again(l, m)))
+				return ADDRLIST_BAD;
+		}
 		if (!at_separator(l))
 			return ADDRLIST_BAD;
 		l->addresses += !l->in_group;

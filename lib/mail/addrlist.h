@@ -10,9 +10,9 @@
 /*
  * The addresses in a header field: RFC 5322 3.4 with groups (RFC 6854: in every field), UTF-8 (RFC 6532) and the
  * obsolete forms of 4.4: comments and folding anywhere, routes, empty list elements, quoted words between dots, dots
- * in phrases. One invalid form is accepted too, because mail programs write it and it can mean only one thing:
- * "a@b <a@b>". The parser makes one pass without look-back or recursion, so its time is linear whatever the octets are.
- * Nothing is copied: positions are offsets into the text.
+ * in phrases. Two invalid forms are accepted too, because mail programs write them and they can mean only one thing:
+ * "a@b <a@b>" and "name [team] <a@b>". The parser makes one pass without look-back or recursion, so its time is linear
+ * whatever the octets are. Nothing is copied: positions are offsets into the text.
  */
 struct addrlist {
 	const char *text;
@@ -29,7 +29,8 @@ struct addrlist_item {
 	size_t labels;             /* the number of labels; 0: no domain */
 	bool is_literal;
 	bool in_group;
-	bool is_own_name;          /* the display name is the address itself and lacks its quotes */
+	bool lacks_quotes;         /* the display name is the address itself, or has brackets, and needs quotes */
+	bool is_bare;              /* there is neither a name nor angle brackets */
 };
 
 enum addrlist_result {

@@ -302,6 +302,32 @@ test_a_name_that_is_the_address_gets_quotes() {
 	assert_same 'a field that is removed' "$T/in" "$T/out"
 }
 
+test_a_name_with_brackets_gets_quotes() {
+	becomes 'Alice [Sales] <a@b.example>, [x] y.z  <c@b.example>, Us: J. [Team]<d@b.example>;' \
+		'"Alice [Sales]" <a@b.example>, "[x] y.z"  <c@b.example>, Us: "J. [Team]"<d@b.example>;'
+	for other in 'Alice [Sales]' 'Alice [Sales] a@b.example' 'Alice (x) [y] <a@b.example>' '"Alice" [y] <a@b.example>' \
+		'Alice [a@b] <a@b.example>' 'Alice [y' 'Alice [y,z] <a@b.example>'; do
+		bad "$other"
+	done
+}
+
+test_half_of_a_name_is_never_an_address() {
+	draft 'To: Smith, Alice <alice@example.net>'
+	refused 'To: address 1 has no domain' -d example.net -u all
+	refused 'To: address 1 has no domain' -d example.net -u "$T/locals"
+	draft 'To: x@example.org, Smith, "Jones" <j@example.org>'
+	refused 'To: address 2 has no domain' -d example.net -u all
+	becomes 'Alice <alice@example.net>, bob, <bob>, x@example.org' \
+		'Alice <alice@example.net>, bob@example.net, <bob@example.net>, x@example.org' -d example.net -u all
+	for field in To Cc; do
+		draft "$field: Undisclosed-Recipients"
+		refused "$field: address 1 has no domain" -d example.net -u all
+		draft "$field: a@b.example, <undisclosed-recipients>"
+		refused "$field: address 2 has no domain" -d example.net -u all
+	done
+	becomes 'undisclosed-recipients:;' 'undisclosed-recipients:;' -d example.net -u all
+}
+
 test_a_single_label_of_the_table_gets_the_suffix() {
 	qualified 'a@sales' 'a@sales.corp.example'
 	qualified 'a @ SALES (x), <b@sales>' 'a @ SALES.corp.example (x), <b@sales.corp.example>'
