@@ -32,6 +32,7 @@ static const struct {
 	{ "os", unit_os },
 	{ "param", unit_param },
 	{ "peer", unit_peer },
+	{ "policy", unit_policy },
 	{ "proof", unit_proof },
 	{ "received", unit_received },
 	{ "reply", unit_reply },
