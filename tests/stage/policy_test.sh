@@ -26,7 +26,6 @@ setUp() {
 	chain_message 'Subject: x\r\n\r\nbody\r\n'
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 	rm -f "$T/out" "$T/out.env" "$T/asked" "$T/answer"
-	log_to=
 }
 
 tearDown() {
