@@ -143,6 +143,8 @@ policy_whole(const char *p, size_t n)
 	const char *line = p, *end = p + n, *lf;
 	int lines = 0;
 
+	if (n == 0)
+		return 0;
 	if (memchr(p, '\0', n > POLICY_ANSWER_MAX ? POLICY_ANSWER_MAX : n))
 		return -1;
 	while ((lf = memchr(line, '\n', (size_t)(end - line)))) {

@@ -1,0 +1,532 @@
+/* ISC licence, see LICENSE. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "chain/limits.h"
+#include "msa/msgfile.h"
+#include "stage/instance.h"
+#include "stage/run.h"
+#include "talk.h"
+
+enum { WAIT_S = 60 }; /* for the whole conversation about a message; the rest of the chain needs time too */
+
+enum quarantine { QUARANTINE_TEMPFAIL, QUARANTINE_REFUSE, QUARANTINE_HEADER };
+
+struct conf {
+	struct contact milter;
+	const char *daemon;
+	bool pass;      /* a milter that does not answer is as good as one that has no objection */
+	bool keeps;     /* nothing is dropped silently: discarding is refusing */
+	enum quarantine quarantine;
+	int wait_s;
+};
+
+/* A message in hand. */
+struct work {
+	struct call *call;
+	const struct conf *conf;
+	const struct envelope *envelope;
+	struct talk talk;
+	bool *gone;         /* for each recipient: the milter has removed it, and it gets 250; owned */
+	size_t ngone;
+	int64_t start_ms;
+};
+
+static const char field[] = "X-Milter-Quarantine"; /* of -q header */
+static const char refusal[] = "550 5.7.1 Refused by site policy"; /* of a recipient that the milter removes, with -d refuse */
+
+/* Give each recipient its reply: those that were refused theirs, the others r. Returns the exit code. */
+static int
+answer_each(struct work *w, enum reply r)
+{
+	const struct envelope *e = w->envelope;
+	struct verdict v = { .n = 0 };
+	const char *text;
+	size_t i, len;
+	int code, failed = verdict_open(&v, e->nrcpt);
+	bool last;
+
+	for (i = 0; failed == 0 && i < e->nrcpt; i++)
+		if (e->rcpt[i].kind == ENVELOPE_REPLY) {
+			reply_line(e->rcpt[i].text, strlen(e->rcpt[i].text), &code, &last, &text, &len); /* it was checked */
+			failed = reply_take(&v.reply[i], code, text, len);
+		} else if (w->talk.refused[i].code) {
+			v.reply[i] = w->talk.refused[i];
+			w->talk.refused[i] = (struct reply_foreign){ .code = 0 };
+		} else
+			failed = reply_set(&v.reply[i], r, NULL);
+	v.n = e->nrcpt;
+	if (failed == 0)
+		return call_answer(w->call, &v);
+	verdict_free(&v);
+	return call_failed(w->call, "verdict");
+}
+
+static int
+answer_all(struct work *w, const char *event, struct reply_foreign *r)
+{
+	struct verdict v = { .reply = calloc(1, sizeof *v.reply), .n = 1 };
+	int code = r->code >= 500 ? CHAIN_REFUSED : CHAIN_LATER;
+	char line[REPLY_SHOWN_MAX];
+
+	if (!v.reply)
+		return call_failed(w->call, "verdict");
+	log_event(&w->call->log, event, "to", w->conf->milter.text, "reply", reply_show(r, line), (char *)NULL);
+	v.reply[0] = *r;
+	*r = (struct reply_foreign){ .code = 0 };
+	return call_answer(w->call, &v) == CHAIN_DONE ? code : CHAIN_LATER;
+}
+
+static int
+refuse(struct work *w, const char *why, enum reply r, const char *text)
+{
+	log_event(&w->call->log, "refused", "to", w->conf->milter.text, "why", why, (char *)NULL);
+	return call_verdict(w->call, r, text);
+}
+
+/* The milter was of no use. Returns the exit code. */
+static int
+fail(struct work *w, const char *why)
+{
+	log_event(&w->call->log, "failed", "to", w->conf->milter.text, "reason", why, "passed", w->conf->pass ? "yes" : NULL,
+	    (char *)NULL);
+	return w->conf->pass ? call_next(w->call) : call_verdict(w->call, REPLY_LOCAL_ERROR, NULL);
+}
+
+/* The new envelope */
+
+static bool
+is_listed(const struct addr *list, size_t n, const struct envelope_line *l)
+{
+	size_t i;
+
+	for (i = 0; i < n && (list[i].len != l->path_len || memcmp(list[i].text, l->path, l->path_len) != 0); i++)
+		;
+	return i < n;
+}
+
+/* Note which recipients the milter has removed. */
+static void
+note_removed(struct work *w)
+{
+	const struct changes *c = &w->talk.changes;
+	size_t i;
+
+	for (i = 0; i < w->envelope->nrcpt; i++)
+		if (w->envelope->rcpt[i].kind == ENVELOPE_RCPT && !w->talk.refused[i].code &&
+		    is_listed(c->removed, c->nremoved, &w->envelope->rcpt[i])) {
+			w->gone[i] = true;
+			w->ngone++;
+		}
+}
+
+/* Returns whether an address that the milter gave is not among the recipients that are left. */
+static bool
+is_new(const struct work *w, const struct addr *a)
+{
+	const struct envelope *e = w->envelope;
+	size_t i;
+
+	for (i = 0; i < e->nrcpt + e->ncopy; i++)
+		if (e->rcpt[i].kind != ENVELOPE_REPLY && is_listed(a, 1, &e->rcpt[i]) &&
+		    (i >= e->nrcpt || (!w->gone[i] && !w->talk.refused[i].code)))
+			return false;
+	return true;
+}
+
+static int
+add_sender(const struct work *w, struct buf *b)
+{
+	const struct envelope_line *mail = &w->envelope->mail;
+
+	if (!w->talk.changes.from_changed)
+		return buf_printf(b, "%s\n", mail->text);
+	return buf_printf(b, "MAIL FROM:<%s>%s%s\n", w->talk.changes.from.text, *mail->params ? " " : "", mail->params);
+}
+
+/* Append a reply as one line. */
+static int
+add_reply(struct buf *b, const struct reply_foreign *r)
+{
+	char line[REPLY_SHOWN_MAX], *p;
+
+	reply_show(r, line);
+	for (p = line; *p; p++)
+		if (*p == '\n')
+			*p = ' ';
+	return buf_printf(b, "%s\n", line);
+}
+
+/*
+ * Make the envelope. The lines of removed recipients are left out if skip is set. With copies_first, no recipient is
+ * left and the copies are recipients. *n is the number of lines that have a reply. Returns its descriptor, or -1.
+ */
+static int
+write_envelope(const struct work *w, bool skip, bool copies_first, size_t *n)
+{
+	const struct envelope *e = w->envelope;
+	const struct changes *c = &w->talk.changes;
+	const char *verb = copies_first ? "RCPT" : "COPY";
+	struct buf b = { 0 };
+	int fd = -1, r = add_sender(w, &b);
+	size_t i;
+
+	*n = 0;
+	for (i = 0; r == 0 && i < e->nrcpt; i++) {
+		if (copies_first || (skip && w->gone[i]))
+			continue;
+		++*n;
+		if (w->gone[i])
+			r = buf_printf(&b, "%s\n", refusal);
+		else if (w->talk.refused[i].code)
+			r = add_reply(&b, &w->talk.refused[i]);
+		else
+			r = buf_printf(&b, "%s\n", e->rcpt[i].text);
+	}
+	for (; r == 0 && i < e->nrcpt + e->ncopy; i++, *n += copies_first)
+		r = buf_printf(&b, "%s%s\n", verb, e->rcpt[i].text + strlen("COPY"));
+	for (i = 0; r == 0 && i < c->nadded; i++)
+		if (is_new(w, &c->added[i])) {
+			*n += copies_first;
+			r = buf_printf(&b, "%s TO:<%s>\n", verb, c->added[i].text);
+		}
+	if (r == 0)
+		fd = msgfile_of(b.p, b.len);
+	buf_free(&b);
+	return fd;
+}
+
+/* Returns true if an address that the milter gave needs SMTPUTF8, which the message does not have. */
+static bool
+lacks_utf8(const struct work *w)
+{
+	const struct changes *c = &w->talk.changes;
+	bool is_utf8 = c->from_changed && c->from.is_utf8;
+	const char *value;
+	size_t i, len;
+
+	for (i = 0; i < c->nadded; i++)
+		is_utf8 |= c->added[i].is_utf8;
+	return is_utf8 && !envelope_param(&w->envelope->mail, "SMTPUTF8", &value, &len);
+}
+
+/* Returns true if a line is left that the milter has not removed and nobody has refused. */
+static bool
+anybody_left(const struct work *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->envelope->nrcpt; i++)
+		if (w->envelope->rcpt[i].kind == ENVELOPE_RCPT && !w->talk.refused[i].code && !w->gone[i])
+			return true;
+	return false;
+}
+
+/*
+ * The milter has removed recipients: run the rest of the chain without them. They get 250; or, if nobody else is left
+ * and the message goes to other addresses in their place, what these addresses get. Returns the exit code.
+ */
+static int
+deliver_without(struct work *w, int message)
+{
+	struct call *call = w->call;
+	int64_t deadline_ms = call_own_deadline(call);
+	struct verdict part = { .n = 0 }, v = { .n = 0 };
+	const struct reply_foreign *worst = NULL;
+	bool alone = !anybody_left(w), mixed;
+	char rcpts[24];
+	size_t n, i, k = 0;
+	int envelope = write_envelope(w, true, alone, &n), r = envelope < 0 ? -1 : verdict_open(&v, w->envelope->nrcpt);
+
+	snprintf(rcpts, sizeof rcpts, "%zu", n);
+	if (r == 0 && n > 0 && (facts_set(&call->facts, "MSA_RCPTS", rcpts) < 0 || call_set_deadline(call, deadline_ms) < 0 ||
+	        call_deliver(call, call->next, message, envelope, n, deadline_ms, &part) < 0))
+		r = -1;
+	if (alone && n > 0 && r == 0)
+		worst = verdict_reduce(&part, &mixed);
+	for (i = 0; r == 0 && i < w->envelope->nrcpt; i++) {
+		const struct envelope_line *l = &w->envelope->rcpt[i];
+		const char *text;
+		size_t len;
+		int code;
+		bool last;
+
+		if (w->gone[i])
+			r = worst ? reply_copy(&v.reply[i], worst) : reply_set(&v.reply[i], REPLY_OK, NULL);
+		else if (!alone) {
+			v.reply[i] = part.reply[k];
+			part.reply[k++] = (struct reply_foreign){ .code = 0 };
+		} else if (l->kind == ENVELOPE_REPLY) {
+			reply_line(l->text, strlen(l->text), &code, &last, &text, &len);
+			r = reply_take(&v.reply[i], code, text, len);
+		} else
+			r = reply_copy(&v.reply[i], &w->talk.refused[i]);
+	}
+	v.n = w->envelope->nrcpt;
+	verdict_free(&part);
+	if (envelope >= 0)
+		close(envelope);
+	if (r == 0)
+		return call_answer(call, &v);
+	verdict_free(&v);
+	return call_failed(call, "verdict");
+}
+
+/* The new message */
+
+static int
+write_message(struct work *w)
+{
+	struct msgfile m = { 0 };
+	int fd = -1, e;
+
+	if (changes_write(&w->talk.changes, &m, w->call->in, w->talk.size) == 0)
+		fd = msgfile_finish(&m);
+	e = errno;
+	msgfile_free(&m);
+	errno = e;
+	return fd;
+}
+
+static void
+log_done(const struct work *w, const char *result)
+{
+	const struct changes *c = &w->talk.changes;
+	char added[24], removed[24], refused[24], ms[24];
+
+	snprintf(added, sizeof added, "%zu", c->nadded);
+	snprintf(removed, sizeof removed, "%zu", w->ngone);
+	snprintf(refused, sizeof refused, "%zu", w->talk.nrefused);
+	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
+	log_event(&w->call->log, result, "to", w->conf->milter.text, "header", c->header_changed ? "changed" : NULL,
+	    "body", c->body_replaced ? "replaced" : NULL, "from", c->from_changed ? c->from.text : NULL,
+	    "added", c->nadded > 0 ? added : NULL, "removed", w->ngone > 0 ? removed : NULL,
+	    "refused", w->talk.nrefused > 0 ? refused : NULL, "quarantine", c->quarantine ? c->reason.p : NULL,
+	    "ms", ms, (char *)NULL);
+}
+
+/* Do what the milter has asked for, and hand the message on. Returns the exit code. */
+static int
+apply(struct work *w)
+{
+	const struct changes *c = &w->talk.changes;
+	int message = -1, envelope = -1, code;
+	size_t n;
+
+	note_removed(w);
+	if (c->header_changed || c->body_replaced)
+		message = write_message(w);
+	if (message < 0 && (c->header_changed || c->body_replaced))
+		return call_failed(w->call, "message");
+	log_done(w, "done");
+	if (w->ngone > 0 && !w->conf->keeps)
+		code = deliver_without(w, message < 0 ? w->call->in : message);
+	else if (w->ngone > 0 || w->talk.nrefused > 0 || c->from_changed || c->nadded > 0) {
+		envelope = write_envelope(w, false, false, &n);
+		code = envelope < 0 ? call_failed(w->call, "envelope") : call_next_with(w->call, message, envelope);
+	} else
+		code = call_next_with(w->call, message, -1);
+	if (message >= 0)
+		close(message);
+	if (envelope >= 0)
+		close(envelope);
+	return code;
+}
+
+static int
+quarantine(struct work *w)
+{
+	struct changes *c = &w->talk.changes;
+
+	switch (w->conf->quarantine) {
+	case QUARANTINE_TEMPFAIL:
+		log_done(w, "quarantined");
+		return call_verdict(w->call, REPLY_LOCAL_ERROR, NULL);
+	case QUARANTINE_REFUSE:
+		log_done(w, "quarantined");
+		return call_verdict(w->call, REPLY_POLICY, NULL);
+	case QUARANTINE_HEADER:
+		break;
+	}
+	if (changes_add(c, field, c->reason.len > 0 ? c->reason.p : "yes") < 0)
+		return call_failed(w->call, "header");
+	return apply(w);
+}
+
+/* Do what came of the conversation. Returns the exit code. */
+static int
+conclude(struct work *w, enum talk_result result)
+{
+	switch (result) {
+	case TALK_DONE:
+		if (lacks_utf8(w))
+			return fail(w, "an address that needs SMTPUTF8");
+		return w->talk.changes.quarantine ? quarantine(w) : apply(w);
+	case TALK_ACCEPTED:
+		return apply(w);
+	case TALK_REFUSED:
+		return answer_all(w, "refused", &w->talk.reply);
+	case TALK_NOBODY:
+		log_done(w, "refused");
+		return answer_each(w, REPLY_POLICY);
+	case TALK_DISCARDED:
+		log_done(w, w->conf->keeps ? "refused" : "discarded");
+		return answer_each(w, w->conf->keeps ? REPLY_POLICY : REPLY_OK);
+	case TALK_BAD:
+		return refuse(w, w->talk.why, REPLY_BAD_MESSAGE, NULL);
+	case TALK_FAILED:
+		break;
+	}
+	return fail(w, w->talk.why);
+}
+
+/* Show the message, whose header is h, to the milter. Returns the exit code. */
+static int
+serve_message(struct work *w, struct header *h)
+{
+	struct call *call = w->call;
+	enum talk_result result;
+	int64_t deadline_ms = call_own_deadline(call);
+	char why[STARTER_WHY];
+	int fd;
+
+	switch (header_read(h, call->in, HEADER_MAX)) {
+	case HEADER_LONG:
+		return refuse(w, "header is too long", REPLY_BAD_MESSAGE, NULL);
+	case HEADER_ERROR:
+		return call_failed(call, "header");
+	case HEADER_OK:
+		break;
+	}
+	if (h->bare)
+		return refuse(w, "bare CR or LF in the header", REPLY_BARE, NULL);
+	w->gone = calloc(w->envelope->nrcpt, sizeof *w->gone);
+	w->talk.size = file_size(call->in);
+	if (!w->gone || w->talk.size < 0)
+		return call_failed(call, "message");
+	if (w->start_ms + (int64_t)w->conf->wait_s * 1000 < deadline_ms)
+		deadline_ms = w->start_ms + (int64_t)w->conf->wait_s * 1000;
+	fd = contact_open(&w->conf->milter, deadline_ms, why);
+	if (fd < 0)
+		return fail(w, why);
+	result = talk(&w->talk, fd, deadline_ms);
+	close(fd); /* the next program must not get it */
+	return conclude(w, result);
+}
+
+static int
+serve(struct call *call, void *arg)
+{
+	const struct conf *conf = arg;
+	struct header h = { 0 };
+	struct work w = { .call = call, .conf = conf, .envelope = call_envelope(call), .start_ms = clock_ms() };
+	int code;
+
+	if (!w.envelope)
+		return call_failed(call, NULL);
+	w.talk = (struct talk){ .call = call, .envelope = w.envelope, .header = &h, .daemon = conf->daemon };
+	code = serve_message(&w, &h);
+	talk_free(&w.talk);
+	free(w.gone);
+	header_free(&h);
+	return code;
+}
+
+static void
+init(void *arg)
+{
+	*(struct conf *)arg = (struct conf){ .daemon = "ORIGINATING", .wait_s = WAIT_S };
+}
+
+static int
+option(void *arg, int letter, char *value, struct instance *i)
+{
+	static const char *const ways[] = { "tempfail", "refuse", "header" };
+	struct conf *conf = arg;
+	long long n;
+	size_t way;
+
+	switch (letter) {
+	case 'D':
+		conf->daemon = value;
+		return 0;
+	case 'd':
+		conf->keeps = strcmp(value, "refuse") == 0;
+		return conf->keeps || strcmp(value, "accept") == 0 ? 0 : stage_wrong(i, "-d", "%s is not accept or refuse", value);
+	case 'p':
+		conf->pass = true;
+		return 0;
+	case 'q':
+		for (way = 0; way < sizeof ways / sizeof *ways && strcmp(ways[way], value) != 0; way++)
+			;
+		conf->quarantine = (enum quarantine)way;
+		return way < sizeof ways / sizeof *ways ? 0 : stage_wrong(i, "-q", "%s is not tempfail, refuse or header", value);
+	default:
+		if (stage_number(i, letter, value, 1, CHAIN_DEADLINE_MAX_S, &n) < 0)
+			return -1;
+		conf->wait_s = (int)n;
+		return 0;
+	}
+}
+
+static int
+check(void *arg, struct instance *i)
+{
+	struct conf *conf = arg;
+
+	return contact_set(&conf->milter, i->words[0]) == 0 ? 0 :
+	    stage_wrong(i, i->words[0], "neither host:port nor the path of a socket");
+}
+
+static void
+claim(const void *arg, struct claims *c)
+{
+	contact_claim(&((const struct conf *)arg)->milter, c);
+}
+
+static int
+prepare(void *arg)
+{
+	return contact_prepare(&((struct conf *)arg)->milter);
+}
+
+static void
+examine(const void *arg, struct instance *i)
+{
+	const struct conf *conf = arg;
+	char why[STARTER_WHY];
+	int fd;
+
+	if (!i->asked->network)
+		return;
+	fd = contact_open(&conf->milter, clock_ms() + 10000, why);
+	if (fd < 0)
+		stage_found(i, conf->milter.text, "start the milter that listens there, or correct the address", "%s", why);
+	else
+		close(fd);
+}
+
+const struct stage milter_stage = {
+	.name = "milter",
+	.kind = STAGE_MESSAGE,
+	.next = STAGE_HANDS_ON,
+	.needs_chain = true,
+	.needs = STAGE_NETWORK | STAGE_TEMPORARY,
+	.options = "D:d:pq:t:",
+	.usage = "[-p] [-D name] [-d accept|refuse] [-q tempfail|refuse|header] [-t seconds] " STAGE_USAGE
+	    " address prog [arg ...]",
+	.own_words = 1,
+	.conf_size = sizeof(struct conf),
+	.init = init,
+	.option = option,
+	.check = check,
+	.claim = claim,
+	.prepare = prepare,
+	.serve = serve,
+	.examine = examine,
+};
