@@ -22,6 +22,7 @@ static const struct order {
 	{ "rights", "bounce", FINDINGS_WARNING, "rights would get the reports of bounce too" },
 	{ "limit", "bounce", FINDINGS_WARNING, "limit would count the reports of bounce too" },
 	{ "limit", "filter", FINDINGS_WARNING, "a message over the limit would cost the filter's time" },
+	{ "qualify", "milter", FINDINGS_WARNING, "qualify would change what the milter has signed" },
 	{ "rights", "route", FINDINGS_WARNING, "the other chains of route do not pass rights" },
 	{ "bounce", "route", FINDINGS_WARNING, "bounce reports on the results of all chains only in front of them" },
 };

@@ -151,6 +151,7 @@ BEGIN {
 	stage("limit", "message", "d:q:r:t:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("filter", "message", "t:u", 1); stage("policy", "message", "c:nps:t:", 1)
+	stage("milter", "message", "D:d:pq:t:", 1)
 	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)
 	stage("maildir-inject", "end", "f:nr:", 1); stage("spool", "end", "fm:p", 1)
 	stage("spoold", "any", "a:b:df:g:k:n:q:r:t:w:", 1)
@@ -192,7 +193,7 @@ END {
 		if (kind[s] == "tlsd" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"]) ||
 		    style != "systemd" && seen[s, "a"] && kind[s] ~ /-inject$/) flags[h] = flags[h] " root"
 		if (site[s] || kind[s] == "filter" || kind[s] == "resume" || kind[s] == "authd" && seen[s, "s"] ||
-		    kind[s] ~ /^(lmtp-inject|smtp-inject|policy)$/ && place[s] !~ /\//) flags[h] = flags[h] " network"
+		    kind[s] ~ /^(lmtp-inject|smtp-inject|milter|policy)$/ && place[s] !~ /\//) flags[h] = flags[h] " network"
 		if (seen[s, "A"]) flags[h] = flags[h] " open"
 	}
 	for (s = 1; s <= count; s++) {

@@ -25,6 +25,7 @@ static const struct {
 	{ "header", unit_header },
 	{ "id", unit_id },
 	{ "log", unit_log },
+	{ "milter", unit_milter },
 	{ "msgfile", unit_msgfile },
 	{ "net", unit_net },
 	{ "number", unit_number },

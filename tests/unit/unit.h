@@ -37,6 +37,7 @@ int unit_file(int argc, char **argv);
 int unit_header(int argc, char **argv);
 int unit_id(int argc, char **argv);
 int unit_log(int argc, char **argv);
+int unit_milter(int argc, char **argv);
 int unit_msgfile(int argc, char **argv);
 int unit_net(int argc, char **argv);
 int unit_number(int argc, char **argv);
