@@ -38,7 +38,8 @@ struct work {
 };
 
 static const char field[] = "X-Milter-Quarantine"; /* of -q header */
-static const char refusal[] = "550 5.7.1 Refused by site policy"; /* of a recipient that the milter removes, with -d refuse */
+/* With -d refuse, of a recipient that the milter removes. */
+static const char refusal[] = "550 5.7.1 Refused by site policy";
 
 /* Give each recipient its reply: those that were refused theirs, the others r. Returns the exit code. */
 static int

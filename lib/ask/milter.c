@@ -89,14 +89,16 @@ keep_wanted(struct milter *m, struct packet *p)
 enum milter_result
 milter_agree(struct milter *m, struct packet *p)
 {
-	if (p->letter != PACKET_OPTIONS || packet_take_number(p, &m->agreed.version) < 0 || packet_take_number(p, &m->agreed.actions) < 0 ||
-	    packet_take_number(p, &m->agreed.steps) < 0)
+	struct packet_agreed *a = &m->agreed;
+
+	if (p->letter != PACKET_OPTIONS || packet_take_number(p, &a->version) < 0 || packet_take_number(p, &a->actions) < 0 ||
+	    packet_take_number(p, &a->steps) < 0)
 		return fail(m, "not a milter: no options");
-	if (m->agreed.version < PACKET_VERSION_MIN || m->agreed.version > PACKET_VERSION)
+	if (a->version < PACKET_VERSION_MIN || a->version > PACKET_VERSION)
 		return fail(m, "another version of the protocol");
-	if (m->agreed.actions & ~(uint32_t)ACTION_ALL)
+	if (a->actions & ~(uint32_t)ACTION_ALL)
 		return fail(m, "it wants actions that were not offered");
-	if (m->agreed.steps & ~(uint32_t)STEP_OFFERED)
+	if (a->steps & ~(uint32_t)STEP_OFFERED)
 		return fail(m, "it wants steps that were not offered");
 	return keep_wanted(m, p);
 }

@@ -57,7 +57,10 @@ enum milter_result milter_negotiate(struct milter *m);
 /* Parse the milter's part of that, without m->fd. Returns as milter_negotiate. */
 enum milter_result milter_agree(struct milter *m, struct packet *p);
 
-/* Returns true if the milter wants to see a macro with this name ("j", "{auth_type}") at this stage; usual: the default. */
+/*
+ * Returns true if the milter wants to see the macro with this name ("j", "{auth_type}") at this stage. usual: the names
+ * that a milter gets that has named none, separated by blanks.
+ */
 bool milter_wants(const struct milter *m, enum milter_stage stage, const char *name, const char *usual);
 
 /*

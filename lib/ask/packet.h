@@ -119,7 +119,7 @@ struct packet {
 	size_t len;
 };
 
-/* Find a whole packet at the start of p. Returns its length with *packet set; 0: not complete; -1: too long, or empty. */
+/* Find a whole packet at the start of p. Returns its length with *packet set; 0: incomplete; -1: too long, or empty. */
 ssize_t packet_find(struct packet *packet, const char *p, size_t n);
 
 /* Take a number or a string off the data. Each returns 0, or -1: there is none; errno is not set. */

@@ -50,7 +50,7 @@ check_message(struct changes *c)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct milter m = { .fd = -1, .agreed = { PACKET_VERSION, ACTION_ALL, size > 0 && data[0] & 1 ? STEP_SKIP : STEP_LEADING_SPACE } };
+	struct milter m = { .fd = -1, .agreed = { PACKET_VERSION, ACTION_ALL, size % 2 ? STEP_SKIP : STEP_LEADING_SPACE } };
 	struct header h = { 0 };
 	struct changes c = { .body_max = 4096 };
 	struct reply_foreign r = { 0 };
