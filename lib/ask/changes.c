@@ -84,18 +84,24 @@ add_value(struct changes *c, const char *value)
 	}
 }
 
-/* Make a field of name and value in c->text. Returns 0 with *f set, or -1. */
+/* What stands between the name and the value of a field that the milter gives. */
+static const char *
+gap_of(const struct changes *c)
+{
+	return c->agreed->steps & STEP_LEADING_SPACE ? ":" : ": ";
+}
+
+/* Make a field of name, gap and value in c->text. Returns 0 with *f set, or -1. */
 static int
-make(struct changes *c, const char *name, const char *value, struct changes_field *f)
+make(struct changes *c, const char *name, const char *gap, const char *value, struct changes_field *f)
 {
 	size_t start = c->text.len, n = strlen(name);
-	bool as_it_is = c->agreed->steps & STEP_LEADING_SPACE;
 
 	if (!is_name(name))
 		return fail(c, "a header field with an invalid name");
 	if (start + n + 2 * strlen(value) > CHANGES_OCTETS_MAX)
 		return fail(c, "too much to add to the header");
-	if (buf_puts(&c->text, name) < 0 || buf_puts(&c->text, as_it_is ? ":" : ": ") < 0)
+	if (buf_puts(&c->text, name) < 0 || buf_puts(&c->text, gap) < 0)
 		return fail(c, NULL);
 	if (add_value(c, value) < 0)
 		return -1;
@@ -105,11 +111,11 @@ make(struct changes *c, const char *name, const char *value, struct changes_fiel
 }
 
 static int
-insert(struct changes *c, size_t at, const char *name, const char *value)
+insert(struct changes *c, size_t at, const char *name, const char *gap, const char *value)
 {
 	struct changes_field f;
 
-	if (room(c) < 0 || make(c, name, value, &f) < 0)
+	if (room(c) < 0 || make(c, name, gap, value, &f) < 0)
 		return -1;
 	if (at > c->n)
 		at = c->n;
@@ -122,7 +128,7 @@ insert(struct changes *c, size_t at, const char *name, const char *value)
 int
 changes_add(struct changes *c, const char *name, const char *value)
 {
-	return insert(c, c->n, name, value);
+	return insert(c, c->n, name, ": ", value);
 }
 
 /* Change, remove (value "") or, where there are not so many, add the field that is the index-th with this name. */
@@ -144,9 +150,9 @@ change(struct changes *c, uint32_t index, const char *name, const char *value)
 			break;
 	}
 	if (i == c->n)
-		return *value ? changes_add(c, name, value) : 0;
+		return *value ? insert(c, c->n, name, gap_of(c), value) : 0;
 	if (*value) {
-		if (make(c, name, value, &f) < 0)
+		if (make(c, name, gap_of(c), value, &f) < 0)
 			return -1;
 		c->field[i] = f;
 	} else
@@ -317,7 +323,7 @@ changes_take(struct changes *c, const struct packet *packet)
 		return fail(c, incomplete);
 	if (p.letter == ANSWER_CHANGE_HEADER)
 		return change(c, index, name, value);
-	return insert(c, p.letter == ANSWER_INSERT_HEADER ? index : c->n, name, value);
+	return insert(c, p.letter == ANSWER_INSERT_HEADER ? index : c->n, name, gap_of(c), value);
 }
 
 int

@@ -13,12 +13,13 @@ contact_set(struct contact *c, const char *text)
 {
 	static const char inet[] = "inet:", local[] = "unix:";
 	bool is_inet = strncmp(text, inet, strlen(inet)) == 0, is_local = strncmp(text, local, strlen(local)) == 0;
+	const char *rest = text + (is_inet ? strlen(inet) : is_local ? strlen(local) : 0);
 
 	c->text = text;
 	c->client.credentials = -1;
-	if (nexthop_parse(&c->hop, text + (is_inet || is_local ? strlen(inet) : 0), NULL) < 0)
+	if (nexthop_parse(&c->hop, rest, NULL) < 0 || (is_inet && c->hop.is_unix) || (is_local && !c->hop.is_unix))
 		return -1;
-	return is_inet ? -c->hop.is_unix : is_local ? c->hop.is_unix - 1 : 0;
+	return 0;
 }
 
 /* Returns true if a process in a sandbox cannot connect, because the resolver may do anything. */

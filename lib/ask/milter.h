@@ -25,7 +25,7 @@ enum milter_stage { /* the milter may want other macros at each of them; the num
 };
 
 enum {
-	MILTER_PACKETS_MAX = 100000, /* that a milter sends about a message */
+	MILTER_PACKETS_MAX = 1000000, /* that a milter sends about a message */
 	MILTER_MACROS_MAX = 4096,    /* octets of the names that it wants at a stage */
 };
 

@@ -388,6 +388,12 @@ test_quarantine() {
 	assertEquals 'header' 'X-Milter-Quarantine: Smells of?fish' "$(grep ^X- "$T/out" | tr -d '\r')"
 }
 
+test_the_field_of_a_quarantine_has_a_space_whatever_the_milter_wants() {
+	milter_start -s 0x100000 'E=q\0|c'
+	passed -q header
+	assertEquals 'X-Milter-Quarantine: yes' "$(grep ^X- "$T/out" | tr -d '\r')"
+}
+
 test_progress_is_patience() {
 	milter_start 'M=p|p|c' 'E=many:1000:p|hX-A\0b\0|p|c'
 	passed
