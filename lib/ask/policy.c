@@ -140,11 +140,12 @@ policy_request(struct buf *out, const struct policy_question *q)
 ssize_t
 policy_whole(const char *p, size_t n)
 {
-	const char *line = p, *end = p + n, *lf;
+	const char *line = p, *end, *lf;
 	int lines = 0;
 
-	if (n == 0)
+	if (n == 0) /* p may be NULL */
 		return 0;
+	end = p + n;
 	if (memchr(p, '\0', n > POLICY_ANSWER_MAX ? POLICY_ANSWER_MAX : n))
 		return -1;
 	while ((lf = memchr(line, '\n', (size_t)(end - line)))) {
