@@ -188,6 +188,15 @@ test_submitd_asks_at_rcpt() {
 		"$(tail -n 30 "$T/asked" | grep -E '^(client_address|helo_name|recipient)=' | tr '\n' ' ')"
 }
 
+test_a_resident_asks_at_rcpt() {
+	server -n 2 DUNNO
+	resident_start check policy -n "$T/s"
+	printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<eve@example.org>' \
+		QUIT | RELAYCLIENT='' TCPREMOTEIP=192.0.2.1 submitd -r "call $T/check" cat >"$T/got" 2>"$T/log"
+	assertEquals 2 "$(grep -c '250 2.1.5 Recipient ok' "$T/got")"
+	assertEquals 'bob@example.org eve@example.org ' "$(sed -n 's/^recipient=//p' "$T/asked" | tr '\n' ' ')"
+}
+
 test_an_action_that_policy_cannot_do_is_451_and_named() {
 	for action in HOLD DISCARD 'REDIRECT x@example.org' 'FILTER smtp:x' 'BCC x@example.org'; do
 		for option in '' -p; do
@@ -258,7 +267,7 @@ test_the_deadline_of_the_chain_is_kept() {
 
 test_a_name_is_looked_up_outside_the_sandbox() {
 	rm -f "$T/address"
-	policyd -n 2 'REJECT By TCP' >"$T/address" 2>&1 &
+	policyd -n 3 'REJECT By TCP' >"$T/address" 2>&1 &
 	server_pid=$!
 	wait_until [ -s "$T/address" ]
 	address=$(cat "$T/address")
@@ -268,6 +277,8 @@ test_a_name_is_looked_up_outside_the_sandbox() {
 	resident_start ip policy "$address" call "$T/nobody"
 	chain_call call "$T/ip"
 	assert_refused 'an address' 0 '554 5.7.1 By TCP'
+	chain_call policy "localhost:${address#*:}" "$T/next"
+	assert_refused 'a name, in front of a program' 100 '554 5.7.1 By TCP'
 }
 
 test_a_resident_asks_for_each_message_anew() {
