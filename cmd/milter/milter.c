@@ -41,7 +41,7 @@ static const char field[] = "X-Milter-Quarantine"; /* of -q header */
 /* With -d refuse, of a recipient that the milter removes. */
 static const char refusal[] = "550 5.7.1 Refused by site policy";
 
-/* Give each recipient its reply: those that were refused theirs, the others r. Returns the exit code. */
+/* Give each recipient a reply: the refusal if there is one, else r. Returns the exit code. */
 static int
 answer_each(struct work *w, enum reply r)
 {
@@ -126,7 +126,7 @@ note_removed(struct work *w)
 		}
 }
 
-/* Returns whether an address that the milter gave is not among the recipients that are left. */
+/* Returns true if an address that the milter gave is not among the recipients that are left. */
 static bool
 is_new(const struct work *w, const struct addr *a)
 {

@@ -59,7 +59,7 @@ fact_or(const struct talk *t, const char *name, const char *otherwise)
 	return value && *value ? value : otherwise;
 }
 
-/* Returns the value of a macro that is made here, in room; NULL: it has none now. path is the address in question. */
+/* Returns the value of a macro that is made here, in room, or NULL: none now. path is the address in question. */
 static const char *
 value_of(const struct talk *t, const char *name, const char *path, size_t n, char room[VALUE_MAX])
 {
@@ -124,7 +124,7 @@ add_macros(struct talk *t, enum milter_stage stage, enum packet_command command,
 	return r;
 }
 
-/* The steps. Each returns what the milter answers; MILTER_FAILED with milter.why. */
+/* The steps. Each returns what the milter answers, or MILTER_FAILED with milter.why set. */
 
 static enum milter_result
 no_memory(struct talk *t)
@@ -133,7 +133,7 @@ no_memory(struct talk *t)
 	return MILTER_FAILED;
 }
 
-/* Say a command whose data was added after *start was set to its beginning, if r is 0. */
+/* Send the packet that begins at offset start, and hear the answer. r is -1 with errno set if the packet is incomplete. */
 static enum milter_result
 say(struct talk *t, int r, size_t start, uint32_t no_reply)
 {

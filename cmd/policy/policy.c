@@ -85,7 +85,7 @@ hear(struct look *l, const char **why)
 	return *why ? -1 : n;
 }
 
-/* Do what an answer says. a has it. */
+/* Do what the answer, n octets of l->in, says. a gets the answer. */
 static enum outcome
 obey(struct look *l, struct policy_answer *a, size_t n, struct reply_foreign *soft)
 {

@@ -97,9 +97,9 @@ milter_agree(struct milter *m, struct packet *p)
 	if (a->version < PACKET_VERSION_MIN || a->version > PACKET_VERSION)
 		return fail(m, "another version of the protocol");
 	if (a->actions & ~(uint32_t)ACTION_ALL)
-		return fail(m, "it wants actions that were not offered");
+		return fail(m, "wants actions that were not offered");
 	if (a->steps & ~(uint32_t)STEP_OFFERED)
-		return fail(m, "it wants steps that were not offered");
+		return fail(m, "wants steps that were not offered");
 	return keep_wanted(m, p);
 }
 

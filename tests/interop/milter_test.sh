@@ -82,7 +82,7 @@ as_alice() {
 	chain_call SMTPAUTHUSER=alice@example.net SMTPAUTHMETHOD=PLAIN TCPREMOTEIP=192.0.2.1 MSA_HELO=helo.example "$@"
 }
 
-# Has opendkim-testmsg a word against the signature of standard input? A name server has the key, in a network of its own.
+# Verify the signature of standard input by opendkim-testmsg. The name server that has the key is in a network of its own.
 dkim_testmsg() {
 	cat >"$T/tested"
 	echo 'nameserver 127.0.0.1' >"$T/resolv"

@@ -454,9 +454,9 @@ test_a_milter_that_never_ends() {
 test_options_that_were_not_offered() {
 	trouble 'a version' 'another version of the protocol' -v 7
 	trouble 'an old version' 'another version of the protocol' -v 1
-	trouble 'an action' 'it wants actions that were not offered' -a 0x200
-	trouble 'a step' 'it wants steps that were not offered' -s 0x200000
-	trouble 'refused recipients' 'it wants steps that were not offered' -s 0x800
+	trouble 'an action' 'wants actions that were not offered' -a 0x200
+	trouble 'a step' 'wants steps that were not offered' -s 0x200000
+	trouble 'refused recipients' 'wants steps that were not offered' -s 0x800
 	trouble 'macros' 'an invalid list of macros' 'O=O\0\0\0\6\0\0\0\0\0\0\0\0\0\0\0\0j'
 	trouble 'short' 'not a milter: no options' 'O=O\0\0\0\6\0\0\0'
 	trouble 'another answer' 'not a milter: no options' 'O=c'

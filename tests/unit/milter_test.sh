@@ -62,9 +62,9 @@ test_options() {
 		O\0\0\0\x06\0\0\0\0\0\0\0\0\0\0\0\x02i => failed an invalid list of macros
 		O\0\0\0\x01\0\0\0\0\0\0\0\0 => failed another version of the protocol
 		O\0\0\0\x07\0\0\0\0\0\0\0\0 => failed another version of the protocol
-		O\0\0\0\x06\0\0\x02\0\0\0\0\0 => failed it wants actions that were not offered
-		O\0\0\0\x06\0\0\0\0\0\0\x08\0 => failed it wants steps that were not offered
-		O\0\0\0\x06\0\0\0\0\x80\0\0\0 => failed it wants steps that were not offered
+		O\0\0\0\x06\0\0\x02\0\0\0\0\0 => failed wants actions that were not offered
+		O\0\0\0\x06\0\0\0\0\0\0\x08\0 => failed wants steps that were not offered
+		O\0\0\0\x06\0\0\0\0\x80\0\0\0 => failed wants steps that were not offered
 		O\0\0\0\x06\0\0\0 => failed not a milter: no options
 		c => failed not a milter: no options
 	END
