@@ -41,33 +41,6 @@ static const char field[] = "X-Milter-Quarantine"; /* of -q header */
 /* With -d refuse, of a recipient that the milter removes. */
 static const char refusal[] = "550 5.7.1 Refused by site policy";
 
-/* Give each recipient a reply: the refusal if there is one, else r. Returns the exit code. */
-static int
-answer_each(struct work *w, enum reply r)
-{
-	const struct envelope *e = w->envelope;
-	struct verdict v = { .n = 0 };
-	const char *text;
-	size_t i, len;
-	int code, failed = verdict_open(&v, e->nrcpt);
-	bool last;
-
-	for (i = 0; failed == 0 && i < e->nrcpt; i++)
-		if (e->rcpt[i].kind == ENVELOPE_REPLY) {
-			reply_line(e->rcpt[i].text, strlen(e->rcpt[i].text), &code, &last, &text, &len); /* it was checked */
-			failed = reply_take(&v.reply[i], code, text, len);
-		} else if (w->talk.refused[i].code) {
-			v.reply[i] = w->talk.refused[i];
-			w->talk.refused[i] = (struct reply_foreign){ .code = 0 };
-		} else
-			failed = reply_set(&v.reply[i], r, NULL);
-	v.n = e->nrcpt;
-	if (failed == 0)
-		return call_answer(w->call, &v);
-	verdict_free(&v);
-	return call_failed(w->call, "verdict");
-}
-
 static int
 answer_all(struct work *w, const char *event, struct reply_foreign *r)
 {
@@ -228,6 +201,25 @@ anybody_left(const struct work *w)
 	return false;
 }
 
+/* Make the replies of those who are refused already. Returns 0, or -1 with errno set (ENOMEM). */
+static int
+reply_refused(const struct work *w, struct verdict *v)
+{
+	const struct envelope *e = w->envelope;
+	const char *text;
+	size_t i, len;
+	int code, r = 0;
+	bool last;
+
+	for (i = 0; r == 0 && i < e->nrcpt; i++)
+		if (e->rcpt[i].kind == ENVELOPE_REPLY) {
+			reply_line(e->rcpt[i].text, strlen(e->rcpt[i].text), &code, &last, &text, &len); /* it was checked */
+			r = reply_take(&v->reply[i], code, text, len);
+		} else if (w->talk.refused[i].code)
+			r = reply_copy(&v->reply[i], &w->talk.refused[i]);
+	return r;
+}
+
 /*
  * The milter has removed recipients: run the rest of the chain without them. They get 250; or, if nobody else is left
  * and the message goes to other addresses in their place, what these addresses get. Returns the exit code.
@@ -244,31 +236,24 @@ deliver_without(struct work *w, int message)
 	size_t n, i, k = 0;
 	int envelope = write_envelope(w, true, alone, &n), r = envelope < 0 ? -1 : verdict_open(&v, w->envelope->nrcpt);
 
+	v.n = r == 0 ? w->envelope->nrcpt : 0;
+	if (r == 0 && alone)
+		r = reply_refused(w, &v);
 	snprintf(rcpts, sizeof rcpts, "%zu", n);
 	if (r == 0 && n > 0 && (facts_set(&call->facts, "MSA_RCPTS", rcpts) < 0 || call_set_deadline(call, deadline_ms) < 0 ||
 	        call_deliver(call, call->next, message, envelope, n, deadline_ms, &part) < 0))
 		r = -1;
-	if (alone && n > 0 && r == 0)
+	if (r == 0 && alone && n > 0)
 		worst = verdict_reduce(&part, &mixed);
-	for (i = 0; r == 0 && i < w->envelope->nrcpt; i++) {
-		const struct envelope_line *l = &w->envelope->rcpt[i];
-		const char *text;
-		size_t len;
-		int code;
-		bool last;
-
-		if (w->gone[i])
-			r = worst ? reply_copy(&v.reply[i], worst) : reply_set(&v.reply[i], REPLY_OK, NULL);
-		else if (!alone) {
+	for (i = 0; r == 0 && i < v.n; i++) /* the message may be delivered: without memory, replies only lack their text */
+		if (w->gone[i] && worst)
+			reply_copy(&v.reply[i], worst);
+		else if (w->gone[i])
+			reply_set(&v.reply[i], REPLY_OK, NULL);
+		else if (!alone && k < part.n) {
 			v.reply[i] = part.reply[k];
 			part.reply[k++] = (struct reply_foreign){ .code = 0 };
-		} else if (l->kind == ENVELOPE_REPLY) {
-			reply_line(l->text, strlen(l->text), &code, &last, &text, &len);
-			r = reply_take(&v.reply[i], code, text, len);
-		} else
-			r = reply_copy(&v.reply[i], &w->talk.refused[i]);
-	}
-	v.n = w->envelope->nrcpt;
+		}
 	verdict_free(&part);
 	if (envelope >= 0)
 		close(envelope);
@@ -357,6 +342,26 @@ quarantine(struct work *w)
 	if (changes_add(c, field, c->reason.len > 0 ? c->reason.p : "yes") < 0)
 		return call_failed(w->call, "header");
 	return apply(w);
+}
+
+/* Give each recipient a reply: the refusal if there is one, else r. Returns the exit code. */
+static int
+answer_each(struct work *w, enum reply r)
+{
+	struct verdict v = { .n = 0 };
+	size_t i;
+	int failed = verdict_open(&v, w->envelope->nrcpt);
+
+	v.n = failed ? 0 : w->envelope->nrcpt;
+	if (!failed)
+		failed = reply_refused(w, &v);
+	for (i = 0; !failed && i < v.n; i++)
+		if (v.reply[i].code == 0)
+			failed = reply_set(&v.reply[i], r, NULL);
+	if (!failed)
+		return call_answer(w->call, &v);
+	verdict_free(&v);
+	return call_failed(w->call, "verdict");
 }
 
 /* Do what came of the conversation. Returns the exit code. */

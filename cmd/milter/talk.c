@@ -133,7 +133,7 @@ no_memory(struct talk *t)
 	return MILTER_FAILED;
 }
 
-/* Send the packet that begins at offset start, and hear the answer. r is -1 with errno set if the packet is incomplete. */
+/* Send the packet that begins at offset start, and hear the answer. r is -1 with errno set if it is incomplete. */
 static enum milter_result
 say(struct talk *t, int r, size_t start, uint32_t no_reply)
 {
