@@ -67,6 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST((size_t)n <= size && p.len == (size_t)n - 5 && packet_find(&again, s, (size_t)n - 1) == 0);
 		s += n;
 		size -= (size_t)n;
+		m.why = NULL;
 		if (p.letter == PACKET_OPTIONS) {
 			again = p;
 			ok = milter_agree(&m, &again) == MILTER_CONTINUE;
@@ -74,7 +75,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			milter_wants(&m, MILTER_AT_MAIL, "i", "i {auth_type}");
 			continue;
 		}
-		m.why = NULL;
 		if (milter_judge(&m, &p, &r) == MILTER_REFUSE)
 			MUST(r.code >= 400 && r.code <= 599 && r.text && *r.enhanced - '0' == r.code / 100);
 		ok = changes_take(&c, &p) == 0 || !c.why || strcmp(c.why, "a change that was not agreed on") == 0;
