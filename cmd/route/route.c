@@ -119,7 +119,7 @@ static struct way *
 look_up(struct work *w, const struct envelope_line *l)
 {
 	struct table *t = (struct table *)&w->conf->table; /* a look-up moves a cursor in it */
-	struct route route;
+	struct addrtable_record route;
 	struct way *way;
 
 	if (routes_find(t, l->path, l->path_len, &w->sender, &route) < 0) {
@@ -426,7 +426,7 @@ static int
 print_way(struct conf *conf, const char *to, const struct sender *sender)
 {
 	struct way way = { .name = NULL };
-	struct route route;
+	struct addrtable_record route;
 	const char *kind;
 	int code = CHAIN_DONE;
 

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "base/table.h"
+#include "smtp/addrtable.h"
 
 /* The sender of a message, by whom its recipients can be routed. */
 struct sender {
@@ -13,19 +13,12 @@ struct sender {
 	const char *user; /* the authenticated user; NULL: none */
 };
 
-/* A record of the table of route(8). */
-struct route {
-	const char *value; /* len octets, borrowed from the table: the name of a chain; empty: the default chain */
-	size_t len;
-	char key[TABLE_KEY_MAX + 1];
-};
-
 /*
  * Find the record that decides about the recipient to, len octets of a path in canonical form. The first of these keys
  * that the table has counts: the address, the address in lower case, its domain; "from:" with the same three of the
- * reverse-path; "user:" with the user's name.
+ * reverse-path; "user:" with the user's name. The value is the name of a chain; empty: the default chain.
  * Returns 1; 0 with an empty value and key, if no key is in the table; or -1 with errno set (EPROTO: it is damaged).
  */
-int routes_find(struct table *t, const char *to, size_t len, const struct sender *from, struct route *r);
+int routes_find(struct table *t, const char *to, size_t len, const struct sender *from, struct addrtable_record *r);
 
 #endif
