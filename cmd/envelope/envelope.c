@@ -24,7 +24,10 @@
 #define USAGE "[-n] [-f file] from | to | param key [number] | refuse number reply prog " \
     "[arg ...] | copy address prog [arg ...]" /* after the name */
 
-enum { ABSENT = 1 }; /* exit code of param if the parameter is missing, as grep's */
+enum {
+	ABSENT = 1, /* exit code of param if the parameter is missing, as grep's */
+	REFUSE_WORDS = 3, COPY_WORDS = 2, /* before the next program */
+};
 
 /* An edit of the envelope. */
 struct edit {
@@ -183,9 +186,23 @@ is_refusal(const char *s)
 	return strlen(s) <= LINE_REPLY_MAX - 2 && reply_line(s, strlen(s), &code, &last, &text, &len) && last && code >= 400;
 }
 
+/* Set edit to what argv says, words of it before the next program. Returns 0, or -1: misuse. */
+static int
+read_edit(struct edit *edit, int argc, char **argv, int words)
+{
+	if (argc <= words)
+		return -1;
+	if (words == COPY_WORDS)
+		return addr_mailbox(argv[1], strlen(argv[1]), &edit->copy);
+	edit->number = number(argv[1]);
+	edit->reply = argv[2];
+	return edit->number > 0 && is_refusal(argv[2]) ? 0 : -1;
+}
+
 /*
  * Edit the envelope and become the next program; or, if msa-check asked, only say which one that is (before: how many
- * words come before argv). Returns the exit code, or -1: misuse.
+ * words come before argv), whether the words before it are right or not: copy is the name of a program too. Returns the
+ * exit code, or -1: misuse.
  */
 static int
 change(int argc, char **argv, bool is_asked, int before)
@@ -193,24 +210,21 @@ change(int argc, char **argv, bool is_asked, int before)
 	static const struct stage stage = { .name = "envelope", .kind = STAGE_MESSAGE, .serve = serve };
 	struct edit edit = { 0 };
 	struct instance instance = { .stage = &stage, .kind = STAGE_MESSAGE, .conf = &edit };
+	int words = strcmp(argv[0], "refuse") == 0 ? REFUSE_WORDS : COPY_WORDS, r;
 
-	if (strcmp(argv[0], "refuse") == 0) {
-		if (argc < 4 || (edit.number = number(argv[1])) == 0 || !is_refusal(argv[2]))
-			return -1;
-		edit.reply = argv[2];
-		instance.next = next_parse(argv + 3);
-	} else {
-		if (argc < 3 || addr_mailbox(argv[1], strlen(argv[1]), &edit.copy) < 0)
-			return -1;
-		instance.next = next_parse(argv + 2);
-	}
-	if (!getenv("MSA_MESSAGE"))
+	r = read_edit(&edit, argc, argv, words);
+	if (r == 0 && !getenv("MSA_MESSAGE"))
 		return misuse("envelope: MSA_MESSAGE is not set: refuse and copy work in a message chain, see chain(7)");
-	if (is_asked) {
-		finding_stage("envelope", "message");
+	if (is_asked && argc > words) {
+		if (r == 0)
+			finding_stage("envelope", "message");
+		instance.next = next_parse(argv + words);
 		finding_number("next", before + (instance.next.argv - argv));
-		return CHAIN_DONE;
+		return r < 0 ? -1 : CHAIN_DONE;
 	}
+	if (r < 0)
+		return -1;
+	instance.next = next_parse(argv + words);
 	return instance_run(&instance);
 }
 

@@ -24,6 +24,8 @@ static const struct order {
 	{ "limit", "filter", FINDINGS_WARNING, "a message over the limit would cost the filter's time" },
 	{ "qualify", "milter", FINDINGS_WARNING, "qualify would change what the milter has signed" },
 	{ "rights", "route", FINDINGS_WARNING, "the other chains of route do not pass rights" },
+	{ "copy", "route", FINDINGS_WARNING, "what goes to the other chains of route is not copied" },
+	{ "copy", "bounce", FINDINGS_WARNING, "copy would copy the reports of bounce too" },
 	{ "bounce", "route", FINDINGS_WARNING, "bounce reports on the results of all chains only in front of them" },
 };
 

@@ -150,6 +150,7 @@ BEGIN {
 	stage("qualify", "message", "d:s:u:D:t:", 0); stage("rights", "message", "g:q:s:", 0)
 	stage("limit", "message", "d:q:r:t:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
+	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "d:q:s:t:", 0)
 	stage("filter", "message", "t:u", 1); stage("policy", "message", "c:nps:t:", 1)
 	stage("milter", "message", "D:d:pq:t:", 1)
 	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)
@@ -232,7 +233,8 @@ function tables() {
 	for (s = 1; s <= count; s++) {
 		if (kind[s] ~ /^(lmtp|smtp)-inject$/ && seen[s, "o"]) print "O" us value[s, "o"]
 		if (kind[s] == "authd" && seen[s, "u"]) print "T" us "users" us value[s, "u"]
-		if (kind[s] == "rights" && seen[s, "s"]) print "T" us "empty" us value[s, "s"]
+		if (kind[s] ~ /^(rights|rewrite)$/ && seen[s, "s"]) print "T" us "empty" us value[s, "s"]
+		if (kind[s] ~ /^(copy|rewrite)$/ && seen[s, "t"]) print "T" us "empty" us value[s, "t"]
 		if (kind[s] == "route" && seen[s, "t"]) print "T" us "routes" us value[s, "t"]
 	}
 }

@@ -66,7 +66,7 @@ check(struct usertable *u, struct table *t)
 		else if (has_capital(key, key_len))
 			snprintf(u->why, sizeof u->why, "record of %.*s: the key has a capital letter", shown(key_len), key);
 		else if (u->is_bad_key && u->is_bad_key(key, key_len))
-			snprintf(u->why, sizeof u->why, "record of %.*s: no user has this key", shown(key_len), key);
+			snprintf(u->why, sizeof u->why, "record of %.*s: no look-up finds this key", shown(key_len), key);
 		else
 			continue;
 		return -1;

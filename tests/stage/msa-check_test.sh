@@ -284,6 +284,16 @@ test_the_order_of_the_stages() {
 	finds submitd filter cat limit -d limit -r 5/5 maildir-inject box <<-'X'
 		warning: limit: stands after filter: a message over the limit would cost the filter's time; put it before filter
 	X
+	table copies.cdb '*' archive@example.net
+	finds submitd route -t rules.cdb bounce copy -t copies.cdb maildir-inject box <<-'X'
+		warning: bounce: stands after route: bounce reports on the results of all chains only in front of them; put it before route
+		warning: copy: stands after route: what goes to the other chains of route is not copied; put it before route
+		warning: copy: stands after bounce: copy would copy the reports of bounce too; put it before bounce
+	X
+	table copies.cdb '*' archive
+	finds submitd copy -t copies.cdb maildir-inject box <<-'X'
+		error: copy: copies.cdb: record of *: archive: not an address in ASCII; see the page copy(8)
+	X
 	finds submitd route -t rules.cdb bounce stamp maildir-inject box <<-'X'
 		warning: bounce: stands after route: bounce reports on the results of all chains only in front of them; put it before route
 		warning: stamp: stands after bounce: stamp would get the reports of bounce too; put it before bounce

@@ -466,7 +466,7 @@ test_a_resident_looks_at_all_of_the_table() {
 	assertEquals "rights: $T/senders.cdb: record of box@BÜCHER.example: the key has a capital letter" "$(cat "$T/log")"
 	senders 'box@bÜcher.example box@example.net'
 	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
-	assertEquals "rights: $T/senders.cdb: record of box@bÜcher.example: no user has this key" "$(cat "$T/log")"
+	assertEquals "rights: $T/senders.cdb: record of box@bÜcher.example: no look-up finds this key" "$(cat "$T/log")"
 	senders 'other box@' 'sales@example.net box@example.net'
 	# shellcheck disable=SC2154
 	kill -HUP "$rights_pid"
