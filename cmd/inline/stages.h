@@ -9,7 +9,7 @@
  * secret is not among them (an injector's credentials are a descriptor that it hands to saslc).
  */
 extern const struct stage bounce_stage, copy_stage, limit_stage, lmtp_inject_stage, maildir_inject_stage;
-extern const struct stage milter_stage, policy_stage, qualify_stage, rights_stage, smtp_inject_stage, spool_stage;
-extern const struct stage stamp_stage, submitd_stage, trace_stage;
+extern const struct stage milter_stage, policy_stage, qualify_stage, rewrite_stage, rights_stage, smtp_inject_stage;
+extern const struct stage spool_stage, stamp_stage, submitd_stage, trace_stage;
 
 #endif

@@ -5,11 +5,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/os.h"
 #include "chain/limits.h"
 #include "complete.h"
-#include "msa/msgfile.h"
 #include "smtp/addr.h"
 #include "stage/instance.h"
 
@@ -59,23 +56,6 @@ refuse(struct call *call, enum reply reply, const char *why)
 	return call_verdict(call, reply, why);
 }
 
-/* Returns the edited message as a new file, or -1 with errno set. */
-static int
-rewrite(const struct call *call, const struct header *h, const struct edits *edits)
-{
-	off_t size = file_size(call->in);
-	struct msgfile m = { 0 };
-	int fd = -1, e;
-
-	if (size >= 0 && edits_write(edits, h->text.p, h->text.len, &m) == 0 &&
-	    msgfile_add_file(&m, call->in, (off_t)h->text.len, size - (off_t)h->text.len) == 0)
-		fd = msgfile_finish(&m);
-	e = errno;
-	msgfile_free(&m);
-	errno = e;
-	return fd;
-}
-
 /* Serve the message, which is the regular file call->in. */
 static int
 serve_file(struct call *call, const struct conf *conf, struct header *h, struct completion *c)
@@ -99,7 +79,7 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 	if (result != COMPLETE_OK)
 		return result == COMPLETE_REFUSED ? refuse(call, REPLY_BAD_MESSAGE, c->why.p) : call_failed(call, "header");
 	if (c->edits.n > 0) {
-		fd = rewrite(call, h, &c->edits);
+		fd = edits_file(&c->edits, h->text.p, h->text.len, call->in);
 		if (fd < 0)
 			return call_failed(call, "message");
 	}

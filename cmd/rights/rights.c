@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/senders.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "mail/addrlist.h"
 #include "mail/header.h"
 #include "mail/strictlist.h"
-#include "senders.h"
 #include "stage/instance.h"
 
 enum {

@@ -45,7 +45,7 @@ usertable_blame(struct usertable *u, const char *user, const char *item, size_t 
 static int
 check(struct usertable *u, struct table *t)
 {
-	const char *key, *value, *bad;
+	const char *key, *value, *bad, *why;
 	unsigned key_len, n, pos;
 	size_t len;
 	int r;
@@ -67,6 +67,8 @@ check(struct usertable *u, struct table *t)
 			snprintf(u->why, sizeof u->why, "record of %.*s: the key has a capital letter", shown(key_len), key);
 		else if (u->is_bad_key && u->is_bad_key(key, key_len))
 			snprintf(u->why, sizeof u->why, "record of %.*s: no look-up finds this key", shown(key_len), key);
+		else if (u->bad_record && (why = u->bad_record(u->arg, t, key, key_len)))
+			snprintf(u->why, sizeof u->why, "record of %.*s: %s", shown(key_len), key, why);
 		else
 			continue;
 		return -1;

@@ -23,6 +23,9 @@ struct usertable {
 	const char *what;
 	/* Optional: returns true for a key that no look-up can find, besides one with a capital letter. */
 	bool (*is_bad_key)(const char *key, size_t n);
+	/* Optional: returns why a record cannot be used though its key and its list are valid, or NULL. */
+	const char *(*bad_record)(void *arg, struct table *t, const char *key, size_t n);
+	void *arg;
 
 	struct table table;
 	bool open;

@@ -74,6 +74,36 @@ dsn_decode(struct buf *out, const char *xtext, size_t len)
 	return 0;
 }
 
+/* Append c as xtext, or as RFC 6533 3 has it for an address with UTF-8. Returns 0, or -1 with errno set (ENOMEM). */
+static int
+encode(struct buf *out, char c, bool utf8)
+{
+	bool plain = (c > ' ' && c <= '~' && c != '+' && c != '=') || (unsigned char)c > 127;
+
+	if (plain && !(utf8 && c == '\\'))
+		return buf_add(out, &c, 1);
+	return buf_printf(out, utf8 ? "\\x{%02X}" : "+%02X", (unsigned char)c);
+}
+
+int
+dsn_add_orcpt(struct buf *out, const char *path, size_t n)
+{
+	struct buf b = { 0 };
+	bool utf8 = false;
+	size_t i;
+	int r;
+
+	for (i = 0; i < n; i++)
+		utf8 |= (unsigned char)path[i] > 127;
+	r = buf_puts(&b, utf8 ? "utf-8;" : "rfc822;");
+	for (i = 0; r == 0 && i < n; i++)
+		r = encode(&b, path[i], utf8);
+	if (r == 0 && param_check(PARAM_ORCPT, b.p, b.len) == 0)
+		r = buf_printf(out, " ORCPT=%s", b.p);
+	buf_free(&b);
+	return r;
+}
+
 /*
  * Append a line without its DSN parameters; out may be NULL. Returns 1 if the line had some, 0 if not, or -1 with errno
  * set (ENOMEM).

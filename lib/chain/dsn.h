@@ -28,6 +28,12 @@ bool dsn_wants_full(const struct envelope_line *mail);
  */
 int dsn_decode(struct buf *out, const char *xtext, size_t len);
 
+/*
+ * Append " ORCPT=" with an address in canonical form, the original recipient of a line that has no ORCPT. Nothing is
+ * appended if the value would be longer than RFC 3461 allows. Returns 0, or -1 with errno set (ENOMEM).
+ */
+int dsn_add_orcpt(struct buf *out, const char *path, size_t n);
+
 /* Returns true if the envelope has any of the four parameters. */
 bool dsn_is_asked(const struct envelope *e);
 

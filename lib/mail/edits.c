@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/file.h"
+
 enum { EDITS_FIRST = 16 };
 
 int
@@ -43,6 +45,21 @@ edits_write(const struct edits *e, const char *text, size_t n, struct msgfile *m
 		done = d->off + d->del;
 	}
 	return msgfile_add(m, text + done, n - done);
+}
+
+int
+edits_file(const struct edits *e, const char *text, size_t n, int fd)
+{
+	off_t size = file_size(fd);
+	struct msgfile m = { 0 };
+	int out = -1, error;
+
+	if (size >= 0 && edits_write(e, text, n, &m) == 0 && msgfile_add_file(&m, fd, (off_t)n, size - (off_t)n) == 0)
+		out = msgfile_finish(&m);
+	error = errno;
+	msgfile_free(&m);
+	errno = error;
+	return out;
 }
 
 void

@@ -33,6 +33,12 @@ int edits_add(struct edits *e, size_t off, size_t del, const char *text, size_t 
 /* Append text[0..n), edited, to m. Returns 0, or -1 with errno set as msgfile_add. */
 int edits_write(const struct edits *e, const char *text, size_t n, struct msgfile *m);
 
+/*
+ * Make a message of the one in fd, a regular file whose first n octets are text: text edited, the rest as it is.
+ * Returns a descriptor as msgfile_finish, or -1 with errno set.
+ */
+int edits_file(const struct edits *e, const char *text, size_t n, int fd);
+
 void edits_free(struct edits *e);
 
 #endif

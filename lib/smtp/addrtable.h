@@ -7,7 +7,7 @@
 
 #include "base/table.h"
 
-/* A record of a table whose keys are addresses, domains and names of users, with a prefix such as "from:" before them. */
+/* A record of a table whose keys are addresses, domains or names of users, perhaps after a prefix such as "from:". */
 struct addrtable_record {
 	const char *value; /* len octets, borrowed from the table */
 	size_t len;
@@ -24,7 +24,8 @@ enum {
  * ADDRTABLE_BELOW, a dot and the longest of the domains above. Returns 1; 0 with an empty key; or -1 with errno set as
  * table_get.
  */
-int addrtable_find(struct table *t, const char *prefix, const char *path, size_t n, int how, struct addrtable_record *r);
+int addrtable_find(struct table *t, const char *prefix, const char *path, size_t n, int how,
+    struct addrtable_record *r);
 
 /* Find the record of name[0..n), in lower case if fold is set. Returns as addrtable_find. */
 int addrtable_find_name(struct table *t, const char *prefix, const char *name, size_t n, bool fold,

@@ -1,11 +1,11 @@
 /* ISC licence, see LICENSE. */
-#include "senders.h"
+#include "auth/senders.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
-#include "domain.h"
+#include "smtp/domain.h"
 
 /* An item of a list, ready to be compared. */
 struct item {
@@ -177,6 +177,26 @@ senders_judge(const struct senders *s, struct claim *claims, size_t n, const cha
 		left = judge_by(&item, claims, n);
 	}
 	return 0;
+}
+
+int
+senders_address(const struct senders *s, struct addr *a, const char **bad, size_t *bad_len)
+{
+	const char *p = s->list;
+	struct item item;
+
+	if (s->stopped)
+		return 0;
+	*a = s->own;
+	while (!*a->text && (*bad = usertable_item(&p, s->list + s->len, bad_len))) {
+		if (item_read(&item, *bad, *bad_len) < 0) {
+			errno = EPROTO;
+			return -1;
+		}
+		if (item.kind == ITEM_BOX)
+			*a = item.box;
+	}
+	return *a->text != '\0';
 }
 
 const char *

@@ -1,6 +1,6 @@
 /* ISC licence, see LICENSE. */
-#ifndef SENDERS_H
-#define SENDERS_H
+#ifndef MSA_AUTH_SENDERS_H
+#define MSA_AUTH_SENDERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +37,12 @@ int senders_find(struct senders *s, struct usertable *t, const char *user);
  * items before it).
  */
 int senders_judge(const struct senders *s, struct claim *claims, size_t n, const char **bad, size_t *bad_len);
+
+/*
+ * Set *a to the address that stands for the user: the own one, or the first address in the list. Returns 1; 0: there is
+ * none, or the user may not send; or -1 with errno set as senders_judge.
+ */
+int senders_address(const struct senders *s, struct addr *a, const char **bad, size_t *bad_len);
 
 /* The three members of struct usertable for this table: bad, what, and is_bad_key. */
 const char *senders_bad(const char *list, size_t n, size_t *len);

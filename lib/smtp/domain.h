@@ -1,6 +1,6 @@
 /* ISC licence, see LICENSE. */
-#ifndef DOMAIN_H
-#define DOMAIN_H
+#ifndef MSA_SMTP_DOMAIN_H
+#define MSA_SMTP_DOMAIN_H
 
 #include <stddef.h>
 

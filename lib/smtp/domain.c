@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "domain.h"
+#include "smtp/domain.h"
 
 #include <stdbool.h>
 #include <string.h>
