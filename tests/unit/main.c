@@ -35,6 +35,7 @@ static const struct {
 	{ "peer", unit_peer },
 	{ "policy", unit_policy },
 	{ "proof", unit_proof },
+	{ "readdress", unit_readdress },
 	{ "received", unit_received },
 	{ "reply", unit_reply },
 	{ "stage", unit_stage },
