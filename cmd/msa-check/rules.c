@@ -26,7 +26,8 @@ static const struct order {
 	{ "qualify", "milter", FINDINGS_WARNING, "qualify would change what the milter has signed" },
 	{ "rights", "route", FINDINGS_WARNING, "the other chains of route do not pass rights" },
 	{ "copy", "route", FINDINGS_WARNING, "what goes to the other chains of route is not copied" },
-	{ "copy", "bounce", FINDINGS_WARNING, "copy would copy the reports of bounce too" },
+	{ "rewrite", "bounce", FINDINGS_WARNING, "bounce fulfils the ORCPT that rewrite adds only behind it" },
+	{ "copy", "bounce", FINDINGS_WARNING, "bounce fulfils the NOTIFY that copy adds only behind it" },
 	{ "bounce", "route", FINDINGS_WARNING, "bounce reports on the results of all chains only in front of them" },
 };
 

@@ -110,27 +110,63 @@ longest(const struct edits *e, size_t first, const char *text, const struct fiel
 	return most;
 }
 
-enum readdress_result
-readdress_field(struct edits *e, const char *text, const struct field *f, readdress_fn *fn, void *arg)
+/*
+ * Fold the field at the comma at pos, before an item that changes, unless it is folded there already. Returns 0, or -1
+ * with errno set (ENOMEM).
+ */
+static int
+fold(struct edits *e, const char *text, const struct field *f, size_t pos)
+{
+	const char *eol = f->next - f->end == 1 ? "\n " : "\r\n ";
+	size_t i = ++pos;
+
+	while (i < f->end && (text[i] == ' ' || text[i] == '\t'))
+		i++;
+	if (i == f->end || text[i] == '\r' || text[i] == '\n')
+		return 0;
+	return edits_add(e, pos, 0, eol, strlen(eol) - (i > pos)); /* the white space that is there folds, too */
+}
+
+/* Collect the edits; with folds, fold before each address that changes. Returns 0, or -1 with errno set. */
+static int
+collect(struct edits *e, const char *text, const struct field *f, bool folds, readdress_fn *fn, void *arg)
 {
 	struct addrlist list;
 	struct addrlist_item m;
 	struct addr from, to;
-	size_t first = e->n, most;
+	size_t comma;
 	int r;
 
-	if (!is_valid(text, f))
-		return READDRESS_BAD;
 	addrlist_begin(&list, text, f->value, f->end);
-	while (addrlist_next(&list, &m) == ADDRLIST_BOX) {
+	for (comma = list.pos; addrlist_next(&list, &m) == ADDRLIST_BOX; comma = list.pos) {
 		if (addrlist_addr(text, &m, &from) < 0 || !from.has_domain)
 			continue;
 		r = fn(arg, &from, &to);
+		if (r > 0 && folds && comma < f->end && text[comma] == ',' && fold(e, text, f, comma) < 0)
+			return -1;
 		if (r < 0 || (r > 0 && edit(e, text, &m, &from, &to) < 0))
-			return READDRESS_ERROR;
+			return -1;
 	}
-	if (e->n == first)
-		return READDRESS_SAME;
-	most = longest(e, first, text, f);
-	return most > READDRESS_LINE_MAX && most > longest(e, e->n, text, f) ? READDRESS_LONG : READDRESS_CHANGED;
+	return 0;
+}
+
+enum readdress_result
+readdress_field(struct edits *e, const char *text, const struct field *f, readdress_fn *fn, void *arg)
+{
+	size_t first = e->n, most;
+	int folds;
+
+	if (!is_valid(text, f))
+		return READDRESS_BAD;
+	for (folds = 0; folds < 2; folds++) {
+		e->n = first;
+		if (collect(e, text, f, folds > 0, fn, arg) < 0)
+			return READDRESS_ERROR;
+		if (e->n == first)
+			return READDRESS_SAME;
+		most = longest(e, first, text, f);
+		if (most <= READDRESS_LINE_MAX || most <= longest(e, e->n, text, f))
+			return READDRESS_CHANGED;
+	}
+	return READDRESS_LONG;
 }

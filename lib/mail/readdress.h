@@ -21,14 +21,15 @@ enum readdress_result {
 	READDRESS_SAME,    /* no address changes */
 	READDRESS_CHANGED,
 	READDRESS_BAD,     /* the field is not a valid list of addresses, and stays as it is */
-	READDRESS_LONG,    /* an address would change, but a line would then be longer than READDRESS_LINE_MAX */
+	READDRESS_LONG,    /* an address would change, but a line would be longer than READDRESS_LINE_MAX, folded too */
 	READDRESS_ERROR,   /* errno is set: ENOMEM, or by fn */
 };
 
 /*
  * Collect the edits that change addresses in the field f of the header text. Only the local part, the domain or both
  * are replaced; comments, folding, routes, groups and names around them stay. A display name that is the address itself
- * becomes the new address, in quotes. An address without a domain stays. After READDRESS_LONG or READDRESS_ERROR, do
+ * becomes the new address, in quotes. An address without a domain stays. A line that would become too long is folded at
+ * commas. After READDRESS_LONG or READDRESS_ERROR, do
  * not use the edits.
  */
 enum readdress_result readdress_field(struct edits *e, const char *text, const struct field *f, readdress_fn *fn,

@@ -288,7 +288,7 @@ test_the_order_of_the_stages() {
 	finds submitd route -t rules.cdb bounce copy -t copies.cdb maildir-inject box <<-'X'
 		warning: bounce: stands after route: bounce reports on the results of all chains only in front of them; put it before route
 		warning: copy: stands after route: what goes to the other chains of route is not copied; put it before route
-		warning: copy: stands after bounce: copy would copy the reports of bounce too; put it before bounce
+		warning: copy: stands after bounce: bounce fulfils the NOTIFY that copy adds only behind it; put it before bounce
 	X
 	table copies.cdb '*' archive
 	finds submitd copy -t copies.cdb maildir-inject box <<-'X'

@@ -13,14 +13,14 @@ static int
 change(void *arg, const struct addr *from, struct addr *to)
 {
 	char text[2 * ADDR_MAILBOX_MAX];
-	const char *domain = addr_domain(from);
+	const char *domain = addr_domain(from), *local = from->local_len == 1 && *from->text == 'a' ? "b" : from->text;
 
 	(void)arg;
 	if (strcmp(domain, "bad.example") == 0) {
 		errno = EPROTO;
 		return -1;
 	}
-	snprintf(text, sizeof text, "%.*s@%s", (int)from->local_len, from->local_len == 1 && *from->text == 'a' ? "b" : from->text,
+	snprintf(text, sizeof text, "%.*s@%s", (int)from->local_len, local,
 	    strcmp(domain, "old.example") == 0 ? "new.example" : domain);
 	return addr_mailbox(text, strlen(text), to) == 0 && strcmp(text, from->text) != 0;
 }
@@ -38,7 +38,7 @@ show(const struct edits *e, const char *text, size_t n)
 	unit_show(text + done, n - done);
 }
 
-/* Each line is a field without its line end. Prints the line, then "same", the new field, or a reason in parentheses. */
+/* Each line is a field without its line end. Prints the line, then the new field, "same", or a reason in brackets. */
 int
 unit_readdress(int argc, char **argv)
 {
