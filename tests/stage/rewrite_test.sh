@@ -234,6 +234,11 @@ test_no_local_part_of_another_site_changes() {
 	table 'a@far.example b@far.example'
 	chain_call rewrite -d .far.example -t "$T/table.cdb" "$T/next"
 	assert_verdict 'below is not the domain' "$LOCAL"
+	table 'a@far.example b@far.example' 'a@notfar.example b@notfar.example'
+	chain_envelope '<a@notfar.example>' 'RCPT TO:<x@y.example>'
+	chain_call rewrite -d .far.example -d far.example -t "$T/table.cdb" "$T/next"
+	assert_verdict 'nor is another name with the same end' "$LOCAL"
+	chain_envelope '<a@far.example>' 'RCPT TO:<a@far.example>'
 	chain_call rewrite -d far.example -t "$T/table.cdb" "$T/next"
 	assertEquals 'its own site' 'RCPT TO:<b@far.example>' "$(sed -n 2p "$T/got.env")"
 }

@@ -271,7 +271,7 @@ asked() {
 }
 
 test_a_question_is_answered_and_nothing_is_run() {
-	table east.example=east from:example.net=west user:carol="$T/none" 'bad.example=../x' gone.example=none boss@west.example=
+	table east.example=east .east.example=east from:example.net=west user:carol="$T/none" 'bad.example=../x' gone.example=none boss@west.example=
 	while IFS='|' read -r words want_code want; do
 		# shellcheck disable=SC2046
 		said=$(eval asked $words)
@@ -283,6 +283,7 @@ test_a_question_is_answered_and_nothing_is_run() {
 		-d "$T/routes" alice@example.net bob@far.example|0|bob@far.example: the program T/routes/west, by from:example.net
 		alice@example.net bob@far.example|0|bob@far.example: west in the directory of -d, by from:example.net
 		alice@example.net boss@west.example|0|boss@west.example: the default chain, by boss@west.example
+		"" bob@far.east.example|0|bob@far.east.example: the default chain, by no key of the table
 		"" bob@far.example|0|bob@far.example: the default chain, by no key of the table
 		"" bob@far.example Carol|111|bob@far.example: the resident at T/none (451: No such file or directory), by user:carol
 		-d "$T/routes" a@b.example x@bad.example|111|x@bad.example: ../x (451: neither a path nor the name of a program), by bad.example

@@ -58,6 +58,8 @@ test_a_line_that_would_be_too_long_is_folded() {
 	becomes 'the first cannot be' "To: a@far.example <a@far.example> (xxxx$x)" '(long)'
 	becomes 'it was too long' "To: $x$x, a@far.example" "To: $x$x, b@far.example"
 	becomes 'it is folded there' "To: $x,\\r\\n a@far.example <a@far.example> (xxxx$x)" '(long)'
+	becomes 'folded once' "To: x@far.example,\\r\\n a@far.example,$x, a@far.example <a@far.example>" \
+		"To: x@far.example,\\r\\n b@far.example,$x,\\r\\n \"b@far.example\" <b@far.example>"
 	becomes 'on another line' "To: x$x,\\r\\n a@far.example <a@far.example>" "To: x$x,\\r\\n \"b@far.example\" <b@far.example>"
 }
 
