@@ -290,6 +290,16 @@ test_the_order_of_the_stages() {
 		warning: copy: stands after route: what goes to the other chains of route is not copied; put it before route
 		warning: copy: stands after bounce: bounce fulfils the NOTIFY that copy adds only behind it; put it before bounce
 	X
+	table addresses.cdb .example.net example.net
+	finds submitd bounce rewrite -t addresses.cdb qualify -d example.net maildir-inject box <<-'X'
+		warning: rewrite: stands after bounce: bounce fulfils the ORCPT that rewrite adds only behind it; put it before bounce
+		warning: qualify: stands after rewrite: rewrite would not find addresses that are not complete; put it before rewrite
+		warning: qualify: stands after bounce: qualify would get the reports of bounce too; put it before bounce
+	X
+	table addresses.cdb alice@example.net al@example.net
+	finds submitd rewrite -t addresses.cdb maildir-inject box <<-'X'
+		error: rewrite: addresses.cdb: record of alice@example.net: a local part would change in a domain that -d does not name; see the page rewrite(8)
+	X
 	table copies.cdb '*' archive
 	finds submitd copy -t copies.cdb maildir-inject box <<-'X'
 		error: copy: copies.cdb: record of *: archive: not an address in ASCII; see the page copy(8)

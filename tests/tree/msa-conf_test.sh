@@ -303,6 +303,24 @@ test_tables_are_made_once() {
 	assertEquals 'alice@example.net	main' "$(msa-passwd -l "$D/users.cdb")"
 }
 
+test_addresses_and_copies_by_table() {
+	needs cdb || return 0
+	write_service s6 -l /run/lmtp
+	sed -i "s| stamp | rewrite -d example.net -d .example.net -s $D/own.cdb -t $D/addresses.cdb copy -t $D/copies.cdb stamp |" "$D/chain"
+	conf "$D"
+	assertEquals "$(cat "$T/said")" 0 "$code"
+	for service in rewrite copy; do
+		command_of "$service"
+	done >"$T/got"
+	assert_got 'the commands' <<-W
+		msa rewrite -l D/run/rewrite/socket -R 3 -d example.net -d .example.net -s D/own.cdb -t D/addresses.cdb call D/run/copy/socket
+		msa copy -l D/run/copy/socket -R 3 -t D/copies.cdb call D/run/stamp/socket
+	W
+	for table in own addresses copies; do
+		assertEquals "$table" '' "$(cdb -d -m "$D/$table.cdb")"
+	done
+}
+
 test_a_certificate_of_its_own() {
 	needs openssl || return 0
 	conf -s s6 -S -h mx.example.net -l /run/lmtp "$D" example.net
