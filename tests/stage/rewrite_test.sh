@@ -210,6 +210,29 @@ test_the_answer_names_the_address_that_the_client_gave() {
 	assert_verdict 'nonsense' "$LOCAL" "$LOCAL" "$LOCAL"
 }
 
+# bounce behind fulfils DSN for a next hop that does not know it.
+test_a_report_names_the_address_that_the_client_gave() {
+	program_make half <<-'X'
+		#!/bin/sh
+		if [ "$MSA_RCPTS" = 2 ]; then
+			cat <&3 >"$T/got.env"
+			printf '250 2.0.0 taken\n550 5.1.1 no\n.\n'
+		else
+			cat >"$T/got.report"
+			echo '250 2.0.0 taken'
+		fi
+	X
+	chain_envelope '<a@far.example>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<jru@host.example.net>'
+	chain_call MSA_EHLO=DSN rewrite -d example.net -d .example.net -t "$T/table.cdb" bounce "$T/half"
+	assertEquals "$(cat "$T/log")" '250' "$(head -c 3 "$T/verdict")"
+	assert_envelope 'without DSN' <<-'X'
+		MAIL FROM:<a@far.example>
+		RCPT TO:<bob@example.org>
+		RCPT TO:<j.random.user@example.net>
+	X
+	assertEquals 'Original-Recipient: rfc822; jru@host.example.net' "$(grep ^Original-Recipient "$T/got.report" | tr -d '\r')"
+}
+
 # RFC 6409 8.8
 test_no_local_part_of_another_site_changes() {
 	while IFS='|' read -r row to why; do
