@@ -16,7 +16,6 @@ static const struct order {
 	{ "tlsd", "tlsd", FINDINGS_ERROR, "TLS is there already" },
 	{ "authd", "authd", FINDINGS_ERROR, "the user is known already" },
 	{ "qualify", "rights", FINDINGS_WARNING, "rights would see addresses that are not complete" },
-	{ "qualify", "rewrite", FINDINGS_WARNING, "rewrite would not find addresses that are not complete" },
 	{ "qualify", "stamp", FINDINGS_WARNING, "Received is the last field that this server adds" },
 	{ "qualify", "bounce", FINDINGS_WARNING, "qualify would get the reports of bounce too" },
 	{ "stamp", "bounce", FINDINGS_WARNING, "stamp would get the reports of bounce too" },

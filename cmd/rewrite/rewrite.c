@@ -380,7 +380,12 @@ check(void *arg, struct instance *i)
 	struct conf *conf = arg;
 	bool whole = i->options.path || i->asked; /* in an exec'd stage that would take longer than the message */
 
-	if ((!conf->path && !conf->senders_path) || (i->instead && i->nwords != 1))
+	/*
+	 * Not both: an address that the user has a right to could become one without it, which a second run would force to be
+	 * another one again.
+	 */
+	if (!conf->path == !conf->senders_path || (conf->senders_path && conf->mapping.sites > 0) ||
+	    (i->instead && i->nwords != 1))
 		return -1;
 	conf->table = (struct usertable){
 		.bad = mapping_bad, .what = MAPPING_ITEM, .is_bad_key = mapping_is_bad_key, .bad_record = mapping_bad_record,
@@ -415,7 +420,7 @@ const struct stage rewrite_stage = {
 	.needs_chain = true,
 	.needs = STAGE_FILES | STAGE_TEMPORARY,
 	.options = "d:q:s:t:",
-	.usage = "[-d domain ...] [-s senders] [-t table] " STAGE_USAGE " [prog [arg ...]] | -q table [-d domain ...] address",
+	.usage = "{-t table [-d domain ...] | -s senders} " STAGE_USAGE " [prog [arg ...]] | -q table [-d domain ...] address",
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,

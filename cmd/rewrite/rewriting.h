@@ -13,7 +13,7 @@
 
 /* What rewrite(8) changes of a message: its header by edits, its envelope line by line. */
 struct rewriting {
-	const struct mapping *mapping;
+	const struct mapping *mapping; /* without a table where senders is set */
 	const struct senders *senders; /* NULL: the sender's addresses are not forced */
 	const char *senders_path;      /* their table's, for the log */
 	struct addr own; /* takes the place of an address that the user has no right to; len 0: there is none */

@@ -187,13 +187,13 @@ senders_address(const struct senders *s, struct addr *a, const char **bad, size_
 
 	if (s->stopped)
 		return 0;
-	*a = s->own;
+	*a = s->own.is_utf8 ? (struct addr){ .len = 0 } : s->own;
 	while (!*a->text && (*bad = usertable_item(&p, s->list + s->len, bad_len))) {
 		if (item_read(&item, *bad, *bad_len) < 0) {
 			errno = EPROTO;
 			return -1;
 		}
-		if (item.kind == ITEM_BOX)
+		if (item.kind == ITEM_BOX && !item.box.is_utf8)
 			*a = item.box;
 	}
 	return *a->text != '\0';

@@ -47,11 +47,9 @@ rewritten() {
 	chain_call "$@" rewrite -d example.net -d .example.net -t "$T/table.cdb" "$T/next"
 }
 
-# usage: forced user [option ...]
+# usage: forced user
 forced() {
-	user=$1
-	shift
-	chain_call SMTPAUTHUSER="$user" rewrite -s "$T/senders.cdb" "$@" "$T/next"
+	chain_call SMTPAUTHUSER="$1" rewrite -s "$T/senders.cdb" "$T/next"
 }
 
 # The next program's envelope is standard input. usage: assert_envelope what
@@ -310,7 +308,7 @@ test_a_signature_that_may_break_is_in_the_log() {
 
 test_the_senders_addresses_are_forced() {
 	senders 'alice@example.net sales@example.net @shop.example' 'scanner @shop.example scan@example.net' 'boss *' 'web @shop.example' \
-		'- printer@example.net' 'out !'
+		'- printer@example.net' 'out !' 'ü@example.net büro@example.net second@example.net'
 	while IFS='|' read -r user mail from want_mail want_from; do
 		chain_message "From: $from\\r\\n\\r\\nx\\r\\n"
 		chain_envelope "<$mail>" 'RCPT TO:<bob@example.org>'
@@ -336,16 +334,16 @@ test_the_senders_addresses_are_forced() {
 		scanner|x@y.example|(|scan@example.net|<scan@example.net>
 		boss|x@y.example|z@y.example|x@y.example|z@y.example
 		web|a@shop.example|b@shop.example|a@shop.example|b@shop.example
+		ü@example.net|x@y.example|x@y.example|second@example.net|second@example.net
 		|x@y.example|x@y.example|printer@example.net|printer@example.net
 	X
 	chain_message 'From: Mr X <x@y.example>\r\nSender: y@y.example\r\nReply-To: z@y.example\r\nFrom: a@b.example\r\n\r\nx\r\n'
 	chain_envelope '<x@y.example>' 'RCPT TO:<x@y.example>'
-	table 'scan@example.net example.org' 'y.example z.example'
-	forced scanner -t "$T/table.cdb"
-	printf 'From: Mr X <scan@example.org>\r\nSender: scan@example.org\r\nReply-To: z@z.example\r\nFrom: scan@example.org\r\n\r\nx\r\n' >"$T/expected"
-	assert_same 'by the other table too' "$T/expected" "$T/got.msg"
-	printf 'MAIL FROM:<scan@example.org>\nRCPT TO:<x@z.example>\n' | assert_envelope 'and the envelope'
-	assert_logged ' changed=MAIL,RCPT,From,Sender,Reply-To '
+	forced scanner
+	printf 'From: Mr X <scan@example.net>\r\nSender: scan@example.net\r\nReply-To: z@y.example\r\nFrom: scan@example.net\r\n\r\nx\r\n' >"$T/expected"
+	assert_same 'From and Sender alone' "$T/expected" "$T/got.msg"
+	printf 'MAIL FROM:<scan@example.net>\nRCPT TO:<x@y.example>\n' | assert_envelope 'and the envelope'
+	assert_logged ' changed=MAIL,From,Sender addresses="x@y.example>scan@example.net y@y.example>scan@example.net a@b.example>scan@example.net" '
 	for user in web out; do
 		rm -f "$T/got.env"
 		forced "$user"
@@ -432,28 +430,30 @@ test_a_resident_looks_at_all_of_the_table() {
 	rewrite -l "$T/r" -d example.net -t "$T/table.cdb" true 2>"$T/log" </dev/null
 	assertEquals "rewrite: $T/table.cdb: record of a@example.net: the result would be rewritten again, and then once more" "$(cat "$T/log")"
 	table
-	rewrite -l "$T/r" -s "$T/table.cdb" -t "$T/none.cdb" true 2>"$T/log" </dev/null
+	rewrite -l "$T/r" -t "$T/none.cdb" true 2>"$T/log" </dev/null
 	assertEquals 'no table' 100 $?
 }
 
 test_new_tables_count_from_the_next_message_on() {
-	senders 'jru a@old.example'
-	resident_start rewrite rewrite -P 1:1 -d example.net -d .example.net -s "$T/senders.cdb" -t "$T/table.cdb" "$T/next"
-	for round in 'old new.example' 'table third.example' 'senders b.example' 'bad b.example'; do
+	chain_envelope '<a@old.example>' 'RCPT TO:<bob@example.org>'
+	senders 'jru a@b.example'
+	resident_start rewrite rewrite -P 1:1 -d example.net -d .example.net -t "$T/table.cdb" "$T/next"
+	resident_start force rewrite -P 1:1 -s "$T/senders.cdb" call "$T/rewrite"
+	for round in 'b.example' 'table third.example' 'senders c.example' 'bad c.example'; do
 		case $round in
-		table*) table 'old.example third.example' ;;
-		senders*) senders 'jru a@b.example' ;;
-		bad*) table 'old.example nonsense@' ;;
+		table*) table 'b.example third.example' ;;
+		senders*) senders 'jru a@c.example' ;;
+		bad*) table 'c.example nonsense@' ;;
 		esac
-		chain_call SMTPAUTHUSER=jru call "$T/rewrite"
+		chain_call SMTPAUTHUSER=jru call "$T/force"
 		assertEquals "$round" "MAIL FROM:<a@${round#* }>" "$(head -n 1 "$T/got.env")"
 	done
-	assertTrue "said: $(cat "$T/rewrite.log")" "grep -q 'table.cdb: record of old.example: nonsense@: not one address' $T/rewrite.log"
-	table 'b.example last.example'
+	assertTrue "said: $(cat "$T/rewrite.log")" "grep -q 'table.cdb: record of c.example: nonsense@: not one address' $T/rewrite.log"
+	table 'c.example last.example'
 	# shellcheck disable=SC2154
 	kill -HUP "$rewrite_pid"
 	wait_until grep -q ' reloaded' "$T/rewrite.log"
-	chain_call SMTPAUTHUSER=jru call "$T/rewrite"
+	chain_call SMTPAUTHUSER=jru call "$T/force"
 	assertEquals 'reloaded' 'MAIL FROM:<a@last.example>' "$(head -n 1 "$T/got.env")"
 }
 
@@ -475,7 +475,8 @@ test_a_question_is_answered() {
 }
 
 test_misuse_is_451() {
-	for options in '' '-t' "-t $T/none next" "-x next" "-d example.net next" "-t $T/table.cdb -d exa_mple next"; do
+	for options in '' '-t' "-t $T/none next" "-x next" "-d example.net next" "-t $T/table.cdb -d exa_mple next" \
+		"-t $T/table.cdb -s $T/table.cdb next" "-s $T/table.cdb -d example.net next"; do
 		# shellcheck disable=SC2086
 		chain_call rewrite $options
 		assertEquals "$options" 111 "$code"

@@ -306,14 +306,15 @@ test_tables_are_made_once() {
 test_addresses_and_copies_by_table() {
 	needs cdb || return 0
 	write_service s6 -l /run/lmtp
-	sed -i "s| stamp | rewrite -d example.net -d .example.net -s $D/own.cdb -t $D/addresses.cdb copy -t $D/copies.cdb stamp |" "$D/chain"
+	sed -i "s| stamp | rewrite -s $D/own.cdb rewrite -d example.net -d .example.net -t $D/addresses.cdb copy -t $D/copies.cdb stamp |" "$D/chain"
 	conf "$D"
 	assertEquals "$(cat "$T/said")" 0 "$code"
-	for service in rewrite copy; do
+	for service in rewrite rewrite-2 copy; do
 		command_of "$service"
 	done >"$T/got"
 	assert_got 'the commands' <<-W
-		msa rewrite -l D/run/rewrite/socket -R 3 -d example.net -d .example.net -s D/own.cdb -t D/addresses.cdb call D/run/copy/socket
+		msa rewrite -l D/run/rewrite/socket -R 3 -s D/own.cdb call D/run/rewrite-2/socket
+		msa rewrite -l D/run/rewrite-2/socket -R 3 -d example.net -d .example.net -t D/addresses.cdb call D/run/copy/socket
 		msa copy -l D/run/copy/socket -R 3 -t D/copies.cdb call D/run/stamp/socket
 	W
 	for table in own addresses copies; do
