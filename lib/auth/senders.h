@@ -39,8 +39,8 @@ int senders_find(struct senders *s, struct usertable *t, const char *user);
 int senders_judge(const struct senders *s, struct claim *claims, size_t n, const char **bad, size_t *bad_len);
 
 /*
- * Set *a to the address that stands for the user: the own one, or the first address in the list, in ASCII. Returns 1; 0: there is
- * none, or the user may not send; or -1 with errno set as senders_judge.
+ * Set *a to the address that stands for the user: the own one, or the first address in the list, in ASCII. Returns 1;
+ * 0: there is none, or the user may not send; or -1 with errno set as senders_judge.
  */
 int senders_address(const struct senders *s, struct addr *a, const char **bad, size_t *bad_len);
 
