@@ -35,6 +35,7 @@ test_a_name_that_is_the_address_changes_too() {
 	To: "x@old.example" "" <x@old.example> => To: "x@old.example" "" <x@new.example>
 	To: " x@old.example" <x@old.example> => To: " x@old.example" <x@new.example>
 	To: "x@old.exampl" <x@old.example> => To: "x@old.exampl" <x@new.example>
+	To: x [team] <x@old.example>, [y] z <y@old.example> => To: x [team] <x@new.example>, [y] z <y@new.example>
 	To: "" <x@old.example> => To: "" <x@new.example>
 	To: "\\"y z\\"@old.example" <"y z"@old.example> => To: "\\"y z\\"@new.example" <"y z"@new.example>
 	END
