@@ -10,8 +10,8 @@
 #include "base/usertable.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
-#include "rewriting.h"
 #include "msa/msgfile.h"
+#include "rewriting.h"
 #include "stage/instance.h"
 #include "stage/run.h"
 
