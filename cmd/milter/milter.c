@@ -136,23 +136,30 @@ add_reply(struct buf *b, const struct reply_foreign *r)
 	return buf_printf(b, "%s\n", line);
 }
 
+/* How the envelope is written if the milter has removed recipients. */
+enum without {
+	KEEP_REMOVED, /* -d refuse: their lines become refusals */
+	SKIP_REMOVED, /* their lines are left out, and the addresses that the milter added are recipients in their place */
+	ONLY_COPIES,  /* nobody is left: the copies that earlier stages asked for are the recipients */
+};
+
 /*
- * Make the envelope. The lines of removed recipients are left out if skip is set. With copies_first, no recipient is
- * left and the copies are recipients. *n is the number of lines that have a reply. Returns its descriptor, or -1.
+ * Make the envelope. *n is the number of lines that have a reply; of these, the lines from *own on are those of
+ * addresses that the milter added. Returns its descriptor, or -1.
  */
 static int
-write_envelope(const struct work *w, bool skip, bool copies_first, size_t *n)
+write_envelope(const struct work *w, enum without how, size_t *own, size_t *n)
 {
 	const struct envelope *e = w->envelope;
 	const struct changes *c = &w->talk.changes;
-	const char *verb = copies_first ? "RCPT" : "COPY";
+	const bool in_place = how == SKIP_REMOVED;
 	struct buf b = { 0 };
-	int fd = -1, r = add_sender(w, &b);
+	int fd = -1, pass, r = add_sender(w, &b);
 	size_t i;
 
 	*n = 0;
 	for (i = 0; r == 0 && i < e->nrcpt; i++) {
-		if (copies_first || (skip && w->gone[i]))
+		if (how == ONLY_COPIES || (how == SKIP_REMOVED && w->gone[i]))
 			continue;
 		++*n;
 		if (w->gone[i])
@@ -162,13 +169,18 @@ write_envelope(const struct work *w, bool skip, bool copies_first, size_t *n)
 		else
 			r = buf_printf(&b, "%s\n", e->rcpt[i].text);
 	}
-	for (; r == 0 && i < e->nrcpt + e->ncopy; i++, *n += copies_first)
-		r = buf_printf(&b, "%s%s\n", verb, e->rcpt[i].text + strlen("COPY"));
-	for (i = 0; r == 0 && i < c->nadded; i++)
-		if (is_new(w, &c->added[i])) {
-			*n += copies_first;
-			r = buf_printf(&b, "%s TO:<%s>\n", verb, c->added[i].text);
+	*own = *n;
+	for (pass = 0; pass < 2; pass++) { /* recipients stand before copies */
+		for (i = 0; r == 0 && i < c->nadded && pass == !in_place; i++)
+			if (is_new(w, &c->added[i])) {
+				*n += in_place;
+				r = buf_printf(&b, "%s TO:<%s>\n", in_place ? "RCPT" : "COPY", c->added[i].text);
+			}
+		for (i = e->nrcpt; r == 0 && i < e->nrcpt + e->ncopy && pass == in_place; i++) {
+			*n += how == ONLY_COPIES;
+			r = buf_printf(&b, "%s%s\n", how == ONLY_COPIES ? "RCPT" : "COPY", e->rcpt[i].text + strlen("COPY"));
 		}
+	}
 	if (r == 0)
 		fd = msgfile_of(b.p, b.len);
 	buf_free(&b);
@@ -220,37 +232,97 @@ reply_refused(const struct work *w, struct verdict *v)
 	return r;
 }
 
+/* Run the rest of the chain with n lines. Returns 0, or -1 with errno set. */
+static int
+deliver_lines(struct work *w, int message, int envelope, size_t n, struct verdict *part)
+{
+	struct call *call = w->call;
+	int64_t deadline_ms = call_own_deadline(call);
+	char rcpts[24];
+
+	snprintf(rcpts, sizeof rcpts, "%zu", n);
+	if (facts_set(&call->facts, "MSA_RCPTS", rcpts) < 0 || call_set_deadline(call, deadline_ms) < 0)
+		return -1;
+	return call_deliver(call, call->next, message, envelope, n, deadline_ms, part);
+}
+
+/* Returns true if the milter gave an address that gets the message in place of those that it removed. */
+static bool
+has_substitute(const struct work *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->talk.changes.nadded; i++)
+		if (is_new(w, &w->talk.changes.added[i]))
+			return true;
+	return false;
+}
+
 /*
- * The milter has removed recipients: run the rest of the chain without them. They get 250; or, if nobody else is left
- * and the message goes to other addresses in their place, what these addresses get. Returns the exit code.
+ * Returns the reply of the recipients that the milter has removed, whose lines the envelope does not have; NULL: 250.
+ * They get what the addresses in their place get, the lines from own on of part. Without such addresses they get what
+ * the others get, if nobody took the message: a client that cannot hear replies of single recipients must hear why.
+ */
+static const struct reply_foreign *
+reply_of_removed(const struct work *w, const struct verdict *part, size_t own)
+{
+	const struct verdict substitutes = { .reply = part->reply + own, .n = part->n - own };
+	bool mixed;
+	size_t i;
+
+	if (substitutes.n > 0)
+		return verdict_reduce(&substitutes, &mixed);
+	if (part->n == 0 || facts_get(&w->call->facts, "MSA_PARTIAL"))
+		return NULL;
+	for (i = 0; i < part->n; i++)
+		if (part->reply[i].code / 100 == 2)
+			return NULL;
+	return verdict_reduce(part, &mixed);
+}
+
+/* Returns the first refusal of v, in which the recipients without one have no reply yet. */
+static const struct reply_foreign *
+first_refusal(const struct verdict *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->n && v->reply[i].code == 0; i++)
+		;
+	return i < v->n ? &v->reply[i] : NULL;
+}
+
+/*
+ * The milter has removed recipients: run the rest of the chain without them. If it has removed all, only the copies
+ * that earlier stages asked for are made, and whatever becomes of them changes no reply. If all that it has not removed
+ * are refused, nothing is delivered. Returns the exit code.
  */
 static int
 deliver_without(struct work *w, int message)
 {
-	struct call *call = w->call;
-	int64_t deadline_ms = call_own_deadline(call);
 	struct verdict part = { .n = 0 }, v = { .n = 0 };
-	const struct reply_foreign *worst = NULL;
-	bool alone = !anybody_left(w), mixed;
-	char rcpts[24];
-	size_t n, i, k = 0;
-	int envelope = write_envelope(w, true, alone, &n), r = envelope < 0 ? -1 : verdict_open(&v, w->envelope->nrcpt);
+	const struct reply_foreign *removed = NULL;
+	const bool anybody = anybody_left(w) || has_substitute(w), all = w->ngone == w->envelope->nrcpt;
+	size_t n, own, i, k = 0;
+	int envelope = write_envelope(w, anybody ? SKIP_REMOVED : ONLY_COPIES, &own, &n);
+	int r = envelope < 0 ? -1 : verdict_open(&v, w->envelope->nrcpt);
 
 	v.n = r == 0 ? w->envelope->nrcpt : 0;
-	if (r == 0 && alone)
+	if (r == 0 && !anybody)
 		r = reply_refused(w, &v);
-	snprintf(rcpts, sizeof rcpts, "%zu", n);
-	if (r == 0 && n > 0 && (facts_set(&call->facts, "MSA_RCPTS", rcpts) < 0 || call_set_deadline(call, deadline_ms) < 0 ||
-	        call_deliver(call, call->next, message, envelope, n, deadline_ms, &part) < 0))
-		r = -1;
-	if (r == 0 && alone && n > 0)
-		worst = verdict_reduce(&part, &mixed);
-	for (i = 0; r == 0 && i < v.n; i++) /* the message may be delivered: without memory, replies only lack their text */
-		if (w->gone[i] && worst)
-			reply_copy(&v.reply[i], worst);
+	if (r == 0 && n > 0 && (anybody || all))
+		r = deliver_lines(w, message, envelope, n, &part);
+	if (r == 0 && anybody)
+		removed = reply_of_removed(w, &part, own);
+	else if (r == 0 && !facts_get(&w->call->facts, "MSA_PARTIAL"))
+		removed = first_refusal(&v);
+	/* The message may be delivered: without memory, replies only lack their text. */
+	for (i = 0; r == 0 && i < v.n; i++)
+		if (w->gone[i] && removed)
+			reply_copy(&v.reply[i], removed);
 		else if (w->gone[i])
 			reply_set(&v.reply[i], REPLY_OK, NULL);
-		else if (!alone && k < part.n) {
+	for (i = 0; r == 0 && anybody && i < v.n; i++)
+		if (!w->gone[i] && k < part.n) {
 			v.reply[i] = part.reply[k];
 			part.reply[k++] = (struct reply_foreign){ .code = 0 };
 		}
@@ -258,9 +330,9 @@ deliver_without(struct work *w, int message)
 	if (envelope >= 0)
 		close(envelope);
 	if (r == 0)
-		return call_answer(call, &v);
+		return call_answer(w->call, &v);
 	verdict_free(&v);
-	return call_failed(call, "verdict");
+	return call_failed(w->call, "verdict");
 }
 
 /* The new message */
@@ -302,7 +374,7 @@ apply(struct work *w)
 {
 	const struct changes *c = &w->talk.changes;
 	int message = -1, envelope = -1, code;
-	size_t n;
+	size_t own, n;
 
 	note_removed(w);
 	if (c->header_changed || c->body_replaced)
@@ -313,7 +385,7 @@ apply(struct work *w)
 	if (w->ngone > 0 && !w->conf->keeps)
 		code = deliver_without(w, message < 0 ? w->call->in : message);
 	else if (w->ngone > 0 || w->talk.nrefused > 0 || c->from_changed || c->nadded > 0) {
-		envelope = write_envelope(w, false, false, &n);
+		envelope = write_envelope(w, KEEP_REMOVED, &own, &n);
 		code = envelope < 0 ? call_failed(w->call, "envelope") : call_next_with(w->call, message, envelope);
 	} else
 		code = call_next_with(w->call, message, -1);

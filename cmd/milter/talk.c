@@ -149,6 +149,16 @@ is_left_out(const struct talk *t, uint32_t step)
 	return t->milter.agreed.steps & step;
 }
 
+/* A message cannot be discarded before it has begun. */
+static enum milter_result
+not_discarded(struct talk *t, enum milter_result r)
+{
+	if (r != MILTER_DISCARD)
+		return r;
+	t->milter.why = "an answer that does not belong there";
+	return MILTER_FAILED;
+}
+
 static enum milter_result
 say_connect(struct talk *t)
 {
@@ -177,7 +187,7 @@ say_connect(struct talk *t)
 		r = r < 0 || buf_add(out, octets, sizeof octets) < 0 || (*octets == '6' && buf_puts(out, "IPv6:") < 0) ||
 		    packet_string(out, ip, strlen(ip)) < 0 ? -1 : 0;
 	}
-	return say(t, r, start, STEP_NR_CONNECT);
+	return not_discarded(t, say(t, r, start, STEP_NR_CONNECT));
 }
 
 static enum milter_result
@@ -192,7 +202,8 @@ say_helo(struct talk *t)
 	if (add_macros(t, MILTER_AT_HELO, PACKET_HELO, NULL, 0) < 0)
 		return no_memory(t);
 	start = out->len;
-	return say(t, packet_begin(out, PACKET_HELO) < 0 ? -1 : packet_string(out, helo, strlen(helo)), start, STEP_NR_HELO);
+	return not_discarded(t, say(t, packet_begin(out, PACKET_HELO) < 0 ? -1 : packet_string(out, helo, strlen(helo)), start,
+	    STEP_NR_HELO));
 }
 
 /* Add a path in brackets, and each parameter. */

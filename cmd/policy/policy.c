@@ -250,7 +250,7 @@ write_message(const struct look *l)
 	return fd;
 }
 
-/* Run the rest of the chain, and make its refusals for good refusals for now where the server asks for that. */
+/* Run the rest of the chain, and turn a 5yz of it into the 4yz that the server asked for. */
 static int
 deliver_softly(struct look *l, int message, int envelope)
 {
@@ -262,7 +262,8 @@ deliver_softly(struct look *l, int message, int envelope)
 	        l->envelope->nrcpt, deadline_ms, &v) < 0)
 		return call_failed(l->call, "verdict");
 	for (i = 0; i < v.n; i++)
-		if (v.reply[i].code >= 500 && l->soft[i].code) {
+		if (l->envelope->rcpt[i].kind == ENVELOPE_RCPT && l->reply[i].code == 0 && v.reply[i].code >= 500 &&
+		    l->soft[i].code) {
 			reply_foreign_free(&v.reply[i]);
 			v.reply[i] = l->soft[i];
 			l->soft[i] = (struct reply_foreign){ .code = 0 };

@@ -149,8 +149,12 @@ is_user(const struct work *w, const struct addrlist_item *m)
 	const char *domain = addr_domain(&w->user);
 	size_t local = (size_t)(domain - w->user.text);
 
-	return w->user.len > 0 && addrlist_addr(w->text, m, &a) == 0 && a.len == w->user.len &&
-	    memcmp(a.text, w->user.text, local) == 0 && strcasecmp(a.text + local, domain) == 0;
+	if (w->user.len == 0 || addrlist_addr(w->text, m, &a) < 0)
+		return false;
+	if (m->labels == 0) /* domain is added to the address */
+		return w->rules->domain && a.len + 1 == local && memcmp(a.text, w->user.text, a.len) == 0 &&
+		    strcasecmp(w->rules->domain, domain) == 0;
+	return a.len == w->user.len && memcmp(a.text, w->user.text, local) == 0 && strcasecmp(a.text + local, domain) == 0;
 }
 
 /* Add the fields that every Resent- block must have, RFC 5322 3.6.6. */
@@ -369,6 +373,8 @@ static enum complete_result
 take(struct work *w, const struct field *f)
 {
 	bool drop;
+	const uint32_t qualified = w->c->qualified;
+	size_t edits;
 	enum field_syntax syntax = field_syntax(f->id);
 	enum complete_result r = COMPLETE_OK;
 
@@ -380,6 +386,7 @@ take(struct work *w, const struct field *f)
 		w->block = BLOCK_OPEN;
 	w->trace |= f->id == FIELD_RECEIVED;
 	w->open_line = false;
+	edits = w->c->edits.n;
 	r = judge_second(w, f, &drop);
 	if (r != COMPLETE_OK)
 		return r;
@@ -395,8 +402,11 @@ take(struct work *w, const struct field *f)
 		syntax = FIELD_BLIND;
 	if (r != COMPLETE_OK)
 		return r;
-	if (f->id == FIELD_SENDER && w->rules->sender == SENDER_REPLACE && w->user.len > 0 && !w->is_sender)
+	if (f->id == FIELD_SENDER && w->rules->sender == SENDER_REPLACE && w->user.len > 0 && !w->is_sender) {
 		syntax = FIELD_BLIND;
+		w->c->edits.n = edits; /* what completed its address */
+		w->c->qualified = qualified;
+	}
 	if (syntax == FIELD_BLIND) {
 		w->c->removed |= bit(f->id);
 		return edits_add(&w->c->edits, f->name, f->next - f->name, "", 0) < 0 ? COMPLETE_ERROR : COMPLETE_OK;

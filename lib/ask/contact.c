@@ -58,10 +58,12 @@ static int
 wait_for(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd p = { .fd = fd, .events = events };
-	int r;
+	int left, r = 0;
 
-	while ((r = poll(&p, 1, clock_left(deadline_ms))) < 0 && errno == EINTR)
+	while ((left = clock_left(deadline_ms)) > 0 && (r = poll(&p, 1, left)) < 0 && errno == EINTR)
 		;
+	if (left == 0)
+		r = 0; /* a server that never pauses has no more time than another one */
 	if (r == 0)
 		errno = ETIMEDOUT;
 	return r > 0 ? 0 : -1;
@@ -73,8 +75,12 @@ contact_write(int fd, const void *data, size_t n, int64_t deadline_ms)
 	const char *p = data;
 
 	while (n > 0) {
-		ssize_t r = send(fd, p, n, MSG_NOSIGNAL);
+		ssize_t r = -1;
 
+		if (clock_left(deadline_ms) == 0) /* also where the server takes all it gets */
+			errno = ETIMEDOUT;
+		else
+			r = send(fd, p, n, MSG_NOSIGNAL);
 		if (r >= 0) {
 			p += r;
 			n -= (size_t)r;

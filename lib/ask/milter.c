@@ -10,6 +10,7 @@
 
 enum {
 	READ_OCTETS = 16384, /* at once */
+	REPLY_LINE = 512,    /* octets of a reply's line, RFC 5321 4.5.3.1.5; the rest is cut off */
 	QUIT_MS = 100,       /* for the last words, which may be lost */
 };
 
@@ -59,6 +60,10 @@ hear(struct milter *m, struct packet *p)
 			return fail(m, "a packet that is empty or too long");
 		if (++m->packets > MILTER_PACKETS_MAX)
 			return fail(m, "too many packets");
+		if (clock_left(m->deadline_ms) == 0) {
+			errno = ETIMEDOUT;
+			return fail_io(m);
+		}
 		m->used = (size_t)n;
 	} while (p->letter == ANSWER_PROGRESS);
 	return MILTER_CONTINUE;
@@ -134,12 +139,27 @@ milter_wants(const struct milter *m, enum milter_stage stage, const char *name, 
 	return false;
 }
 
+/* Copy text for a reply, in which milters double "%" because sendmail's uses it as a format. Returns the length. */
+static size_t
+undouble(char to[REPLY_LINE], const char *from, size_t n)
+{
+	size_t i, len = 0;
+
+	for (i = 0; i < n && len < REPLY_LINE; i++) {
+		to[len++] = from[i];
+		if (from[i] == '%' && i + 1 < n && from[i + 1] == '%')
+			i++;
+	}
+	return len;
+}
+
 /* Parse the reply of ANSWER_REPLYCODE, one or more lines. */
 static enum milter_result
 judge_replycode(struct milter *m, const struct packet *answer, struct reply_foreign *reply)
 {
 	struct packet p = *answer;
 	const char *line, *text;
+	char plain[REPLY_LINE];
 	size_t n, len;
 	bool last = false;
 	int code;
@@ -150,7 +170,7 @@ judge_replycode(struct milter *m, const struct packet *answer, struct reply_fore
 		n = strcspn(line, "\r\n");
 		if (!reply_line(line, n, &code, &last, &text, &len) || code < 400 || code > 599)
 			return fail(m, "a reply that is not one of SMTP's of class 4 or 5");
-		if (reply_take(reply, code, text, len) < 0)
+		if (reply_take(reply, code, plain, undouble(plain, text, len)) < 0)
 			return errno == ENOMEM ? fail_io(m) : fail(m, "a reply with different codes");
 		line += n;
 		line += *line == '\r';

@@ -238,9 +238,14 @@ read_again(struct addrlist *l, struct addrlist_item *m)
 static bool
 read_bracketed(struct addrlist *l, struct words *w)
 {
+	size_t i;
+
 	for (; is_atext(peek(l)) || (peek(l) && strchr(" \t.[]", peek(l))); l->pos++)
 		if (peek(l) != ' ' && peek(l) != '\t')
 			w->end = l->pos + 1;
+	for (i = w->begin; i + 1 < w->end; i++)
+		if (l->text[i] == '=' && l->text[i + 1] == '?') /* an encoded word, which must not stand in quotes */
+			return false;
 	return peek(l) == '<' && !memchr(l->text + w->begin, '"', w->end - w->begin) &&
 	    !memchr(l->text + w->begin, '(', w->end - w->begin) && !memchr(l->text + w->begin, '\n', w->end - w->begin);
 }

@@ -212,6 +212,7 @@ test_a_refusal_at_each_step_is_the_verdict() {
 	refused_at M t '451 4.7.1 Refused by site policy for now, try again later'
 	refused_at E f '451 4.7.1 Refused by site policy for now, try again later'
 	refused_at M 'y550 5.7.1 No %s\0' '550 5.7.1 No %s'
+	refused_at M 'y550 5.7.1 100%% of http://x.example/%%20 %\0' '550 5.7.1 100% of http://x.example/%20 %'
 	refused_at E 'y550-5.7.1 One\r\n550 5.7.1 Two\0' '550-5.7.1 One|550 5.7.1 Two'
 	assert_logged '^milter: S/M refused to=.*/s reply="550 5.7.1 One'
 }
@@ -369,17 +370,49 @@ test_removed_recipients_get_250_and_no_mail() {
 		'550 5.1.1 No' 'RCPT TO:<c@example.org>'
 }
 
-test_a_message_that_is_sent_elsewhere_has_the_result_of_that() {
-	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' '550 5.1.1 No' 'RCPT TO:<b@example.org>'
-	changed '-<a@example.org>\0|-<b@example.org>\0|+<x@example.org>\0|+<y@example.org>\0'
-	assert_envelope 'the copies are the recipients' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<x@example.org>' 'RCPT TO:<y@example.org>'
+test_who_is_replaced_has_the_result_of_the_others() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>' 'COPY TO:<old@example.org>'
+	printf '250 2.0.0 a\n452 4.2.2 x\n' >"$T/answer"
+	changed '-<b@example.org>\0|+<x@example.org>\0'
+	assert_envelope 'a recipient, not a copy' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<x@example.org>' \
+		'COPY TO:<old@example.org>'
 	assertEquals 2 "$(cat "$T/out.n")"
-	assert_verdict 'accepted' '250 2.0.0 Ok' '550 5.1.1 No' '250 2.0.0 Ok'
+	assert_verdict 'not lost' '250 2.0.0 a' '452 4.2.2 x'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
 	printf '250 2.0.0 x\n452 4.2.2 y\n' >"$T/answer"
 	changed '-<a@example.org>\0|-<b@example.org>\0|+<x@example.org>\0|+<y@example.org>\0'
-	assert_verdict 'not lost' '452 4.2.2 y' '550 5.1.1 No' '452 4.2.2 y'
-	changed '-<a@example.org>\0|-<b@example.org>\0'
-	assert_refused 'nobody is left' '250 2.0.0 Ok' '550 5.1.1 No' '250 2.0.0 Ok'
+	assert_envelope 'nobody stays' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<x@example.org>' 'RCPT TO:<y@example.org>'
+	assert_verdict 'the worst counts' '452 4.2.2 y' '452 4.2.2 y'
+}
+
+# The next stages must see the refusal: without MSA_PARTIAL they deliver to all or to nobody.
+test_a_refusal_stays_where_others_are_replaced() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' '550 5.1.1 No' 'RCPT TO:<b@example.org>'
+	printf '550 5.1.1 No\n250 2.0.0 x\n250 2.0.0 y\n' >"$T/answer"
+	changed '-<a@example.org>\0|-<b@example.org>\0|+<x@example.org>\0|+<y@example.org>\0'
+	assert_envelope 'in the envelope' 'MAIL FROM:<alice@example.net>' '550 5.1.1 No' 'RCPT TO:<x@example.org>' 'RCPT TO:<y@example.org>'
+	assertEquals 3 "$(cat "$T/out.n")"
+	assert_verdict 'in the verdict' '250 2.0.0 Ok' '550 5.1.1 No' '250 2.0.0 Ok'
+}
+
+test_who_is_removed_hears_why_nobody_else_got_the_message() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
+	printf '550 5.1.1 a\n' >"$T/answer"
+	changed '-<b@example.org>\0'
+	assert_verdict 'one reply for all' '550 5.1.1 a' '550 5.1.1 a'
+	MSA_PARTIAL=1 changed '-<b@example.org>\0'
+	assert_verdict 'each has its own' '550 5.1.1 a' '250 2.0.0 Ok'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' '550 5.1.1 No'
+	changed '-<a@example.org>\0'
+	assert_refused 'nobody is left' '550 5.1.1 No' '550 5.1.1 No'
+}
+
+test_a_copy_decides_no_reply_of_removed_recipients() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'COPY TO:<archive@example.org>'
+	printf '550 5.1.1 archive\n' >"$T/answer"
+	changed '-<a@example.org>\0'
+	assert_envelope 'the copy is made' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<archive@example.org>'
+	assert_verdict 'removed' '250 2.0.0 Ok'
 }
 
 test_quarantine() {
@@ -486,6 +519,7 @@ test_changes_that_are_invalid() {
 	trouble 'a reply of class 2' 'a reply that is not one of SMTP' 'M=y250 2.0.0 Ok\0'
 	trouble 'no code' 'a reply that is not one of SMTP' 'M=yNo\0'
 	trouble 'different codes' 'a reply with different codes' 'M=y550-No\r\n551 No\0'
+	trouble 'discarded before it has begun' 'an answer that does not belong there' 'C=d'
 	trouble 'a reply without an end' 'a reply without an end' 'M=y550 No'
 }
 

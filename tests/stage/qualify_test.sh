@@ -306,7 +306,7 @@ test_a_name_with_brackets_gets_quotes() {
 	becomes 'Alice [Sales] <a@b.example>, [x] y.z  <c@b.example>, Us: J. [Team]<d@b.example>;' \
 		'"Alice [Sales]" <a@b.example>, "[x] y.z"  <c@b.example>, Us: "J. [Team]"<d@b.example>;'
 	for other in 'Alice [Sales]' 'Alice [Sales] a@b.example' 'Alice (x) [y] <a@b.example>' '"Alice" [y] <a@b.example>' \
-		'Alice [a@b] <a@b.example>' 'Alice [y' 'Alice [y,z] <a@b.example>'; do
+		'=?UTF-8?Q?J=C3=B6rg?= [Team] <a@b.example>' 'Alice [a@b] <a@b.example>' 'Alice [y' 'Alice [y,z] <a@b.example>'; do
 		bad "$other"
 	done
 }
@@ -473,6 +473,15 @@ test_a_user_who_is_no_author_is_the_sender_by_option() {
 	message "$DATE" "$ID" 'From: sales@example.net' 'Sender: carol@example.net' '' 'body'
 	sender_is 'carol@example.net' -s add
 	sender_is '<alice@example.net>' -s replace
+	message "$DATE" "$ID" 'From: sales@example.net' 'Sender: carol@example.net <carol@example.net>' '' 'body'
+	sender_is '<alice@example.net>' -s replace
+	message "$DATE" "$ID" 'From: sales@example.net' 'Sender: bob' '' 'body'
+	sender_is '<alice@example.net>' -s replace -d example.net -u all
+	message "$DATE" "$ID" 'From: sales@example.net' 'Sender: alice' '' 'body'
+	sender_is 'alice@example.net' -s replace -d example.net -u all
+	message "$DATE" "$ID" 'From: alice' '' 'body'
+	sender_is '' -s add -d example.net -u all
+	sender_is '<alice@example.net>' -s add -d example.com -u all
 	message "$DATE" "$ID" 'From: sales@example.net' 'Sender: Alice <alice@example.net>' '' 'body'
 	sender_is 'Alice <alice@example.net>' -s replace
 	SMTPAUTHUSER=alice chain -s add
