@@ -128,6 +128,7 @@ test_an_encoded_word_is_whole_and_valid() {
 	=?utf-8?q?x?y?= <a@b.example> => (an encoded word in a name is not valid)
 	=?utf-8?q?=4?= <a@b.example> => (an encoded word in a name is not valid)
 	=?utf-8?q?=4g?= <a@b.example> => (an encoded word in a name is not valid)
+	=?iso-8859-1?q?=4g?= <a@b.example> => (an encoded word in a name is not valid)
 	=?utf-8?q?=C3?= <a@b.example> => (an encoded word in a name is not valid)
 	=?utf-8?q?=C1=80?= <a@b.example> => (an encoded word in a name is not valid)
 	=?utf-8?q?=3D=3Fx?= <a@b.example> => (an encoded word in a name is not valid)
