@@ -224,7 +224,7 @@ test_libmilter_changes_everything() {
 		part 1
 		part 2
 	X
-	printf '%s\n' 'MAIL FROM:<new@example.net>' 'RCPT TO:<bob@example.org>' 'COPY TO:<copy@example.org>' >"$T/want"
+	printf '%s\n' 'MAIL FROM:<new@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<copy@example.org>' >"$T/want"
 	assert_same 'the envelope' "$T/want" "$T/out.env"
 	assert_verdict 'the replies' '250 2.0.0 Ok' '250 2.0.0 taken 1'
 }
