@@ -70,7 +70,7 @@ assert_logged() {
 	assertTrue "log has no $1: $(cat "$T/log")" "$logged"
 }
 
-# Wait until a command is true; the test fails if it is not so after 30 s, or as many seconds as the first word says.
+# Wait until a command is true; the test fails if it is not so after 90 s, or as many seconds as the first word says.
 # The only wait there is. usage: wait_until [seconds] command [arg ...]
 wait_until() {
 	wait_seconds=90 # of a machine with much else to do, or of a build with sanitizers

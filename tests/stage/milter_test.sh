@@ -479,7 +479,8 @@ test_a_milter_that_stalls() {
 }
 
 test_a_milter_that_never_ends() {
-	trouble 'progress' 'too many packets' 'E=flood:\0\0\0\1p'
+	# A million packets, or all the time that there is: whichever comes first on this machine.
+	trouble 'progress' '\(too many packets\|no answer until the deadline\)' 'E=flood:\0\0\0\1p'
 	trouble 'fields' 'too many header fields' 'E=many:10001:hX\0y\0'
 	trouble 'octets of fields' 'too much to add to the header' "E=many:9000:hX\\0$(text_repeat 120 y)\\0"
 }
