@@ -181,9 +181,10 @@ test_route_decides_which_report_goes_where() {
 	spoold_answers 1 '550 5.1.1 No Bob'
 	spoold_answers 2 '550 5.1.1 No Bob'
 	spoold_put
+	spoold_start -n 1 -r "route -t $T/routes.cdb $T/next"
+	wait_until spoold_empty # the answers are counted, so the second message comes after all of the first one
 	chain_envelope '<guest@elsewhere.example>' 'RCPT TO:<bob@example.org>'
 	spoold_put
-	spoold_start -n 1 -r "route -t $T/routes.cdb $T/next"
 	wait_until spoold_empty
 	resident_stop lmtp
 	spoold_stop
