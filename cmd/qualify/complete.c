@@ -36,7 +36,7 @@ struct work {
 	size_t authors;      /* addresses in From */
 	bool is_author;      /* the user is among them */
 	bool is_sender;      /* the user is the address in Sender */
-	struct addr user;    /* SMTPAUTHUSER as a mailbox; len 0: it is none */
+	struct addr user;    /* SMTPAUTHUSER as a mailbox; len 0: SMTPAUTHUSER is no mailbox */
 };
 
 static uint32_t

@@ -16,7 +16,7 @@ struct rewriting {
 	const struct mapping *mapping; /* without a table where senders is set */
 	const struct senders *senders; /* NULL: the sender's addresses are not forced */
 	const char *senders_path;      /* their table's, for the log */
-	struct addr own; /* takes the place of an address that the user has no right to; len 0: there is none */
+	struct addr own; /* replaces an address that the user has no right to; len 0: no such address */
 	bool add_orcpt;                /* the next hop offers DSN */
 
 	struct edits edits;

@@ -122,7 +122,7 @@ struct packet {
 /* Find a whole packet at the start of p. Returns its length with *packet set; 0: incomplete; -1: too long, or empty. */
 ssize_t packet_find(struct packet *packet, const char *p, size_t n);
 
-/* Take a number or a string off the data. Each returns 0, or -1: there is none; errno is not set. */
+/* Take a number or a string off the data. Each returns 0, or -1 if the data has none; errno is not set. */
 int packet_take_number(struct packet *p, uint32_t *n);
 int packet_take_string(struct packet *p, const char **s); /* NUL-ended */
 

@@ -60,7 +60,7 @@ show(const char *p, size_t n)
 	policy_free(&a);
 }
 
-/* "policy answer": each line an answer, perhaps with more behind it. */
+/* "policy answer": each line is an answer; more octets may follow the answer. */
 int
 unit_policy(int argc, char **argv)
 {
