@@ -117,7 +117,7 @@ deb-check:
 	sh scripts/deb-check
 
 clean:
-	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] bin/*
+	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] tests/tools/lib/*.[od] bin/*
 
 .PHONY: all check-bin demo check check-all bench conformance soak readers lint fuzz mutants install \
 	uninstall dist deb deb-check clean

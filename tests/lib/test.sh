@@ -136,12 +136,12 @@ proc_libc_aside() {
 
 # A port of 127.0.0.1 that nobody listens at.
 port_free() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	port free
 }
 
 # Somebody takes connections there. usage: port_accepts port
 port_accepts() {
-	python3 -c "import socket; socket.create_connection(('127.0.0.1', $1)).close()" 2>/dev/null
+	port accepts "$1"
 }
 
 # The program at $T/NAME, its text is standard input. usage: program_make name

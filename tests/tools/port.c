@@ -1,0 +1,31 @@
+/* ISC licence, see LICENSE. */
+/*
+ * usage: port free            prints a port of 127.0.0.1 that nobody listens at
+ *        port accepts number  exits with 0 if a connection to it is taken
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/scripted.h"
+
+int
+main(int argc, char *argv[])
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof in;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (argc == 3 && strcmp(argv[1], "accepts") == 0) {
+		in.sin_port = htons((in_port_t)atoi(argv[2]));
+		return connect(fd, (struct sockaddr *)&in, sizeof in) < 0;
+	}
+	if (argc != 2 || strcmp(argv[1], "free") != 0)
+		die("usage: port free | port accepts number");
+	if (bind(fd, (struct sockaddr *)&in, sizeof in) < 0 || getsockname(fd, (struct sockaddr *)&in, &size) < 0)
+		die("port: no port is free");
+	printf("%d\n", ntohs(in.sin_port));
+	return 0;
+}
