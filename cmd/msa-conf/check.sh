@@ -152,7 +152,7 @@ check_running() {
 		[ "$style" = systemd ] || [ ! -S "$socket" ] || [ -z "$(find "$dir/services/$name/run" -newer "$socket" 2>/dev/null)" ] ||
 			finding warning "$dir/services/$name/run: newer than what runs; restart $name"
 	done <"$work/plan"
-	for socket in $(find "$run" -type s 2>/dev/null | sort); do
+	for socket in $(find "$run" -type s -path "$run/*/socket" 2>/dev/null | sort); do
 		case $sockets in
 		*" $socket "*) ;;
 		*) finding warning "$socket: no stage of the chain listens there; stop what listens, and remove it" ;;

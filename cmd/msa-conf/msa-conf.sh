@@ -594,7 +594,10 @@ hint() {
 		printf '    systemctl enable --now%s\n' "$(units socket $2)" >&2
 		;;
 	systemd:again) printf '    systemctl daemon-reload; systemctl restart%s\n' "$(units all $2)" >&2 ;;
-	systemd:stop) printf '    systemctl disable --now%s\n' "$(units all $2)" >&2 ;;
+	systemd:stop)
+		# The unit that knows the socket's path is gone: systemd would not remove it.
+		printf '    systemctl disable --now%s; rm -f%s\n' "$(units all $2)" "$(printf " $run/%s/socket" $2)" >&2
+		;;
 	tcpserver:*) printf '    %s\n' "$2" >&2 ;;
 	*) printf '    for s in%s; do %s; done\n' "$2" "$(in_words "$3")" >&2 ;;
 	esac

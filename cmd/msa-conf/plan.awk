@@ -205,7 +205,7 @@ END {
 				line = at_line[s]
 				fail("tlsd: with -i or -o there is one port: leave the other one empty in settings")
 			}
-			add_front(s, "a", "-a 500"); add_front(s, "e", "-e 500"); add_front(s, "m", "-m 1000")
+			add_front(s, "e", "-e 500"); add_front(s, "m", "-m 1000")
 		}
 		if (kind[s] == "authd") add_front(s, "P", "-P 1:" least(fronts * early + 100, 10000))
 		if (kind[s] == "submitd") add_front(s, "P", "-P 1:" least(fronts * most, 10000))

@@ -37,25 +37,46 @@ accepted() {
 
 # Each worker of a stage has a user of its own: the stages, as "user program".
 users() {
-	ps -e -o user:20= -o args= | grep "/etc/$style/\|/run/$style/\|/srv/$style" | grep -v -e '^root' -e ' grep ' -e s6-log -e svlogd -e multilog |
+	ps -e -o user:20= -o args= | grep "$etc/\|/run/m-$style/\|/srv/$style" | grep -v -e '^root' -e ' grep ' -e s6-log -e svlogd -e multilog |
 		awk '{ sub(".*/", "", $2); if ($2 == "msa") $2 = $3; print $1, $2 }' | sort -u | tr '\n' ','
 	echo -
 }
 
+# What msa-conf check says of a fault, as "exit code: finding; finding; ". usage: found fault [pattern]
+found() {
+	msa-conf check "$etc" >/findings 2>&1
+	code=$?
+	echo "$style: $1: $code: $(grep -e "${2:-.}" /findings | sort -u | tr '\n' ';')"
+}
+
+# Each fault is put into the running service, is found, and is taken away. usage: faults
+faults() {
+	chmod 644 "$etc/users.cdb" && found 'users that everybody reads' && chmod 600 "$etc/users.cdb"
+	chown bob "$etc/chain" && found 'a chain of a user' && chown root "$etc/chain"
+	chown bob "/srv/$style" && found 'a directory of somebody else' && chown "$(stat -c %U "/srv/$style/bob@example.net")" "/srv/$style"
+	cp "$etc/cert.pem" /cert.pem && cp /other.pem "$etc/cert.pem" && found 'a certificate of another key' && cp /cert.pem "$etc/cert.pem"
+	cp "$etc/users.cdb" /users.cdb && head -c 100 /users.cdb >"$etc/users.cdb" && found 'a table that is cut off' && cp /users.cdb "$etc/users.cdb"
+	cp "$etc/chain" /chain
+	sed -i 's/ stamp / stmap /' "$etc/chain" && found 'a misspelt word' 'no such program' && cp /chain "$etc/chain"
+	sed -i 's/ stamp / stamp -Z /' "$etc/chain" && found 'an option that does not exist' && cp /chain "$etc/chain"
+	systemctl stop '*qualify*'
+	found 'a stage that is not running'
+}
+
 service() {
 	date "+%T $1" >>/done
-	style=$1 scan=/scan-$1
+	style=$1 scan=/scan-$1 etc=/etc/m-$1
 	mkdir "$scan"
-	msa-conf -s "$style" -S -h mail.example.net -m "/srv/$style" "/etc/$style" example.net >/line 2>/said || cat /said
-	echo wonderland | msa-passwd "/etc/$style/users.cdb" alice@example.net
+	msa-conf -s "$style" -S -h mail.example.net -m "/srv/$style" "$etc" example.net >/line 2>/said || cat /said
+	echo wonderland | msa-passwd "$etc/users.cdb" alice@example.net
 	do_as_said 'new services'
 	case $style in
 	s6) s6-svscan "$scan" ;;
 	runit) runsvdir -P "$scan" ;;
 	daemontools) svscan "$scan" ;;
 	tcpserver)
-		"/etc/$style/services/submission" 2>/log &
-		"/etc/$style/services/submissions" 2>>/log ;;
+		"$etc/services/submission" 2>/log &
+		"$etc/services/submissions" 2>>/log ;;
 	*) true ;;
 	esac >>/log 2>&1 &
 	supervisor=$!
@@ -64,24 +85,27 @@ service() {
 	submit 587 -tls three carol@example.net
 	echo "$style: somebody else: $(sed -n 's/^<\*\* *\(550 5.7.1\).*/\1/p; s/^<~\* *\(550 5.7.1\).*/\1/p' /swaks)"
 	echo "$style: users: $(users)"
-	echo "$style: secrets: $(stat -c '%U %a' "/etc/$style/users.cdb" "/etc/$style/key.pem" | tr '\n' ',')"
+	found 'check'
+	echo "$style: secrets: $(stat -c '%U %a' "$etc/users.cdb" "$etc/key.pem" | tr '\n' ',')"
 	if [ "$style" = systemd ] || [ "$style" = s6 ]; then
-		sed -i "s/ stamp / filter -u 'sed \"s\/^Subject: \/\&[list] \/\"' stamp /" "/etc/$style/chain"
-		msa-conf "/etc/$style" >/line 2>/said || cat /said
+		sed -i "s/ stamp / filter -u 'sed \"s\/^Subject: \/\&[list] \/\"' stamp /" "$etc/chain"
+		msa-conf "$etc" >/line 2>/said || cat /said
 		do_as_said 'new services'
-		[ "$style" = systemd ] || for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do [ -S "/run/$style/filter/socket" ] || sleep 0.5; done
+		[ "$style" = systemd ] || for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do [ -S "/run/m-$style/filter/socket" ] || sleep 0.5; done
 		do_as_said 'changed services'
 		accepted 587 -tls four
-		sed -i "s/ filter .* stamp / stamp /" "/etc/$style/chain"
-		msa-conf "/etc/$style" >/line 2>/said || cat /said
+		sed -i "s/ filter .* stamp / stamp /" "$etc/chain"
+		msa-conf "$etc" >/line 2>/said || cat /said
 		do_as_said 'changed services'
 		do_as_said 'services that the chain'
 		accepted 587 -tls five
+		found 'a stage less'
 	fi
 	case $style in
 	systemd)
+		faults
 		echo "$style: failed: $(systemctl --failed --no-legend --plain)"
-		systemctl disable --now $(ls "/etc/$style/services") >>/done 2>&1
+		systemctl disable --now $(ls "$etc/services") >>/done 2>&1
 		;;
 	runit) kill -HUP $supervisor ;;
 	daemontools) kill $supervisor; svc -dx "$scan"/* "$scan"/*/log >>/done 2>&1 ;;
@@ -91,7 +115,9 @@ service() {
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do pgrep -x tlsd >/dev/null || break; sleep 0.5; done
 }
 
-for name in systemd s6 runit daemontools tcpserver; do
+useradd bob 2>/dev/null
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout /dev/null -out /other.pem -days 400 -subj /CN=mail.example.net 2>/dev/null
+for name in ${STYLES:-systemd s6 runit daemontools tcpserver}; do
 	service $name
 done
 date +%T >>/done
@@ -132,7 +158,7 @@ C
 oneTimeSetUp() {
 	needs root nspawn || return 0
 	mkdir "$T/up" "$T/root" "$T/bin"
-	for program in tlsd authd submitd qualify stamp maildir-inject msa msa-conf msa-passwd limit rights filter call rewind; do
+	for program in tlsd authd submitd qualify stamp maildir-inject msa msa-conf msa-check msa-passwd limit rights filter call rewind resident; do
 		cp "$(command -v "$program")" "$T/bin"
 	done
 	inside_text >"$T/inside"
@@ -152,7 +178,7 @@ assert_works() {
 	[ -s "$T/out" ] || return 0
 	container_says "$1"
 	{
-		printf '%s\n' one two 'somebody else: 550 5.7.1' "users: $2-" 'secrets: root 600,root 600,'
+		printf '%s\n' one two 'somebody else: 550 5.7.1' "users: $2-" 'check: 0: ' 'secrets: root 600,root 600,'
 		shift 2
 		[ $# -eq 0 ] || printf '%s\n' "$@"
 	} >"$T/want"
@@ -166,19 +192,31 @@ residents() {
 }
 
 test_systemd() {
-	assert_works systemd "$(residents systemd)" '[list] four' five 'failed: '
+	assert_works systemd "$(residents m-systemd)" '[list] four' five 'a stage less: 0: ' \
+		'users that everybody reads: 1: error: authd: /etc/m-systemd/users.cdb: open to everybody; chmod o= makes it private;' \
+		'a chain of a user: 1: error: /etc/m-systemd/chain: belongs to bob; chown root /etc/m-systemd/chain;' \
+		"a directory of somebody else: 1: error: /srv/systemd: belongs to bob; chown m-systemd-inject: /srv/systemd;$(
+		)error: maildir-inject: /srv/systemd: Permission denied; let the user who runs maildir-inject read it, and write to it if $(
+		)it is a directory;" \
+		"a certificate of another key: 1: error: tlsd: /etc/m-systemd/key.pem: does not fit /etc/m-systemd/cert.pem: failed to $(
+		)load private key; name the key with which the certificate was made;" \
+		'a table that is cut off: 1: error: authd: /etc/m-systemd/users.cdb: not a cdb; make it with msa-passwd;' \
+		'a misspelt word: 1: error: resident: stmap: no such program; did you mean stamp?;' \
+		'an option that does not exist: 1: error: chain, line 5: stamp: unknown option -Z;' \
+		"a stage that is not running: 1: error: call: /run/m-systemd/qualify/socket: nobody listens there; start the resident $(
+		)that listens there;" 'failed: '
 }
 
 test_s6() {
-	assert_works s6 "$(residents s6)" '[list] four' five
+	assert_works s6 "$(residents m-s6)" '[list] four' five 'a stage less: 0: '
 }
 
 test_runit() {
-	assert_works runit "$(residents runit)"
+	assert_works runit "$(residents m-runit)"
 }
 
 test_daemontools() {
-	assert_works daemontools "$(residents daemontools)"
+	assert_works daemontools "$(residents m-daemontools)"
 }
 
 test_tcpserver() {

@@ -119,8 +119,8 @@ test_each_stage_calls_the_next_one() {
 		command_of "$service"
 	done >"$T/got"
 	assert_got 'the commands' <<-W
-		tlsd -l 0:5587 -R 3 -m 1000 -e 500 -a 500 -c $T/cert.pem -k $T/key.pem call D/run/authd/socket
-		tlsd -l 0:5465 -R 3 -i -m 1000 -e 500 -a 500 -c $T/cert.pem -k $T/key.pem call D/run/authd/socket
+		tlsd -l 0:5587 -R 3 -m 1000 -e 500 -c $T/cert.pem -k $T/key.pem call D/run/authd/socket
+		tlsd -l 0:5465 -R 3 -i -m 1000 -e 500 -c $T/cert.pem -k $T/key.pem call D/run/authd/socket
 		authd -l D/run/authd/socket -R 3 -P 1:1100 -u D/users.cdb call D/run/submitd/socket
 		submitd -l D/run/submitd/socket -R 3 -P 1:2000 call D/run/limit/socket
 		msa limit -l D/run/limit/socket -R 3 -d D/lib/limit -r 200/3600 -r 1000/86400 call D/run/qualify/socket
