@@ -11,9 +11,9 @@
 enum { STAGES_MAX = 16 }; /* in one process */
 
 static const struct stage *const stages[] = {
-	&bounce_stage, &copy_stage, &limit_stage, &lmtp_inject_stage, &maildir_inject_stage, &milter_stage,
-	&policy_stage, &qualify_stage, &rewrite_stage, &rights_stage, &smtp_inject_stage, &spool_stage, &stamp_stage,
-	&submitd_stage, &trace_stage,
+	&bounce_stage, &copy_stage, &encode_stage, &limit_stage, &lmtp_inject_stage, &maildir_inject_stage,
+	&milter_stage, &policy_stage, &qualify_stage, &rewrite_stage, &rights_stage, &smtp_inject_stage, &spool_stage,
+	&stamp_stage, &submitd_stage, &trace_stage,
 };
 
 /* The stages of this process, in the chain's order: each one's next is the one that follows. */

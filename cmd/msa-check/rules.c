@@ -23,6 +23,7 @@ static const struct order {
 	{ "limit", "bounce", FINDINGS_WARNING, "limit would count the reports of bounce too" },
 	{ "limit", "filter", FINDINGS_WARNING, "a message over the limit would cost the filter's time" },
 	{ "qualify", "milter", FINDINGS_WARNING, "qualify would change what the milter has signed" },
+	{ "encode", "milter", FINDINGS_WARNING, "encode would change what the milter has signed" },
 	{ "rights", "route", FINDINGS_WARNING, "the other chains of route do not pass rights" },
 	{ "copy", "route", FINDINGS_WARNING, "what goes to the other chains of route is not copied" },
 	{ "rewrite", "bounce", FINDINGS_WARNING, "bounce fulfils the ORCPT that rewrite adds only behind it" },

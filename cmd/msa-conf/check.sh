@@ -57,6 +57,11 @@ check_places() {
 			esac
 			;;
 		O) [ "$name" != "$offers" ] || offers='' ;;
+		E)
+			grep -q '^MSA_EHLO=.*8BITMIME.*BINARYMIME' "$dir/env" ||
+				finding note "$dir/env: encode takes 8-bit and binary data for a next hop that does not; add" \
+					",8BITMIME,BINARYMIME to MSA_EHLO and clients are offered both"
+			;;
 		esac
 	done <"$work/plan"
 	[ -z "$offers" ] || finding warning "$dir/env: no injector of the chain writes $offers, which MSA_EHLO names; give" \

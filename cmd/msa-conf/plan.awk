@@ -4,6 +4,7 @@
 #   D path user mode                                         a directory that a stage writes to
 #   T kind path                                              a table that must be there
 #   O path                                                   the file of what the next hop offers
+#   E                                                        a stage encodes what the next hop does not take
 # ISC licence, see LICENSE.
 # Options that take an argument are followed by a colon, as for getopt(3); those of a resident are added. An operand is
 # an argument that comes after the options. "end" stages have no next program.
@@ -151,6 +152,7 @@ BEGIN {
 	stage("limit", "message", "d:q:r:t:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "d:q:s:t:", 0)
+	stage("encode", "message", "c:k:", 0)
 	stage("filter", "message", "t:u", 1); stage("policy", "message", "c:nps:t:", 1)
 	stage("milter", "message", "D:d:pq:t:", 1)
 	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)
@@ -184,6 +186,7 @@ END {
 			if (user[s] != "" && !index(" " any " ", " " user[s] " ")) any = join(any, user[s])
 	}
 	fronts = (port != "") + (port_tls != "")
+	learn()
 	if (style == "tcpserver") { exec_form(); exit }
 	for (s = 1; s <= count; s++) {
 		h = (s in head) ? head[s] : s
@@ -214,6 +217,22 @@ END {
 		print "S" us id[s] us prog[s] us kind[s] us user[s] us callers[s] us own[s] us goes us flags[s] us written[s]
 	}
 	tables()
+}
+# encode has to know what the next hop offers by itself: MSA_EHLO has what encode can do, too.
+function learn(    s, h, file, several) {
+	for (s = 1; s <= count; s++)
+		if (kind[s] ~ /^(lmtp|smtp)-inject$/ && seen[s, "o"]) {
+			if (file != "" && file != value[s, "o"]) several = 1
+			file = value[s, "o"]
+		}
+	for (s = 1; s <= count; s++)
+		if (kind[s] == "encode") {
+			print "E"
+			h = (s in head) ? head[s] : s
+			if (seen[s, "k"] || file == "" || several) continue
+			if (h == s) own[s] = join("-k " quote("@" file), own[s])
+			else sub(/(^| )encode( |$)/, "&-k " quote("@" file) " ", own[h])
+		}
 }
 function least(a, b) { return a < b ? a : b }
 # An option that msa-conf gives if the line does not. usage: add_front(stage, letter, text)

@@ -284,6 +284,9 @@ test_the_order_of_the_stages() {
 	finds submitd filter cat limit -d limit -r 5/5 maildir-inject box <<-'X'
 		warning: limit: stands after filter: a message over the limit would cost the filter's time; put it before filter
 	X
+	finds submitd milter 127.0.0.1:9 encode maildir-inject box <<-'X'
+		warning: encode: stands after milter: encode would change what the milter has signed; put it before milter
+	X
 	table copies.cdb '*' archive@example.net
 	finds submitd route -t rules.cdb bounce copy -t copies.cdb maildir-inject box <<-'X'
 		warning: bounce: stands after route: bounce reports on the results of all chains only in front of them; put it before route

@@ -9,8 +9,8 @@ AS='' # words, not quoted; root would make users
 oneTimeSetUp() {
 	chmod 755 "$T"
 	mkdir "$T/bin" "$T/site"
-	for program in msa msa-conf msa-check msa-passwd tlsd authd submitd qualify rights limit stamp resident filter lmtp-inject \
-		smtp-inject spool spoold call; do
+	for program in msa msa-conf msa-check msa-passwd tlsd authd submitd qualify rights encode limit stamp resident filter \
+		lmtp-inject smtp-inject spool spoold call; do
 		cp "$(command -v "$program")" "$T/bin"
 	done
 	chmod 755 "$T/bin"/*
@@ -59,6 +59,20 @@ test_a_service_as_written_has_no_findings() {
 	X
 	configure tcpserver -q -r smtp.example.org
 	finds -q </dev/null
+}
+
+test_what_encode_makes_possible_is_offered() {
+	configure runit -l /run/lmtp
+	$AS sed -i 's/ stamp / encode stamp /' "$D/chain"
+	$AS msa-conf "$D" >/dev/null
+	finds <<-'X'
+		note: D/env: encode takes 8-bit and binary data for a next hop that does not; add ,8BITMIME,BINARYMIME to MSA_EHLO and clients are offered both
+		note: D/run: no sockets, so the service does not run
+	X
+	sed -i 's/^MSA_EHLO=.*/&,8BITMIME,BINARYMIME/' "$D/env"
+	finds <<-'X'
+		note: D/run: no sockets, so the service does not run
+	X
 }
 
 test_files_that_are_not_what_the_chain_says() {

@@ -322,6 +322,21 @@ test_addresses_and_copies_by_table() {
 	done
 }
 
+# It learns what the next hop offers from the injector, alone and in one process with others.
+test_encode_gets_the_offers_of_the_next_hop() {
+	write_service s6 -l /run/lmtp
+	sed -i 's/ stamp / encode stamp /' "$D/chain"
+	conf "$D"
+	assertEquals "$(cat "$T/said")" 0 "$code"
+	assertEquals 'msa encode -l D/run/encode/socket -R 3 -k @D/lib/offers/next call D/run/stamp/socket' "$(command_of encode)"
+	sed -i 's/ submitd / inline submitd /' "$D/chain"
+	conf "$D"
+	assertContains "$(command_of submitd)" ' encode -k @D/lib/offers/next stamp '
+	sed -i 's/ encode / encode -k SIZE /' "$D/chain"
+	conf "$D"
+	assertContains "$(command_of submitd)" ' encode -k SIZE stamp '
+}
+
 test_a_certificate_of_its_own() {
 	needs openssl || return 0
 	conf -s s6 -S -h mx.example.net -l /run/lmtp "$D" example.net

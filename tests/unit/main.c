@@ -36,6 +36,7 @@ static const struct {
 	{ "policy", unit_policy },
 	{ "proof", unit_proof },
 	{ "readdress", unit_readdress },
+	{ "recode", unit_recode },
 	{ "received", unit_received },
 	{ "reply", unit_reply },
 	{ "stage", unit_stage },
