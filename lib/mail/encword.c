@@ -64,3 +64,75 @@ encword_decode(char *out, const char *s, size_t n, struct charset *set)
 		return -1;
 	}
 }
+
+/* RFC 2047 5 (3): the octets that may stand for themselves in a word of a phrase. */
+static bool
+is_plain(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c && strchr("!*+-/", c));
+}
+
+static size_t
+quoted_len(char c)
+{
+	return is_plain(c) || c == ' ' ? 1 : 3;
+}
+
+/* Returns the length of the character at text, as far as UTF-8 tells; 1 for any other octet. */
+static size_t
+char_len(const char *text, size_t n)
+{
+	size_t len = 1;
+
+	if ((unsigned char)*text >= 0xc0)
+		while (len < n && len < 4 && (unsigned char)text[len] >> 6 == 2)
+			len++;
+	return len;
+}
+
+/* Append the "Q" encoding, RFC 2047 4.2. */
+static int
+add_q(struct buf *out, const char *text, size_t n)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < n; i++)
+		r = is_plain(text[i]) ? buf_add(out, text + i, 1) :
+		    text[i] == ' '    ? buf_add(out, "_", 1) :
+		                        buf_printf(out, "=%02X", (unsigned)(unsigned char)text[i]);
+	return r;
+}
+
+ssize_t
+encword_add(struct buf *out, const char *text, size_t n, const char *charset, size_t max)
+{
+	size_t frame = strlen(charset) + strlen("=??Q??="), room = max > frame ? max - frame : 0;
+	size_t q = 0, q_len = 0, b = 0, len, i;
+	int r;
+
+	for (i = 0; i < n; i += len) {
+		size_t more = 0, k;
+
+		len = char_len(text + i, n - i);
+		for (k = 0; k < len; k++)
+			more += quoted_len(text[i + k]);
+		if (q == i && q_len + more <= room) {
+			q = i + len;
+			q_len += more;
+		}
+		if ((i + len + 2) / 3 * 4 > room)
+			break;
+		b = i + len;
+	}
+	if (q == 0 && b == 0)
+		return 0;
+	if (q > b || (q == b && q_len <= (b + 2) / 3 * 4)) {
+		r = buf_printf(out, "=?%s?Q?", charset);
+		r = r < 0 || add_q(out, text, q) < 0 ? -1 : buf_puts(out, "?=");
+		return r < 0 ? -1 : (ssize_t)q;
+	}
+	r = buf_printf(out, "=?%s?B?", charset);
+	r = r < 0 || base64_encode(out, text, b) < 0 ? -1 : buf_puts(out, "?=");
+	return r < 0 ? -1 : (ssize_t)b;
+}

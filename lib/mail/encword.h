@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "mail/charset.h"
+#include "msa/buf.h"
 
 /*
  * Decode the encoded word s[0..n), "=?charset?encoding?text?=" (RFC 2047 2), into out, which has room for n octets. The
@@ -14,5 +15,14 @@
  * not set).
  */
 ssize_t encword_decode(char *out, const char *s, size_t n, struct charset *set);
+
+enum { ENCWORD_MAX = 75 }; /* octets of an encoded word (RFC 2047 2) */
+
+/*
+ * Append the beginning of text[0..n) as one encoded word of at most max octets, which may stand in a text, a phrase and
+ * a comment. No character of UTF-8 is cut, if the text is in UTF-8.
+ * Returns the octets of text that are in the word; 0: not one character has room; or -1 with errno set (ENOMEM).
+ */
+ssize_t encword_add(struct buf *out, const char *text, size_t n, const char *charset, size_t max);
 
 #endif
