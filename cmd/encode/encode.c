@@ -251,12 +251,8 @@ check(void *arg, struct instance *i)
 
 	if (conf->keywords && !(conf->offers = offerfile_name(conf->keywords)) && !ehlo_list_is_valid(conf->keywords))
 		return stage_wrong(i, conf->keywords, "not keywords with commas or newlines between");
-	if (conf->charset) {
-		enum charset_kind kind = charset_find(conf->charset, strlen(conf->charset)).kind;
-
-		if (kind != CHARSET_ISO8859 && kind != CHARSET_SINGLE)
-			return stage_wrong(i, conf->charset, "not a known character set of one octet a character");
-	}
+	if (conf->charset && !charset_is_single(conf->charset, strlen(conf->charset)))
+		return stage_wrong(i, conf->charset, "not a known character set of one octet a character");
 	return 0;
 }
 

@@ -148,7 +148,7 @@ BEGIN {
 	stage("tlsd", "session", "a:c:e:ik:m:n:O:oP:p:q:r:s:t:v:x:y:", 0)
 	stage("authd", "session", "a:c:Fm:ps:t:u:", 0); stage("submitd", "session", "bD:e:L:r:S:T:t:w:", 0)
 	stage("resume", "session", "pt:x:", 0); stage("trace", "any", "mv", 0)
-	stage("qualify", "message", "d:s:u:D:t:", 0); stage("rights", "message", "g:q:s:", 0)
+	stage("qualify", "message", "c:d:k:s:u:D:t:", 0); stage("rights", "message", "g:q:s:", 0)
 	stage("limit", "message", "d:q:r:t:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "d:q:s:t:", 0)

@@ -1,17 +1,25 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "chain/limits.h"
+#include "chain/offer.h"
+#include "chain/offerfile.h"
 #include "complete.h"
+#include "mail/charset.h"
+#include "mail/downgrade.h"
 #include "smtp/addr.h"
 #include "stage/instance.h"
 
 struct conf {
 	struct rules rules;
+	const char *charset;   /* of text in a header that is not UTF-8; NULL: none */
+	const char *keywords;  /* -k: what the next hop offers, or the name of the file that says so; NULL: not asked */
+	char *offers;          /* the file, owned; NULL: none */
 	struct table locals, labels;
 	const char *locals_path, *labels_path; /* NULL: no such table */
 };
@@ -29,7 +37,7 @@ names(struct buf *b, uint32_t set)
 }
 
 static void
-log_done(const struct call *call, const struct completion *c, int64_t start_ms)
+log_done(const struct call *call, const struct completion *c, const struct downgrade *d, int64_t start_ms)
 {
 	struct buf added = { 0 }, qualified = { 0 }, removed = { 0 };
 	char ms[24];
@@ -37,7 +45,8 @@ log_done(const struct call *call, const struct completion *c, int64_t start_ms)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
 	log_event(&call->log, "done", "user", facts_get(&call->facts, "SMTPAUTHUSER"),
 	    "added", names(&added, c->added), "qualified", names(&qualified, c->qualified), "removed",
-	    names(&removed, c->removed), "mbox", c->mbox_line ? "removed" : NULL, "ms", ms,
+	    names(&removed, c->removed), "mbox", c->mbox_line ? "removed" : NULL,
+	    "encoded", d->fields.len > 0 ? d->fields.p : NULL, "ms", ms,
 	    "msgid", *c->msgid ? c->msgid : NULL, (char *)NULL);
 	buf_free(&added);
 	buf_free(&qualified);
@@ -56,13 +65,34 @@ refuse(struct call *call, enum reply reply, const char *why)
 	return call_verdict(call, reply, why);
 }
 
+/*
+ * May octets over 127 stand in the header? Not without SMTPUTF8, nor for a next hop that lacks it. Of a filter's message
+ * nobody knows. Returns 1, 0, or -1 with errno set, the reason logged.
+ */
+static int
+keeps_utf8(struct call *call, const struct conf *conf, const struct header *h)
+{
+	const struct envelope *e;
+	const char *value;
+	uint32_t caps = CAP_SMTPUTF8;
+	size_t len;
+
+	if (call->kind == CALL_FILTER || !downgrade_has_8bit(h->text.p, h->text.len))
+		return 1;
+	e = call_envelope(call);
+	if (!e || offer_of_next_hop(&caps, conf->keywords, &call->log) < 0)
+		return -1;
+	return caps & CAP_SMTPUTF8 && envelope_param(&e->mail, "SMTPUTF8", &value, &len);
+}
+
 /* Serve the message, which is the regular file call->in. */
 static int
-serve_file(struct call *call, const struct conf *conf, struct header *h, struct completion *c)
+serve_file(struct call *call, const struct conf *conf, struct header *h, struct completion *c, struct downgrade *d)
 {
 	bool filter = call->kind == CALL_FILTER;
 	int64_t start_ms = clock_ms();
 	enum complete_result result;
+	off_t was;
 	int fd = -1, r;
 
 	switch (header_read(h, call->in, HEADER_MAX)) {
@@ -75,16 +105,36 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 	}
 	if (h->bare && !filter)
 		return refuse(call, REPLY_BARE, "Bare CR or bare LF in the header");
+	was = (off_t)h->text.len; /* the downgraded header may have another length */
+	r = keeps_utf8(call, conf, h);
+	if (r < 0)
+		return call_failed(call, NULL);
+	*d = (struct downgrade){ .keeps_utf8 = r > 0, .charset = conf->charset, .eol = h->crlf ? "\r\n" : "\n" };
+	switch (downgrade(d, h->text.p, h->text.len)) {
+	case DOWNGRADE_SAME:
+		break;
+	case DOWNGRADE_CHANGED:
+		buf_free(&h->text);
+		h->text = d->text;
+		d->text = (struct buf){ 0 };
+		break;
+	case DOWNGRADE_REFUSED:
+		return refuse(call, REPLY_BAD_MESSAGE, d->why.p);
+	case DOWNGRADE_ADDRESS:
+		return refuse(call, REPLY_HEADER_ADDRESS, d->why.p);
+	case DOWNGRADE_ERROR:
+		return call_failed(call, "header");
+	}
 	result = complete(c, &conf->rules, h, &call->facts, filter && !h->crlf ? "\n" : "\r\n");
 	if (result != COMPLETE_OK)
 		return result == COMPLETE_REFUSED ? refuse(call, REPLY_BAD_MESSAGE, c->why.p) : call_failed(call, "header");
-	if (c->edits.n > 0) {
-		fd = edits_file(&c->edits, h->text.p, h->text.len, call->in);
+	if (c->edits.n > 0 || d->fields.len > 0) {
+		fd = edits_file(&c->edits, h->text.p, h->text.len, call->in, was);
 		if (fd < 0)
 			return call_failed(call, "message");
 	}
 	if (!filter)
-		log_done(call, c, start_ms);
+		log_done(call, c, d, start_ms);
 	r = call_next_with(call, fd, -1);
 	if (fd >= 0)
 		close(fd);
@@ -96,12 +146,14 @@ serve(struct call *call, void *arg)
 {
 	struct header h = { 0 };
 	struct completion c = { 0 };
+	struct downgrade d = { 0 };
 	int r;
 
 	if (call_message(call) < 0)
 		return call_failed(call, "input");
-	r = serve_file(call, arg, &h, &c);
+	r = serve_file(call, arg, &h, &c, &d);
 	header_free(&h);
+	downgrade_free(&d);
 	completion_free(&c);
 	return r;
 }
@@ -166,8 +218,14 @@ option(void *arg, int letter, char *value, struct instance *i)
 	struct conf *conf = arg;
 
 	switch (letter) {
+	case 'c':
+		conf->charset = value;
+		return 0;
 	case 'd':
 		conf->rules.domain = value;
+		return 0;
+	case 'k':
+		conf->keywords = value;
 		return 0;
 	case 'u':
 		conf->locals_path = value;
@@ -202,9 +260,28 @@ check(void *arg, struct instance *i)
 		return stage_wrong(i, "-d", "not a fully qualified domain");
 	if (rules->suffix && !is_qualified(rules->suffix))
 		return stage_wrong(i, "-D", "not a fully qualified domain");
+	if (conf->keywords && !(conf->offers = offerfile_name(conf->keywords)) && !ehlo_list_is_valid(conf->keywords))
+		return stage_wrong(i, conf->keywords, "not keywords with commas or newlines between");
+	if (conf->charset && !charset_is_single(conf->charset, strlen(conf->charset)))
+		return stage_wrong(i, conf->charset, "not a known character set of one octet a character");
 	if (open_tables(conf, &path) < 0)
 		return stage_wrong(i, path, "%s", table_why(errno));
 	return 0;
+}
+
+static void
+claim(const void *arg, struct claims *c)
+{
+	const struct conf *conf = arg;
+
+	if (conf->offers)
+		stage_reads(c, conf->offers);
+}
+
+static void
+release(void *arg)
+{
+	free(((struct conf *)arg)->offers);
 }
 
 const struct stage qualify_stage = {
@@ -213,11 +290,13 @@ const struct stage qualify_stage = {
 	.next = STAGE_MAY_HAND_ON,
 	.needs_chain = true,
 	.needs = STAGE_TEMPORARY,
-	.options = "d:s:u:D:t:",
-	.usage = "[-d domain] [-s add|replace] [-u table|all] [-D suffix -t table] " STAGE_USAGE " [prog [arg ...]]",
+	.options = "c:d:k:s:u:D:t:",
+	.usage = "[-c charset] [-d domain] [-k keywords] [-s add|replace] [-u table|all] [-D suffix -t table] " STAGE_USAGE " [prog [arg ...]]",
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,
+	.claim = claim,
 	.serve = serve,
 	.reload = reload,
+	.release = release,
 };

@@ -181,7 +181,8 @@ compose(struct work *w)
 	struct rewriting *c = &w->changes;
 
 	if (c->edits.n > 0) {
-		w->message = edits_file(&c->edits, w->header.text.p, w->header.text.len, w->call->in);
+		w->message = edits_file(&c->edits, w->header.text.p, w->header.text.len, w->call->in,
+		    (off_t)w->header.text.len);
 		if (w->message < 0)
 			return -1;
 	}

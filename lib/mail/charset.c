@@ -167,3 +167,11 @@ charset_is_control(long c)
 	return (c >= 0 && c < ' ') || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
 	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
+
+bool
+charset_is_single(const char *name, size_t n)
+{
+	enum charset_kind kind = charset_find(name, n).kind;
+
+	return kind == CHARSET_ISO8859 || kind == CHARSET_SINGLE;
+}

@@ -34,6 +34,9 @@ enum {
 /* Returns the character set of this name, in any case; its kind is CHARSET_UNKNOWN if this module does not know it. */
 struct charset charset_find(const char *name, size_t n);
 
+/* Returns true for a set of one octet a character, in which a text may be cut anywhere. */
+bool charset_is_single(const char *name, size_t n);
+
 /* A text to be read character by character. Zero-initialise wide and pos. */
 struct charset_text {
 	struct charset set;

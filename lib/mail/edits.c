@@ -48,13 +48,13 @@ edits_write(const struct edits *e, const char *text, size_t n, struct msgfile *m
 }
 
 int
-edits_file(const struct edits *e, const char *text, size_t n, int fd)
+edits_file(const struct edits *e, const char *text, size_t n, int fd, off_t rest)
 {
 	off_t size = file_size(fd);
 	struct msgfile m = { 0 };
 	int out = -1, error;
 
-	if (size >= 0 && edits_write(e, text, n, &m) == 0 && msgfile_add_file(&m, fd, (off_t)n, size - (off_t)n) == 0)
+	if (size >= 0 && edits_write(e, text, n, &m) == 0 && msgfile_add_file(&m, fd, rest, size - rest) == 0)
 		out = msgfile_finish(&m);
 	error = errno;
 	msgfile_free(&m);

@@ -3,6 +3,7 @@
 #define MSA_MAIL_EDITS_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "msa/buf.h"
 #include "msa/msgfile.h"
@@ -34,10 +35,10 @@ int edits_add(struct edits *e, size_t off, size_t del, const char *text, size_t 
 int edits_write(const struct edits *e, const char *text, size_t n, struct msgfile *m);
 
 /*
- * Make a message of the one in fd, a regular file whose first n octets are text: text edited, the rest as it is.
+ * Make a message of text[0..n), edited, and the rest of the one in fd, a regular file, from offset rest on.
  * Returns a descriptor as msgfile_finish, or -1 with errno set.
  */
-int edits_file(const struct edits *e, const char *text, size_t n, int fd);
+int edits_file(const struct edits *e, const char *text, size_t n, int fd, off_t rest);
 
 void edits_free(struct edits *e);
 

@@ -5,7 +5,10 @@
 
 #include "base/base64.h"
 
-enum { SHORTEST = 8 }; /* octets: a character set of one letter, no text */
+enum {
+	SHORTEST = 8, /* octets: a character set of one letter, no text */
+	FRAME = 7,    /* octets besides the character set and the text */
+};
 
 static int
 hex(char c)
@@ -107,7 +110,7 @@ add_q(struct buf *out, const char *text, size_t n)
 ssize_t
 encword_add(struct buf *out, const char *text, size_t n, const char *charset, size_t max)
 {
-	size_t frame = strlen(charset) + strlen("=??Q??="), room = max > frame ? max - frame : 0;
+	size_t frame = strlen(charset) + FRAME, room = max > frame ? max - frame : 0;
 	size_t q = 0, q_len = 0, b = 0, len, i;
 	int r;
 

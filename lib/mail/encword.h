@@ -2,6 +2,7 @@
 #ifndef MSA_MAIL_ENCWORD_H
 #define MSA_MAIL_ENCWORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 

@@ -21,7 +21,7 @@ table() {
 oneTimeSetUp() {
 	table "$T/locals" bob alice '"b o"' o.neil
 	table "$T/labels" sales
-	printf 'MAIL FROM:<alice@example.net>\nRCPT TO:<bob@example.org>\n' >"$T/envelope"
+	printf 'MAIL FROM:<alice@example.net> SMTPUTF8\nRCPT TO:<bob@example.org>\n' >"$T/envelope"
 	cat >"$T/next" <<-'EOF'
 	#!/bin/sh
 	cat >"$T/out"
@@ -592,18 +592,21 @@ test_bare_cr_and_bare_lf_in_the_header_are_refused_in_a_chain() {
 
 test_a_header_over_one_mebibyte_is_refused() {
 	{
-		printf '%s\r\n%s\r\nFrom: a@example.net\r\nX: ' "$DATE" "$ID"
-		head -c 1048450 /dev/zero | tr '\0' x
+		printf '%s\r\n%s\r\nFrom: a@example.net\r\nX:' "$DATE" "$ID"
+		awk 'BEGIN { x = sprintf("%900s", ""); gsub(/ /, "x", x); for (i = 0; i < 1160; i++) printf "\r\n %s", x }'
 	} >"$T/long"
 	{
 		cat "$T/long"
-		head -c $((1048576 - 2 - $(wc -c <"$T/long"))) /dev/zero | tr '\0' x
+		printf '\r\n '
+		head -c $((1048576 - 5 - $(wc -c <"$T/long") - 3 - 600)) /dev/zero | tr '\0' x
+		printf '\r\n '
+		head -c 600 /dev/zero | tr '\0' x
 		printf '\r\n\r\nbody'
 	} >"$T/in"
 	chain
 	assertTrue 'the longest' "cmp -s $T/in $T/out"
 	rm "$T/out"
-	sed 's/^X: /X: x/' "$T/in" >"$T/long"
+	sed "s/^X:/X:x/" "$T/in" >"$T/long"
 	mv "$T/long" "$T/in"
 	refused 'Header is too long'
 }
@@ -618,6 +621,36 @@ test_hostile_headers_take_no_time() {
 		assertTrue "$piece: exit $code" "[ $code -eq 0 ] || [ $code -eq 100 ]"
 	done
 	assertTrue 'no minutes' "[ $(($(date +%s) - start)) -lt 30 ]"
+}
+
+# What becomes of each field is in unit/downgrade_test.sh.
+test_a_header_becomes_ascii_without_smtputf8() {
+	draft "$(printf 'Subject: \303\274 b')" 'To: a@b.example'
+	cp "$T/in" "$T/raw"
+	sed 's/^Subject.*/Subject: =?utf-8?B?w7w=?= b\r/' "$T/in" >"$T/ascii"
+	cp "$T/envelope" "$T/envelope.utf8"
+	chain
+	assert_same 'SMTPUTF8' "$T/raw" "$T/out"
+	chain -k 8BITMIME,SMTPUTF8
+	assert_same 'SMTPUTF8, and the next hop has it' "$T/raw" "$T/out"
+	chain -k 8BITMIME
+	assert_same 'SMTPUTF8, and the next hop lacks it' "$T/ascii" "$T/out"
+	sed -i 's/ SMTPUTF8//' "$T/envelope"
+	chain
+	assert_same 'no SMTPUTF8' "$T/ascii" "$T/out"
+	assertTrue "logged: $(cat "$T/log")" "grep -q ' done .*encoded=Subject ' $T/log"
+	cp "$T/out" "$T/in"
+	chain
+	assert_same 'a second run' "$T/in" "$T/out"
+	draft "$(printf 'Subject: \374 b')" 'To: a@b.example'
+	refused 'Subject: octets that are not ASCII are not UTF-8'
+	chain -c iso-8859-1
+	assertTrue 'a charset' "grep -q '^Subject: =?iso-8859-1?Q?=FC?= b' $T/out"
+	draft "$(printf 'To: \303\274@b.example')"
+	chain
+	assertEquals '554 5.6.7 To: an address is not ASCII, but SMTPUTF8 was not given or is not available' \
+		"$(head -n 1 "$T/verdict" | tr -d '\r')"
+	mv "$T/envelope.utf8" "$T/envelope"
 }
 
 test_a_filter_keeps_line_ends_and_takes_pipes() {

@@ -18,6 +18,7 @@ static const struct {
 	{ "lineio", unit_lineio },
 	{ "smtpdata", unit_smtpdata },
 	{ "datetime", unit_datetime },
+	{ "downgrade", unit_downgrade },
 	{ "ehlo", unit_ehlo },
 	{ "envelope", unit_envelope },
 	{ "facts", unit_facts },

@@ -30,6 +30,7 @@ int unit_clock(int argc, char **argv);
 int unit_lineio(int argc, char **argv);
 int unit_smtpdata(int argc, char **argv);
 int unit_datetime(int argc, char **argv);
+int unit_downgrade(int argc, char **argv);
 int unit_ehlo(int argc, char **argv);
 int unit_envelope(int argc, char **argv);
 int unit_facts(int argc, char **argv);

@@ -1,0 +1,106 @@
+#!/bin/sh
+# lib/mail/downgrade: a header made fit for mail without SMTPUTF8, and long lines of it folded. ISC licence, see LICENSE.
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/table.sh
+. "$ROOT/tests/lib/table.sh"
+
+test_words_of_a_text_become_encoded_words() {
+	unit_table downgrade <<-'END'
+	Subject: \xc3\xa4\r\n => Subject: =?utf-8?B?w6Q=?=\r\n
+	Subject:\xc3\xa4 b  \xc3\xa4\r\n\t\xc3\xb6 c \r\n => Subject:=?utf-8?B?w6Q=?= b  =?utf-8?B?w6QJw7Y=?= c \r\n
+	Subject: =?utf-8?Q?a?= \xc3\xa4 =?utf-8?Q?b?=\r\n => Subject: =?utf-8?Q?a?= =?utf-8?Q?_=C3=A4_?= =?utf-8?Q?b?=\r\n
+	Subject: 1234567890123456789012345678901234567890123456789012345678 \xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4 and more\r\n => Subject: 1234567890123456789012345678901234567890123456789012345678\r\n =?utf-8?B?w6TDpMOkw6Q=?= and more\r\n
+	Content-Description: \xc3\xa4\r\n => Content-Description: =?utf-8?B?w6Q=?=\r\n
+	A: b\r\nSubject: c\r\n => same
+	END
+}
+
+test_other_octets_are_in_the_charset_of_the_site_or_refused() {
+	unit_table downgrade <<-'END'
+	Subject: \xe4\r\n => (Subject: octets that are not ASCII are not UTF-8)
+	X-A: \xe4\r\nB: c\r\n => (X-A: octets that are not ASCII are not UTF-8)
+	END
+	unit_table downgrade c <<-'END'
+	Subject: \xe4\r\n => Subject: =?iso-8859-1?Q?=E4?=\r\n
+	To: \xe4 \xc3\xa4 <a@b.example>, \xc3\xa4 <c@b.example> (\xe4)\r\n => To: =?iso-8859-1?B?5CDDpA==?= <a@b.example>, =?utf-8?B?w6Q=?= <c@b.example> (\r\n =?iso-8859-1?Q?=E4?=)\r\n
+	END
+}
+
+test_names_and_comments_among_addresses_become_encoded_words() {
+	unit_table downgrade <<-'END'
+	To: \xc3\xa4 B <a@b.example>, "C, \\"\xc3\xb6\\"" <c@d.example>, (\xc3\xbc) d@e.example (x)\r\n => To: =?utf-8?Q?=C3=A4_B?= <a@b.example>, =?utf-8?B?QywgIsO2Ig==?= <c@d.example>, (\r\n =?utf-8?B?w7w=?=) d@e.example (x)\r\n
+	To: "A (b" <a@b.example>, \xc3\xa4 <c@b.example> (a (b) c)\r\n => To: "A (b" <a@b.example>, =?utf-8?B?w6Q=?= <c@b.example> (a (b) c)\r\n
+	To: \xc3\xa4 (b) <a@b.example>\r\n => To: =?utf-8?B?w6Q=?= (b) <a@b.example>\r\n
+	END
+}
+
+test_what_no_encoded_word_can_replace_is_refused() {
+	unit_table downgrade <<-'END'
+	To: \xc3\xa4 =?utf-8?Q?b?= <a@b.example>\r\n => (To: a name with octets that are not ASCII is not clear)
+	To: \xc3\xa4: a@b.example;\r\n => (To: there are octets that are not ASCII)
+	To: a@b.example (a (\xc3\xa4))\r\n => (To: a comment with octets that are not ASCII is not clear)
+	To: \xc3\xa4@b.example\r\n => (5.6.7 To: an address is not ASCII, but SMTPUTF8 was not given or is not available)
+	To: a@\xc3\xa4.example\r\n => (5.6.7 To: an address is not ASCII, but SMTPUTF8 was not given or is not available)
+	Content-Type: text/plain; name=\xc3\xa4\r\n => (Content-Type: there are octets that are not ASCII)
+	List-Id: \xc3\xa4 <a.b>\r\n => (List-Id: there are octets that are not ASCII)
+	END
+}
+
+# What is removed or refused anyway, and what others have written.
+test_what_is_not_for_this_module_stays() {
+	unit_table downgrade <<-'END'
+	To: \xe4@b.example\r\n => same
+	To: a b \xc3\xa4\r\n => same
+	Bcc: \xc3\xa4\r\n => same
+	Received: \xc3\xa4\r\nDate: \xc3\xa4\r\n => same
+	no field \xc3\xa4\r\nSubject: \xc3\xa4\r\n => no field \xc3\xa4\r\nSubject: =?utf-8?B?w6Q=?=\r\n
+	END
+	unit_table downgrade u <<-'END'
+	Subject: \xc3\xa4\r\n => same
+	Subject: \xe4\r\n => same
+	To: \xc3\xa4@b.example\r\n => same
+	Content-Type: text/plain; name=\xc3\xa4\r\n => same
+	END
+}
+
+test_a_long_line_is_folded_where_white_space_is() {
+	x=$(printf %0990d 0)
+	{
+		printf '%s\n' "A: $x 1234\\r\\nB: c\\r\\n => same" \
+			"A: $x 12345\\r\\nB: c\\r\\n => A: $x\\r\\n 12345\\r\\nB: c\\r\\n" \
+			"A: $x 12345 b\\r\\n => A: $x\\r\\n 12345 b\\r\\n" \
+			"A: b\\r\\n $x$x\\r\\n => (A: a line is over 998 octets and cannot be folded)" \
+			"A:$x$x\\r\\n => (A: a line is over 998 octets and cannot be folded)" \
+			"Longer-A: $x \\xc3\\xa4\\r\\n => Longer-A:\\r\\n $x\\r\\n =?utf-8?B?w6Q=?=\\r\\n"
+	} >"$T/table"
+	unit_table downgrade <"$T/table"
+}
+
+# Another program decodes what was written, and finds the text that was there.
+test_another_program_reads_the_same() {
+	cat >"$T/check" <<-'X'
+		import email.header, random, subprocess, sys
+		r = random.Random(int(sys.argv[1]))
+		words = ['a', 'Grüße', 'ü', '日本語' * 9, 'x' * 70, '_?=', '(b)', 'ä' * 40, '"q"', '\\', '\U0001f600']
+		lines, texts = [], []
+		for _ in range(400):
+		    text = ' '.join(r.choice(words) for _ in range(r.randrange(1, 9)))
+		    texts.append(text)
+		    lines.append('Subject: ' + ''.join(chr(b) if 32 < b < 127 and b != 92 else '\\x%02x' % b if b != 32 else ' ' for b in text.encode()) + '\\r\\n')
+		out = subprocess.run(['test-unit', 'downgrade'], input='\n'.join(lines) + '\n', capture_output=True, text=True).stdout
+		for text, line in zip(texts, out.splitlines()):
+		    got = line.split(' => ', 1)[1]
+		    if got == 'same':
+		        continue
+		    value = got.replace('\\x5c', '\\').replace('\\\\', '\\').replace('\\r\\n', '\n')[8:].rstrip('\n')
+		    if any(len(l) > 76 for l in ('Subject:' + value).split('\n')):
+		        print('a long line', got)
+		    if str(email.header.make_header(email.header.decode_header(value.replace('\n', '').strip()))) != text:
+		        print(repr(text), 'became', got)
+	X
+	assertEquals 'differences' '' "$(python3 "$T/check" "$TEST_SEED" 2>&1 | head -n 5)"
+}
+
+# shellcheck source=/dev/null
+. "$SHUNIT2"
