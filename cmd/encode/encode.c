@@ -116,7 +116,7 @@ add_params(const struct work *w, struct buf *b, bool *changed)
 	return r;
 }
 
-/* Make the envelope of the message that goes on. Returns its descriptor; -1 with *same set if nothing changes, or -1. */
+/* Make the envelope of what goes on. Returns its descriptor, or -1: *same is set if nothing changes, errno if not. */
 static int
 write_envelope(const struct work *w, bool *same)
 {

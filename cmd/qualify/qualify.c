@@ -66,8 +66,8 @@ refuse(struct call *call, enum reply reply, const char *why)
 }
 
 /*
- * May octets over 127 stand in the header? Not without SMTPUTF8, nor for a next hop that lacks it. Of a filter's message
- * nobody knows. Returns 1, 0, or -1 with errno set, the reason logged.
+ * May octets over 127 stand in the header? Not without SMTPUTF8, nor for a next hop that lacks it. In a filter they
+ * may: nobody knows the envelope. Returns 1, 0, or -1 with errno set, the reason logged.
  */
 static int
 keeps_utf8(struct call *call, const struct conf *conf, const struct header *h)
@@ -291,7 +291,8 @@ const struct stage qualify_stage = {
 	.needs_chain = true,
 	.needs = STAGE_TEMPORARY,
 	.options = "c:d:k:s:u:D:t:",
-	.usage = "[-c charset] [-d domain] [-k keywords] [-s add|replace] [-u table|all] [-D suffix -t table] " STAGE_USAGE " [prog [arg ...]]",
+	.usage = "[-c charset] [-d domain] [-k keywords] [-s add|replace] [-u table|all] [-D suffix -t table] "
+	    STAGE_USAGE " [prog [arg ...]]",
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,

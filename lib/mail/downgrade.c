@@ -147,7 +147,7 @@ is_encoded(const char *p, size_t n)
 	return n > 4 && memcmp(p, "=?", 2) == 0 && memcmp(p + n - 2, "?=", 2) == 0;
 }
 
-/* Append a word of n octets after white space; a line that would have more than most octets is folded there. */
+/* Append white space and a word of n octets; a line that would have more than most octets is folded there. */
 static int
 add_word(struct buf *out, const char *eol, const char *space, size_t nspace, const char *word, size_t n, size_t most)
 {
@@ -171,7 +171,8 @@ add_run(struct work *w, struct word *first, bool after_encoded)
 
 	if (after_encoded)
 		r = add_unfolded(&run, text + first->space, nspace);
-	for (last = first->end; next_word(text, last, end, &next) && downgrade_has_8bit(text + next.begin, next.end - next.begin);)
+	last = first->end;
+	while (next_word(text, last, end, &next) && downgrade_has_8bit(text + next.begin, next.end - next.begin))
 		last = next.end;
 	if (r == 0)
 		r = add_unfolded(&run, text + first->begin, last - first->begin);
@@ -360,7 +361,7 @@ has_syntax(const struct work *w)
 	return false;
 }
 
-/* Fields that qualify removes or replaces if they are not ASCII, and those of others: nothing is done about them here. */
+/* Fields that qualify removes, or replaces if they are not ASCII, and those of other servers: they stay here. */
 static bool
 is_left(enum field_id id)
 {

@@ -141,8 +141,8 @@ find_delimiter(const struct mime *m, const struct window *w, size_t *len, bool *
 }
 
 /*
- * Survey from *off, the start of a line, to the next delimiter, and move *off there. *level is that of the delimiter, -1
- * at the end of the file. Returns 0, or -1 with errno set.
+ * Survey from *off, the start of a line, to the next delimiter, and move *off there. *level is that of the delimiter,
+ * -1 at the end of the file. Returns 0, or -1 with errno set.
  */
 static int
 find_end(struct mime *m, off_t *off, struct mime_survey *s, int *level, size_t *len, bool *close)

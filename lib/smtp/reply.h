@@ -87,7 +87,7 @@
 	X(REPLY_BARE,            554, "5.6.0", "Bare CR, bare LF or NUL in the message") \
 	X(REPLY_TEXT_LONG,       554, "5.6.0", "Line too long in the message") \
 	X(REPLY_BAD_MESSAGE,     554, "5.6.0", "Message is not valid") \
-	X(REPLY_HEADER_ADDRESS,  554, "5.6.7", "Non-ASCII address in the header, but SMTPUTF8 was not given or is not available") \
+	X(REPLY_HEADER_ADDRESS,  554, "5.6.7", "Non-ASCII address in the header without SMTPUTF8") \
 	X(REPLY_LOOP,            554, "5.4.6", "Too many Received fields, mail loop") \
 	X(REPLY_NO_8BIT,         554, "5.6.3", "Next server does not take 8-bit data") \
 	X(REPLY_NO_BINARY,       554, "5.6.3", "Next server does not take binary data") \
