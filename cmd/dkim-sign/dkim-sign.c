@@ -19,7 +19,8 @@
 
 enum {
 	WHY_MAX = 400,
-	AUTHORS_MAX = 100,        /* addresses in From */
+	AUTHORS_MAX = 100,        /* domains in From */
+	WITHOUT_MAX = 300,        /* octets, after which no more of them are named */
 	EXPIRES_MIN_S = 3600,     /* of -x */
 	EXPIRES_MAX_S = 31536000,
 	STRING_MAX = 255,         /* octets of a string in a TXT record, RFC 1035 3.3.14 */
@@ -110,7 +111,7 @@ log_done(const struct work *w)
 
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
 	log_event(&w->call->log, "done", "user", facts_get(&w->call->facts, "SMTPAUTHUSER"), "signed", w->done.p,
-	    "kept", w->kept.p, "unsigned", w->without.p, "why", *w->why ? w->why : NULL, "ms", ms, (char *)NULL);
+	    "kept", w->kept.p, "why", *w->why ? w->why : NULL, "unsigned", w->without.p, "ms", ms, (char *)NULL);
 }
 
 /* Refuse the message for good by the verdict. A filter, which a person runs, prints the reason instead. */
@@ -196,7 +197,7 @@ add_domain(struct work *w, const char *domain)
 		}
 		w->items[w->n++] = item;
 	}
-	if (found == 0 || record.len == 0)
+	if ((found == 0 || record.len == 0) && w->without.len < WITHOUT_MAX)
 		return buf_printf(&w->without, "%s%s", w->without.len ? " " : "", *domain ? domain : "?");
 	return 0;
 }

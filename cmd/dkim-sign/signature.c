@@ -345,23 +345,42 @@ signature_make(const struct signature *s, const struct record_item *item, const 
 	return l.result < 0 ? -1 : buf_puts(out, eol);
 }
 
-/* Are the two texts the same, white space apart? A server on the way may have folded the field anew. */
+/* Are the two texts the same, white space apart? */
 static bool
-is_same(const char *a, size_t a_len, const char *b, size_t b_len)
+is_same(const char *a, const char *a_end, const char *b, const char *b_end)
 {
-	static const char space[] = { ' ', '\t', '\r', '\n' };
-	const char *a_end = a + a_len, *b_end = b + b_len;
-
 	for (;;) {
-		while (a < a_end && memchr(space, *a, sizeof space))
+		while (a < a_end && *a == ' ')
 			a++;
-		while (b < b_end && memchr(space, *b, sizeof space))
+		while (b < b_end && *b == ' ')
 			b++;
 		if (a == a_end || b == b_end)
 			return a == a_end && b == b_end;
 		if (*a++ != *b++)
 			return false;
 	}
+}
+
+/*
+ * Is a field of the message ours, for all that a verifier can see of it? A server on the way may have folded it anew:
+ * the canonical form hides that, and white space in the value of b=, which is last, does not count.
+ */
+static int
+is_ours(const struct signature *s, const struct field *theirs, const struct buf *ours)
+{
+	struct buf a = { 0 }, b = { 0 };
+	struct field f;
+	size_t pos = 0, n;
+	int r = -1;
+
+	if (header_next(ours->p, ours->len, &pos, &f) == 1 && relaxed_field(&a, ours->p, &f) == 0 &&
+	    relaxed_field(&b, s->header->text.p, theirs) == 0) {
+		n = (size_t)(strstr(a.p, "; b=") - a.p) + 4;
+		r = b.len > n && memcmp(a.p, b.p, n) == 0 && is_same(a.p + n, a.p + a.len, b.p + n, b.p + b.len);
+	}
+	buf_free(&a);
+	buf_free(&b);
+	return r;
 }
 
 /* Find the topmost signature of the same domain and selector. Returns false if there is none. */
@@ -396,11 +415,10 @@ time_of(const struct signature *s, const struct field *f, const char *name)
 int
 signature_is_there(const struct signature *s, const struct record_item *item, long long now)
 {
-	const char *text = s->header->text.p;
 	struct signature_time t;
 	struct buf ours = { 0 };
 	struct field f;
-	int r = 0;
+	int r;
 
 	if (!find(s, item, &f))
 		return 0;
@@ -408,10 +426,9 @@ signature_is_there(const struct signature *s, const struct record_item *item, lo
 	if (t.made <= 0 || t.expires < 0 || (t.expires > 0 && t.expires <= now))
 		return 0;
 	/* Both algorithms make the same signature of the same message each time. */
-	if (signature_make(s, item, &t, "\r\n", &ours) < 0)
-		r = -1;
-	else
-		r = is_same(text + f.name, f.end - f.name, ours.p, ours.len);
+	r = signature_make(s, item, &t, "\r\n", &ours);
+	if (r == 0)
+		r = is_ours(s, &f, &ours);
 	buf_free(&ours);
 	return r;
 }
