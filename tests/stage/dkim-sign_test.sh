@@ -25,6 +25,10 @@ setUp() {
 	rm -f "$T"/got.* "$T/log"
 	chain_message 'From: alice@example.net\r\nTo: bob@example.org\r\nSubject: x\r\nDate: Sat, 21 Nov 2026 22:30:00 +0000\r\nMessage-ID: <a@example.net>\r\n\r\nbody\r\n'
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	dkim_table "example.net ed:$T/ed.pem"
+}
+
+both_keys() {
 	dkim_table "example.net rsa:$T/rsa.pem ed:$T/ed.pem"
 }
 
@@ -42,10 +46,19 @@ signed() {
 assert_signed() {
 	what=$1
 	shift
-	assertEquals "$what: by" "$*" "$(tr -d '\r\n' <"$T/got.msg" | head -c "$(($(wc -c <"$T/got.msg") - $(wc -c <"$T/msg")))" |
-		grep -o ' d=[^;]*;[[:space:]]*s=[^;]*;' | sed 's/^ d=//; s/;[[:space:]]*s=/\//; s/;$//' | paste -sd ' ')"
-	tail -c "$(wc -c <"$T/msg")" "$T/got.msg" >"$T/got.rest"
-	assertTrue "$what: what is below stays" "cmp $T/msg $T/got.rest"
+	# shellcheck disable=SC2046
+	set -- "$*" $(stat -c %s "$T/msg" "$T/got.msg")
+	assertEquals "$what: by" "$1" "$(head -c "$(($3 - $2))" "$T/got.msg" | awk '{ sub(/\r$/, ""); text = text $0 }
+		END { while (match(text, /d=[^;]*;[ \t]*s=[^;]*;/)) {
+			by = substr(text, RSTART + 2, RLENGTH - 3); sub(/;[ \t]*s=/, "/", by); printf "%s%s", sep, by
+			text = substr(text, RSTART + RLENGTH); sep = " " } }')"
+	tail -c "$2" "$T/got.msg" | cmp -s "$T/msg" -
+	assertTrue "$what: what is below stays" $?
+}
+
+# The field on top, on one line.
+top_field() {
+	awk '{ sub(/\r$/, "") } NR > 1 && !/^\t/ { exit } { printf "%s", $0 }' "$T/got.msg" | tr '\t' ' '
 }
 
 # usage: assert_unsigned what why
@@ -60,24 +73,25 @@ header() {
 }
 
 test_the_fields() {
+	both_keys
 	signed
 	assertEquals 'exit code' 0 "$code"
-	assert_verdict 'the verdict' '250 2.0.0 taken'
+	assertEquals 'the verdict' '250 2.0.0 taken' "$(cat "$T/verdict")"
 	assert_signed 'both' example.net/rsa example.net/ed
 	assert_logged '^dkim-sign: S/M done signed="example.net/rsa example.net/ed" ms=[0-9]*$'
 	assertEquals 'CR LF' 0 "$(grep -vc "$(printf '\r')\$" "$T/got.msg")"
 	# bh= is that of "body" CR LF
 	bh=$(printf 'body\r\n' | openssl dgst -sha256 -binary | base64)
-	tr -d '\r' <"$T/got.msg" | sed 's/\bt=[0-9]*/t=N/; s/\([^b]\)b=.*/\1b=B/; /^	[A-Za-z0-9+/=]*$/d' >"$T/got"
+	tr -d '\r' <"$T/got.msg" | sed 's/\bt=[0-9]*/t=N/; s/^	b=.*/	b=(B)/; /^	[A-Za-z0-9+/=]*$/d; s/^	/  /' >"$T/got"
 	assert_got 'the fields' <<-X
 		DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.net; s=rsa;
-			t=N; h=From:From:Reply-To:Subject:Subject:Date:Date:To:To:Cc:
-			Message-ID:Message-ID; bh=$bh;
-			b=B
+		  t=N; h=From:From:Reply-To:Subject:Subject:Date:Date:To:To:Cc:
+		  Message-ID:Message-ID; bh=$bh;
+		  b=(B)
 		DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.net;
-			s=ed; t=N; h=From:From:Reply-To:Subject:Subject:Date:Date:To:To:
-			Cc:Message-ID:Message-ID; bh=$bh;
-			b=B
+		  s=ed; t=N; h=From:From:Reply-To:Subject:Subject:Date:Date:To:To:
+		  Cc:Message-ID:Message-ID; bh=$bh;
+		  b=(B)
 		From: alice@example.net
 		To: bob@example.org
 		Subject: x
@@ -96,8 +110,7 @@ test_the_fields_that_are_signed() {
 	while IFS='|' read -r fields names; do
 		header "From: a@example.net$fields"
 		signed
-		assertEquals "$fields" "$names" \
-			"$(tr -d '\r\n\t' <"$T/got.msg" | sed 's/.*a=rsa[^h]*h=\([^;]*\); bh=.*a=ed.*/\1/')"
+		assertEquals "$fields" "$names" "$(top_field | sed 's/.* h=\([^;]*\);.*/\1/; s/ //g')"
 	done <<-'X'
 		|From:From:Reply-To:Subject:Date:To:Cc
 		\r\nDate: 1\r\nReply-To: r\r\nCC: c\r\nX-A: b\r\nSender: s\r\nReceived: r|From:From:Reply-To:Reply-To:Subject:Date:Date:To:Cc:Cc
@@ -108,6 +121,7 @@ test_the_fields_that_are_signed() {
 }
 
 test_a_second_run_changes_nothing() {
+	both_keys
 	signed
 	cp "$T/got.msg" "$T/msg"
 	signed
@@ -120,7 +134,7 @@ test_a_second_run_changes_nothing() {
 	assertTrue 'below Received' "cmp $T/msg $T/got.msg"
 	sed 's/\(a=[a-z0-9-]*;\) /\1\r\n    /; s/ h=From:/ h = From :\r\n /' "$T/got.msg" >"$T/msg"
 	signed
-	assert_logged 'done signed="example.net/rsa example.net/ed"' # a tag's "h =" is signed as it is
+	assert_signed 'where relaxed sees the difference' example.net/rsa example.net/ed
 	sed 's/\(a=[a-z0-9-]*;\) /\1\r\n    /' "$T/got.msg" >"$T/msg"
 	signed
 	assertTrue 'folded by another server' "cmp $T/msg $T/got.msg"
@@ -131,6 +145,7 @@ test_a_second_run_changes_nothing() {
 }
 
 test_a_signature_that_is_not_ours_or_broken_does_not_count() {
+	both_keys
 	signed
 	cp "$T/got.msg" "$T/good"
 	while IFS='|' read -r what change; do
@@ -190,7 +205,7 @@ test_without_a_record() {
 	assert_unsigned 'none' 'unsigned="example.org example.com"'
 	header 'From: a@example.net, b'
 	signed
-	assert_logged '^dkim-sign: S/M done signed="example.net/rsa example.net/ed" unsigned=? ms=[0-9]*$'
+	assert_logged '^dkim-sign: S/M done signed=example.net/ed unsigned=? ms=[0-9]*$'
 	signed -r
 	assert_verdict '-r' '550 5.7.1 From: there is no key to sign for ?'
 	assertEquals 'exit code' 100 "$code"
@@ -198,7 +213,7 @@ test_without_a_record() {
 	assert_logged '^dkim-sign: S/M refused why="From: there is no key to sign for ?"$'
 	header 'From: a@example.net'
 	signed -r
-	assert_signed 'with a record' example.net/rsa example.net/ed
+	assert_signed 'with a record' example.net/ed
 	dkim_table 'example.net'
 	signed -r
 	assert_verdict 'an empty record' '550 5.7.1 From: there is no key to sign for example.net'
@@ -227,7 +242,7 @@ test_what_cannot_be_signed() {
 	X
 	chain_message 'From: a@example.net\nTo: b\r\n\r\nbody\r\n'
 	signed
-	assert_verdict 'a bare LF' '554 5.6.0 Bare CR, bare LF or NUL in the message'
+	assert_verdict 'a bare LF' '554 5.6.0 Bare CR or bare LF in the header'
 	{ printf 'From: a@example.net\r\nX: ' && text_repeat 1048600 x && printf '\r\n\r\nbody\r\n'; } >"$T/msg"
 	signed
 	assert_verdict 'a long header' '554 5.6.0 Header is too long'
@@ -254,7 +269,7 @@ test_a_message_that_came_in_the_clear_is_not_signed() {
 		case $by in
 		no) assert_unsigned "$facts" 'user=alice why="The message came in the clear"' ;;
 		refused) assert_verdict "$facts" '550 5.7.1 The message came in the clear' ;;
-		*) assert_signed "$facts" example.net/rsa example.net/ed ;;
+		*) assert_signed "$facts" example.net/ed ;;
 		esac
 	done <<-'X'
 		SMTPAUTHUSER=alice MSA_VERB=EHLO||no
@@ -268,9 +283,8 @@ test_a_message_that_came_in_the_clear_is_not_signed() {
 
 test_an_end_of_a_signature() {
 	signed -x 86400
-	fields=$(tr -d '\r\n\t' <"$T/got.msg")
-	made=$(expr "$fields" : '.*t=\([0-9]*\);.*a=ed')
-	assertContains "$fields" "t=$made;x=$((made + 86400)); h="
+	made=$(top_field | sed 's/.* t=\([0-9]*\);.*/\1/')
+	assertContains "$(top_field)" " t=$made; x=$((made + 86400)); h="
 	cp "$T/got.msg" "$T/msg"
 	signed
 	assertTrue 'a second run' "cmp $T/msg $T/got.msg"
@@ -279,11 +293,11 @@ test_an_end_of_a_signature() {
 test_a_filter_and_line_ends() {
 	dkim-sign -t "$T/keys.cdb" <"$T/msg" >"$T/got.msg"
 	assertEquals 'exit code' 0 $?
-	assert_signed 'CR LF' example.net/rsa example.net/ed
+	assert_signed 'CR LF' example.net/ed
 	bh=$(grep -o 'bh=[^;]*' "$T/got.msg")
 	sed -i 's/\r$//' "$T/msg"
 	dkim-sign -t "$T/keys.cdb" <"$T/msg" >"$T/got.msg"
-	assert_signed 'LF' example.net/rsa example.net/ed
+	assert_signed 'LF' example.net/ed
 	assertEquals 'as if it had CR LF' "$bh" "$(grep -o 'bh=[^;]*' "$T/got.msg")"
 	assertFalse 'LF in the field' "grep -q '$(printf '\r')' $T/got.msg"
 	dkim-sign -t "$T/keys.cdb" <"$T/got.msg" >"$T/out"
@@ -414,7 +428,7 @@ test_a_session_with_it() {
 		printf '<\n> EHLO client\n<\n> MAIL FROM:<a@example.net>\n<\n> RCPT TO:<b@example.org>\n<\n> DATA\n<\n>> From: a@example.net\\r\\n\\r\\n.\\r\\n\n<\n> QUIT\n<<\n' |
 			RELAYCLIENT='' talk $inline submitd qualify dkim-sign -t "$T/keys.cdb" stamp "$T/next" >"$T/heard" 2>"$T/log"
 		assertEquals "${inline:-apart}" 1 "$(grep -c '^250 2.0.0 Ok, message' "$T/heard")"
-		assertEquals "${inline:-apart}" 'Received DKIM-Signature DKIM-Signature From Date Message-ID' \
+		assertEquals "${inline:-apart}" 'Received DKIM-Signature From Date Message-ID' \
 			"$(tr -d '\r' <"$T/got.msg" | sed -n 's/^\([A-Z][A-Za-z-]*\):.*/\1/p' | paste -sd' ')"
 	done
 }
@@ -423,11 +437,11 @@ test_a_session_with_it() {
 test_memory_does_not_grow_with_the_body() {
 	needs plain || return 0
 	chain_call sh -c "ulimit -v 100000; exec dkim-sign -t $T/keys.cdb $T/next"
-	assert_signed 'a small one' example.net/rsa example.net/ed
+	assert_signed 'a small one' example.net/ed
 	{ printf 'From: a@example.net\r\n\r\n' && head -c 104857600 /dev/zero | tr '\0' x | fold -w 998 | sed 's/$/\r/' && printf '\r\n'; } >"$T/msg"
 	chain_call sh -c "ulimit -v 100000; exec dkim-sign -t $T/keys.cdb $T/next"
 	assertEquals "exit code: $(cat "$T/log")" 0 "$code"
-	assertEquals 'the hash' "$(tail -n +3 "$T/msg" | openssl dgst -sha256 -binary | base64)" "$(tr -d '\r\n\t' <"$T/got.msg" | head -c 500 | sed 's/.*bh=\([^;]*\);.*/\1/')"
+	assertEquals 'the hash' "$(tail -n +3 "$T/msg" | openssl dgst -sha256 -binary | base64)" "$(top_field | sed 's/.*bh=\([^;]*\);.*/\1/')"
 	rm -f "$T/msg" "$T/got.msg"
 }
 

@@ -39,6 +39,7 @@ static const struct {
 	{ "readdress", unit_readdress },
 	{ "recode", unit_recode },
 	{ "received", unit_received },
+	{ "relaxed", unit_relaxed },
 	{ "reply", unit_reply },
 	{ "stage", unit_stage },
 	{ "standby", unit_standby },

@@ -51,6 +51,7 @@ int unit_proof(int argc, char **argv);
 int unit_readdress(int argc, char **argv);
 int unit_recode(int argc, char **argv);
 int unit_received(int argc, char **argv);
+int unit_relaxed(int argc, char **argv);
 int unit_reply(int argc, char **argv);
 int unit_stage(int argc, char **argv);
 int unit_standby(int argc, char **argv);
