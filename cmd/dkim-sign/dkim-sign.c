@@ -107,11 +107,12 @@ reload(void *arg, const struct log *log)
 static void
 log_done(const struct work *w)
 {
+	const char *why = *w->why ? w->why : NULL;
 	char ms[24];
 
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
 	log_event(&w->call->log, "done", "user", facts_get(&w->call->facts, "SMTPAUTHUSER"), "signed", w->done.p,
-	    "kept", w->kept.p, "why", *w->why ? w->why : NULL, "unsigned", *w->why ? NULL : w->without.p, "ms", ms, (char *)NULL);
+	    "kept", w->kept.p, "why", why, "unsigned", why ? NULL : w->without.p, "ms", ms, (char *)NULL);
 }
 
 /* Refuse the message for good by the verdict. A filter, which a person runs, prints the reason instead. */

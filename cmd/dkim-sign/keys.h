@@ -30,8 +30,8 @@ struct keys {
 };
 
 /*
- * Read the key in the file path[0..n), unless it is there already. Returns NULL, or why the key cannot be used, which is
- * valid until the next call of strerror(3).
+ * Read the key in the file path[0..n), unless it is there already. Returns NULL, or why the key cannot be used, valid
+ * until the next call of strerror(3).
  */
 const char *keys_add(struct keys *k, const char *path, size_t n);
 

@@ -17,7 +17,10 @@
 
 static const char our_name[] = "DKIM-Signature";
 
-/* How often a field is named in h=: RFC 6376 5.4.2, 8.15. One name more than there are fields means that none may be added. */
+/*
+ * How often a field is named in h=: RFC 6376 5.4.2, 8.15. One name more than there are fields means that none may be
+ * added.
+ */
 enum times {
 	AS_THERE,
 	AND_ONE_IF_THERE,
@@ -277,8 +280,8 @@ add_base64(struct lines *l, const char *p, size_t n)
 
 /* Write the field with an empty b=, which is last. */
 static void
-compose(const struct signature *s, const struct record_item *item, const struct key *key, const struct signature_time *t,
-    struct lines *l)
+compose(const struct signature *s, const struct record_item *item, const struct key *key,
+    const struct signature_time *t, struct lines *l)
 {
 	add(l, "", our_name, strlen(our_name));
 	add(l, "", ":", 1);

@@ -152,7 +152,11 @@ BEGIN {
 	stage("limit", "message", "d:q:r:t:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "d:q:s:t:", 0)
+<<<<<<< HEAD
 	stage("encode", "message", "c:k:", 0)
+=======
+	stage("dkim-sign", "message", "iq:rt:x:", 0)
+>>>>>>> 14292ef (dkim-sign: msa-conf, msa-check, the pages, NEWS, README and the conformance report know the stage)
 	stage("filter", "message", "t:u", 1); stage("policy", "message", "c:nps:t:", 1)
 	stage("milter", "message", "D:d:pq:t:", 1)
 	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)
@@ -194,7 +198,7 @@ END {
 		if (where != "") { directory(where, user[s], mode_of(s)); written[h] = join(written[h], where) }
 		# Secrets are root's: the parent reads them and its workers take the user (-U). A unit that has the network too
 		# is better off without root.
-		if (kind[s] == "tlsd" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"]) ||
+		if (kind[s] == "tlsd" || kind[s] == "dkim-sign" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"]) ||
 		    style != "systemd" && seen[s, "a"] && kind[s] ~ /-inject$/) flags[h] = flags[h] " root"
 		if (site[s] || kind[s] == "filter" || kind[s] == "resume" || kind[s] == "authd" && seen[s, "s"] ||
 		    kind[s] ~ /^(lmtp-inject|smtp-inject|milter|policy)$/ && place[s] !~ /\//) flags[h] = flags[h] " network"
@@ -253,7 +257,7 @@ function tables() {
 		if (kind[s] ~ /^(lmtp|smtp)-inject$/ && seen[s, "o"]) print "O" us value[s, "o"]
 		if (kind[s] == "authd" && seen[s, "u"]) print "T" us "users" us value[s, "u"]
 		if (kind[s] ~ /^(rights|rewrite)$/ && seen[s, "s"]) print "T" us "empty" us value[s, "s"]
-		if (kind[s] ~ /^(copy|rewrite)$/ && seen[s, "t"]) print "T" us "empty" us value[s, "t"]
+		if (kind[s] ~ /^(copy|dkim-sign|rewrite)$/ && seen[s, "t"]) print "T" us "empty" us value[s, "t"]
 		if (kind[s] == "route" && seen[s, "t"]) print "T" us "routes" us value[s, "t"]
 	}
 }

@@ -18,8 +18,8 @@ int relaxed_field(struct buf *out, const char *text, const struct field *f);
 enum { RELAXED_CHUNK = 4096 };
 
 /*
- * A body that is read piece by piece. Zero-initialise it, set put, and arg and lf as needed. An octet that belongs to no
- * line end counts as it is, a CR without LF too; with lf a line may also end with LF alone, which becomes CR LF.
+ * A body that is read piece by piece. Zero-initialise it, set put, and arg and lf as needed. A CR or LF that belongs to
+ * no line end counts as any other octet; with lf a line may also end with LF alone, which becomes CR LF.
  */
 struct relaxed_body {
 	int (*put)(void *arg, const char *p, size_t n); /* takes the canonical octets; returns 0, or -1 with errno set */

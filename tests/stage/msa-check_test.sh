@@ -306,6 +306,18 @@ test_the_order_of_the_stages() {
 	finds submitd copy -t copies.cdb maildir-inject box <<-'X'
 		error: copy: copies.cdb: record of *: archive: not an address in ASCII; see the page copy(8)
 	X
+	openssl genrsa -out short.pem 1024 2>/dev/null
+	chmod 600 short.pem
+	table keys.cdb example.net "s:$PWD/short.pem"
+	finds submitd dkim-sign -t keys.cdb rewrite -t addresses.cdb -d example.net qualify -d example.net maildir-inject box <<-X
+		warning: dkim-sign: $PWD/short.pem: has 1024 bits, and verifiers may not trust so short a key; make a new key of 2048 bits, with a new selector
+		warning: rewrite: stands after dkim-sign: rewrite would change what is signed; put it before dkim-sign
+		warning: qualify: stands after dkim-sign: qualify would change what is signed; put it before dkim-sign
+	X
+	chmod 644 short.pem
+	finds submitd dkim-sign -t keys.cdb maildir-inject box <<-X
+		error: dkim-sign: keys.cdb: record of example.net: $PWD/short.pem: open to everybody; see the page dkim-sign(8)
+	X
 	finds submitd route -t rules.cdb bounce stamp maildir-inject box <<-'X'
 		warning: bounce: stands after route: bounce reports on the results of all chains only in front of them; put it before route
 		warning: stamp: stands after bounce: stamp would get the reports of bounce too; put it before bounce

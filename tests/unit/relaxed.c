@@ -61,8 +61,8 @@ tag(const char *text, size_t n)
 }
 
 /*
- * Each line is a header (field), a body (body, or lf, where LF ends a line; the number is that of the octets that come at
- * once), or a list of tags of which d is looked for (tag). Prints the line, then what becomes of it.
+ * Each line is a header (field), a body (body, or lf, where LF ends a line; n octets come at once), or a list of tags
+ * of which d is looked for (tag). Prints the line, then what becomes of it.
  * usage: relaxed field | body n | lf n | tag
  */
 int
