@@ -9,6 +9,8 @@
 . "$ROOT/tests/lib/resident.sh"
 # shellcheck source=tests/lib/dkim.sh
 . "$ROOT/tests/lib/dkim.sh"
+# shellcheck source=tests/lib/clock.sh
+. "$ROOT/tests/lib/clock.sh"
 
 LOCAL='451 4.3.0 Local error, try again later'
 
@@ -288,6 +290,21 @@ test_an_end_of_a_signature() {
 	cp "$T/got.msg" "$T/msg"
 	signed
 	assertTrue 'a second run' "cmp $T/msg $T/got.msg"
+}
+
+test_a_signature_that_has_expired_does_not_count() {
+	clock_starts || return 0
+	timed() {
+		clock_at "$1"
+		chain_call "$T/timed" dkim-sign -x 3600 -t "$T/keys.cdb" "$T/next"
+	}
+	timed 0
+	assertContains "$(top_field)" " t=$BEGIN; x=$((BEGIN + 3600)); "
+	cp "$T/got.msg" "$T/msg"
+	timed 3599
+	assertTrue 'the last second' "cmp $T/msg $T/got.msg"
+	timed 3600
+	assert_signed 'over' example.net/ed
 }
 
 test_a_filter_and_line_ends() {

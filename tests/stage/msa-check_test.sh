@@ -316,7 +316,7 @@ test_the_order_of_the_stages() {
 	X
 	chmod 644 short.pem
 	finds submitd dkim-sign -t keys.cdb maildir-inject box <<-X
-		error: dkim-sign: keys.cdb: record of example.net: $PWD/short.pem: open to everybody; see the page dkim-sign(8)
+		error: dkim-sign: keys.cdb: record of example.net: $PWD/short.pem: open to everybody; chmod o= makes it private
 	X
 	finds submitd route -t rules.cdb bounce stamp maildir-inject box <<-'X'
 		warning: bounce: stands after route: bounce reports on the results of all chains only in front of them; put it before route
