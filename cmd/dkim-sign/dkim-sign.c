@@ -19,7 +19,7 @@
 
 enum {
 	WHY_MAX = 400,
-	AUTHORS_MAX = 100,        /* domains in From */
+	AUTHORS_MAX = 100,        /* addresses in From */
 	WITHOUT_MAX = 300,        /* octets, after which no more of them are named */
 	EXPIRES_MIN_S = 3600,     /* of -x */
 	EXPIRES_MAX_S = 31536000,
@@ -172,6 +172,18 @@ is_secure(const struct call *call)
 	    facts_get(&call->facts, "RELAYCLIENT");
 }
 
+/* Name a domain without a record. The reply that names it must be ASCII: the client may not know SMTPUTF8. */
+static int
+add_without(struct work *w, const char *domain)
+{
+	const char *p = domain;
+
+	while (*p && !((unsigned char)*p & 0x80))
+		p++;
+	return w->without.len >= WITHOUT_MAX ? 0 :
+	    buf_printf(&w->without, "%s%s", w->without.len ? " " : "", *p || p == domain ? "?" : domain);
+}
+
 /* Add the items of the record of a domain. Returns 0, or -1 with errno set, or with w->why set (errno is 0). */
 static int
 add_domain(struct work *w, const char *domain)
@@ -198,9 +210,7 @@ add_domain(struct work *w, const char *domain)
 		}
 		w->items[w->n++] = item;
 	}
-	if ((found == 0 || record.len == 0) && w->without.len < WITHOUT_MAX)
-		return buf_printf(&w->without, "%s%s", w->without.len ? " " : "", *domain ? domain : "?");
-	return 0;
+	return found == 0 || record.len == 0 ? add_without(w, domain) : 0;
 }
 
 /* Find the one From field. Returns false, with w->why set, if the message has none or several. */
@@ -224,21 +234,21 @@ find_from(struct work *w, struct field *from)
 static int
 find_keys(struct work *w)
 {
-	char known[AUTHORS_MAX][ADDR_DOMAIN_MAX + 1];
+	char known[AUTHORS_MAX][ADDR_DOMAIN_MAX + 1]; /* domains */
 	const char *text = w->header.text.p;
 	enum addrlist_result r;
 	struct addrlist_item m;
 	struct addrlist list;
 	struct field f;
 	struct addr a;
-	size_t n = 0, i;
+	size_t n = 0, addresses = 0, i;
 
 	errno = 0;
 	if (!find_from(w, &f))
 		return -1;
 	addrlist_begin(&list, text, f.value, f.end);
 	while ((r = addrlist_next(&list, &m)) == ADDRLIST_BOX) {
-		if (n == AUTHORS_MAX || addrlist_addr(text, &m, &a) < 0)
+		if (addresses++ == AUTHORS_MAX || addrlist_addr(text, &m, &a) < 0)
 			break;
 		domain_fold(known[n], addr_domain(&a), strlen(addr_domain(&a)));
 		for (i = 0; strcmp(known[i], known[n]) != 0; i++)
@@ -310,7 +320,7 @@ serve_file(struct work *w)
 	case HEADER_OK:
 		break;
 	}
-	if (w->header.bare && call->kind == CALL_MESSAGE)
+	if (w->header.bare && (call->kind == CALL_MESSAGE || w->header.crlf))
 		return refuse(w, REPLY_BARE, "Bare CR or bare LF in the header");
 	if (!w->conf->insecure && !is_secure(call)) {
 		snprintf(w->why, sizeof w->why, "The message came in the clear");

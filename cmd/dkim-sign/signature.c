@@ -157,15 +157,26 @@ hash(void *ctx, const char *p, size_t n)
 	return EVP_DigestUpdate(ctx, p, n) > 0 ? 0 : failed();
 }
 
+/* Returns the length of the empty line behind the header in a file of this size, or -1 with errno set. */
+static int
+empty_line(const struct header *h, int fd, off_t size)
+{
+	char first;
+
+	if ((off_t)h->text.len == size) /* a message may end without one */
+		return 0;
+	return file_read(fd, &first, 1, (off_t)h->text.len) < 0 ? -1 : first == '\r' ? 2 : 1;
+}
+
 /* Hash what follows the header in fd. */
 static int
 hash_file(struct relaxed_body *body, const struct header *h, int fd)
 {
 	char chunk[65536];
 	off_t size = file_size(fd), off = (off_t)h->text.len;
-	off_t line_end = h->crlf ? 2 : 1; /* of the empty line; a message may end without one */
+	int line_end = size < 0 ? -1 : empty_line(h, fd, size);
 
-	if (size < 0)
+	if (line_end < 0)
 		return -1;
 	for (off += line_end; off < size;) {
 		size_t n = size - off < (off_t)sizeof chunk ? (size_t)(size - off) : sizeof chunk;

@@ -77,13 +77,19 @@ put_kept(struct relaxed_body *b)
 	return 0;
 }
 
-/* Returns the length of the text at p, up to an octet that may not count as it is. */
+static bool
+is_plain(char c)
+{
+	return (unsigned char)c > ' ' || (c != ' ' && c != '\t' && c != '\r' && c != '\n');
+}
+
+/* Returns the length of the text at p, which begins with a plain octet, up to what may not count as it is. */
 static size_t
 span(const char *p, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n && p[i] != ' ' && p[i] != '\t' && p[i] != '\r' && p[i] != '\n'; i++)
+	for (i = 1; i < n && (is_plain(p[i]) || (p[i] == ' ' && i + 1 < n && is_plain(p[i + 1]))); i++)
 		;
 	return i;
 }

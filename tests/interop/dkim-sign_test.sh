@@ -6,6 +6,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/inject.sh
 . "$ROOT/tests/lib/inject.sh"
+# shellcheck source=tests/lib/resident.sh
+. "$ROOT/tests/lib/resident.sh"
 # shellcheck source=tests/lib/dkim.sh
 . "$ROOT/tests/lib/dkim.sh"
 # shellcheck source=tests/lib/tls.sh
@@ -41,6 +43,7 @@ tearDown() {
 		wait "$peer_pid"
 	} 2>/dev/null
 	peer_pid=
+	resident_stop_all
 }
 
 # What the verifiers say of messages: $T/said has lines "VERIFIER FILE SELECTOR RESULT". usage: verify file ...
@@ -92,6 +95,21 @@ test_the_signatures_verify() {
 	X
 	assert_verified pass 'with changes that are none' "$T/signed" "$T/mail/"pass.*
 	assert_verified fail 'with changes' "$T/mail/"fail.*
+}
+
+# Residents, each in its sandbox. A Maildir has LF.
+test_a_whole_service_signs() {
+	needs opendkim || return 0
+	resident_start end maildir-inject "$T/mail"
+	resident_start stamp stamp call "$T/end"
+	MSA_SANDBOX=$(! needs plain landlock2 >/dev/null || echo require) resident_start sign dkim-sign -t "$T/keys.cdb" call "$T/stamp"
+	resident_start qualify qualify -d example.net call "$T/sign"
+	printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'From: alice@example.net' \
+		'Subject: whole' '' '..dot' "$(text_repeat 2000 y)" . QUIT | SMTPAUTHUSER=alice@example.net SSL_PROTOCOL=TLSv1.3 \
+		submitd call "$T/qualify" >"$T/heard" 2>"$T/log"
+	assertContains "$(cat "$T/heard")" '250 2.0.0 Ok'
+	sed 's/$/\r/' "$(find "$T/mail" -type f -path '*/new/*')" >"$T/got.msg"
+	assert_verified pass 'a service' "$T/got.msg"
 }
 
 # In a name server of the test's own, which opendkim-testmsg asks.

@@ -213,6 +213,9 @@ test_without_a_record() {
 	assertEquals 'exit code' 100 "$code"
 	assertFalse 'not handed on' "[ -e $T/got.msg ]"
 	assert_logged '^dkim-sign: S/M refused why="From: there is no key to sign for ?"$'
+	header 'From: a@☃.example'
+	signed -r
+	assert_verdict 'a reply is ASCII' '550 5.7.1 From: there is no key to sign for ?'
 	header 'From: a@example.net'
 	signed -r
 	assert_signed 'with a record' example.net/ed
@@ -236,6 +239,7 @@ test_what_cannot_be_signed() {
 		From: a@example.net <b|From: there is no valid address, or there are too many
 		From: (alice)|From: there is no valid address, or there are too many
 		From: ${domains}b@example.net|From: there is no valid address, or there are too many
+		From: $(text_repeat 100 'a@example.net, ')b@example.net|From: there is no valid address, or there are too many
 		From: a@example.net\r\nTo: x\r\nSubject: y\r\nTo: x|To: there is more than one such field
 		From: a@example.net\r\nContent-Type: x\r\nContent-Type: x|Content-Type: there is more than one such field
 		From: a@example.net\r\nno field\r\nX: y|Line 2 is not a header field
@@ -319,6 +323,10 @@ test_a_filter_and_line_ends() {
 	assertFalse 'LF in the field' "grep -q '$(printf '\r')' $T/got.msg"
 	dkim-sign -t "$T/keys.cdb" <"$T/got.msg" >"$T/out"
 	assertTrue 'a second run' "cmp $T/got.msg $T/out"
+	printf 'From: a@example.net\nTo: b\r\n\r\nbody\n' | dkim-sign -t "$T/keys.cdb" >"$T/out"
+	assertContains 'LF, then CR LF' "$(cat "$T/out")" "$bh"
+	printf 'From: a@example.net\r\nTo: b\n\r\nbody\r\n' | dkim-sign -t "$T/keys.cdb" >"$T/out" 2>"$T/log"
+	assertEquals 'CR LF, then LF' 100 $?
 	echo 'Subject: x' | dkim-sign -r -t "$T/keys.cdb" >"$T/out" 2>"$T/log"
 	assertEquals 'refused' 100 $?
 	assertEquals 'dkim-sign: From: missing' "$(cat "$T/log")"
@@ -326,9 +334,9 @@ test_a_filter_and_line_ends() {
 	assertEquals 'empty' 111 $?
 }
 
-# usage: assert_no_start what text
-assert_no_start() {
-	dkim-sign -l "$T/r" -t "$T/keys.cdb" true 2>"$T/log" </dev/null
+# usage: assert_invalid what text
+assert_invalid() {
+	dkim-sign -q "$T/keys.cdb" example.net >"$T/out" 2>"$T/log"
 	assertEquals "$1" 100 $?
 	assertEquals "$1" "dkim-sign: $T/keys.cdb: record of $2" "$(cat "$T/log")"
 }
@@ -337,7 +345,7 @@ test_an_invalid_table() {
 	item='not selector:/file or selector@domain:/file'
 	while IFS='|' read -r row why; do
 		dkim_table "$row"
-		assert_no_start "$row" "$why"
+		assert_invalid "$row" "$why"
 		signed
 		assert_verdict "$row" "$LOCAL"
 	done <<-X
@@ -360,7 +368,9 @@ test_an_invalid_table() {
 	X
 	long=$(text_repeat 60 x)
 	dkim_table "$long.$long.$long.example $long:$T/ed.pem"
-	assert_no_start 'a name longer than the DNS allows' "$(echo "$long.$long.$long.example" | cut -c1-100): $item"
+	assert_invalid 'a name longer than the DNS allows' "$(echo "$long.$long.$long.example" | cut -c1-100): $item"
+	dkim-sign -l "$T/r" -t "$T/keys.cdb" true 2>"$T/log" </dev/null
+	assertEquals 'a resident' 100 $?
 	printf x >"$T/keys.cdb"
 	signed
 	assert_verdict 'not a table' "$LOCAL"
@@ -385,7 +395,7 @@ test_an_invalid_key() {
 	pem='not a private key in PEM, or one with a passphrase'
 	while IFS='|' read -r file why; do
 		dkim_table "example.net ed:$T/ed.pem a:$T/$file.pem"
-		assert_no_start "$file" "example.net: $T/$file.pem: $why"
+		assert_invalid "$file" "example.net: $T/$file.pem: $why"
 	done <<-X
 		none|No such file or directory
 		open|open to everybody
@@ -414,11 +424,9 @@ test_a_resident_reads_keys_once_and_again_on_sighup() {
 	dkim_table "example.net own:$T/own.pem"
 	as=
 	[ "$(id -u)" -ne 0 ] || as='-U nobody'
+	chmod 777 "$T" # the next program writes there
 	# shellcheck disable=SC2086
-	MSA_SANDBOX=require resident_start end maildir-inject "$T/mail"
-	chmod 777 "$T"
-	# shellcheck disable=SC2086
-	resident_start sign dkim-sign $as -P 1:1 -t "$T/keys.cdb" "$T/next"
+	resident_start sign dkim-sign $as -P 1:1 -C 1 -t "$T/keys.cdb" "$T/next" # -C 1: each message has a new worker
 	rm "$T/own.pem"
 	chain_call call "$T/sign"
 	assert_signed 'the file is away' example.net/own
@@ -433,8 +441,10 @@ test_a_resident_reads_keys_once_and_again_on_sighup() {
 	dkim_table "example.net newer:$T/none.pem"
 	kill -HUP "$sign_pid"
 	wait_until grep -q 'failed reason=.*/keys.cdb: record of example.net: .*/none.pem: No such file or directory' "$T/sign.log"
-	chain_call call "$T/sign"
-	assert_signed 'kept' example.net/new
+	for n in 1 2; do # a worker waited for the first one
+		chain_call call "$T/sign"
+		assert_signed "kept, message $n" example.net/new
+	done
 }
 
 # In one chain with the other stages: apart, and behind those of one process.
