@@ -115,7 +115,9 @@ make_room(struct keys *k)
 	size_t cap = k->cap ? k->cap * 2 : 8;
 	struct key *v;
 
-	if (!k->sha256 && !(k->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL)))
+	/* Without memory for its default context libcrypto crashes in the first function that looks for an algorithm. */
+	if (!k->sha256 &&
+	    (!OSSL_LIB_CTX_get0_global_default() || !(k->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL))))
 		return -1;
 	if (k->n < k->cap)
 		return 0;
