@@ -428,20 +428,24 @@ test_a_resident_reads_keys_once_and_again_on_sighup() {
 	# shellcheck disable=SC2086
 	resident_start sign dkim-sign $as -P 1:1 -C 1 -t "$T/keys.cdb" "$T/next" # -C 1: each message has a new worker
 	rm "$T/own.pem"
+	rm -f "$T/got.msg"
 	chain_call call "$T/sign"
 	assert_signed 'the file is away' example.net/own
 	dkim_table "example.net new:$T/ed.pem"
+	rm -f "$T/got.msg"
 	chain_call call "$T/sign"
 	assert_signed 'not yet' example.net/own
 	# shellcheck disable=SC2154
 	kill -HUP "$sign_pid"
 	wait_until grep -q ' reloaded' "$T/sign.log"
+	rm -f "$T/got.msg"
 	chain_call call "$T/sign"
 	assert_signed 'reloaded' example.net/new
 	dkim_table "example.net newer:$T/none.pem"
 	kill -HUP "$sign_pid"
 	wait_until grep -q 'failed reason=.*/keys.cdb: record of example.net: .*/none.pem: No such file or directory' "$T/sign.log"
 	for n in 1 2; do # a worker waited for the first one
+		rm -f "$T/got.msg"
 		chain_call call "$T/sign"
 		assert_signed "kept, message $n" example.net/new
 	done
