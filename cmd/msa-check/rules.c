@@ -23,12 +23,10 @@ static const struct order {
 	{ "limit", "bounce", FINDINGS_WARNING, "limit would count the reports of bounce too" },
 	{ "limit", "filter", FINDINGS_WARNING, "a message over the limit would cost the filter's time" },
 	{ "qualify", "milter", FINDINGS_WARNING, "qualify would change what the milter has signed" },
-<<<<<<< HEAD
 	{ "encode", "milter", FINDINGS_WARNING, "encode would change what the milter has signed" },
-=======
 	{ "qualify", "dkim-sign", FINDINGS_WARNING, "qualify would change what is signed" },
+	{ "encode", "dkim-sign", FINDINGS_WARNING, "encode would change what is signed" },
 	{ "rewrite", "dkim-sign", FINDINGS_WARNING, "rewrite would change what is signed" },
->>>>>>> 14292ef (dkim-sign: msa-conf, msa-check, the pages, NEWS, README and the conformance report know the stage)
 	{ "rights", "route", FINDINGS_WARNING, "the other chains of route do not pass rights" },
 	{ "copy", "route", FINDINGS_WARNING, "what goes to the other chains of route is not copied" },
 	{ "rewrite", "bounce", FINDINGS_WARNING, "bounce fulfils the ORCPT that rewrite adds only behind it" },

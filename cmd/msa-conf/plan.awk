@@ -152,11 +152,8 @@ BEGIN {
 	stage("limit", "message", "d:q:r:t:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "d:q:s:t:", 0)
-<<<<<<< HEAD
 	stage("encode", "message", "c:k:", 0)
-=======
 	stage("dkim-sign", "message", "iq:rt:x:", 0)
->>>>>>> 14292ef (dkim-sign: msa-conf, msa-check, the pages, NEWS, README and the conformance report know the stage)
 	stage("filter", "message", "t:u", 1); stage("policy", "message", "c:nps:t:", 1)
 	stage("milter", "message", "D:d:pq:t:", 1)
 	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)

@@ -322,7 +322,6 @@ test_addresses_and_copies_by_table() {
 	done
 }
 
-<<<<<<< HEAD
 # It learns what the next hop offers from the injector, alone and in one process with others.
 test_encode_gets_the_offers_of_the_next_hop() {
 	write_service s6 -l /run/lmtp
@@ -336,7 +335,8 @@ test_encode_gets_the_offers_of_the_next_hop() {
 	sed -i 's/ encode / encode -k SIZE /' "$D/chain"
 	conf "$D"
 	assertContains "$(command_of submitd)" ' encode -k SIZE stamp '
-=======
+}
+
 # Its parent reads the keys as root, and its workers have a user of their own.
 test_the_keys_of_dkim_sign_are_roots() {
 	write_service systemd -l /run/lmtp
@@ -348,7 +348,6 @@ test_the_keys_of_dkim_sign_are_roots() {
 	assertNotContains "$unit" 'User='
 	needs cdb || return 0
 	assertEquals '' "$(cdb -d -m "$D/keys.cdb")"
->>>>>>> 14292ef (dkim-sign: msa-conf, msa-check, the pages, NEWS, README and the conformance report know the stage)
 }
 
 test_a_certificate_of_its_own() {
