@@ -88,7 +88,7 @@ check(void *arg, struct instance *i)
 	if (i->nwords != 1 || !conf->sender != (conf->nrcpt == 0))
 		return -1;
 	conf->directory = i->words[0];
-	if (conf->sender && delivery_envelope(&conf->envelope, conf->sender, "", conf->rcpt, conf->nrcpt, &bad) < 0)
+	if (conf->sender && delivery_envelope(&conf->envelope, conf->sender, "", conf->rcpt, conf->nrcpt, "", &bad) < 0)
 		return stage_wrong(i, bad ? bad : conf->sender, "%s", bad ? "not an address" : "out of memory");
 	return 0;
 }

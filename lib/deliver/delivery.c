@@ -34,8 +34,8 @@ take_address(struct addr *a, const char *text)
 }
 
 int
-delivery_envelope(struct buf *text, const char *sender, const char *params, const char *const rcpt[], size_t n,
-    const char **bad)
+delivery_envelope(struct buf *text, const char *sender, const char *mail_params, const char *const rcpt[], size_t n,
+    const char *rcpt_params, const char **bad)
 {
 	struct addr from = { 0 }, to;
 	bool utf8;
@@ -52,10 +52,10 @@ delivery_envelope(struct buf *text, const char *sender, const char *params, cons
 		utf8 |= to.is_utf8;
 	}
 	*bad = NULL;
-	if (buf_printf(text, "MAIL FROM:<%s>%s%s\n", from.text, params, utf8 ? " SMTPUTF8" : "") < 0)
+	if (buf_printf(text, "MAIL FROM:<%s>%s%s\n", from.text, mail_params, utf8 ? " SMTPUTF8" : "") < 0)
 		return -1;
 	for (i = 0; i < n; i++)
-		if (take_address(&to, rcpt[i]) < 0 || buf_printf(text, "RCPT TO:<%s>\n", to.text) < 0)
+		if (take_address(&to, rcpt[i]) < 0 || buf_printf(text, "RCPT TO:<%s>%s\n", to.text, rcpt_params) < 0)
 			return -1;
 	return 0;
 }

@@ -379,7 +379,7 @@ injector_check(struct injector *in, struct instance *i, const char *port)
 		if (in->client.credentials < 0)
 			return stage_wrong(i, in->credentials, "%s", why);
 	}
-	if (in->sender && delivery_envelope(&in->envelope, in->sender, "", in->rcpt, in->nrcpt, &why) < 0)
+	if (in->sender && delivery_envelope(&in->envelope, in->sender, "", in->rcpt, in->nrcpt, "", &why) < 0)
 		return stage_wrong(i, why ? why : in->sender, "%s", why ? "not an address" : "out of memory");
 	if (in->offers_path && !i->asked) {
 		in->offers = offerfile_open(in->offers_path, &why);
