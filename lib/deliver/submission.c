@@ -19,16 +19,20 @@
 void
 submission_init(struct submission *s, const char *name)
 {
-	*s = (struct submission){ .name = name, .mail_params = "", .rcpt_params = "", .seconds = CHAIN_ANSWER_S,
+	*s = (struct submission){ .name = name, .errors = stderr, .mail_params = "", .rcpt_params = "", .seconds = CHAIN_ANSWER_S,
 		.message = -1, .call = { .kind = CALL_MESSAGE, .in = -1, .out = -1, .envelope = -1, .stop = -1 } };
 }
 
 void
 submission_free(struct submission *s)
 {
+	size_t i;
+
 	if (s->message >= 0)
 		close(s->message);
 	facts_free(&s->call.facts);
+	for (i = 0; i < s->n; i++)
+		free(s->rcpt[i]);
 	free(s->rcpt);
 	submission_init(s, s->name);
 }
@@ -36,7 +40,7 @@ submission_free(struct submission *s)
 int
 submission_wrong(const struct submission *s, int code, const char *word, const char *what)
 {
-	fprintf(stderr, "%s: %s%s%s\n", s->name, word, *word ? ": " : "", what);
+	fprintf(s->errors, "%s: %s%s%s\n", s->name, word, *word ? ": " : "", what);
 	return code;
 }
 
@@ -49,12 +53,15 @@ submission_failed(const struct submission *s, int code, const char *word)
 int
 submission_add(struct submission *s, const char *address)
 {
-	const char **grown = realloc(s->rcpt, (s->n + 1) * sizeof *grown);
+	char **grown = realloc(s->rcpt, (s->n + 1) * sizeof *grown);
 
 	if (!grown)
 		return submission_failed(s, EX_TEMPFAIL, address);
 	s->rcpt = grown;
-	s->rcpt[s->n++] = address;
+	s->rcpt[s->n] = strdup(address);
+	if (!s->rcpt[s->n])
+		return submission_failed(s, EX_TEMPFAIL, address);
+	s->n++;
 	return EX_OK;
 }
 
@@ -66,7 +73,7 @@ make_envelope(const struct submission *s, struct buf *text)
 	const char *bad;
 
 	snprintf(params, sizeof params, "%s%s", s->is_8bit ? " BODY=8BITMIME" : "", s->mail_params);
-	if (delivery_envelope(text, s->sender, params, s->rcpt, s->n, s->rcpt_params, &bad) == 0)
+	if (delivery_envelope(text, s->sender, params, (const char *const *)s->rcpt, s->n, s->rcpt_params, &bad) == 0)
 		return EX_OK;
 	return bad ? submission_wrong(s, EX_USAGE, bad, "not an address") : submission_failed(s, EX_TEMPFAIL, "envelope");
 }

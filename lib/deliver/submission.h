@@ -4,20 +4,20 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
+#include <stdio.h>
 
 #include "stage/call.h"
 #include "stage/next.h"
 
 /*
  * A message that a program of this machine hands to a message chain, outside of any session: submit(8) and
- * msa-sendmail(8). The answer is an exit code of sysexits, and what is wrong is printed on standard error, behind the
- * name of the program.
+ * msa-sendmail(8). The answer is an exit code of sysexits, and what is wrong is printed behind the name of the program.
  */
 struct submission {
 	const char *name;          /* of the program */
+	FILE *errors;              /* what is wrong is printed there */
 	const char *sender;        /* without brackets; "": the null reverse-path */
-	const char **rcpt;         /* owned array of n borrowed addresses */
+	char **rcpt;               /* n addresses without brackets, owned */
 	size_t n;
 	const char *mail_params, *rcpt_params; /* of the envelope, each with a space in front; "": none */
 	int seconds;               /* for the chain's answer */
@@ -27,10 +27,10 @@ struct submission {
 	bool is_8bit;              /* the message has octets over 127 */
 };
 
-/* Begin a submission for a program of this name. */
+/* Begin a submission for a program of this name, with standard error as errors. */
 void submission_init(struct submission *s, const char *name);
 
-/* Add a recipient, which stays the caller's. Returns an exit code: EX_OK, or after printing why not. */
+/* Add a recipient. Returns an exit code: EX_OK, or after printing why not. */
 int submission_add(struct submission *s, const char *address);
 
 /* Check sender and recipients before the message is read. Returns an exit code likewise. */

@@ -12,6 +12,7 @@
  */
 struct draft {
 	off_t max;         /* set before: octets of the message file at most; 0: no limit */
+	bool ends_at_dot;  /* set before: a line of a single dot ends the message, and what follows is not read */
 	bool is_8bit;      /* an octet is over 127 */
 	size_t bare;       /* the number, from 1, of the first line that has a NUL, or a CR without LF; 0: no line has */
 };
