@@ -152,7 +152,7 @@ take_recipients(struct submission *s, const struct header *h, const char *domain
 static int
 add_name(struct buf *out, const char *name)
 {
-	enum { PART = 45 }; /* octets in a word of at most 75 octets, RFC 2047 2 */
+	enum { PART = 42 }; /* octets of the name in a word: the line has at most 76, RFC 2047 2 */
 	size_t i, n = strlen(name), len;
 	int r;
 

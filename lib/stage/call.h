@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/log.h"
 #include "chain/envelope.h"
@@ -25,6 +26,7 @@ struct call {
 	int envelope; /* message: the envelope, a regular file; else -1 */
 	int stop;     /* in a resident: readable once the stage has to end; else -1 */
 	int collected; /* the file that call_message has made of a filter's input, owned; 0: none */
+	uid_t caller; /* in a resident: the uid of the process that called, or (uid_t)-1: unknown; else our own */
 	bool may_exec; /* the next program may replace this process, which has nothing else to do; false in a resident */
 	const struct next *next; /* what the stage that serves this call runs next; borrowed */
 	struct verdict *verdict; /* message, if a stage of this process made the call: gets the verdict; else NULL */

@@ -304,6 +304,7 @@ run_once(const struct instance *i)
 		.out = CHAIN_FD_OUT,
 		.envelope = -1,
 		.stop = -1,
+		.caller = getuid(),
 		.may_exec = true,
 		.next = &i->next,
 	};

@@ -138,21 +138,20 @@ serve(struct pool *p, int fd)
 		.next = &i->next,
 		.log = p->log,
 	};
-	uid_t uid;
 	bool ignored;
 
-	if (handover_receive(fd, &call, call.kind, &p->conf->allow, HANDOVER_WAIT_MS, &uid) < 0) {
-		log_refused(&call, uid);
+	if (handover_receive(fd, &call, call.kind, &p->conf->allow, HANDOVER_WAIT_MS, &call.caller) < 0) {
+		log_refused(&call, call.caller);
 		close(fd);
 		return;
 	}
-	ignored = p->conf->doubt && uid != 0 && uid != geteuid() && facts_disown(&call.facts);
+	ignored = p->conf->doubt && call.caller != 0 && call.caller != geteuid() && facts_disown(&call.facts);
 	if (call_learn(&call, i->stage->owner) < 0) {
 		log_error(&call.log, "failed", "environment:");
 		close(fd);
 	} else if (message && !call.log.message) {
 		errno = EPROTO; /* a message call must have an id */
-		log_refused(&call, uid);
+		log_refused(&call, call.caller);
 		close(fd);
 	} else if (message && call_is_over(&call)) {
 		log_event(&call.log, "dropped", "reason", "nobody waits for the verdict any more", (char *)NULL);

@@ -209,6 +209,7 @@ deliver_inner(const struct call *call, const struct instance *i, int message, in
 		.out = -1,
 		.envelope = envelope,
 		.stop = -1,
+		.caller = call->caller,
 		.next = &i->next,
 		.verdict = &given,
 		.parsed = envelope == call->envelope ? call->parsed : NULL,
