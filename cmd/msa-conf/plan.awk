@@ -156,6 +156,7 @@ BEGIN {
 	stage("dkim-sign", "message", "iq:rt:x:", 0)
 	stage("filter", "message", "t:u", 1); stage("policy", "message", "c:nps:t:", 1)
 	stage("milter", "message", "D:d:pq:t:", 1); stage("caller", "message", "d:", 0)
+	stage("record", "session", "c", 1)
 	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)
 	stage("maildir-inject", "end", "f:nr:", 1); stage("spool", "end", "fm:p", 1)
 	stage("spoold", "any", "a:b:df:g:k:n:q:r:t:w:", 1)
@@ -245,7 +246,7 @@ function writes(s,    path) {
 		path = value[s, "o"]; sub(/\/[^\/]*$/, "", path)
 		return path
 	}
-	return kind[s] == "spool" || kind[s] == "spoold" || kind[s] == "maildir-inject" ? place[s] : ""
+	return kind[s] == "spool" || kind[s] == "spoold" || kind[s] == "maildir-inject" || kind[s] == "record" ? place[s] : ""
 }
 # tlsd reads the offers that an injector writes; everything else is for its stage alone.
 function mode_of(s) { return kind[s] ~ /^(lmtp|smtp)-inject$/ ? 755 : 700 }

@@ -7,41 +7,25 @@
 #include "session.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/process.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
-#include "net/fdpair.h"
 #include "net/ipaddr.h"
-#include "net/lineio.h"
 #include "smtp/ehlo.h"
 #include "smtp/lastreply.h"
-#include "stage/spawn.h"
+#include "stage/relay.h"
 #include "xclient.h"
 
 enum {
 	LINES_MAX = 100,    /* of one reply */
-	STALL_MS = 300000,  /* for a client that reads no output, and for a server that does not end after its input did */
+	STALL_MS = 300000,  /* for a client that reads no output, and for a server that ends no more after its input did */
 	SAY_MS = 5000,      /* for our own last reply */
-	TERM_GRACE_MS = 1000,
 	TEXT_MAX = 200,     /* octets of a reply in the log */
-};
-
-/* One direction. */
-struct flow {
-	struct fdpair *from, *to;
-	char data[LINEIO_IN_MAX]; /* the unread input of struct lineio must fit */
-	size_t pos, len;
-	bool eof;  /* its input has ended */
-	bool deaf; /* the other side reads no more */
 };
 
 struct session {
@@ -56,7 +40,7 @@ struct session {
 	struct buf greeting; /* to the client, which nobody has greeted yet */
 	char said[TEXT_MAX]; /* the last line of its last reply */
 	struct fdpair client, server;
-	struct flow up, down;
+	struct relay_flow up, down;
 	struct lastreply tail;
 	int64_t end_ms;  /* of the session */
 };
@@ -66,7 +50,6 @@ static int
 start(struct session *s)
 {
 	const char *why = "";
-	int fd[2];
 
 	if (s->conf->over_tcp) {
 		s->fd = nexthop_connect(&s->conf->hop, !s->conf->to_anybody, clock_ms() + s->conf->wait_ms, &why);
@@ -74,40 +57,22 @@ start(struct session *s)
 			log_event(&s->call->log, "failed", "server", s->name, "reason", why, (char *)NULL);
 		return s->fd < 0 ? -1 : 0;
 	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0) {
+	s->fd = relay_start(s->call, s->call->next->argv, &s->pid);
+	if (s->fd < 0) {
 		log_error(&s->call->log, "failed", "server %s:", s->name);
-		return -1;
+		s->pid = 0;
 	}
-	s->pid = spawn_child(s->call, s->call->next->argv, fd[1], fd[1], -1);
-	if (s->pid < 0) {
-		log_error(&s->call->log, "failed", "server %s:", s->name);
-		close(fd[0]);
-		close(fd[1]);
-		return -1;
-	}
-	close(fd[1]);
-	s->fd = fd[0];
-	return 0;
+	return s->fd < 0 ? -1 : 0;
 }
 
-/*
- * Wait for the server to end: a mail server may need time to store what it has accepted. Then end the server, but not
- * its process group: a process that it started may be delivering a message.
- */
 static void
 finish(struct session *s)
 {
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
-	if (s->pid <= 0)
-		return;
-	if (!process_has_ended(s->pid, clock_ms() + STALL_MS)) {
-		kill(s->pid, SIGTERM);
-		if (!process_has_ended(s->pid, clock_ms() + TERM_GRACE_MS))
-			kill(s->pid, SIGKILL);
-	}
-	process_reap(s->pid);
+	if (s->pid > 0)
+		relay_finish(s->pid);
 }
 
 /* Read one reply. Returns its code, or 0 and the reason in *result. */
@@ -268,54 +233,11 @@ resume(struct session *s, const char *verb, enum reply *r)
 	return -1;
 }
 
-/* Move octets. Returns false if none could be moved. */
-static bool
-move(struct flow *f, struct lastreply *tail)
+/* What the server has said. */
+static void
+note(void *arg, const char *p, size_t n)
 {
-	ssize_t r;
-
-	if (f->pos < f->len) {
-		r = fdpair_write(f->to, f->data + f->pos, f->len - f->pos);
-		if (r == FDPAIR_WAIT)
-			return false;
-		f->deaf |= r < 0;
-		f->pos = r < 0 ? f->len : f->pos + (size_t)r;
-		return true;
-	}
-	if (f->eof || f->deaf)
-		return false;
-	r = fdpair_read(f->from, f->data, sizeof f->data);
-	if (r == FDPAIR_WAIT)
-		return false;
-	f->eof = r <= 0;
-	f->pos = 0;
-	f->len = r > 0 ? (size_t)r : 0;
-	if (tail)
-		lastreply_note(tail, f->data, f->len);
-	return true;
-}
-
-/* Wait until one of the flows can move. Returns false if the deadline has passed. */
-static bool
-wait_for(struct session *s, int64_t deadline_ms)
-{
-	struct flow *flow[2] = { &s->up, &s->down };
-	struct pollfd p[2];
-	nfds_t n = 0, i;
-	int r;
-
-	for (i = 0; i < 2; i++)
-		if (flow[i]->pos < flow[i]->len)
-			p[n++] = (struct pollfd){ .fd = flow[i]->to->out, .events = POLLOUT };
-		else if (!flow[i]->eof && !flow[i]->deaf)
-			p[n++] = (struct pollfd){ .fd = flow[i]->from->in, .events = POLLIN };
-	r = poll(p, n, clock_left(deadline_ms));
-	for (i = 0; r > 0 && i < n; i++)
-		if (p[i].revents) {
-			fdpair_event(&s->client, p[i].fd, p[i].revents);
-			fdpair_event(&s->server, p[i].fd, p[i].revents);
-		}
-	return r != 0;
+	lastreply_note(arg, p, n);
 }
 
 /*
@@ -328,8 +250,8 @@ pump(struct session *s, enum reply *r)
 	int64_t stall_ms = 0;
 	bool shut = false;
 
-	while (!(s->down.eof && s->down.pos == s->down.len) && !s->down.deaf) {
-		bool moved = move(&s->up, NULL), said = move(&s->down, &s->tail);
+	while (!relay_is_over(&s->down)) {
+		bool moved = relay_move(&s->up), said = relay_move(&s->down);
 		bool owing = s->down.pos < s->down.len || s->up.eof || s->up.deaf;
 
 		if (s->up.eof && s->up.pos == s->up.len && !shut) {
@@ -340,7 +262,7 @@ pump(struct session *s, enum reply *r)
 			stall_ms = clock_ms() + STALL_MS;
 		if (moved || said)
 			continue;
-		if (!wait_for(s, owing && stall_ms < s->end_ms ? stall_ms : s->end_ms)) {
+		if (!relay_wait(&s->up, &s->down, owing && stall_ms < s->end_ms ? stall_ms : s->end_ms)) {
 			log_event(&s->call->log, "timeout", (char *)NULL);
 			*r = REPLY_TIMEOUT;
 			return s->down.pos == s->down.len && lastreply_is_complete(&s->tail);
@@ -361,6 +283,8 @@ open_pump(struct session *s)
 	fdpair_open(&s->server, s->fd, s->fd);
 	s->up.from = s->down.to = &s->client;
 	s->up.to = s->down.from = &s->server;
+	s->down.note = note;
+	s->down.arg = &s->tail;
 	if (s->greeting.len > 0)
 		memcpy(s->down.data, s->greeting.p, s->greeting.len);
 	s->down.len = s->greeting.len;
