@@ -364,7 +364,7 @@ test_local_users_and_recordings() {
 	assert_got 'the commands' <<-W
 		msa record -l D/run/record/socket -R 3 -c D/recordings call D/run/submitd/socket
 		msa caller -l D/run/local/socket -R 3 -A @users -d example.net call D/run/qualify-2/socket
-		msa qualify -l D/run/qualify-2/socket -R 3 -d example.net -u all call D/run/stamp-2/socket
+		qualify -l D/run/qualify-2/socket -R 3 -d example.net -u all call D/run/stamp-2/socket
 	W
 	assertEquals 'for the recordings' drwx------ "$(ls -ld "$D/recordings" | cut -c1-10)"
 }
