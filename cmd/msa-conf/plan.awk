@@ -155,7 +155,7 @@ BEGIN {
 	stage("encode", "message", "c:k:", 0)
 	stage("dkim-sign", "message", "iq:rt:x:", 0)
 	stage("filter", "message", "t:u", 1); stage("policy", "message", "c:nps:t:", 1)
-	stage("milter", "message", "D:d:pq:t:", 1); stage("caller", "message", "d:", 0)
+	stage("milter", "message", "D:d:pq:t:", 1); stage("callerid", "message", "d:", 0)
 	stage("record", "session", "c", 1)
 	stage("lmtp-inject", "end", "i:sSa:c:F:f:h:kno:r:t:", 1); stage("smtp-inject", "end", "I:impa:c:F:f:h:kno:r:t:", 1)
 	stage("maildir-inject", "end", "f:nr:", 1); stage("spool", "end", "fm:p", 1)

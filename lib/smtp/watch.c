@@ -23,13 +23,20 @@ write_line(struct watch *w, int side, const char *text, size_t n, bool is_whole,
 	w->failed |= recording_add(&w->out, &l, what, left) < 0;
 }
 
-/* Write the content that was counted and left out. */
+/* Write the content that was counted and left out, but for its last octets, which may be the dot. */
 static void
-write_content(struct watch *w)
+write_content(struct watch *w, long long but)
 {
-	if (w->content > 0)
-		write_line(w, CLIENT, "", 0, false, RECORDING_CONTENT, w->content);
-	w->content = 0;
+	if (w->content > but)
+		write_line(w, CLIENT, "", 0, false, RECORDING_CONTENT, w->content - but);
+	w->content = w->content > but ? but : w->content;
+}
+
+/* The octets at the end of the content that may be the line of a single dot. */
+static long long
+dot_octets(const struct watch *w)
+{
+	return w->state != WATCH_UNSURE && w->state != WATCH_CONTENT ? 0 : w->dot == DOT_DOT ? 1 : w->dot == DOT_DOT_CR ? 2 : 0;
 }
 
 /* Write the octets of a line that has no end yet. */
@@ -114,7 +121,7 @@ static void
 end_chunk(struct watch *w)
 {
 	write_part(w, CLIENT);
-	write_content(w);
+	write_content(w, 0);
 	if (w->is_last)
 		end_message(w);
 	else {
@@ -215,10 +222,11 @@ take_content_octet(struct watch *w, char c)
 		w->content++;
 	if (w->dot != DOT_END)
 		return;
+	write_part(w, CLIENT);
 	if (!w->keeps) {
-		w->content -= (long long)strlen(".\r\n");
-		write_content(w);
+		write_content(w, (long long)strlen(".\r\n"));
 		write_line(w, CLIENT, ".", 1, true, RECORDING_OCTET, 0);
+		w->content = 0;
 	}
 	end_message(w);
 }
@@ -289,7 +297,7 @@ take_reply(struct watch *w, int code)
 	if (w->state == WATCH_UNSURE && (code == 354 || what == VERB_DATA)) {
 		w->state = code == 354 ? WATCH_CONTENT : WATCH_COMMAND;
 		if (code != 354)
-			write_content(w);
+			write_content(w, 0);
 	}
 	if (what == VERB_STARTTLS && code == 220)
 		w->state = WATCH_CIPHER;
@@ -321,7 +329,7 @@ watch_server(struct watch *w, const char *p, size_t n)
 	size_t *len = &w->len[SERVER], i;
 
 	if (n > 0 && w->state != WATCH_CIPHER) { /* what the client has sent before */
-		write_content(w);
+		write_content(w, dot_octets(w));
 		if (w->state != WATCH_COMMAND && w->state != WATCH_AUTH)
 			write_part(w, CLIENT);
 	}
@@ -340,7 +348,7 @@ watch_server(struct watch *w, const char *p, size_t n)
 void
 watch_end(struct watch *w)
 {
-	write_content(w);
+	write_content(w, 0);
 	if (w->state != WATCH_UNSURE && w->state != WATCH_CONTENT && w->state != WATCH_CHUNK) {
 		if (w->len[CLIENT] > 0) /* half a line: nobody knows what it would be */
 			write_line(w, CLIENT, "", 0, false, RECORDING_SECRET, (long long)w->len[CLIENT] + w->skipped);

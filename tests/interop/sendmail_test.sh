@@ -1,6 +1,6 @@
 #!/bin/sh
 # msa-sendmail as the sendmail of real programs: git send-email, mutt, s-nail, bsd-mailx, PHP, and cron with every path at
-# its default. The chain begins at a resident caller(8) and ends in Maildirs. ISC licence, see LICENSE.
+# its default. The chain begins at a resident callerid(8) and ends in Maildirs. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/resident.sh
@@ -23,7 +23,7 @@ setUp() {
 	mkdir "$T/mail"
 	: >"$T/said"
 	: >"$T/caller.log"
-	resident_start caller caller -A @nogroup -d example.net qualify -d example.net -u all rewrite -s "$T/senders.cdb" \
+	resident_start caller callerid -A @nogroup -d example.net qualify -d example.net -u all rewrite -s "$T/senders.cdb" \
 		rights -g all -s "$T/senders.cdb" stamp maildir-inject "$T/mail"
 }
 
@@ -161,7 +161,7 @@ test_php_sends() {
 # What is refused stays with the caller, who sees why.
 test_a_refusal_is_the_callers_to_see() {
 	resident_stop caller
-	resident_start caller caller -d example.net rights -s "$T/senders.cdb" maildir-inject "$T/mail"
+	resident_start caller callerid -d example.net rights -s "$T/senders.cdb" maildir-inject "$T/mail"
 	printf 'Hello\n' | s-nail -n -Smta="file://$T/sendmail" -Ssendwait -Sdead=/dev/null -r boss@example.net -s x bob@example.org >"$T/out" 2>&1
 	assertNotEquals "s-nail: $(cat "$T/out")" 0 $?
 	assertContains "$(cat "$T/said")" 'msa-sendmail: bob@example.org: 550 5.7.1 '

@@ -355,7 +355,7 @@ test_local_users_and_recordings() {
 	needs cdb || return 0
 	write_service s6 -l /run/lmtp
 	sed -i "s| submitd | record -c $D/recordings submitd |" "$D/chain"
-	echo "local: caller -A @users -d example.net qualify -d example.net -u all stamp lmtp-inject /run/lmtp" >>"$D/chain"
+	echo "local: callerid -A @users -d example.net qualify -d example.net -u all stamp lmtp-inject /run/lmtp" >>"$D/chain"
 	conf "$D"
 	assertEquals "$(cat "$T/said")" 0 "$code"
 	for service in record local qualify-2; do
@@ -363,7 +363,7 @@ test_local_users_and_recordings() {
 	done >"$T/got"
 	assert_got 'the commands' <<-W
 		msa record -l D/run/record/socket -R 3 -c D/recordings call D/run/submitd/socket
-		msa caller -l D/run/local/socket -R 3 -A @users -d example.net call D/run/qualify-2/socket
+		msa callerid -l D/run/local/socket -R 3 -A @users -d example.net call D/run/qualify-2/socket
 		qualify -l D/run/qualify-2/socket -R 3 -d example.net -u all call D/run/stamp-2/socket
 	W
 	assertEquals 'for the recordings' drwx------ "$(ls -ld "$D/recordings" | cut -c1-10)"

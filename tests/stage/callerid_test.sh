@@ -1,5 +1,5 @@
 #!/bin/sh
-# caller(8): a local user cannot claim to be another one, nor change a message after a stage has seen it.
+# callerid(8): a local user cannot claim to be another one, nor change a message after a stage has seen it.
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -34,7 +34,7 @@ assert_verdict() {
 }
 
 test_the_resident_believes_nothing() {
-	MSA_HOST=mail.example.net MSA_X_SITE=ours RELAYCLIENT='' resident_start caller caller -d example.net "$T/next"
+	MSA_HOST=mail.example.net MSA_X_SITE=ours RELAYCLIENT='' resident_start caller callerid -d example.net "$T/next"
 	chain_give SMTPAUTHUSER=boss@example.net SMTPAUTHMETHOD=PLAIN SSL_PROTOCOL=TLSv1.3 TCPREMOTEIP=192.0.2.1 MSA_HELO=x \
 		MSA_VERB=EHLO MSA_HOST=theirs MSA_X_OTHER=1 MSA_EHLO=DSN MSA_PARTIAL=1 MSA_LMTP=1 call "$T/caller"
 	assert_verdict 'taken' '250 2.0.0 taken'
@@ -49,14 +49,14 @@ test_the_resident_believes_nothing() {
 		RELAYCLIENT=
 		SMTPAUTHUSER=$me@example.net
 	X
-	assertEquals "caller: s/m done user=$me@example.net uid=$(id -u)" "$(grep ' done ' "$T/caller.log")"
+	assertEquals "callerid: s/m done user=$me@example.net uid=$(id -u)" "$(grep ' done ' "$T/caller.log")"
 	assert_same 'the message' "$T/message" "$T/msg"
 	assert_same 'the envelope' "$T/envelope" "$T/env"
 }
 
 test_the_user_is_the_one_who_calls() {
 	needs root || return 0
-	resident_start caller caller -A @nogroup "$T/next"
+	resident_start caller callerid -A @nogroup "$T/next"
 	setpriv --reuid nobody --regid nogroup --clear-groups env MSA_SESSION=s MSA_MESSAGE=m MSA_RCPTS=1 SMTPAUTHUSER=root \
 		call "$T/caller" <"$T/message" 3<"$T/envelope" >"$T/verdict" 2>"$T/give.log"
 	assertTrue "nobody: $(cat "$T/verdict" "$T/caller.log")" "grep -qx SMTPAUTHUSER=nobody $T/facts"
@@ -76,7 +76,7 @@ test_the_message_cannot_be_changed_later() {
 		exec "$T/next"
 	P
 	mkfifo "$T/fifo"
-	resident_start caller caller "$T/slow"
+	resident_start caller callerid "$T/slow"
 	cp "$T/message" "$T/wanted"
 	cp "$T/envelope" "$T/wanted.env"
 	{
@@ -93,7 +93,7 @@ test_the_message_cannot_be_changed_later() {
 }
 
 test_what_a_caller_may_not_give() {
-	resident_start caller caller "$T/next"
+	resident_start caller callerid "$T/next"
 	printf 'Subject: x\n\nLF\n.\n' >"$T/message"
 	chain_give call "$T/caller"
 	assert_verdict 'LF' '250 2.0.0 taken'
@@ -115,17 +115,17 @@ forged: x' call "$T/caller"
 	assert_verdict 'ids that are none' '250 2.0.0 taken'
 	assertEquals 'become ids' 2 "$(grep -c '^MSA_\(MESSAGE\|SESSION\)=[0-9a-z]\{14\}$' "$T/facts")"
 	resident_stop caller
-	DATABYTES=15 resident_start caller caller "$T/next"
+	DATABYTES=15 resident_start caller callerid "$T/next"
 	chain_give DATABYTES=0 call "$T/caller"
 	assert_verdict 'too large' '552 5.3.4 Message too big'
 	assertContains 'its reason' "$(cat "$T/caller.log")" 'reason="File too large"'
 }
 
 test_its_words() {
-	caller -d 'a b' "$T/next" 2>"$T/log"
+	callerid -d 'a b' "$T/next" 2>"$T/log"
 	assertEquals "$(cat "$T/log")" 100 $?
-	assertEquals 'caller: a b: not a domain' "$(cat "$T/log")"
-	chain_give SMTPAUTHUSER=boss caller "$T/next"
+	assertEquals 'callerid: a b: not a domain' "$(cat "$T/log")"
+	chain_give SMTPAUTHUSER=boss callerid "$T/next"
 	assertTrue 'exec'"'d: $(cat "$T/verdict" "$T/give.log")" "grep -qx SMTPAUTHUSER=$me $T/facts"
 }
 

@@ -182,8 +182,8 @@ option(void *arg, int letter, char *value, struct instance *i)
 	return addr_is_domain(value, strlen(value)) ? 0 : stage_wrong(i, value, "not a domain");
 }
 
-const struct stage caller_stage = {
-	.name = "caller",
+const struct stage callerid_stage = {
+	.name = "callerid",
 	.kind = STAGE_MESSAGE,
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
