@@ -40,9 +40,12 @@ find_user(const struct call *call, const struct conf *conf, char user[USER_MAX +
 	}
 	if (!pw)
 		return REPLY_NO_RIGHT;
-	n = snprintf(user, USER_MAX + 1, "%s%s%s", pw->pw_name, conf->domain ? "@" : "", conf->domain ? conf->domain : "");
+	n = snprintf(user, USER_MAX + 1, "%s%s%s", pw->pw_name, conf->domain ? "@" : "",
+	    conf->domain ? conf->domain : "");
 	*why = "the user's name cannot be part of an address";
-	return n > USER_MAX || (conf->domain && addr_mailbox(user, (size_t)n, &a) < 0) ? REPLY_NO_RIGHT : REPLY_OK;
+	if (n > USER_MAX || (conf->domain && addr_mailbox(user, (size_t)n, &a) < 0))
+		return REPLY_NO_RIGHT;
+	return REPLY_OK;
 }
 
 /* Returns true for a variable that says something of the message in hand; all others say who sends it, or from where. */
@@ -96,7 +99,8 @@ set_facts(struct call *call, const char *user)
 			r = facts_set(f, name, facts_get(&own, name));
 	}
 	facts_free(&own);
-	if (r < 0 || facts_set(f, "SMTPAUTHUSER", user) < 0 || check_id(f, "MSA_SESSION") < 0 || check_id(f, "MSA_MESSAGE") < 0)
+	if (r < 0 || facts_set(f, "SMTPAUTHUSER", user) < 0 || check_id(f, "MSA_SESSION") < 0 ||
+	    check_id(f, "MSA_MESSAGE") < 0)
 		return -1;
 	return call_learn(call, FACTS_NOBODY);
 }

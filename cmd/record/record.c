@@ -21,6 +21,7 @@
 enum {
 	RECORD_MAX = 268435456, /* octets of a recording */
 	FLUSH_AT = 65536,       /* octets that are written at once */
+	GRACE_S = 600,          /* beyond the time of a session, which the next program ends itself */
 };
 
 struct conf {
@@ -120,6 +121,7 @@ static void
 begin(struct session *s)
 {
 	static const char *const shown[] = { "MSA_SESSION", "TCPREMOTEIP", "MSA_VERB", "SMTPAUTHUSER" };
+	const char *verb = facts_get(&s->call->facts, "MSA_VERB");
 	char date[CLOCK_DATE_MAX];
 	size_t i;
 	int r;
@@ -133,7 +135,7 @@ begin(struct session *s)
 			r = buf_printf(&s->watch.out, "# %s=%s\n", shown[i], value);
 	}
 	s->watch.failed |= r < 0;
-	s->watch.is_lmtp = facts_get(&s->call->facts, "MSA_VERB") && strcmp(facts_get(&s->call->facts, "MSA_VERB"), "LHLO") == 0;
+	s->watch.is_lmtp = verb && strcmp(verb, "LHLO") == 0;
 }
 
 /* Move octets both ways until the next program's output ends, the client is gone, or the session lasts too long. */
@@ -171,7 +173,7 @@ serve(struct call *call, void *arg)
 	s->call = call;
 	s->watch.keeps = conf->keeps;
 	s->start_ms = clock_ms();
-	s->end_ms = s->start_ms + ((int64_t)CHAIN_SESSION_S + CHAIN_SESSION_S / 10) * 1000; /* the next program ends it earlier */
+	s->end_ms = s->start_ms + ((int64_t)CHAIN_SESSION_S + GRACE_S) * 1000;
 	s->file = make_file(call, conf->place);
 	if (s->file < 0) { /* who asks for a recording would rather have the mail than the recording */
 		log_error(&call->log, "failed", "recording: %s:", conf->place);

@@ -88,8 +88,9 @@ enum reply delivery_check(const struct envelope_line *line, uint32_t caps, char 
 int delivery_close(struct delivery *d, const char *to);
 
 /*
- * Append to text an envelope of a sender and n recipients, given without brackets; "" is the null sender. mail_params and
- * rcpt_params are those of MAIL and of each RCPT, each with a space in front; SMTPUTF8 is added if an address needs it.
+ * Append to text an envelope of a sender and n recipients, given without brackets; "" is the null sender. mail_params
+ * and rcpt_params are those of MAIL and of each RCPT, each with a space in front; SMTPUTF8 is added if an address needs
+ * that.
  * Returns 0, or -1: *bad is the invalid address, or NULL (out of memory).
  */
 int delivery_envelope(struct buf *text, const char *sender, const char *mail_params, const char *const rcpt[], size_t n,

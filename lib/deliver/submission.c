@@ -19,8 +19,9 @@
 void
 submission_init(struct submission *s, const char *name)
 {
-	*s = (struct submission){ .name = name, .errors = stderr, .mail_params = "", .rcpt_params = "", .seconds = CHAIN_ANSWER_S,
-		.message = -1, .call = { .kind = CALL_MESSAGE, .in = -1, .out = -1, .envelope = -1, .stop = -1 } };
+	*s = (struct submission){ .name = name, .errors = stderr, .mail_params = "", .rcpt_params = "",
+		.seconds = CHAIN_ANSWER_S, .message = -1,
+		.call = { .kind = CALL_MESSAGE, .in = -1, .out = -1, .envelope = -1, .stop = -1 } };
 }
 
 void

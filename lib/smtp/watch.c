@@ -16,9 +16,10 @@ enum { END_OF_MESSAGE = VERB_COUNT };
 enum { DOT_LINE, DOT_CR, DOT_START, DOT_DOT, DOT_DOT_CR, DOT_END };
 
 static void
-write_line(struct watch *w, int side, const char *text, size_t n, bool is_whole, enum recording_what what, long long left)
+write_line(struct watch *w, int side, const char *text, size_t n, bool is_whole, enum recording_what what,
+    long long left)
 {
-	const struct recording_line l = { .ms = w->ms, .by_client = side == CLIENT, .is_whole = is_whole, .text = text, .len = n };
+	const struct recording_line l = { w->ms, side == CLIENT, is_whole, text, n };
 
 	w->failed |= recording_add(&w->out, &l, what, left) < 0;
 }
@@ -36,7 +37,9 @@ write_content(struct watch *w, long long but)
 static long long
 dot_octets(const struct watch *w)
 {
-	return w->state != WATCH_UNSURE && w->state != WATCH_CONTENT ? 0 : w->dot == DOT_DOT ? 1 : w->dot == DOT_DOT_CR ? 2 : 0;
+	if (w->state != WATCH_UNSURE && w->state != WATCH_CONTENT)
+		return 0;
+	return w->dot == DOT_DOT ? 1 : w->dot == DOT_DOT_CR ? 2 : 0;
 }
 
 /* Write the octets of a line that has no end yet. */

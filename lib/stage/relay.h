@@ -11,7 +11,7 @@
 #include "net/lineio.h"
 #include "stage/call.h"
 
-/* A session stage that stays between its peer and the next program: the program as a child, and the octets both ways. */
+/* A session stage that stays between its peer and the next program: the program is a child, and octets go both ways. */
 
 /* One direction. */
 struct relay_flow {

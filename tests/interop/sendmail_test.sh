@@ -163,7 +163,8 @@ test_a_refusal_is_the_callers_to_see() {
 	resident_stop caller
 	resident_start caller callerid -d example.net rights -s "$T/senders.cdb" maildir-inject "$T/mail"
 	printf 'Hello\n' | s-nail -n -Smta="file://$T/sendmail" -Ssendwait -Sdead=/dev/null -r boss@example.net -s x bob@example.org >"$T/out" 2>&1
-	assertNotEquals "s-nail: $(cat "$T/out")" 0 $?
+	code=$?
+	assertNotEquals "s-nail: $(cat "$T/out")" 0 "$code"
 	assertContains "$(cat "$T/said")" 'msa-sendmail: bob@example.org: 550 5.7.1 '
 	assertFalse 'not sent' "[ -e $T/mail/bob@example.org ]"
 	resident_stop caller

@@ -65,7 +65,8 @@ recorded() {
 	rm -f "$T/rec"
 	# shellcheck disable=SC2086
 	MSA_HOST=h SMTPAUTHUSER=alice "$T/speak" 1: "$@" -- record $options "$T/rec" submitd "$T/chain" >"$T/out" 2>"$T/log"
-	assertEquals "$(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/log")" 0 "$code"
 	sed '/^#/d; s/^[0-9]*[.][0-9]* //; s/, message [0-9a-z]*/, message ID/; /^S 250.[A-Z8]/d' "$T/rec" >"$T/got"
 }
 
@@ -309,7 +310,8 @@ test_servers_and_errors() {
 	replayed "$T/rec" "127.0.0.1:$port"
 	assertEquals "over TCP: $(cat "$T/out" "$T/log")" 0 "$code"
 	tcpclient -HR 127.0.0.1 "$port" replay "$T/rec" >"$T/out" 2>"$T/log"
-	assertEquals "over descriptors: $(cat "$T/out" "$T/log")" 0 $?
+	code=$?
+	assertEquals "over descriptors: $(cat "$T/out" "$T/log")" 0 "$code"
 	kill "$pid"
 	wait "$pid" 2>/dev/null
 }
@@ -323,7 +325,8 @@ test_a_long_message() {
 	most=60000000
 	! program_sanitized || most=unlimited
 	SMTPAUTHUSER=alice prlimit --as=$most replay "$T/rec.in" record "$T/rec" submitd "$T/chain" >"$T/out" 2>"$T/log"
-	assertEquals "$(cat "$T/out" "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/out" "$T/log")" 0 "$code"
 	assertEquals 'octets' 20000000 "$(wc -c <"$T/msg")"
 	assertTrue 'recorded' "grep -q 'content 20000000' $T/rec || [ \$(sed -n 's/.*content \([0-9]*\).*/\1/p' $T/rec | awk '{ n += \$1 } END { print n }') -eq 20000000 ]"
 }

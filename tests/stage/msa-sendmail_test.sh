@@ -75,7 +75,8 @@ test_another_user_is_another_sender() {
 	program_lines theirs/chain 'env >"$T/theirs/facts"; echo 250 2.0.0 taken'
 	setpriv --reuid nobody --regid nogroup --clear-groups msa-sendmail -C "$T/theirs/chain" -D example.net \
 		-f boss@example.net bob@example.org <"$T/draft" 2>"$T/log"
-	assertEquals "$(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/log")" 0 "$code"
 	assertTrue 'nobody, whatever -f says' "grep -qx SMTPAUTHUSER=nobody@example.net $T/theirs/facts"
 }
 
