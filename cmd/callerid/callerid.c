@@ -48,7 +48,7 @@ find_user(const struct call *call, const struct conf *conf, char user[USER_MAX +
 	return REPLY_OK;
 }
 
-/* Returns true for a variable that says something of the message in hand; all others say who sends it, or from where. */
+/* Returns true for a variable about the message in hand; all others say who sends it, or from where. */
 static bool
 is_of_message(const char *name)
 {
