@@ -203,6 +203,8 @@ test_parameters_that_are_refused_where_not_offered() {
 		'550 5.6.7 Non-ASCII address, but SMTPUTF8 was not given or is not available'
 	refused '' '<alicé@example.net> SMTPUTF8' \
 		'550 5.6.7 Non-ASCII address, but SMTPUTF8 was not given or is not available'
+	refused '' '<alicé@example.net>' \
+		'550 5.6.7 Non-ASCII address, but SMTPUTF8 was not given or is not available'
 	refused '' '<alice@example.net> REQUIRETLS' '550 5.7.30 Next server does not support REQUIRETLS'
 	refused '' '<alice@example.net> RET=FULL' '554 5.3.3 Next server does not support RET'
 	refused '' '<alice@example.net> ENVID=x' '554 5.3.3 Next server does not support ENVID'

@@ -56,6 +56,7 @@ test_auth_that_fails_is_about_us() {
 		'AUTH=421 4.3.2 Going|close'; do
 		auth 'AUTH PLAIN' "$rule" >/dev/null
 		assert_verdict "$rule" "$outside"
+		[ "${rule#AUTH=334}" = "$rule" ] || assert_logged 'a challenge after the end of the exchange'
 		grep -q MAIL "$T/rec"
 		assertFalse "$rule: no mail" $?
 		assert_logged 'failed .* at=AUTH '

@@ -14,7 +14,7 @@ yes='250 2.0.0 Saved'
 
 test_misuse_by_hand_is_100_and_in_a_chain_451() {
 	for args in '' '-x host' '-t 0 host' '-I x host' '-i -p host' 'host:' 'host:0' 'host:65536' '::1' '[::1' '[]' \
-		'[::1]x' '-F abc host' '-F SHA256:12 host' '-a /nonexistent host' "-p -a $T/credentials host" \
+		'[::1]x' '-F abc host' '-F SHA256:12 host' "-F SHA256:$(printf %064d 0)x host" '-a /nonexistent host' "-p -a $T/credentials host" \
 		'-p -c x host' '-p -h x host' '-f a@b.c host' '-r a@b.c host' '-f a -r a@b.c host'; do
 		# shellcheck disable=SC2086
 		smtp-inject $args </dev/null >"$T/out" 2>"$T/err"

@@ -427,6 +427,19 @@ test_line_lengths() {
 	X
 }
 
+test_an_invalid_response_is_no_command() {
+	store '334 
+500 5.5.2 Bare CR, bare LF or NUL in a command
+250 2.0.0 Ok' <<-X
+		> AUTH PLAIN
+		<
+		>> GET / HTTP/1.1\n\r\n
+		<
+		> NOOP
+		<
+	X
+}
+
 test_a_long_auth_command_is_no_long_line() {
 	store '535 5.7.8 Authentication credentials invalid' <<-X
 		> AUTH PLAIN $(plain '' bob "$(printf '%09000d' 0)")
@@ -755,6 +768,10 @@ EOF' <<-X
 		shut
 		<<
 	X
+	# No octet of a pipe can be looked at and left, so the next stage has the whole conversation.
+	assertEquals 'a pipe' 'next    |read EHLO client.example|read MAIL FROM:<a@example.net>|' \
+		"$(printf 'EHLO client.example\r\nMAIL FROM:<a@example.net>\r\n' | authd -p -u "$T/users.cdb" "$T/next" 2>>"$T/log" |
+			tr -d '\r' | tr '\n' '|')"
 	unset RELAYCLIENT
 }
 

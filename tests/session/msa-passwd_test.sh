@@ -139,6 +139,7 @@ test_two_generated_passwords_differ() {
 	one=$(msa-passwd -g -n a "$db" a)
 	two=$(msa-passwd -g -n a "$db" a)
 	assertNotEquals "$one" "$two"
+	assertTrue "of many letters: $one" "[ $(echo "$one" | fold -w 1 | sort -u | wc -l) -ge 5 ]"
 	assertFalse "takes a '$one'"
 	assertTrue "takes a '$two'"
 }
@@ -149,6 +150,10 @@ test_deleting() {
 	msa-passwd -d "$db" a
 	assertEquals "$(printf 'b\tmain')" "$(msa-passwd -l "$db")"
 	assertFalse "takes a wonderland"
+	set_password bb wonderland
+	set_password b looking-glass
+	assertEquals 'a longer name is not lost' "$(printf 'b\tmain\nbb\tmain')" "$(msa-passwd -l "$db" | sort)"
+	msa-passwd -d "$db" bb
 	for args in '-d' '-L' '-R' '-d -n x'; do
 		# shellcheck disable=SC2086
 		msa-passwd $args "$db" a 2>"$T/out"
@@ -285,7 +290,7 @@ test_passwords() {
 
 test_what_is_no_credential_is_not_imported() {
 	for bad in wonderland '!' '$1' '$6$salt' 'SCRAM-SHA-256$1:AAAA$AAAA:AAAA' 'SCRAM-SHA-256$4096:$:' '{SHA}x' \
-		'SSHA256$AAAA$AAAA' '$nonsense$aaaaaaaaaaaaaaaaaaaaaaa'; do
+		'SSHA256$AAAA$AAAA' '$nonsense$aaaaaaaaaaaaaaaaaaaaaaa' '_J9..rasmBYk8r9AiWNc' wonderlandwonderland; do
 		printf '%s\n' "$bad" | msa-passwd -e "$db" a 2>"$T/out"
 		assertEquals "$bad" 100 $?
 		assertContains "$bad" "$(cat "$T/out")" 'msa-passwd: not a credential'
@@ -303,6 +308,15 @@ test_a_store_that_is_something_else_is_left_alone() {
 	set_password a wonderland
 	assertEquals 100 $?
 	assertContains "$(cat "$T/out")" 'not a user store of msa-passwd'
+	rm "$db"
+	set_password a wonderland
+	cdb -d "$db" | sed 's/^\(+0,[0-9]*:->\)1:/\12:/' | cdb -c "$T/d/2" -
+	mv "$T/d/2" "$db"
+	cp "$db" "$T/before"
+	set_password a wonderland
+	assertEquals 'a format that is not ours' 100 $?
+	assertContains "$(cat "$T/out")" 'not a user store of msa-passwd'
+	assertTrue 'left alone' "cmp '$T/before' '$db'"
 	rm "$db"
 	msa-passwd -l "$db" 2>"$T/out"
 	assertEquals 100 $?
@@ -333,6 +347,11 @@ test_a_directory_that_cannot_be_flushed() {
 	assertEquals 'EIO' 111 $?
 	assertEquals "msa-passwd: $db: changed, but a crash may undo it: Input/output error" "$(cat "$T/err")"
 	assertTrue 'EIO: the password is the new one, and is printed' "takes a '$(cat "$T/out")'"
+	cp "$db" "$T/before"
+	FSYNC_OF=file FSYNC_ERRNO=5 LD_PRELOAD=$T/fsync.so msa-passwd -g -n phone "$db" a >"$T/out" 2>&1
+	assertEquals 'the store itself' 111 $?
+	assertEquals "msa-passwd: $db: Input/output error" "$(cat "$T/out")"
+	assertTrue 'nothing was changed' "cmp '$T/before' '$db'"
 }
 
 test_two_runs_do_not_lose_an_update() {

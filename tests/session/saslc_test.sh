@@ -56,5 +56,18 @@ test_what_it_cannot_do_is_a_reason() {
 	done
 }
 
+# A plugin of another directory would see the password.
+test_its_plugins_are_its_own() {
+	mkdir "$T/evil"
+	echo '__attribute__((constructor)) static void loaded(void) { write(2, "EVIL", 4); }' |
+		cc -w -shared -fPIC -o "$T/evil/libplain.so" -x c -
+	export SASL_PATH="$T/evil" SASL_CONF_PATH="$T/evil"
+	printf 'smtp localhost PLAIN\n' | answers
+	assertEquals ". PLAIN $(printf '\0alice\0a secret' | base64)" "$(head -n 1 "$T/got")"
+	/usr/sbin/saslpluginviewer -c >"$T/viewer" 2>&1
+	assertContains 'the test can fail' "$(cat "$T/viewer")" EVIL
+	unset SASL_PATH SASL_CONF_PATH
+}
+
 # shellcheck source=/dev/null
 . "$SHUNIT2"

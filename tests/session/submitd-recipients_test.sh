@@ -263,6 +263,12 @@ test_misuse_of_r() {
 		submitd -r "$words" true >"$T/out" 2>"$T/log"
 		assertEquals "'$words'" 100 $?
 	done
+	for n in 64 65; do
+		submitd -r "$(seq -s ' ' $n)" true </dev/null >"$T/out" 2>"$T/log"
+		code=$?
+		assertEquals "$n words" $((n > 64 ? 100 : 0)) "$code"
+	done
+	assertEquals 'submitd: -r: no words, or more than 64' "$(cat "$T/log")"
 }
 
 # A message for b@, c@ and d@ with $T/verdict as the chain's. usage: prdr MAIL-parameters how

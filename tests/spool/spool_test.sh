@@ -176,6 +176,24 @@ test_a_full_disk_is_452_and_leaves_nothing() {
 	umount "$T/spool"
 }
 
+# usage: assert_not_taken what variable ...; a spool whose disk fails
+assert_not_taken() {
+	what=$1
+	shift
+	chain_call "$@" LD_PRELOAD="$T/fsync.so" spool "$T/spool"
+	assert_verdict "$what" "$LOCAL"
+	assert_empty "$what"
+}
+
+test_a_disk_that_fails_is_451_and_leaves_nothing() {
+	preload_build fsync || return 0
+	mkdir -m 700 "$T/spool/tmp" "$T/spool/new" "$T/spool/cur"
+	assert_not_taken 'its files' FSYNC_ERRNO=5 FSYNC_OF=file
+	assert_not_taken 'what only close reports' CLOSE_ERRNO=5
+	assert_not_taken 'its directory' FSYNC_ERRNO=5
+	assert_not_taken 'the directory of all' FSYNC_ERRNO=5 FSYNC_OF="$T/spool/new"
+}
+
 test_without_descriptors_it_is_451_and_nothing_is_left() {
 	mkdir -m 700 "$T/spool/tmp" "$T/spool/new" "$T/spool/cur"
 	some=

@@ -287,6 +287,12 @@ test_a_report_of_success_that_is_refused_is_no_reason_to_send_again() {
 	assert_verdict 'accepted' '250 2.0.0 one'
 	assert_runs 'the report was tried' 2
 	assert_logged 'unreported .* code=550'
+	setUp
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=SUCCESS' 'RCPT TO:<carol@example.org> NOTIFY=NEVER'
+	answers 2 '550 5.1.1 no such sender'
+	chain_call bounce "$T/next"
+	assert_verdict 'nobody asked about the one that failed' '250 2.0.0 one' "$REPORTED"
+	assert_runs 'the report of the other was tried' 2
 }
 
 test_what_it_fulfils_it_removes_from_the_envelope() {

@@ -3,6 +3,8 @@
 # ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 
 setUp() {
 	rm -rf "$T/box"
@@ -215,6 +217,13 @@ test_told_to_end_it_ends_the_command() {
 	through=$?
 	refused "ended" 111 "$LOCAL"
 	assertTrue "child is gone" "proc_gone $(cat "$T/pid2")"
+	preload_build moment || return 0
+	export MOMENT_TERM=1 LD_PRELOAD="$T/moment.so"
+	through -t 20 'unset LD_PRELOAD; sleep 30'
+	through=$?
+	unset MOMENT_TERM LD_PRELOAD
+	refused 'told just before it waits' 111 "$LOCAL"
+	assertContains "$(cat "$T/log")" 'ended by a signal'
 }
 
 test_no_space_is_452() {

@@ -4,6 +4,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/resident.sh
 . "$ROOT/tests/lib/resident.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 
 oneTimeSetUp() {
 	printf '#!/bin/sh\ncat >"%s/out"\necho 250 2.0.0 taken\n' "$T" >"$T/next"
@@ -231,6 +233,11 @@ test_removing_the_counts_forgets_them_also_for_who_waits() {
 	wait $!
 	over 1/100000 100001 -r 1/100000
 	rm "$T/held"
+	preload_build moment || return 0
+	export MOMENT_GONE="$T/counts/alice@example.net" LD_PRELOAD="$T/moment.so"
+	passes 'removed between its open and its lock' -r 1/100000
+	unset MOMENT_GONE LD_PRELOAD
+	over 1/100000 100001 -r 1/100000
 }
 
 test_the_table_has_other_rates() {

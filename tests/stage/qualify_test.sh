@@ -38,7 +38,7 @@ setUp() {
 # log, $T/log; the exit code, $code. usage: chain [option ...]
 chain() {
 	rm -f "$T/out"
-	MSA_MESSAGE=1msg MSA_SESSION=1ses MSA_RCPTS=1 MSA_HOST=mail.example.org qualify "$@" "$T/next" \
+	MSA_MESSAGE=${message-1msg} MSA_SESSION=1ses MSA_RCPTS=1 MSA_HOST=mail.example.org qualify "$@" "$T/next" \
 		<"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
 	code=$?
 }
@@ -204,6 +204,11 @@ test_message_id_without_domain_option_has_the_hosts_name() {
 	chain
 	printf 'From: a@example.net\r\n%s\r\nMessage-ID: <1msg@mail.example.org>\r\n\r\n' "$DATE" >"$T/expected"
 	assert_same 'MSA_HOST' "$T/expected" "$T/out"
+	for message in 'a b' "$(printf %065d 0)" 'a@b' 'a>'; do
+		chain
+		assertEquals "'$message' cannot stand in it" 1 "$(grep -c '^Message-ID: <[0-9a-z]\{14\}@mail\.example\.org>' "$T/out")"
+	done
+	unset message
 }
 
 test_a_complete_message_is_the_same_file() {

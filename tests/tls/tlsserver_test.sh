@@ -174,8 +174,10 @@ test_the_supervisors_socket_is_not_handed_on() {
 	program_lines notify "printf '220 x\r\n'" 'read -r l' 'printf "250 %s\r\n" "${NOTIFY_SOCKET-none}"'
 	python3 -c '
 import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1])
+s, a = (socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for i in "12")
+s.bind(sys.argv[1]); a.bind("\0" + sys.argv[1])
 open(sys.argv[2], "wb").write(s.recv(100))
+open(sys.argv[2] + "@", "wb").write(a.recv(100))
 ' "$T/notify.sock" "$T/notified" &
 	servers="$servers $!"
 	wait_until [ -S notify.sock ]
@@ -188,6 +190,10 @@ open(sys.argv[2], "wb").write(s.recv(100))
 	END
 	wait_until [ -s notified ]
 	assertEquals 'systemd is told' READY=1 "$(cat notified)"
+	tlsd_stop
+	NOTIFY_SOCKET=@$T/notify.sock tlsd_start -P 1 ./notify
+	wait_until [ -s notified@ ]
+	assertEquals 'by an abstract name' READY=1 "$(cat notified@)"
 	tlsd_stop
 }
 

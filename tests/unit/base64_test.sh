@@ -36,6 +36,7 @@ test_nothing_else_is_decoded() {
 	Zg\r\n => WmcNCg== no.
 	Z g= => WiBnPQ== no.
 	Zg=\0 => Wmc9AA== no.
+	AAA\0 => QUFBAA== no.
 	END
 }
 
