@@ -214,7 +214,8 @@ letter_complete(struct submission *s, bool by_header, const char *domain, const 
 	if (r == EX_OK && by_header)
 		r = take_recipients(s, &h, domain);
 	if (r == EX_OK && (edit(&e, &h, full_name, address) < 0 ||
-	                   (e.n > 0 && (fd = edits_file(&e, h.text.p, h.text.len, s->message)) < 0)))
+	                   (e.n > 0 &&
+	                    (fd = edits_file(&e, h.text.p, h.text.len, s->message, (off_t)h.text.len)) < 0)))
 		r = submission_failed(s, EX_TEMPFAIL, "the message");
 	if (fd >= 0) {
 		close(s->message);

@@ -2,13 +2,16 @@
 /*
  * An LMTP or SMTP server that does what a test tells it to, and records what it was told.
  *
- * usage: lmtpd [-is] [-c file] [-e keyword,...] [-E keyword,...] [-n sessions] [-r file] [-t seconds] [-u path] [rule ...]
+ * usage: lmtpd [-is] [-c file] [-e keyword,...] [-E keyword,...] [-n sessions] [-r file] [-t seconds] [-u path]
+ *              [rule ...]
  *
  * Listens on the Unix socket path, or on a free port of 127.0.0.1; prints its address when it does; serves that many
  * sessions (1), one after another, and ends; or ends after so many seconds (120) whatever happens.
- * -s: SMTP: EHLO or HELO in place of LHLO, and one reply to a text. -i: TLS from the start. -c: its certificate and key.
+ * -s: SMTP: EHLO or HELO in place of LHLO, and one reply to a text. -i: TLS from the start. -c: its certificate and
+ * key.
  * -E: what EHLO offers under TLS (default: what -e says, without STARTTLS).
- * -e: what LHLO offers (default PIPELINING,8BITMIME,ENHANCEDSTATUSCODES; "" for nothing; @file: what is in the file then).
+ * -e: what LHLO offers (default PIPELINING,8BITMIME,ENHANCEDSTATUSCODES; "" for nothing; @file: what is in the file
+ * then).
  * -r: file gets every octet that was received, file.reads a line (as Python writes bytes) for what each turn brought:
  * all that came until the client waited for an answer. A handshake is recorded as the line [TLS].
  *
@@ -118,7 +121,8 @@ fill(struct session *s)
 		end_turn(s);
 		flush(s);
 	}
-	if (s->over || buf_room(&s->have, 1 << 20) < 0 || (got = end_receive(&s->peer, s->have.p + s->have.len, 1 << 20)) <= 0) {
+	if (s->over || buf_room(&s->have, 1 << 20) < 0 ||
+	    (got = end_receive(&s->peer, s->have.p + s->have.len, 1 << 20)) <= 0) {
 		s->over = true;
 		return false;
 	}

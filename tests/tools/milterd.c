@@ -2,16 +2,16 @@
 /*
  * A milter, without libmilter, that answers what a test tells it to, octet for octet.
  *
- * usage: milterd [-a actions] [-m stage=macros] [-n connections] [-r file] [-s steps] [-t seconds] [-u path] [-v version]
- *                [rule ...]
+ * usage: milterd [-a actions] [-m stage=macros] [-n connections] [-r file] [-s steps] [-t seconds] [-u path]
+ *                [-v version] [rule ...]
  *
  * Listens on the Unix socket path, or on a free port of 127.0.0.1; prints its address when it does; serves that many
  * connections (1), one after another, and ends; or ends after so many seconds (120) whatever happens. -a, -s, -v: what
- * it agrees on (0x1ff, 0 and 6; any form of a number). -m: the macros it wants at a stage's number. -r: file gets a line
- * for each packet, its letter and its data as Python writes octets; a long body only by its length.
+ * it agrees on (0x1ff, 0 and 6; any form of a number). -m: the macros it wants at a stage's number. -r: file gets a
+ * line for each packet, its letter and its data as Python writes octets; a long body only by its length.
  *
- * A rule is LETTER=ANSWERS, or LETTER#N=ANSWERS for the Nth packet with that letter: O (options), C, H, M, R, T, L, N, B,
- * E. Answers are separated by "|", and each is one of
+ * A rule is LETTER=ANSWERS, or LETTER#N=ANSWERS for the Nth packet with that letter: O (options), C, H, M, R, T, L, N,
+ * B, E. Answers are separated by "|", and each is one of
  *     text          a packet: its letter and its data, with \n \r \0 \xHH as in C, so "c" is to go on
  *     many:N:text   such a packet N times
  *     size:N:text   such a packet, filled up with "x" to N octets

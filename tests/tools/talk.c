@@ -17,7 +17,8 @@
  *     shut         end our direction       close    end both
  *     sleep s      wait                    # text   comment
  *     until file text   wait until the text is in the file
- *     waits file line   wait until the line is in the file; with another last word than that, end (tests/preload/clock.c)
+ *     waits file line   wait until the line is in the file; with another last word than that, end
+ *                       (tests/preload/clock.c)
  *     put file text     the file has this line and no other
  * What is printed: a line that ended with CR LF as it is; anything else as Python would write the bytes.
  */

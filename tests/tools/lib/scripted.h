@@ -13,7 +13,8 @@ void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* Append octets. Without memory the program ends. */
 void add(struct buf *b, const void *data, size_t n);
 
-/* Append the octets that a text means: \r \n \t \\ \0 (and other octal numbers) and \xHH as in C. Any other text is itself. */
+/* Append the octets that a text means: \r \n \t \\ \0 (and other octal numbers) and \xHH as in C. Any other text is
+ * itself. */
 void add_octets(struct buf *b, const char *text);
 
 /* Append octets as Python writes bytes, without the quotes around them. */
