@@ -93,7 +93,7 @@ test_a_wrong_option_is_named_and_what_follows_is_checked_all_the_same() {
 	USUAL='[-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user]'
 	finds submitd -t 5x qualify -z foo -d net stamp -n lmtp-inject -i -1 -t 0 nohost <<-X
 		error: submitd: -t 5x: not a number from 1 to 7200; see the page submitd(8)
-		error: qualify: -z: no such option; usage: qualify [-d domain] [-s add|replace] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
+		error: qualify: -z: no such option; usage: qualify [-c charset] [-d domain] [-k keywords] [-s add|replace] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
 		error: stamp: -n: no such option; usage: stamp [-ps] $USUAL [prog [arg ...]]
 		error: lmtp-inject: -i -1: not a number from 0 to 86400; see the page lmtp-inject(8)
 		error: lmtp-inject: -t 0: not a number from 1 to 86400; see the page lmtp-inject(8)
@@ -106,7 +106,7 @@ test_a_wrong_option_is_named_and_what_follows_is_checked_all_the_same() {
 		error: rights: words are missing, or do not fit together; usage: rights -s senders [-g names|all] $USUAL prog [arg ...] | -q senders user address
 	X
 	finds submitd qualify -d <<-X
-		error: qualify: -d: its argument is missing; usage: qualify [-d domain] [-s add|replace] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
+		error: qualify: -d: its argument is missing; usage: qualify [-c charset] [-d domain] [-k keywords] [-s add|replace] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
 	X
 	finds tlsd -t x -c cert.pem -k key.pem authd -a 0 -u users.cdb submitd maildir-inject box <<-'X'
 		error: tlsd: -t: x: not a number from 1 to 3600; see the page tlsd(8)
@@ -538,30 +538,24 @@ test_every_chain_of_README_and_of_the_examples_is_right() {
 	assertEquals 'chains that were found' 8 "$n"
 }
 
-# Residents that belong together: where systemd or s6 listens for them, their -l is the path.
-test_every_service_of_residents_in_the_examples_is_right() {
-	for service in runit s6 systemd/resident; do
-		set --
-		n=0
-		for file in "$ROOT/examples/$service"/*/run "$ROOT/examples/$service"/*.service; do
-			[ -f "$file" ] || continue
-			path=
-			[ ! -f "${file%.service}.socket" ] || path=$(sed -n 's/^ListenStream=//p' "${file%.service}.socket")
-			chain=$(chains "$file" | localize)
-			case $chain in
-			s6-ipcserver*) path=$(echo "$chain" | sed 's/.* -b 4096 \([^ ]*\) .*/\1/') ;;
-			esac
-			case $path in
-			/*) chain=$(echo "$chain" | sed "s| -l 0 | -l $path |") ;;
-			esac
-			[ $n = 0 ] || set -- "$@" ,
-			# shellcheck disable=SC2086
-			set -- "$@" $chain
-			n=$((n + 1))
-		done
-		assertEquals "$service: command lines" 7 "$n"
-		finds -e , "$@" </dev/null
+# Residents that belong together: where systemd listens for them, their -l is the path.
+test_the_service_of_residents_in_the_examples_is_right() {
+	set --
+	n=0
+	for file in "$ROOT"/examples/systemd/resident/*.service; do
+		path=
+		[ ! -f "${file%.service}.socket" ] || path=$(sed -n 's/^ListenStream=//p' "${file%.service}.socket")
+		chain=$(chains "$file" | localize)
+		case $path in
+		/*) chain=$(echo "$chain" | sed "s| -l 0 | -l $path |") ;;
+		esac
+		[ $n = 0 ] || set -- "$@" ,
+		# shellcheck disable=SC2086
+		set -- "$@" $chain
+		n=$((n + 1))
 	done
+	assertEquals 'command lines' 7 "$n"
+	finds -e , "$@" </dev/null
 }
 
 . "$SHUNIT2"
