@@ -179,7 +179,8 @@ is_quoted_shorter(const struct mime_item *item, const struct sample *s)
 static int
 write_content(struct work *w, const struct mime_item *item, enum transfer_encoding encoding)
 {
-	struct transfer t = { .encoding = encoding, .lf = w->hop->lf, .is_text = item->kind == MIME_TEXT };
+	const bool has_lines = (item->kind == MIME_TEXT || item->is_global) && !item->content.is_binary; /* not UTF-16 */
+	struct transfer t = { .encoding = encoding, .lf = w->hop->lf, .is_text = has_lines };
 	off_t off = item->body;
 
 	if (keep(w, item->body) < 0) /* the empty line */

@@ -158,6 +158,10 @@ test_a_line_over_998_octets_is_repaired() {
 test_a_file_with_lf_ends_is_encoded_as_if_it_had_crlf() {
 	unit_table recode l <<-'END'
 	Content-Type: multipart/mixed; boundary=b\n\n--b\n\n\xc3\xa4 is text, most of it ASCII \n\n--b\nContent-Type: text/plain\n\n\xff\n\xff\n--b\nContent-Type: x/y\n\n\xff\n\xff\n--b--\n => Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4 is text, most of it ASCII=20\n\n--b\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\n/w0K/w==\n--b\nContent-Type: x/y\nContent-Transfer-Encoding: base64\n\n/wr/\n--b--\n
+	Content-Type: text/plain; charset=utf-16le\nMIME-Version: 1.0\n\na\x00\n\x00\n => Content-Type: text/plain; charset=utf-16le\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\nYQAKAAo=\n
+	END
+	unit_table recode lU <<-'END'
+	Content-Type: message/global\nMIME-Version: 1.0\n\nSubject: \xc3\xa4\n\n => Content-Type: message/global\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogw6QNCg0K\n
 	END
 }
 
