@@ -253,6 +253,7 @@ take_token(struct scanner *s, const char **token)
 {
 	size_t begin;
 
+	*token = s->text + s->pos;
 	if (skip_cfws(s) < 0)
 		return 0;
 	for (begin = s->pos; s->pos < s->end; s->pos++) {
