@@ -9,7 +9,10 @@
 #include "mail/header.h"
 #include "smtp/addr.h"
 
-enum { NAME_SHOWN = 64 }; /* octets of a field's name in a reply and in the log */
+enum {
+	NAME_SHOWN = 64,   /* octets of a field's name in a reply and in the log */
+	NAMES_SHOWN = 255, /* octets of all names in the log, which has more to say */
+};
 
 /* A field that is being rewritten. */
 struct work {
@@ -18,6 +21,7 @@ struct work {
 	const struct field *f;
 	struct buf out;      /* the field */
 	const char *charset; /* of the text in hand */
+	size_t most;         /* octets of a line, where white space lets it be folded */
 };
 
 /* Returns the octets of a line end at text[pos]; 0: there is none. A CR alone is none. */
@@ -44,17 +48,17 @@ downgrade_has_8bit(const char *p, size_t n)
 	return all > 127;
 }
 
-/* Returns true if a line of p[0..n) is over DOWNGRADE_LINE_MAX. */
+/* Returns true if a line of p[0..n) is over most octets. */
 static bool
-has_long_line(const char *p, size_t n)
+has_long_line(const char *p, size_t n, size_t most)
 {
 	const char *end = p + n, *lf;
 
-	for (; n > DOWNGRADE_LINE_MAX; p = lf + 1, n = (size_t)(end - p)) {
+	for (; n > most; p = lf + 1, n = (size_t)(end - p)) {
 		lf = memchr(p, '\n', n);
-		if (!lf || lf - p > DOWNGRADE_LINE_MAX + 1)
+		if (!lf || (size_t)(lf - p) > most + 1)
 			return true;
-		if (lf - p == DOWNGRADE_LINE_MAX + 1 && lf[-1] != '\r')
+		if ((size_t)(lf - p) == most + 1 && lf[-1] != '\r')
 			return true;
 	}
 	return false;
@@ -89,14 +93,14 @@ choose_charset(struct work *w, const char *text, size_t n)
 	return w->charset ? DOWNGRADE_SAME : refuse(w, DOWNGRADE_REFUSED, "octets that are not ASCII are not UTF-8");
 }
 
-/* Append text[0..n) as encoded words, each on a line where it has room. */
+/* Append text[0..n) as encoded words, each on a line where it has room, with after octets that follow the last. */
 static int
-add_words(struct work *w, const char *text, size_t n)
+add_words(struct work *w, const char *text, size_t n, size_t after)
 {
 	ssize_t used;
 
 	while (n > 0) {
-		size_t at = column(&w->out), room = at < DOWNGRADE_WORD_LINE ? DOWNGRADE_WORD_LINE - at : 0;
+		size_t at = column(&w->out), most = DOWNGRADE_WORD_LINE - after, room = at < most ? most - at : 0;
 
 		used = encword_add(&w->out, text, n, w->charset, room < ENCWORD_MAX ? room : ENCWORD_MAX);
 		if (used < 0)
@@ -181,7 +185,7 @@ add_run(struct work *w, struct word *first, bool after_encoded)
 	if (r == 0)
 		r = add_word(&w->out, w->d->eol, text + first->space, nspace, "", 0, DOWNGRADE_WORD_LINE - ENCWORD_MAX / 2);
 	if (r == 0)
-		r = add_words(w, run.p, run.len);
+		r = add_words(w, run.p, run.len, 0);
 	buf_free(&run);
 	*first = next;
 	return r;
@@ -214,7 +218,10 @@ add_text(struct work *w)
 
 /* Addresses */
 
-/* Append a display name as encoded words. One with a comment or an encoded word is not clear. */
+/*
+ * Append a display name as encoded words, between white space (RFC 2047 5). A name with a comment or an encoded word is
+ * not clear.
+ */
 static enum downgrade_result
 add_name(struct work *w, size_t begin, size_t end)
 {
@@ -244,9 +251,14 @@ add_name(struct work *w, size_t begin, size_t end)
 		if (line_end(w->text, i, end) == 0)
 			r = buf_add(&name, &c, 1);
 	}
+	if (r == 0 && !is_space(w->out.p, w->out.len - 1, w->out.len))
+		r = buf_puts(&w->out, " ");
 	if (r == 0)
-		r = add_words(w, name.p, name.len);
+		r = add_words(w, name.p, name.len, 0);
+	if (r == 0 && end < w->f->end && !is_space(w->text, end, w->f->end))
+		r = buf_puts(&w->out, " ");
 	buf_free(&name);
+	w->most = DOWNGRADE_WORD_LINE;
 	return r < 0 ? DOWNGRADE_ERROR : DOWNGRADE_SAME;
 }
 
@@ -262,15 +274,64 @@ quoted_len(const char *p, size_t n)
 	return i < n ? i + 1 : n;
 }
 
+/* Append the comment text[begin..end), with its brackets. One with a comment or an encoded word in it is not clear. */
+static enum downgrade_result
+add_comment(struct work *w, size_t begin, size_t end)
+{
+	const char *text = w->text;
+	struct buf inner = { 0 };
+	enum downgrade_result result;
+	size_t i;
+	int r;
+
+	if (!downgrade_has_8bit(text + begin, end - begin))
+		return buf_add(&w->out, text + begin, end - begin) < 0 ? DOWNGRADE_ERROR : DOWNGRADE_SAME;
+	begin++;
+	end--;
+	for (i = begin; i < end; i++)
+		if (text[i] == '(' || text[i] == '\\' || (text[i] == '=' && text[i + 1] == '?'))
+			return refuse(w, DOWNGRADE_REFUSED, "a comment with octets that are not ASCII is not clear");
+	result = choose_charset(w, text + begin, end - begin);
+	if (result != DOWNGRADE_SAME)
+		return result;
+	r = add_unfolded(&inner, text + begin, end - begin);
+	if (r == 0)
+		r = buf_puts(&w->out, "(");
+	if (r == 0)
+		r = add_words(w, inner.p, inner.len, 1);
+	if (r == 0)
+		r = buf_puts(&w->out, ")");
+	buf_free(&inner);
+	w->most = DOWNGRADE_WORD_LINE;
+	return r < 0 ? DOWNGRADE_ERROR : DOWNGRADE_SAME;
+}
+
+/* Returns the end of the comment at text[pos], or pos if it does not end. */
+static size_t
+comment_end(const char *text, size_t pos, size_t end)
+{
+	size_t depth = 0, i;
+
+	for (i = pos; i < end; i++) {
+		if (text[i] == '\\')
+			i++;
+		else if (text[i] == '(')
+			depth++;
+		else if (text[i] == ')' && --depth == 0)
+			return i + 1;
+	}
+	return pos;
+}
+
 /* Append what stands between names and addresses. Comments become encoded words; nothing else may have such octets. */
 static enum downgrade_result
 add_between(struct work *w, size_t begin, size_t end)
 {
-	const char *text = w->text, *close;
-	enum downgrade_result r;
+	const char *text = w->text;
+	enum downgrade_result r = DOWNGRADE_SAME;
 
-	while (begin < end) {
-		size_t n = 0;
+	while (r == DOWNGRADE_SAME && begin < end) {
+		size_t n = 0, close;
 
 		while (begin + n < end && text[begin + n] != '(')
 			n += text[begin + n] == '"' ? quoted_len(text + begin + n, end - begin - n) : 1;
@@ -281,25 +342,13 @@ add_between(struct work *w, size_t begin, size_t end)
 		begin += n;
 		if (begin == end)
 			break;
-		n = begin + 1;
-		close = memchr(text + n, ')', end - n);
-		if (!close)
+		close = comment_end(text, begin, end);
+		if (close == begin)
 			return refuse(w, DOWNGRADE_REFUSED, "a comment has no end");
-		begin = (size_t)(close - text) + 1;
-		if (!downgrade_has_8bit(text + n, begin - n)) { /* the rest of one with comments in it follows as if outside */
-			if (buf_add(&w->out, text + n - 1, begin - (n - 1)) < 0)
-				return DOWNGRADE_ERROR;
-			continue;
-		}
-		if (memchr(text + n, '(', begin - n) || memchr(text + n, '\\', begin - n) || memchr(text + n, '?', begin - n))
-			return refuse(w, DOWNGRADE_REFUSED, "a comment with octets that are not ASCII is not clear");
-		r = choose_charset(w, text + n, begin - 1 - n);
-		if (r != DOWNGRADE_SAME)
-			return r;
-		if (buf_puts(&w->out, "(") < 0 || add_words(w, text + n, begin - 1 - n) < 0 || buf_puts(&w->out, ")") < 0)
-			return DOWNGRADE_ERROR;
+		r = add_comment(w, begin, close);
+		begin = close;
 	}
-	return DOWNGRADE_SAME;
+	return r;
 }
 
 /* Append the value of a field of addresses. A list that is not valid stays as it is: it is refused as such later. */
@@ -401,35 +450,39 @@ fold(struct work *w)
 	struct word word;
 	size_t was = to->len, pos = 0;
 
-	if (!has_long_line(w->out.p, w->out.len))
+	if (!has_long_line(w->out.p, w->out.len, w->most))
 		return buf_add(to, w->out.p, w->out.len) < 0 ? DOWNGRADE_ERROR : DOWNGRADE_SAME;
 	while (next_word(w->out.p, pos, w->out.len, &word)) {
 		if (add_word(to, w->d->eol, w->out.p + word.space, word.begin - word.space, w->out.p + word.begin,
-		        word.end - word.begin, DOWNGRADE_LINE_MAX) < 0)
+		        word.end - word.begin, w->most) < 0)
 			return DOWNGRADE_ERROR;
 		pos = word.end;
 	}
 	if (buf_add(to, w->out.p + pos, w->out.len - pos) < 0)
 		return DOWNGRADE_ERROR;
-	if (has_long_line(to->p + was, to->len - was))
+	if (has_long_line(to->p + was, to->len - was, DOWNGRADE_LINE_MAX))
 		return refuse(w, DOWNGRADE_REFUSED, "a line is over 998 octets and cannot be folded");
 	return DOWNGRADE_SAME;
 }
 
-/* Note the name of a field that has changed. */
+/* Note the name of a field that has changed, after NAMES_SHOWN octets "..." for all others. */
 static int
 note(struct work *w)
 {
+	struct buf *b = &w->d->fields;
 	size_t n = w->f->name_end - w->f->name;
 
-	return buf_printf(&w->d->fields, "%s%.*s", w->d->fields.len > 0 ? "," : "", (int)(n < NAME_SHOWN ? n : NAME_SHOWN),
-	    w->text + w->f->name);
+	if (n > NAME_SHOWN)
+		n = NAME_SHOWN;
+	if (b->len + n + 1 > NAMES_SHOWN)
+		return b->p[b->len - 1] == '.' ? 0 : buf_puts(b, ",...");
+	return buf_printf(b, "%s%.*s", b->len > 0 ? "," : "", (int)n, w->text + w->f->name);
 }
 
 static enum downgrade_result
 take(struct downgrade *d, const char *text, const struct field *f)
 {
-	struct work w = { .d = d, .text = text, .f = f };
+	struct work w = { .d = d, .text = text, .f = f, .most = DOWNGRADE_LINE_MAX };
 	size_t was = d->text.len, n = f->end - f->name;
 	enum downgrade_result r = encode(&w);
 
@@ -451,7 +504,7 @@ downgrade(struct downgrade *d, const char *text, size_t n)
 	size_t pos = 0;
 	int more;
 
-	if ((d->keeps_utf8 || !downgrade_has_8bit(text, n)) && !has_long_line(text, n))
+	if ((d->keeps_utf8 || !downgrade_has_8bit(text, n)) && !has_long_line(text, n, DOWNGRADE_LINE_MAX))
 		return DOWNGRADE_SAME;
 	while (r == DOWNGRADE_SAME && (more = header_next(text, n, &pos, &f)) != 0) {
 		if (more > 0)

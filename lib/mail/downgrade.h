@@ -24,7 +24,7 @@ struct downgrade {
 
 	/* What came of it. */
 	struct buf text;   /* DOWNGRADE_CHANGED: the header */
-	struct buf fields; /* the names of the fields that changed, commas between, for the log */
+	struct buf fields; /* the names of fields that changed, commas between, for the log; at most 260 octets */
 	struct buf why;    /* a refusal: its text, in ASCII, without a word of the client but the field's name */
 };
 

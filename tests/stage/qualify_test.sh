@@ -628,6 +628,33 @@ test_hostile_headers_take_no_time() {
 	assertTrue 'no minutes' "[ $(($(date +%s) - start)) -lt 30 ]"
 }
 
+test_many_encoded_fields_leave_room_in_the_log() {
+	{
+		printf '%s\r\n%s\r\nFrom: alice@example.net\r\n' "$DATE" "$ID"
+		yes "$(printf 'X-Text: \303\244\r')" | head -n 300
+		printf '\r\nbody\r\n'
+	} >"$T/in"
+	cp "$T/envelope" "$T/envelope.utf8"
+	sed -i 's/ SMTPUTF8//' "$T/envelope"
+	chain
+	mv "$T/envelope.utf8" "$T/envelope"
+	assertEquals "exit: $(cat "$T/verdict")" 0 "$code"
+	assertTrue "logged: $(cat "$T/log")" "grep -q ' done encoded=X-Text,.*,X-Text,\.\.\. ms=[0-9]* msgid=' $T/log"
+}
+
+# Encoded words are longer than what they replace.
+test_a_header_that_encoded_words_make_too_long_is_refused() {
+	{
+		printf 'From: alice@example.net\r\n'
+		yes "$(printf 'X:\303\244\r')" | head -n 100000
+		printf '\r\nbody\r\n'
+	} >"$T/in"
+	cp "$T/envelope" "$T/envelope.utf8"
+	sed -i 's/ SMTPUTF8//' "$T/envelope"
+	refused 'Header is too long'
+	mv "$T/envelope.utf8" "$T/envelope"
+}
+
 # What becomes of each field is in unit/downgrade_test.sh.
 test_a_header_becomes_ascii_without_smtputf8() {
 	draft "$(printf 'Subject: \303\274 b')" 'To: a@b.example'

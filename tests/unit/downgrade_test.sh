@@ -23,16 +23,46 @@ test_other_octets_are_in_the_charset_of_the_site_or_refused() {
 	END
 	unit_table downgrade c <<-'END'
 	Subject: \xe4\r\n => Subject: =?iso-8859-1?Q?=E4?=\r\n
-	To: \xe4 \xc3\xa4 <a@b.example>, \xc3\xa4 <c@b.example> (\xe4)\r\n => To: =?iso-8859-1?B?5CDDpA==?= <a@b.example>, =?utf-8?B?w6Q=?= <c@b.example> (\r\n =?iso-8859-1?Q?=E4?=)\r\n
+	To: \xe4 \xc3\xa4 <a@b.example>, \xc3\xa4 <c@b.example> (\xe4)\r\n => To: =?iso-8859-1?B?5CDDpA==?= <a@b.example>, =?utf-8?B?w6Q=?= <c@b.example>\r\n (\r\n =?iso-8859-1?Q?=E4?=)\r\n
 	END
 }
 
 test_names_and_comments_among_addresses_become_encoded_words() {
 	unit_table downgrade <<-'END'
-	To: \xc3\xa4 B <a@b.example>, "C, \\"\xc3\xb6\\"" <c@d.example>, (\xc3\xbc) d@e.example (x)\r\n => To: =?utf-8?Q?=C3=A4_B?= <a@b.example>, =?utf-8?B?QywgIsO2Ig==?= <c@d.example>, (\r\n =?utf-8?B?w7w=?=) d@e.example (x)\r\n
+	To: \xc3\xa4 B <a@b.example>, "C, \\"\xc3\xb6\\"" <c@d.example>, (\xc3\xbc) d@e.example (x)\r\n => To: =?utf-8?Q?=C3=A4_B?= <a@b.example>, =?utf-8?B?QywgIsO2Ig==?=\r\n <c@d.example>, (\r\n =?utf-8?B?w7w=?=) d@e.example (x)\r\n
 	To: "A (b" <a@b.example>, \xc3\xa4 <c@b.example> (a (b) c)\r\n => To: "A (b" <a@b.example>, =?utf-8?B?w6Q=?= <c@b.example> (a (b) c)\r\n
 	To: \xc3\xa4 (b) <a@b.example>\r\n => To: =?utf-8?B?w6Q=?= (b) <a@b.example>\r\n
 	END
+}
+
+# RFC 2047 5 (3): in a phrase white space stands before and after an encoded word.
+test_white_space_is_around_an_encoded_name() {
+	unit_table downgrade <<-'END'
+	To: a@b.example,\xc3\xa4<c@d.example>\r\n => To: a@b.example, =?utf-8?B?w6Q=?= <c@d.example>\r\n
+	To:\xc3\xa4(c)<c@d.example>\r\n => To: =?utf-8?B?w6Q=?= (c)<c@d.example>\r\n
+	END
+}
+
+test_a_comment_ends_where_it_ends_and_has_no_line_ends() {
+	unit_table downgrade <<-'END'
+	To: a@b.example (\xc3\xa4\r\n \xc3\xb6)\r\n => To: a@b.example (=?utf-8?B?w6Qgw7Y=?=)\r\n
+	To: a@b.example (\xc3\xa4?)\r\n => To: a@b.example (=?utf-8?B?w6Q/?=)\r\n
+	To: (a (b) " c) "(\xc3\xa4)": x@y.example;\r\n => (To: there are octets that are not ASCII)
+	To: (a \\) (b) c) (\xc3\xa4) x@y.example\r\n => To: (a \\) (b) c) (=?utf-8?B?w6Q=?=) x@y.example\r\n
+	To: a@b.example (\xc3\xa4 \\) c)\r\n => (To: a comment with octets that are not ASCII is not clear)
+	To: a@b.example (\xc3\xa4 =?utf-8?Q?a?=)\r\n => (To: a comment with octets that are not ASCII is not clear)
+	END
+}
+
+# RFC 2047 2: 76 octets, if an encoded word is in it.
+test_addresses_with_encoded_words_are_in_short_lines() {
+	x=$(printf %040d 0)
+	{
+		printf '%s\n' "To: \\xc3\\xa4 <$x@$x.example>, b@c.example (\\xc3\\xa4)\\r\\n => To: =?utf-8?B?w6Q=?=\\r\\n <$x@$x.example>,\\r\\n b@c.example (\\r\\n =?utf-8?B?w6Q=?=)\\r\\n" \
+			"To: <$x@$x.example>, a@b.example\\r\\nSubject: \\xc3\\xa4\\r\\n => To: <$x@$x.example>, a@b.example\\r\\nSubject: =?utf-8?B?w6Q=?=\\r\\n" \
+			"To: ${x}1234567@b.example (${x#0}\\xc3\\xa4\\xc3\\xa4\\xc3\\xa4\\xc3\\xa4)\\r\\n => To: ${x}1234567@b.example (\\r\\n =?utf-8?Q?${x#0}=C3=A4=C3=A4=C3=A4?=\\r\\n =?utf-8?B?w6Q=?=)\\r\\n"
+	} >"$T/table"
+	unit_table downgrade <"$T/table"
 }
 
 test_what_no_encoded_word_can_replace_is_refused() {
