@@ -377,6 +377,7 @@ examine_type(const char *text, const struct field *f, struct mime_item *item, st
 	if (is_word(type, n, "multipart")) {
 		if (is_word(sub, k, "signed") || is_word(sub, k, "encrypted")) {
 			item->kind = MIME_SEALED;
+			(void)take_boundary(&s, level); /* is_open needs it */
 			return FOLLOWS_CONTENT;
 		}
 		level->is_digest = is_word(sub, k, "digest");
@@ -393,6 +394,23 @@ examine_type(const char *text, const struct field *f, struct mime_item *item, st
 	else
 		item->kind = is_word(type, n, "text") ? MIME_TEXT : MIME_DATA;
 	return FOLLOWS_CONTENT;
+}
+
+/* Returns true if a delimiter of level could be one of an open multipart, perhaps the last one. */
+static bool
+is_open(const struct mime *m, const struct mime_level *level)
+{
+	size_t i;
+
+	for (i = 0; i < m->depth; i++) {
+		const struct mime_level *a = &m->level[i], *b = level;
+		size_t n = a->len < b->len ? a->len : b->len;
+		const char *rest = a->len < b->len ? b->boundary + n : a->boundary + n;
+
+		if (memcmp(a->boundary, b->boundary, n) == 0 && (!*rest || strcmp(rest, "--") == 0))
+			return true;
+	}
+	return false;
 }
 
 /* Examine the header in m->header. A header that is not clear makes the item MIME_OPAQUE. */
@@ -422,6 +440,7 @@ examine(struct mime *m, struct mime_item *item, struct mime_level *level)
 		else if (item->is_message && field_is(text, &f, "DKIM-Signature"))
 			item->is_signed = true;
 	}
+	item->is_unclear = level->len > 0 && is_open(m, level);
 	if (more < 0 || (follows != FOLLOWS_CONTENT && item->encoding == MIME_ENCODED) ||
 	    (follows == FOLLOWS_PARTS && m->depth == MIME_DEPTH_MAX)) {
 		item->kind = MIME_OPAQUE;

@@ -58,6 +58,7 @@ struct mime_item {
 	bool is_global;             /* message/global: a message that needs SMTPUTF8 */
 	bool has_version, has_type; /* MIME-Version, Content-Type */
 	bool is_signed;             /* a message with DKIM-Signature */
+	bool is_unclear;            /* its boundary is that of an open multipart: programs differ in what its parts are */
 	struct mime_survey header, content; /* of a frame: content */
 };
 

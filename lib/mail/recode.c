@@ -24,8 +24,11 @@ struct work {
 	struct msgfile m;
 	off_t kept;          /* octets up to here are written, or replaced */
 	bool is_signed;      /* the message: nothing may change */
+	bool is_unclear;     /* a multipart of it: likewise */
 	struct buf in, out;  /* a block of a content, and the block encoded */
 };
+
+static const char UNCLEAR[] = "cannot be encoded for the next server, since two boundaries are alike";
 
 /* What of a content's text matters for the way in which it is encoded. */
 struct sample {
@@ -121,7 +124,7 @@ relabel(struct work *w, const struct mime_item *item)
 		name = w->hop->takes_8bit ? "8bit" : "7bit";
 	else if (item->encoding == MIME_8BIT && !w->hop->takes_8bit)
 		name = "7bit";
-	if (!name || w->is_signed)
+	if (!name || w->is_signed || w->is_unclear)
 		return RECODE_SAME;
 	r = label(w, &e, item, name) < 0 || write_header(w, item, &e) < 0 ? -1 : 0;
 	edits_free(&e);
@@ -240,6 +243,8 @@ take_leaf(struct work *w, const struct mime_item *item)
 	}
 	if (w->is_signed)
 		return refuse(w, 1, "is signed and cannot be encoded for the next server");
+	if (w->is_unclear)
+		return refuse(w, item->number, UNCLEAR);
 	if (item->kind == MIME_SEALED)
 		return refuse(w, item->number, "is signed or encrypted and cannot be encoded for the next server");
 	if (item->kind == MIME_OPAQUE || item->encoding == MIME_ENCODED)
@@ -257,6 +262,12 @@ take_frame(struct work *w, size_t number, const struct mime_survey *s, const cha
 	return RECODE_SAME;
 }
 
+static bool
+has_changed(const struct work *w)
+{
+	return w->r->quoted > 0 || w->r->base64 > 0 || w->r->labels > 0;
+}
+
 static enum recode_result
 take(struct work *w, enum mime_event event, const struct mime_item *item)
 {
@@ -265,6 +276,9 @@ take(struct work *w, enum mime_event event, const struct mime_item *item)
 	if (event == MIME_FRAME)
 		return take_frame(w, 1, &item->content, "has 8-bit data outside of its parts");
 	w->is_signed |= item->number == 1 && item->is_signed;
+	w->is_unclear |= item->is_unclear;
+	if (item->is_unclear && has_changed(w))
+		return refuse(w, item->number, UNCLEAR);
 	if (item->body > item->begin) {
 		r = take_frame(w, item->number, &item->header, "has 8-bit data in its header");
 		if (r != RECODE_SAME)

@@ -25,7 +25,7 @@ struct recode {
 	size_t labels;         /* Content-Transfer-Encoding fields that named another domain of data */
 	bool is_8bit;          /* the result has octets over 127 */
 	bool has_utf8_header;  /* one of its headers has them */
-	char why[100];         /* RECODE_REFUSED: what could not be changed, in ASCII, without a word of the client */
+	char why[120];        /* RECODE_REFUSED: what could not be changed, in ASCII, without a word of the client */
 };
 
 enum recode_result {

@@ -111,6 +111,20 @@ test_signed_and_encrypted_parts_stay_or_the_message_is_refused() {
 	END
 }
 
+# The part that is signed could be taken for one of the multipart around it.
+test_nothing_changes_if_two_boundaries_are_alike() {
+	out='multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type:'
+	in='--b\r\n\r\n\xc3\xa4\r\n--b--\r\n'
+	alike='cannot be encoded for the next server, since two boundaries are alike'
+	{
+		printf '%s\n' "Content-Type: $out multipart/signed; boundary=b\\r\\n\\r\\n$in => (Part 2 $alike)" \
+			"Content-Type: $out x/y\\r\\n\\r\\n\\xff\\r\\n--b\\r\\nContent-Type: multipart/a; boundary=b\\r\\n\\r\\n$in => (Part 2 $alike)" \
+			"Content-Type: $out multipart/signed; boundary=b--\\r\\n\\r\\n-$in => (Part 1 $alike)" \
+			"Content-Type: $out multipart/signed; boundary=b\\r\\n\\r\\n--b--\\r\\n => same"
+	} >"$T/table"
+	unit_table recode '' <"$T/table"
+}
+
 test_what_stands_outside_of_contents_cannot_be_encoded() {
 	unit_table recode '' <<-'END'
 	Subject: \xc3\xa4\r\n\r\na\r\n => (Message has 8-bit data in its header)
