@@ -37,7 +37,7 @@ accepted() {
 
 # Each worker of a stage has a user of its own: the stages, as "user program".
 users() {
-	ps -e -o user:20= -o args= | grep "$etc/\|/run/m-$style/\|/srv/$style" | grep -v -e '^root' -e ' grep ' -e s6-log -e svlogd -e multilog |
+	ps -e -o user:32= -o args= | grep "$etc/\|/run/m-$style/\|/srv/$style" | grep -v -e '^root' -e ' grep ' -e s6-log -e svlogd -e multilog |
 		awk '{ sub(".*/", "", $2); if ($2 == "msa") $2 = $3; print $1, $2 }' | sort -u | tr '\n' ','
 	echo -
 }
