@@ -38,7 +38,7 @@ find_domain(const struct submission *s, const struct request *q, char domain[ADD
 		name = *line ? line : offer_host(&s->call.facts, host, sizeof host);
 	if (strlen(name) > ADDR_DOMAIN_MAX || !addr_is_domain(name, strlen(name)))
 		return submission_wrong(s, EX_CONFIG, name, "not the domain of this machine's users: write it to /etc/mailname");
-	snprintf(domain, ADDR_DOMAIN_MAX + 1, "%s", name);
+	memcpy(domain, name, strlen(name) + 1);
 	return EX_OK;
 }
 
