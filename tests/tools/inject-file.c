@@ -146,5 +146,8 @@ main(int argc, char *argv[])
 	store(place, "environment", &environment);
 	pause_for(seconds);
 	answer(&envelope, reply, 1);
+	buf_free(&message);
+	buf_free(&envelope);
+	buf_free(&environment);
 	return code;
 }
