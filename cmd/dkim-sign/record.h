@@ -25,8 +25,8 @@ struct record_item {
 int record_find(struct table *t, const char *domain, struct addrtable_record *r);
 
 /*
- * Read the next item between *p and end of the record whose key is key[0..n), and move *p after the item. Returns 1; 0:
- * there is none; or -1: the item, len octets at *bad, is not valid.
+ * Read the next item between *p and end of the record whose key is key[0..n), and move *p after the item. Returns 1,
+ * 0 if no item is left, or -1 if the item, len octets at *bad, is invalid.
  */
 int record_item(const char **p, const char *end, const char *key, size_t n, struct record_item *i, const char **bad,
     size_t *len);

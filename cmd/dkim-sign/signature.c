@@ -397,7 +397,7 @@ is_ours(const struct signature *s, const struct field *theirs, const struct buf 
 	return r;
 }
 
-/* Find the topmost signature of the same domain and selector. Returns false if there is none. */
+/* Find the topmost signature of the same domain and selector. Returns false if the message has no such signature. */
 static bool
 find(const struct signature *s, const struct record_item *item, struct field *f)
 {

@@ -175,7 +175,7 @@ serve(struct call *call, void *arg)
 	s->start_ms = clock_ms();
 	s->end_ms = s->start_ms + ((int64_t)CHAIN_SESSION_S + GRACE_S) * 1000;
 	s->file = make_file(call, conf->place);
-	if (s->file < 0) { /* who asks for a recording would rather have the mail than the recording */
+	if (s->file < 0) { /* the mail matters more than the recording */
 		log_error(&call->log, "failed", "recording: %s:", conf->place);
 		free(s);
 		return call_next(call);

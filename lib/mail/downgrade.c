@@ -24,7 +24,7 @@ struct work {
 	size_t most;         /* octets of a line, where white space lets it be folded */
 };
 
-/* Returns the octets of a line end at text[pos]; 0: there is none. A CR alone is none. */
+/* Returns the octets of a line end at text[pos], or 0 if no line ends there. A CR alone ends no line. */
 static size_t
 line_end(const char *text, size_t pos, size_t end)
 {

@@ -247,7 +247,7 @@ take(struct scanner *s, char c)
 	return skip_cfws(s) == 0;
 }
 
-/* Take a token (RFC 2045 5.1). Returns its length with *token set; 0: there is none. */
+/* Take a token (RFC 2045 5.1). Returns its length with *token set, or 0 if no token begins here. */
 static size_t
 take_token(struct scanner *s, const char **token)
 {
@@ -313,7 +313,7 @@ skip_value(struct scanner *s)
 	return 0;
 }
 
-/* Find the one boundary among the parameters of a multipart. Returns 0, or -1: there is none that is certain. */
+/* Find the one boundary among the parameters of a multipart. Returns 0, or -1 if none is certain. */
 static int
 take_boundary(struct scanner *s, struct mime_level *level)
 {

@@ -53,7 +53,7 @@ struct mime_item {
 	size_t number;              /* of the header, the message's own being 1; 0: a frame */
 	enum mime_kind kind;
 	enum mime_encoding encoding;
-	struct field cte;           /* Content-Transfer-Encoding; id FIELD_OTHER: there is none */
+	struct field cte;           /* Content-Transfer-Encoding; id FIELD_OTHER: missing */
 	bool is_message;            /* the header is a message's, and not that of a part */
 	bool is_global;             /* message/global: a message that needs SMTPUTF8 */
 	bool has_version, has_type; /* MIME-Version, Content-Type */
