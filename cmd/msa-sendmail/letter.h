@@ -21,8 +21,9 @@ int letter_addresses(struct submission *s, const char *list, size_t len, const c
 int letter_read(struct submission *s, bool dot_is_text);
 
 /*
- * Complete the message: remove Bcc, and add From with address to a message without From (full_name: the name before the
- * address; NULL: add no From). With by_header, first add the addresses in To, Cc and Bcc as recipients, or those of the Resent- fields if there are any.
+ * Complete the message: remove Bcc, and add From to a message without it, with address and the name full_name before
+ * it (NULL: add no From). With by_header, first add the addresses in To, Cc and Bcc as recipients, or those of the
+ * Resent- fields if there are any.
  */
 int letter_complete(struct submission *s, bool by_header, const char *domain, const char *full_name,
     const char *address);
