@@ -112,5 +112,43 @@ test_the_password_of_the_moment_counts() {
 		"$(sed -n 's/^AUTH PLAIN //p' "$T/rec" | tr -d '\r' | tr '\n' ' ')"
 }
 
+# The server is silent after RCPT, so that there is time to look. The end of the response is looked for: the commands
+# that follow take the place of its beginning.
+test_nothing_of_the_password_stays_in_memory() {
+	needs root plain || return 0
+	password=$(printf '%0200d' 0 | tr 0 z)looking-glass
+	smarthost_credentials alice "$password"
+	end=$(printf '\0alice\0%s' "$password" | base64 -w 0 | tail -c 13)
+	for offer in 'AUTH PLAIN' 'AUTH LOGIN'; do
+		set -- 'RCPT=stall'
+		[ "$offer" = 'AUTH PLAIN' ] || set -- 'AUTH=334 VXNlcm5hbWU6' 'RESPONSE#1=334 UGFzc3dvcmQ6' "$@"
+		smarthost_start -e STARTTLS -E "$offer" "$@"
+		MSA_SESSION=S MSA_MESSAGE=M MSA_RCPTS=1 smtp-inject -c "$T/ca.pem" -a "$T/credentials" "127.0.0.1:$port" \
+			<"$T/msg" 3<"$T/env" >"$T/verdict" 2>"$T/log" &
+		inject=$!
+		wait_until grep -q '^RCPT' "$T/rec"
+		[ "$offer" = 'AUTH PLAIN' ] || end=$(printf %s "$password" | base64 -w 0 | tail -c 13)
+		assertTrue "$offer was used" "grep -q '$end' $T/rec"
+		python3 - "$inject" "$end" "127.0.0.1:$port" >"$T/out" 2>&1 <<-'E2'
+			import re, sys
+			seen = set()
+			for line in open('/proc/%s/maps' % sys.argv[1]):
+			    low, high, mode, path = re.match(r'(\w+)-(\w+) (\S+) \S+ \S+ \S+\s*(.*)', line).groups()
+			    if 'r' not in mode or path.startswith('[v'): continue
+			    with open('/proc/%s/mem' % sys.argv[1], 'rb', 0) as f:
+			        f.seek(int(low, 16))
+			        try: data = f.read(int(high, 16) - int(low, 16))
+			        except OSError: continue
+			    seen |= {word for word in sys.argv[2:] if word.encode() in data}
+			print(*sorted(seen))
+		E2
+		assertEquals "$offer: the server's name is there, and nothing else" "127.0.0.1:$port" "$(cat "$T/out")"
+		kill "$inject"
+		wait "$inject"
+		lmtpd_ended
+	done
+	smarthost_credentials alice 'a secret'
+}
+
 # shellcheck source=/dev/null
 . "$SHUNIT2"

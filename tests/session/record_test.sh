@@ -290,6 +290,11 @@ test_servers_and_errors() {
 	replayed -x "$T/rec" "$T/server" '220 y' '221 y'
 	assertEquals 'another text' 1 "$code"
 	assertContains "$(cat "$T/out")" "line 1: recorded 220 x"
+	printf '0.000 S 220 x\n0.000 C NOOP\n0.000 S 250 2.0.0 x\n' >"$T/codes"
+	replayed "$T/codes" "$T/server" '220 y' '250 2.0.0 y'
+	assertEquals 'the same enhanced status code' 0 "$code"
+	replayed "$T/codes" "$T/server" '220 y' '250 2.1.0 y'
+	assertEquals 'another enhanced status code' 1 "$code"
 	replayed "$T/rec" "$T/server" '220 y'
 	assertEquals 'the server goes' 1 "$code"
 	assertContains "$(cat "$T/out")" 'line 4: the server: it has closed the connection'

@@ -648,6 +648,25 @@ test_too_many_errors_end_the_session() {
 	assert_same 'log' "$T/want" "$T/log"
 }
 
+test_without_a_number_the_twenty_first_error_is_the_last() {
+	{
+		echo '> HELO x'
+		for n in $(seq 21); do
+			echo "> XYZZY $n"
+		done
+		echo '<<'
+	} >"$T/talk"
+	dialogue_hold submitd "$SINK" <"$T/talk"
+	{
+		printf '%s\n' '220 mx.test ESMTP' '250 mx.test'
+		for n in $(seq 20); do
+			echo '500 5.5.2 Command not recognized'
+		done
+		printf '%s\n' '421 4.7.0 Too many errors, closing the connection' EOF 'exit 0'
+	} >"$T/want"
+	assert_same 'replies' "$T/want" "$T/out"
+}
+
 test_a_refused_parameter_and_a_refused_message_count_as_errors() {
 	dialogue_submit submitd -e 1 "$SINK" <<-'E2'
 		> HELO x

@@ -10,9 +10,21 @@
 
 #include "unit.h"
 
+static size_t zeroed; /* octets, by the last call of explicit_bzero */
+
+/* In place of the C library's, so that a test sees which octets were zeroed: they are freed right afterwards. */
+void
+explicit_bzero(void *p, size_t n)
+{
+	volatile char *c = p;
+
+	for (zeroed = n; n > 0; n--)
+		*c++ = '\0';
+}
+
 /*
  * Commands on standard input: "add text", "printf text", "consume n", "clear", "fill n", "huge", "wipe". Each shows the
- * buf after it. "nomem" prints a text for which there is no memory, and shows how much of it stays in the storage.
+ * buf after it. "forget" wipes, and shows how many octets were zeroed. "nomem" prints a text for which there is no memory, and shows how much of it stays in the storage.
  */
 int
 unit_buf(int argc, char **argv)
@@ -41,7 +53,12 @@ unit_buf(int argc, char **argv)
 			buf_clear(&b);
 		else if (strcmp(s, "wipe") == 0)
 			buf_wipe(&b);
-		else if (strcmp(s, "fill") == 0)
+		else if (strcmp(s, "forget") == 0) {
+			n = b.cap;
+			zeroed = 0;
+			buf_wipe(&b);
+			printf("zeroed %zu of %zu, ", zeroed, n);
+		} else if (strcmp(s, "fill") == 0)
 			for (i = strtoul(arg, NULL, 10); i > 0 && r == 0; i--)
 				r = buf_puts(&b, "x");
 		else if (strcmp(s, "huge") == 0) {

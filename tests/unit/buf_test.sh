@@ -55,6 +55,16 @@ test_what_does_not_fit_leaves_nothing() {
 	END
 }
 
+# The storage as a whole: what was there before the text became shorter is zeroed too.
+test_wiping_zeroes_the_whole_storage() {
+	printf '%s\n' 'fill 300' 'consume 290' forget >"$T/input"
+	unit_gives buf <<-'END'
+	0: 300 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+	0: 10 xxxxxxxxxx
+	zeroed 512 of 512, 0: 0 
+	END
+}
+
 test_too_much_is_refused_and_nothing_is_lost() {
 	printf '%s\n' huge 'add abc' huge >"$T/input"
 	unit_gives buf <<-'END'
