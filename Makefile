@@ -89,9 +89,10 @@ lint:
 	sh scripts/analyze
 
 fuzz:
+	sh scripts/setup fuzz
 	sh tests/fuzz/run
 
-# Some 900 one-line faults, one at a time: which test notices each? Hours.
+# More than a thousand one-line faults, one at a time: which test notices each? Hours.
 mutants:
 	sh scripts/setup check
 	python3 tests/mutants/run

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "chain/limits.h"
-#include "fuzz.h"
+#include "smtp.h"
 #include "smtp/greet.h"
 
 /* What a client may send before TLS: every answer is complete reply lines, and no input is answered for ever. */

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "chain/limits.h"
-#include "fuzz.h"
+#include "smtp.h"
 
 /*
  * A whole session, what a client sends being the input; its first octet chooses among a few kinds. The message chain is

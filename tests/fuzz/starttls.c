@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "fuzz.h"
+#include "smtp.h"
 #include "net/lineio.h"
 #include "smtp/lastreply.h"
 #include "smtp/reply.h"

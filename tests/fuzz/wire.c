@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "fuzz.h"
+#include "smtp.h"
 
 enum { PATIENCE_MS = 5000 };
 

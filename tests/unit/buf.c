@@ -24,7 +24,8 @@ explicit_bzero(void *p, size_t n)
 
 /*
  * Commands on standard input: "add text", "printf text", "consume n", "clear", "fill n", "huge", "wipe". Each shows the
- * buf after it. "forget" wipes, and shows how many octets were zeroed. "nomem" prints a text for which there is no memory, and shows how much of it stays in the storage.
+ * buf after it. "forget" wipes, and shows how many octets were zeroed. "nomem" prints a text for which there is no
+ * memory, and shows how much of it stays in the storage.
  */
 int
 unit_buf(int argc, char **argv)
