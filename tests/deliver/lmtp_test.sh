@@ -367,6 +367,30 @@ test_a_refused_copy_changes_nothing() {
 	assert_logged 'copy rcpt=archive@example.net reply="550 5.1.1 No archive"'
 }
 
+test_after_a_refused_copy_the_next_one_is_named() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'COPY TO:<archive@example.net>' 'COPY TO:<b@example.net>'
+	lmtpd_start -e 8BITMIME 'RCPT:archive=550 5.1.1 No archive'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
+	assert_verdict 'verdict' '250 2.0.0 Saved'
+	assertTrue "$(cat "$T/rec")" "grep -q '^RCPT TO:<b@example.net>' $T/rec"
+}
+
+# DATA was sent ahead of the reply to RCPT.
+test_a_server_that_wants_a_text_that_nobody_may_get_hears_nothing_more() {
+	lmtpd_start -e PIPELINING 'RCPT=550 5.1.1 No' 'EMPTY=354 Go on'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
+	assert_verdict 'verdict' '550 5.1.1 No'
+	assertTrue "DATA was sent: $(cat "$T/rec")" "grep -q '^DATA' $T/rec"
+	assertFalse "no command as a text: $(cat "$T/rec")" "grep -q '^QUIT' $T/rec"
+	lmtpd_start -e 8BITMIME 'MAIL=354 Go on'
+	chain_call lmtp-inject "$T/s"
+	lmtpd_ended
+	assert_verdict 'after MAIL' '451 4.3.0 The next server said: 354 Go on'
+	assertFalse "no command as a text: $(cat "$T/rec")" "grep -q '^QUIT' $T/rec"
+}
+
 test_mixed_results_after_the_data_are_told_as_they_are() {
 	chain_envelope '<alice@example.net>' 'RCPT TO:<a@example.org>' 'RCPT TO:<b@example.org>'
 	lmtpd_start 'END#2=552 5.2.2 Full'

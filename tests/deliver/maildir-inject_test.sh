@@ -142,6 +142,13 @@ test_odd_names_stay_one_name() {
 		'1 "a:b"@example.org/new' '1 -x@example.org/new' '1 a%b!c@example.org/new' '1 a@[192.0.2.1]/new'
 }
 
+test_capital_letters_make_no_other_mailbox() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<Bob@example.org>' 'RCPT TO:<bob@example.org>'
+	chain_call maildir-inject "$T/mail"
+	assert_verdict 'verdict' '250 2.0.0 Delivered' '250 2.0.0 Delivered'
+	assert_files 'files' '2 bob@example.org/new'
+}
+
 test_the_longest_address_fits() {
 	local_part=$(printf '%064d' 0)
 	label=$(printf '%061d' 1)

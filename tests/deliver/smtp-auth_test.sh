@@ -51,6 +51,15 @@ $(printf '\0alice\0%s' "$long" | base64 -w 0)" "$(auth 'AUTH PLAIN' 'AUTH=334 ')
 	smarthost_credentials alice 'a secret'
 }
 
+# In SCRAM the server has to prove that it knows the password too.
+test_a_yes_before_the_server_has_proved_itself_is_none() {
+	auth 'AUTH SCRAM-SHA-256' 'AUTH=235 2.7.0 Welcome' >/dev/null
+	assert_verdict 'verdict' "$outside"
+	assert_logged 'reason="yes before the end of the exchange"'
+	grep -q MAIL "$T/rec"
+	assertFalse 'no mail' $?
+}
+
 test_auth_that_fails_is_about_us() {
 	for rule in 'AUTH=535 5.7.8 Who?' 'AUTH=454 4.7.0 Not now' 'AUTH=504 5.5.4 What?' 'AUTH=334 bW9yZQ==' \
 		'AUTH=421 4.3.2 Going|close'; do

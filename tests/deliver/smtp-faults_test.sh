@@ -182,6 +182,9 @@ test_a_server_that_speaks_unasked() {
 	RCPT=250 2.1.5 Ok\\r\\n354 Go on	451 4.3.0 The next server said: 354 Go on
 	DATA=354 Go on\\r\\n250 2.0.0 Saved	$garbled
 	TABLE
+	each -e 8BITMIME -- -p <<-TABLE
+	DATA=354 Go on\\r\\n250 2.0.0 Saved	$garbled
+	TABLE
 }
 
 test_a_name_that_nobody_knows_in_time() {

@@ -71,6 +71,10 @@ test_no_host_at_all() {
 	chain_call smtp-inject -p "$one" "$two"
 	both_end
 	assert_verdict 'the one that may pass' '450 4.3.2 Busy'
+	two 'GREETING=554 5.3.2 Never' 'GREETING=450 4.3.2 Busy'
+	chain_call smtp-inject -p "$one" "$two"
+	both_end
+	assert_verdict 'the one that may pass, after the other' '450 4.3.2 Busy'
 	two 'GREETING=554 5.3.2 Never' 'GREETING=554 5.3.2 Never'
 	chain_call smtp-inject -p "$one" "$two"
 	both_end

@@ -53,6 +53,16 @@ test_starttls_then_everything_anew() {
 	assert_logged "^smtp-inject: S/M done to=127.0.0.1:$port rcpts=1 accepted=1 ms=[0-9]* code=250\$"
 }
 
+# EHLO says nothing then, and the server's size limit in the clear would have refused the message.
+test_what_was_offered_in_the_clear_is_forgotten_also_before_helo() {
+	smarthost_start -e 'STARTTLS,8BITMIME,SIZE 5' 'EHLO#2=502 5.5.1 What?'
+	smarthost_inject "127.0.0.1:$port"
+	lmtpd_ended
+	assert_verdict 'verdict' "$yes"
+	assert_heard 'dialogue' 'EHLO test.example' STARTTLS '[TLS]' 'EHLO test.example' 'HELO test.example' \
+		'MAIL FROM:<alice@example.net>' 'RCPT TO:<bob@example.org>' DATA 'Subject: test' '' Hello . QUIT
+}
+
 test_tls_from_the_start() {
 	smarthost_start -i -e PIPELINING,CHUNKING
 	smarthost_inject -i "127.0.0.1:$port"

@@ -12,9 +12,9 @@
 #include "smtp.h"
 
 /*
- * A hostile server, whose words are the input, and a whole session with it: the greeting, EHLO or LHLO, and two messages
- * to a few recipients. The first octet chooses the kind. Whatever the server says, every recipient has a reply with a
- * code that a verdict can carry, and no recipient has a yes that no server has said.
+ * A hostile server, whose words are the input, and a whole session with it: the greeting, EHLO or LHLO, and two
+ * messages to a few recipients. The first octet chooses the kind. Whatever the server says, every recipient has a reply
+ * with a code that a verdict can carry, and no recipient has a yes that no server has said.
  */
 enum { PATIENCE_MS = 5000, RCPTS_MOST = 4 };
 

@@ -13,8 +13,8 @@
 
 /*
  * A whole session with authd, what a client sends being the input; its first octet chooses the kind. The store has one
- * user, bob, whose password is pencil. Only a client that has said that password, or may go on without, gets through; no
- * reply and no log line holds it; every reply is complete lines.
+ * user, bob, whose password is pencil. Only a client that has said that password, or may go on without, gets through.
+ * No reply and no log line holds the password; every reply is complete lines.
  */
 static const char password[] = "pencil";
 static bool through;     /* call_next was called */

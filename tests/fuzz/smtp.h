@@ -14,7 +14,8 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 static const char *const fuzz_lines[] = {
-	"EHLO client.example\r\n", "HELO client.example\r\n", "LHLO client.example\r\n", "STARTTLS\r\n", "NOOP\r\n", "RSET\r\n",
+	"EHLO client.example\r\n", "HELO client.example\r\n", "LHLO client.example\r\n", "STARTTLS\r\n", "NOOP\r\n",
+	"RSET\r\n",
 	"QUIT\r\n", "VRFY bob\r\n", "EXPN list\r\n", "HELP\r\n", "AUTH PLAIN\r\n", "AUTH LOGIN\r\n", "AUTH EXTERNAL =\r\n",
 	"AUTH PLAIN AGJvYgBwZW5jaWw=\r\n", "AUTH SCRAM-SHA-256 biwsbj1ib2Iscj1hYmM=\r\n", "Ym9i\r\n", "cGVuY2ls\r\n", "*\r\n",
 	"=\r\n", "MAIL FROM:<alice@example.net>\r\n", "MAIL FROM:<>\r\n", "MAIL FROM:<a@b.example> SIZE=9 BODY=8BITMIME\r\n",

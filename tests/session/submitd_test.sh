@@ -659,7 +659,7 @@ test_without_a_number_the_twenty_first_error_is_the_last() {
 	dialogue_hold submitd "$SINK" <"$T/talk"
 	{
 		printf '%s\n' '220 mx.test ESMTP' '250 mx.test'
-		for n in $(seq 20); do
+		for n in $(seq 21); do
 			echo '500 5.5.2 Command not recognized'
 		done
 		printf '%s\n' '421 4.7.0 Too many errors, closing the connection' EOF 'exit 0'

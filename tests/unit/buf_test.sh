@@ -59,7 +59,7 @@ test_what_does_not_fit_leaves_nothing() {
 test_wiping_zeroes_the_whole_storage() {
 	printf '%s\n' 'fill 300' 'consume 290' forget >"$T/input"
 	unit_gives buf <<-'END'
-	0: 300 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+	0: 300 
 	0: 10 xxxxxxxxxx
 	zeroed 512 of 512, 0: 0 
 	END

@@ -208,6 +208,10 @@ test_groups() {
 }
 
 test_comments_quotes_and_folding_are_not_in_the_canonical_form() {
+	addresses '(a (b) c@d.example) e@f.example' <<-'EOF'
+	box name [] local [e] domain [f.example] 2 [example] path [e@f.example]
+	end 1
+	EOF
 	addresses '(x)\n "a" (\\))\r\n .(y) b @ c (z) . (") d' <<-'EOF'
 	box name [] local ["a" (\))\x0d\x0a .(y) b] domain [c (z) . (") d] 2 [d] path [a.b@c.d]
 	end 1
