@@ -22,6 +22,7 @@ enum { QUERY_YES = 0, QUERY_NO = 1 };
 
 struct conf {
 	struct rates rates; /* for users without a record in the table */
+	bool only_look;     /* -n: judge each message, count none */
 	const char *directory_path, *path; /* path NULL: no table */
 	int directory;
 	struct usertable table;
@@ -165,6 +166,19 @@ now(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Count k recipients, or with -n only ask whether they would be counted. Returns as counts_add. */
+static enum counts_result
+count(const struct conf *conf, const char *who, bool is_peer, const struct rates *rates, int64_t k,
+    const struct rate **which, int64_t *wait_s)
+{
+	struct counts_state state;
+
+	if (rates->n == 0)
+		return COUNTS_OK;
+	return conf->only_look ? counts_ask(conf->directory, who, is_peer, rates, k, now(), &state, which, wait_s) :
+	    counts_add(conf->directory, who, is_peer, rates, k, now(), which, wait_s);
+}
+
 static int
 serve(struct call *call, void *arg)
 {
@@ -184,7 +198,7 @@ serve(struct call *call, void *arg)
 		r = learn_rates(conf, call, user, &rates);
 	if (r != CHAIN_DONE)
 		return r;
-	switch (rates.n == 0 ? COUNTS_OK : counts_add(conf->directory, who, !user, &rates, k, now(), &which, &wait_s)) {
+	switch (count(conf, who, !user, &rates, k, &which, &wait_s)) {
 	case COUNTS_OK:
 		break;
 	case COUNTS_OVER:
@@ -310,6 +324,9 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'd':
 		conf->directory_path = value;
 		return 0;
+	case 'n':
+		conf->only_look = true;
+		return 0;
 	case 'r':
 		return rates_add(&conf->rates, value, strlen(value)) < 0 ? stage_wrong(i, value, NO_RATE) : 0;
 	default:
@@ -324,7 +341,7 @@ check(void *arg, struct instance *i)
 	struct conf *conf = arg;
 	const char *why;
 
-	if (!conf->directory_path || (i->instead ? i->nwords > 1 : conf->rates.n == 0 && !conf->path))
+	if (!conf->directory_path || (i->instead ? i->nwords > 1 || conf->only_look : conf->rates.n == 0 && !conf->path))
 		return -1;
 	conf->directory = file_open_directory(conf->directory_path, false, &why);
 	if (conf->directory < 0)
@@ -351,8 +368,8 @@ const struct stage limit_stage = {
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
 	.needs = STAGE_FILES,
-	.options = "d:q:r:t:",
-	.usage = "-d directory [-r recipients/seconds ...] [-t table] " STAGE_USAGE " prog [arg ...] | "
+	.options = "d:nq:r:t:",
+	.usage = "-d directory [-n] [-r recipients/seconds ...] [-t table] " STAGE_USAGE " prog [arg ...] | "
 	    "-q directory [-r recipients/seconds ...] [-t table] [user]",
 	.conf_size = sizeof(struct conf),
 	.init = init,

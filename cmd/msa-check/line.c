@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ask.h"
 #include "base/number.h"
 #include "base/program.h"
 #include "base/user.h"
 #include "near.h"
+#include "stage/ask.h"
 
 enum {
 	LINES_MAX = 10000,
@@ -270,8 +270,13 @@ ask_program(struct reading *r, const char *path, char **argv)
 {
 	struct line *l = &r->lines->v[r->i];
 	const char *slash = strrchr(argv[0], '/'), *why;
-	struct ask a = { path, argv, l->starts || l->in_chain || (l->n > 0 && l->stage[l->n - 1].is_message),
-		r->lines->network, l->user };
+	const struct ask a = {
+		.path = path,
+		.argv = argv,
+		.in_chain = l->starts || l->in_chain || (l->n > 0 && l->stage[l->n - 1].is_message),
+		.network = r->lines->network,
+		.user = l->user,
+	};
 	struct buf answer = { 0 }, errors = { 0 };
 	int code;
 

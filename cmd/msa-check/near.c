@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ask.h"
 #include "base/program.h"
+#include "stage/ask.h"
 
 enum {
 	LENGTH = 32,   /* octets of a name that is looked at */

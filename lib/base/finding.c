@@ -14,6 +14,7 @@ finding_asked(struct finding *f, const char *name, int *argc, char **argv[])
 	if (*argc < 3 || strcmp((*argv)[1], "--check") != 0)
 		return false;
 	f->network = strchr((*argv)[2], 'n') != NULL;
+	f->options = strchr((*argv)[2], 'o') != NULL;
 	(*argv)[2] = (*argv)[0];
 	*argv += 2;
 	*argc -= 2;
@@ -71,6 +72,14 @@ finding_calls(const char *path, const char *why)
 	fputs("calls", stdout);
 	put(path);
 	put(why ? why : "");
+	putchar('\n');
+}
+
+void
+finding_option(int letter, const char *value)
+{
+	printf("option\t%c", letter);
+	put(value ? value : "");
 	putchar('\n');
 }
 

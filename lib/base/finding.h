@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * What msa-check(8) asks a program: "NAME --check LETTERS WORD ..." has the program NAME read its words and open its
+ * What msa-check(8) and msa-explain(8) ask a program: "NAME --check LETTERS WORD ..." has the program NAME read its words and open its
  * files as in earnest, write to fd 1 what is wrong, and end. A program that can be asked so has the octets of
- * finding_mark in its file: msa-check starts no other program.
+ * finding_mark in its file: no other program is started for it.
  *
  * The answer is finding_mark, then records, each a line of fields between tabs:
  *   error NAME WORD WHAT CURE    what is wrong with WORD, an option, a file or a program (may be empty), and what to do
@@ -20,6 +20,7 @@
  *   next N               the words from the N-th on are the next program
  *   ends                 no program may follow
  *   checks               the stage only checks the recipients
+ *   option LETTER VALUE  an option that the words have; only if the letters of the question have an o
  *   chain LABEL          the words that follow in records "word W" are a message chain, which LABEL names
  *   program WORD         the shell runs this program
  *   listen PATH, user NAME, allow UID, group GID, workers N, connections N, early N
@@ -30,6 +31,7 @@ extern const char finding_mark[];
 struct finding {
 	const char *name; /* of the program, or of the stage that is examined */
 	bool network;     /* other hosts may be asked whether they answer */
+	bool options;     /* the options of the words are named */
 };
 
 /*
@@ -46,6 +48,9 @@ void finding_warning(const struct finding *f, const char *word, const char *cure
 
 /* Name the resident that is called next. why: it cannot be called; NULL: it can. */
 void finding_calls(const char *path, const char *why);
+
+/* Name an option that the words have; value NULL: it takes none. */
+void finding_option(int letter, const char *value);
 
 /* Write another record: "user", "msa". */
 void finding_fact(const char *key, const char *value);

@@ -89,7 +89,7 @@ say_mail(struct client *s, const struct delivery *d, const struct textscan *t)
 	}
 	if (ours && s->offer.caps & CAP_AUTH && add_submitter(out, s->conf, &d->call->facts) < 0)
 		return -1;
-	if (s->offer.caps & CAP_SIZE && !s->conf->check && buf_printf(out, " SIZE=%lld", (long long)d->size) < 0)
+	if (s->offer.caps & CAP_SIZE && (!s->conf->check || d->size > 0) && buf_printf(out, " SIZE=%lld", (long long)d->size) < 0)
 		return -1;
 	return buf_puts(out, "\r\n");
 }
@@ -133,7 +133,7 @@ refuse_unable(struct client *s, struct delivery *d, struct textscan *t, bool kep
 	*t = (struct textscan){ 0 };
 	if (r == REPLY_OK && s->offer.caps & CAP_SIZE && s->offer.size > 0 && d->size > s->offer.size)
 		r = REPLY_TOO_BIG; /* RFC 1870 6.1 */
-	if (r == REPLY_OK && !s->conf->check && !is_binary(mail)) {
+	if (r == REPLY_OK && !(s->conf->check && d->size == 0) && !is_binary(mail)) {
 		if (textscan_look(t, &s->text, d->message, d->size) < 0) {
 			log_error(s->wire.log, "failed", "message:");
 			r = REPLY_LOCAL_ERROR;

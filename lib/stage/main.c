@@ -120,6 +120,8 @@ read_options(struct instance *i, int argc, char *argv[])
 	optind = 1;
 	opterr = !i->asked;
 	while ((c = getopt(argc, argv, letters)) != -1) {
+		if (i->asked && i->asked->options && c != '?')
+			finding_option(c, optarg);
 		if (c != '?' && (strchr(STAGE_OPTION_LETTERS, c) ? stage_option(&i->options, i, c, optarg) :
 		                                                   stage->option(i->conf, c, optarg, i)) == 0)
 			continue;

@@ -69,6 +69,28 @@ test_a_check_logs_only_refusals() {
 	assert_same 'log' "$T/expected" "$T/log"
 }
 
+test_a_check_with_a_message_tells_its_size_and_no_text() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	for text in 'Subject: test\r\n\r\nHello\r\n' ''; do
+		chain_message "$text"
+		lmtpd_start -e PIPELINING,SIZE
+		chain_call lmtp-inject -n "$T/s"
+		lmtpd_ended
+		assert_heard "$text" 'LHLO test.example' "MAIL FROM:<alice@example.net>${text:+ SIZE=24}" \
+			'RCPT TO:<bob@example.org>' RSET QUIT
+	done
+}
+
+test_a_check_refuses_a_message_that_the_server_cannot_take() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	chain_message 'Subject: test\r\n\r\n\303\244\r\n'
+	lmtpd_start -e PIPELINING
+	chain_call lmtp-inject -n "$T/s"
+	lmtpd_ended
+	assert_heard 'nothing is asked' 'LHLO test.example' QUIT
+	assert_verdict 'as in a delivery' '554 5.6.3 Next server does not take 8-bit data'
+}
+
 test_mail_and_rcpts_are_one_turn_and_data_another() {
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
 	lmtpd_start

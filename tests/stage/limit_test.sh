@@ -112,6 +112,16 @@ test_what_was_counted_fades() {
 	passes 'all again' -r 10/100000
 }
 
+test_a_message_that_is_only_looked_at_is_not_counted() {
+	recipients 2
+	passes 'looked at' -n -r 3/100000
+	assertEquals 'no count' '' "$(files)"
+	passes counted -r 3/100000
+	cp "$T/counts/alice@example.net" "$T/before"
+	over 3/100000 33334 -n -r 3/100000
+	assertTrue 'the count is as before' "cmp $T/before $T/counts/alice@example.net"
+}
+
 test_each_of_several_rates_is_kept() {
 	recipients 2
 	set -- -r 2/10000 -r 3/1000000

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-#include "ask.h"
+#include "stage/ask.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +55,7 @@ ask_can(const char *path)
 static void
 become(const struct ask *a, int out, int err)
 {
-	static char mark[] = "--check", none[] = "-", network[] = "n";
+	char mark[] = "--check", letters[] = "--", *letter = letters;
 	int null = open("/dev/null", O_RDWR);
 	size_t n = 0;
 	char **argv;
@@ -66,7 +66,11 @@ become(const struct ask *a, int out, int err)
 	if (argv && null >= 0) {
 		argv[0] = a->argv[0];
 		argv[1] = mark;
-		argv[2] = a->network ? network : none;
+		if (a->network)
+			*letter++ = 'n';
+		if (a->options)
+			*letter++ = 'o';
+		argv[2] = letters;
 		memcpy(argv + 3, a->argv + 1, n * sizeof *argv);
 		dup2(null, 0);
 		dup2(out, 1);

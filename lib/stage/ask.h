@@ -1,6 +1,6 @@
 /* ISC licence, see LICENSE. */
-#ifndef MSA_CHECK_ASK_H
-#define MSA_CHECK_ASK_H
+#ifndef MSA_STAGE_ASK_H
+#define MSA_STAGE_ASK_H
 
 #include <stdbool.h>
 
@@ -16,6 +16,7 @@ struct ask {
 	char *const *argv;  /* its name and words */
 	bool in_chain;      /* its words are a message chain, or part of one */
 	bool network;       /* it may ask other hosts */
+	bool options;       /* it names the options that its words have */
 	const char *user;   /* it takes this user's uid first, if we are root; NULL: it keeps ours */
 };
 
