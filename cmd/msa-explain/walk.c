@@ -149,7 +149,8 @@ complete(struct verdict *v)
 
 	for (i = 0; i < v->n; i++)
 		if (!*v->reply[i].enhanced)
-			snprintf(v->reply[i].enhanced, sizeof v->reply[i].enhanced, "%d.0.0", v->reply[i].code / 100);
+			snprintf(v->reply[i].enhanced, sizeof v->reply[i].enhanced, "%c.0.0",
+			    (char)('0' + v->reply[i].code / 100));
 }
 
 /* Say what the stage has made of what it got. Returns 0, or -1 with errno set. */

@@ -26,7 +26,7 @@ oneTimeSetUp() {
 	table senders.cdb alice@example.net 'alice@example.net sales@example.net' carol@example.net -
 	table names.cdb sales@example.net team@example.net
 	table copies.cdb user:alice@example.net archive@example.net
-	table routes.cdb example.org '' partner.example "$T/other" lost.example nothing
+	table routes.cdb example.org '' partner.example partner lost.example nothing socket.example /nowhere
 	mkdir -m 700 limit spool box ways
 	mkdir box/bob@example.org box/bob@example.org/new box/bob@example.org/cur box/bob@example.org/tmp
 	printf '%s\n' 'From: sales@example.net' 'To: bob@example.org' 'Bcc: eve@example.org' 'Subject: one' '' text >message
@@ -57,18 +57,47 @@ state() {
 
 test_a_realistic_chain_is_explained_stage_by_stage() {
 	printf '3600 2000 %s000\n' "$(date +%s)" >limit/alice@example.net
-	program_lines other '# the chain for partner.example' 'exec maildir-inject \' "	'$T/box'"
+	program_lines ways/partner '# the chain of partner.example' 'exec maildir-inject \' "	'$T/box'"
 	lmtpd_start
 	explains -u alice@example.net -f sales@example.net -t bob@example.org -t bob@partner.example -m message -- \
 		rights -s senders.cdb limit -d limit -r 100/3600 qualify -d example.net rewrite -t names.cdb -d example.net \
-		copy -t copies.cdb stamp route -t routes.cdb lmtp-inject "$T/s"
+		copy -t copies.cdb stamp route -d ways -t routes.cdb lmtp-inject "$T/s"
 	lmtpd_ended
 	assertEquals "exit code, $(cat "$T/err")" 0 "$code"
 	assert_out said <<-EOF
 	EOF
 	assert_heard 'what the next hop heard' 'LHLO mx.example.net' 'MAIL FROM:<team@example.net>' \
-		'RCPT TO:<bob@example.org>' RSET QUIT
+		'RCPT TO:<bob@example.org>' 'RCPT TO:<archive@example.net>' RSET QUIT
 	assertEquals 'the mailbox is empty' '' "$(find box -type f)"
+}
+
+# usage: each what exit-code verdict-of-bob what-the-client-hears word ...
+each() {
+	what=$1 want_code=$2 bob=$3 hears=$4
+	shift 4
+	explains -u alice@example.net -f alice@example.net -t bob@example.org "$@"
+	assert_ends "$what" "$want_code" "    <bob@example.org>: $bob" "    The client would hear: $hears"
+}
+
+test_each_stage_that_refuses_is_named_with_its_reply() {
+	no='550 5.7.1 MAIL FROM: <eve@example.net> is not yours to send as'
+	each rights 1 "$no, from rights" "$no" -f eve@example.net -- rights -s senders.cdb spool spool
+	no='554 5.6.0 From: there is more than one such field, and they differ'
+	printf 'From: a@example.net\nFrom: b@example.net\n\ntext\n' >two
+	each qualify 1 "$no, from qualify" "$no" -m two -- rewrite -t names.cdb qualify -d example.net spool spool
+	no='550 5.7.1 More recipients than the 0 in 60 s that you may send to'
+	each limit 1 "$no, from limit" "$no" -- limit -d limit -r 0/60 spool spool
+	no='451 4.3.0 Local error, try again later'
+	each spool 1 "$no, from spool" "$no" -- stamp spool nowhere
+	each 'no such program' 1 "$no, from nowhere" "$no" -- stamp nowhere -x
+	each 'no resident' 1 "$no, from call" "$no" -- stamp call "$T/nowhere"
+	each 'no chain' 1 "$no, from route" "$no" -- route -t routes.cdb spool spool -t bob@lost.example
+	no='550 5.1.1 No such mailbox here'
+	each maildir-inject 1 "$no, from maildir-inject" "$no" -- maildir-inject spool
+	lmtpd_start 'RCPT=550 5.1.1 No Bob'
+	no='550 5.1.1 No Bob'
+	each 'the next hop' 1 "$no, from lmtp-inject" "$no" -- stamp lmtp-inject "$T/s"
+	lmtpd_ended
 }
 
 . "$SHUNIT2"
