@@ -207,7 +207,8 @@ read_edit(struct edit *edit, int argc, char **argv, int words)
 static int
 change(int argc, char **argv, bool is_asked, int before)
 {
-	static const struct stage stage = { .name = "envelope", .kind = STAGE_MESSAGE, .serve = serve };
+	static const struct stage stage = { .name = "envelope", .kind = STAGE_MESSAGE, .needs = STAGE_TEMPORARY,
+		.serve = serve };
 	struct edit edit = { 0 };
 	struct instance instance = { .stage = &stage, .kind = STAGE_MESSAGE, .conf = &edit };
 	int words = strcmp(argv[0], "refuse") == 0 ? REFUSE_WORDS : COPY_WORDS, r;

@@ -151,7 +151,7 @@ say_marked(const struct say *s, struct difference *d, const struct fields *a, co
 			;
 		say_field(s, k < b->n ? "Changes the field " : "Drops the field ", a, i);
 		if (k < b->n) {
-			say_field(s, "so that it becomes ", b, k);
+			say_field(s, "into the field ", b, k);
 			d->come[k] = false;
 		}
 	}

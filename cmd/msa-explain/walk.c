@@ -35,7 +35,7 @@ static const struct {
 	{ "call", MANNER_CALL, NULL },
 	{ "limit", MANNER_LOOK, "Runs with -n: it counts nothing." },
 	{ "lmtp-inject", MANNER_ASK, "Runs with -n: it asks the next hop as far as RCPT, and sends no message." },
-	{ "maildir-inject", MANNER_ASK, "Runs with -n: it looks for the mailboxes, and writes nothing." },
+	{ "maildir-inject", MANNER_ASK, "Runs with -n: it judges the recipients, and writes nothing." },
 	{ "milter", MANNER_RUN, "Asks its milter, which may count this message." },
 	{ "policy", MANNER_RUN, "Asks its server, which may count this message." },
 	{ "route", MANNER_BRANCH, NULL },
@@ -265,6 +265,16 @@ say_replies(const struct say *s, const struct envelope *e, const struct verdict 
 	}
 }
 
+/* Say why a verdict is not taken as it is. */
+static void
+say_why(struct stage_walk *s, const struct verdict *v)
+{
+	if (!v->why)
+		return;
+	title_again(s);
+	say_line(&s->say, "Its verdict does not count as it is: %s.", v->why);
+}
+
 /* A stage has ended: take its verdict, and say where it is not what the rest of the chain has answered. */
 static void
 take_verdict(struct stage_walk *s, struct verdict *v)
@@ -274,6 +284,7 @@ take_verdict(struct stage_walk *s, struct verdict *v)
 	size_t i;
 
 	complete(v);
+	say_why(s, v);
 	if (s->calls == 0) {
 		say_line(&s->say, "No later stage gets the message.");
 		say_replies(&s->say, s->envelope, v, "Answers");
@@ -404,6 +415,7 @@ ask_stage(struct stage_walk *s)
 	if (run(s, true, true, &v) < 0)
 		return -1;
 	complete(&v);
+	say_why(s, &v);
 	for (i = 0; i < v.n; i++) {
 		if (s->envelope->rcpt[i].kind == ENVELOPE_REPLY)
 			continue;

@@ -5,6 +5,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/inject.sh
 . "$ROOT/tests/lib/inject.sh"
+# shellcheck source=tests/lib/resident.sh
+. "$ROOT/tests/lib/resident.sh"
 
 # usage: table file key value ...
 table() {
@@ -22,7 +24,7 @@ table() {
 oneTimeSetUp() {
 	MSA_HOST=mx.example.net
 	export MSA_HOST
-	cd "$T" || exit 1
+	cd "$T" || return 1
 	table senders.cdb alice@example.net 'alice@example.net sales@example.net' carol@example.net -
 	table names.cdb sales@example.net team@example.net
 	table copies.cdb user:alice@example.net archive@example.net
@@ -30,6 +32,11 @@ oneTimeSetUp() {
 	mkdir -m 700 limit spool box ways
 	mkdir box/bob@example.org box/bob@example.org/new box/bob@example.org/cur box/bob@example.org/tmp
 	printf '%s\n' 'From: sales@example.net' 'To: bob@example.org' 'Bcc: eve@example.org' 'Subject: one' '' text >message
+	cd "$OLDPWD" || return 1
+}
+
+setUp() {
+	cd "$T" || return 1
 }
 
 # Explain a chain: $T/out without the values that are never the same, $T/err, $code. usage: explains argument ...
@@ -65,6 +72,58 @@ test_a_realistic_chain_is_explained_stage_by_stage() {
 	lmtpd_ended
 	assertEquals "exit code, $(cat "$T/err")" 0 "$code"
 	assert_out said <<-EOF
+		rights -s senders.cdb
+		    Table: alice@example.net may send as sales@example.net
+		    Table: The record is: alice@example.net sales@example.net
+		    Log: done user=alice@example.net
+		    Hands the message on as it is.
+		limit -d limit -r 100/3600
+		    Runs with -n: it counts nothing.
+		    Table: alice@example.net: 2 of 100 recipients used in 3600 s
+		    Log: done who=alice@example.net rcpts=2
+		    Hands the message on as it is.
+		qualify -d example.net
+		    Log: done user=alice@example.net added=Date,Message-ID removed=Bcc msgid=<explain@example.net>
+		    Drops the field Bcc: eve@example.org
+		    Adds the field Date: DATE
+		    Adds the field Message-ID: <explain@example.net>
+		rewrite -t names.cdb -d example.net
+		    Table: sales@example.net: team@example.net, by sales@example.net
+		    Table: bob@example.org: unchanged
+		    Table: bob@partner.example: unchanged
+		    Log: done user=alice@example.net changed=MAIL,From addresses=sales@example.net>team@example.net
+		    Changes the sender <sales@example.net> to <team@example.net>.
+		    Changes the field From: sales@example.net
+		    into the field From: team@example.net
+		copy -t copies.cdb
+		    Table: archive@example.net: a copy, by user:alice@example.net
+		    Log: done user=alice@example.net copies=archive@example.net
+		    Adds the line COPY TO:<archive@example.net>
+		stamp
+		    Log: done with=ESMTPA
+		    Adds the field Received: from localhost ([127.0.0.1]) by mx.example.net with ESMTPA id explain; DATE
+		route -d ways -t routes.cdb
+		    Table: bob@example.org: the default chain, by example.org
+		    Table: bob@partner.example: the program ways/partner, by partner.example
+		    Table: archive@example.net: the default chain, by no key of the table
+		route, to the default chain
+		    lmtp-inject D/s
+		        Runs with -n: it asks the next hop as far as RCPT, and sends no message.
+		        Log: copy rcpt=archive@example.net reply="250 2.1.5 Recipient ok"
+		        Log: done to=D/s rcpts=1 accepted=1 code=250
+		        Answers <bob@example.org>: 250 2.1.5 Recipient ok
+		route, to the program ways/partner
+		    ways/partner
+		        Is a script of one command, which is explained in its place.
+		    maildir-inject D/box
+		        Runs with -n: it judges the recipients, and writes nothing.
+		        Log: done to=D/box rcpts=1 accepted=1 code=250
+		        Answers <bob@partner.example>: 250 2.1.5 Recipient ok
+
+		The verdict
+		    <bob@example.org>: 250 2.1.5 Recipient ok, from lmtp-inject
+		    <bob@partner.example>: 250 2.1.5 Recipient ok, from maildir-inject
+		    The client would hear: 250 2.0.0 Ok, message explain
 	EOF
 	assert_heard 'what the next hop heard' 'LHLO mx.example.net' 'MAIL FROM:<team@example.net>' \
 		'RCPT TO:<bob@example.org>' 'RCPT TO:<archive@example.net>' RSET QUIT
@@ -82,7 +141,7 @@ each() {
 test_each_stage_that_refuses_is_named_with_its_reply() {
 	no='550 5.7.1 MAIL FROM: <eve@example.net> is not yours to send as'
 	each rights 1 "$no, from rights" "$no" -f eve@example.net -- rights -s senders.cdb spool spool
-	no='554 5.6.0 From: there is more than one such field, and they differ'
+	no='554 5.6.0 From: there is more than one field'
 	printf 'From: a@example.net\nFrom: b@example.net\n\ntext\n' >two
 	each qualify 1 "$no, from qualify" "$no" -m two -- rewrite -t names.cdb qualify -d example.net spool spool
 	no='550 5.7.1 More recipients than the 0 in 60 s that you may send to'
@@ -91,13 +150,134 @@ test_each_stage_that_refuses_is_named_with_its_reply() {
 	each spool 1 "$no, from spool" "$no" -- stamp spool nowhere
 	each 'no such program' 1 "$no, from nowhere" "$no" -- stamp nowhere -x
 	each 'no resident' 1 "$no, from call" "$no" -- stamp call "$T/nowhere"
-	each 'no chain' 1 "$no, from route" "$no" -- route -t routes.cdb spool spool -t bob@lost.example
-	no='550 5.1.1 No such mailbox here'
-	each maildir-inject 1 "$no, from maildir-inject" "$no" -- maildir-inject spool
+	explains -f alice@example.net -t bob@lost.example -- route -t routes.cdb spool spool
+	assert_ends 'no chain' 1 "    <bob@lost.example>: $no, from route" "    The client would hear: $no"
 	lmtpd_start 'RCPT=550 5.1.1 No Bob'
 	no='550 5.1.1 No Bob'
 	each 'the next hop' 1 "$no, from lmtp-inject" "$no" -- stamp lmtp-inject "$T/s"
 	lmtpd_ended
+}
+
+# The replies of the next hop, of a stage in front of it, and what bounce makes of both.
+test_bounce_makes_a_report_that_is_explained_too() {
+	lmtpd_start -n 2 'RCPT:carol=550 5.1.1 No Carol'
+	explains -f alice@example.net -t bob@example.org -t carol@example.org -- bounce lmtp-inject "$T/s"
+	lmtpd_ended
+	sed -i 's/report=[0-9a-z]*/report=ID/' "$T/out"
+	assert_out said <<-EOF
+		bounce
+		    Sets MSA_PARTIAL to "".
+		lmtp-inject D/s
+		    Runs with -n: it asks the next hop as far as RCPT, and sends no message.
+		    Log: refused rcpt=carol@example.org reply="550 5.1.1 No Carol"
+		    Log: done to=D/s rcpts=2 accepted=1 code=550
+		    Answers <bob@example.org>: 250 2.1.5 Recipient ok
+		    Answers <carol@example.org>: 550 5.1.1 No Carol
+		bounce, a message of its own
+		    lmtp-inject D/s
+		        Runs with -n: it asks the next hop as far as RCPT, and sends no message.
+		        Log: done to=D/s rcpts=1 accepted=1 code=250
+		        Answers <alice@example.net>: 250 2.1.5 Recipient ok
+		bounce, after the answers
+		    Log: done report=ID failed=1 reached=0 code=250
+		    Changes the answer to <carol@example.org> from 550 5.1.1 No Carol to 250 2.0.0 Not delivered, and reported as asked for
+
+		The verdict
+		    <bob@example.org>: 250 2.1.5 Recipient ok, from lmtp-inject
+		    <carol@example.org>: 250 2.0.0 Not delivered, and reported as asked for, from bounce
+		    The client would hear: 250 2.0.0 Ok, message explain
+	EOF
+	assertEquals 'exit code' 0 "$code"
+}
+
+test_without_bounce_one_refusal_is_a_refusal_of_all() {
+	lmtpd_start 'RCPT:carol=550 5.1.1 No Carol'
+	explains -f alice@example.net -t bob@example.org -t carol@example.org -- lmtp-inject "$T/s"
+	lmtpd_ended
+	assert_ends all 1 '    A recipient is refused, so no recipient would get the message.' '' 'The verdict' \
+		'    <bob@example.org>: 550 5.1.1 No Carol, from lmtp-inject' \
+		'    <carol@example.org>: 550 5.1.1 No Carol, from lmtp-inject' '    The client would hear: 550 5.1.1 No Carol'
+	lmtpd_start 'RCPT:carol=550 5.1.1 No Carol'
+	explains -e MSA_PARTIAL= -f alice@example.net -t bob@example.org -t carol@example.org -- lmtp-inject "$T/s"
+	lmtpd_ended
+	assert_ends 'a client of LMTP' 1 'The verdict' '    <bob@example.org>: 250 2.1.5 Recipient ok, from lmtp-inject' \
+		'    <carol@example.org>: 550 5.1.1 No Carol, from lmtp-inject' \
+		"    The client would hear each recipient's own reply."
+}
+
+# A stage in any language; the words of a session and inline in front.
+test_a_script_of_the_site_is_explained_by_what_it_does() {
+	program_lines site 'echo "site: a word for the log" >&2' 'MSA_X_SEEN=yes; export MSA_X_SEEN' \
+		'exec envelope refuse 2 "550 5.7.1 Not to Carol" "$@"'
+	explains -e MSA_PARTIAL= -f alice@example.net -t bob@example.org -t carol@example.org -- \
+		submitd inline stamp ./site spool spool
+	assert_out said <<-EOF
+		submitd
+		    Serves the session, and is left out.
+		stamp
+		    Log: done with=ESMTP
+		    Adds the field Received: from localhost ([127.0.0.1]) by mx.example.net with ESMTP id explain; DATE
+		./site
+		    Log: a word for the log
+		    Sets MSA_X_SEEN to "yes".
+		    Refuses the recipient carol@example.org: 550 5.7.1 Not to Carol
+		spool spool
+		    Is not run. Its user can write to spool, so the message would be spooled there.
+
+		The verdict
+		    <bob@example.org>: 250 2.0.0 Spooled, from spool
+		    <carol@example.org>: 550 5.7.1 Not to Carol, from site
+		    The client would hear each recipient's own reply.
+	EOF
+	assertEquals 'exit code' 1 "$code"
+}
+
+test_what_may_deliver_is_not_run() {
+	program_lines deliver "touch '$T/delivered'" 'echo 250 2.0.0 taken'
+	hears='250 2.0.0 Ok, message explain'
+	explains -f '' -t bob@example.org -- stamp ./deliver
+	assert_ends 'a script' 2 './deliver' '    Is not run: it stands last, so it may deliver the message. With -x it runs.' '' \
+		'The verdict' '    <bob@example.org>: 250 2.0.0 Ok, from deliver' "    The client would hear: $hears" \
+		'    That is so if deliver accepts the message, which cannot be seen from here.'
+	assertFalse 'not run' '[ -e delivered ]'
+	explains -x -f '' -t bob@example.org -- stamp ./deliver
+	assert_ends 'with -x' 0 './deliver' '    Runs, as -x says.' '    No later stage gets the message.' \
+		'    Answers <bob@example.org>: 250 2.0.0 taken' '' \
+		'The verdict' '    <bob@example.org>: 250 2.0.0 taken, from deliver' "    The client would hear: $hears"
+	assertTrue 'run' '[ -e delivered ]'
+	resident_start kept stamp spool "$T/spool"
+	explains -f '' -t bob@example.org -- stamp call "$T/kept"
+	resident_stop_all
+	assert_ends 'a resident' 2 'call D/kept' \
+		'    Is not called: the chain goes on in another process, which cannot be seen from here.' '' 'The verdict' \
+		'    <bob@example.org>: 250 2.0.0 Ok, from call' "    The client would hear: $hears" \
+		'    That is so if D/kept accepts the message, which cannot be seen from here.'
+	explains -f '' -t bob@example.org -- spool spool
+	assert_ends 'a spool' 0 'spool spool' \
+		'    Is not run. Its user can write to spool, so the message would be spooled there.' '' 'The verdict' \
+		'    <bob@example.org>: 250 2.0.0 Spooled, from spool' "    The client would hear: $hears"
+	assertEquals 'nothing is spooled' '' "$(find spool -type f)"
+}
+
+test_a_script_that_names_itself_ends() {
+	program_lines again "exec ./again"
+	explains -f '' -t bob@example.org -- ./again
+	assert_ends again 1 '    <bob@example.org>: 451 4.3.0 Local error, try again later, from again' \
+		'    The client would hear: 451 4.3.0 Local error, try again later'
+}
+
+test_misuse_has_its_exit_code() {
+	for words in '' '-f a@example.net -- stamp' '-f a@example.net -t b@example.org' '-t b@example.org stamp' \
+		'-e X=1 -f a@example.net -t b@example.org stamp' '-e MSA_HELO -f a@example.net -t b@example.org stamp' \
+		'-f alice -t b@example.org stamp' '-f a@example.net -t b@example.org submitd' \
+		'-U nosuchuser -f a@example.net -t b@example.org stamp'; do
+		# shellcheck disable=SC2086
+		explains $words
+		assertEquals "$words" 100 "$code"
+		assertNotEquals "$words: why" '' "$(cat "$T/err")"
+	done
+	explains -f a@example.net -t b@example.org -m "$T/nowhere" stamp
+	assertEquals 'no such message' 111 "$code"
 }
 
 . "$SHUNIT2"
