@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * What msa-check(8) and msa-explain(8) ask a program: "NAME --check LETTERS WORD ..." has the program NAME read its words and open its
- * files as in earnest, write to fd 1 what is wrong, and end. A program that can be asked so has the octets of
- * finding_mark in its file: no other program is started for it.
+ * What msa-check(8) and msa-explain(8) ask a program: "NAME --check LETTERS WORD ..." has the program NAME read its
+ * words and open its files as in earnest, write to fd 1 what is wrong, and end. A program that can be asked so has the
+ * octets of finding_mark in its file: no other program is started for it.
  *
  * The answer is finding_mark, then records, each a line of fields between tabs:
  *   error NAME WORD WHAT CURE    what is wrong with WORD, an option, a file or a program (may be empty), and what to do

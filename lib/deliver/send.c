@@ -89,7 +89,8 @@ say_mail(struct client *s, const struct delivery *d, const struct textscan *t)
 	}
 	if (ours && s->offer.caps & CAP_AUTH && add_submitter(out, s->conf, &d->call->facts) < 0)
 		return -1;
-	if (s->offer.caps & CAP_SIZE && (!s->conf->check || d->size > 0) && buf_printf(out, " SIZE=%lld", (long long)d->size) < 0)
+	if (s->offer.caps & CAP_SIZE && (!s->conf->check || d->size > 0) &&
+	    buf_printf(out, " SIZE=%lld", (long long)d->size) < 0)
 		return -1;
 	return buf_puts(out, "\r\n");
 }
