@@ -205,6 +205,15 @@ is_same_text(int a, off_t from, int b, off_t other)
 	return 1;
 }
 
+/* The octets of the text, without the empty line in front of it. */
+static long long
+octets(int fd, off_t header)
+{
+	const long long n = (long long)(file_size(fd) - header), line = 2;
+
+	return n > line ? n - line : 0;
+}
+
 static int
 say_text_of(const struct say *s, int before, const struct fields *a, int after, const struct fields *b)
 {
@@ -212,8 +221,8 @@ say_text_of(const struct say *s, int before, const struct fields *a, int after, 
 	int same = is_same_text(before, from, after, other);
 
 	if (same == 0)
-		say_line(s, "Changes the text, which had %lld octets and has %lld now.", (long long)(file_size(before) - from),
-		    (long long)(file_size(after) - other));
+		say_line(s, "Changes the text, which had %lld octets and has %lld now.", octets(before, from),
+		    octets(after, other));
 	return same < 0 ? -1 : !same;
 }
 

@@ -297,7 +297,7 @@ test_n_asks_for_recipients_and_delivers_nothing() {
 	chain_call smtp-inject -n -p "127.0.0.1:$port"
 	lmtpd_ended
 	assert_verdict 'each its own' '250 2.1.5 Recipient ok' '550 5.1.1 No b' '550 5.7.1 Not to Carol'
-	assert_heard 'dialogue' 'EHLO test.example' 'MAIL FROM:<alice@example.net>' 'RCPT TO:<a@example.org>' \
+	assert_heard 'dialogue' 'EHLO test.example' 'MAIL FROM:<alice@example.net> SIZE=24' 'RCPT TO:<a@example.org>' \
 		'RCPT TO:<b@example.org>' 'RCPT TO:<archive@example.net>' RSET QUIT
 	smarthost_start -e PIPELINING 'MAIL=550 5.7.1 Not you'
 	chain_call smtp-inject -n -p "127.0.0.1:$port"

@@ -280,4 +280,36 @@ test_misuse_has_its_exit_code() {
 	assertEquals 'no such message' 111 "$code"
 }
 
+test_a_text_that_changes_is_said_with_its_size() {
+	explains -f alice@example.net -t bob@example.org -m message -- filter 'sed s/^text/others/' spool spool
+	sed -n '2,/^spool/p' "$T/out" >"$T/got"
+	assert_got said <<-EOF
+		    Log: done command="sed s/^text/others/"
+		    Changes the text, which had 6 octets and has 8 now.
+		spool spool
+	EOF
+}
+
+test_a_script_with_more_than_one_command_of_plain_words_is_not_explained() {
+	for command in 'exec spool "$PWD/spool"' "exec spool '$T/spool'; exit" "A=b spool '$T/spool'" 'exec nowhere' "exec spool 'x" \
+		"cd /
+spool '$T/spool'"; do
+		program_lines one "$command"
+		explains -f '' -t bob@example.org -- ./one
+		assertEquals "$command" '    Is not run: it stands last, so it may deliver the message. With -x it runs.' \
+			"$(sed -n 2p "$T/out")"
+	done
+	program_lines one '' "	spool  \"$T/spool\" # the queue" '# end'
+	explains -f '' -t bob@example.org -- ./one
+	assertEquals 'one command' 'spool D/spool' "$(sed -n 3p "$T/out")"
+}
+
+test_no_password_is_said() {
+	echo 'alice:wonderland' >credentials
+	chmod 600 credentials
+	explains -u alice -f alice@example.net -t bob@example.org -- stamp smtp-inject -a credentials "127.0.0.1:$(port_free)"
+	assertEquals 'exit code' 1 "$code"
+	assertNotContains "$(cat "$T/raw" "$T/err")" wonderland
+}
+
 . "$SHUNIT2"
