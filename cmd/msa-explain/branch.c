@@ -54,7 +54,7 @@ find_way(struct branch *b, const char *first, const char *path)
 	return way;
 }
 
-/* Read what route says of a recipient, behind the address. Returns its way, or NULL: the chain is not usable. */
+/* Read what route says of a recipient, behind the address. Returns its way, or NULL: there is none. */
 static struct way *
 read_answer(struct branch *b, char *text)
 {
@@ -64,9 +64,12 @@ read_answer(struct branch *b, char *text)
 		return find_way(b, NULL, NULL);
 	for (at = text; (at = strstr(at, ", by ")); at++)
 		by = at;
-	if (!by || strstr(text, " (451: "))
+	if (!by)
 		return NULL;
 	*by = '\0';
+	at = strstr(text, " (451: "); /* nothing is there: only the recipients of this chain get that */
+	if (at)
+		*at = '\0';
 	if (strncmp(text, by_resident, strlen(by_resident)) == 0)
 		return find_way(b, "call", text + strlen(by_resident));
 	return strncmp(text, by_program, strlen(by_program)) == 0 ? find_way(b, text + strlen(by_program), NULL) : NULL;

@@ -158,6 +158,26 @@ test_each_stage_that_refuses_is_named_with_its_reply() {
 	lmtpd_ended
 }
 
+# The message goes to the others all the same, so the client sends it again.
+test_a_chain_of_route_that_is_not_there_is_about_its_recipients_only() {
+	no='451 4.3.0 Local error, try again later'
+	explains -f alice@example.net -t bob@example.org -t bob@socket.example -- route -t routes.cdb spool spool
+	sed -n 2,9p "$T/out" >"$T/got"
+	assert_got ways <<-EOF
+		    Table: bob@example.org: the default chain, by example.org
+		    Table: bob@socket.example: the resident at /nowhere (451: No such file or directory), by socket.example
+		route, to the default chain
+		    spool spool
+		        Is not run. Its user can write to spool, so the message would be spooled there.
+		route, to the resident at /nowhere
+		    call /nowhere
+		        Cannot be called: No such file or directory.
+	EOF
+	assert_ends mixed 1 '    <bob@example.org>: 250 2.0.0 Spooled, from spool' \
+		"    <bob@socket.example>: $no, from call" \
+		'    The client would hear: 451 4.3.0 Not all recipients could be served alike, try again'
+}
+
 # The replies of the next hop, of a stage in front of it, and what bounce makes of both.
 test_bounce_makes_a_report_that_is_explained_too() {
 	lmtpd_start -n 2 'RCPT:carol=550 5.1.1 No Carol'
