@@ -153,7 +153,7 @@ BEGIN {
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "d:q:s:t:", 0)
 	stage("encode", "message", "c:k:", 0)
-	stage("dkim-sign", "message", "iq:rt:x:", 0)
+	stage("encrypt", "message", "ack:", 0); stage("dkim-sign", "message", "iq:rt:x:", 0)
 	stage("filter", "message", "t:u", 1); stage("policy", "message", "c:nps:t:", 1)
 	stage("milter", "message", "D:d:pq:t:", 1); stage("callerid", "message", "d:", 0)
 	stage("record", "session", "c", 1)

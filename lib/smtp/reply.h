@@ -79,6 +79,7 @@
 	X(REPLY_EXPIRED,         550, "5.4.7", "Not delivered within the time asked for") \
 	X(REPLY_TOO_BIG,         552, "5.3.4", "Message too big") \
 	X(REPLY_REFUSED,         554, "5.7.1", "Refused") \
+	X(REPLY_NO_KEY,          554, "5.7.5", "There is no key to encrypt to this recipient") \
 	X(REPLY_CERTIFICATE,     554, "5.7.0", "A client certificate is required") \
 	X(REPLY_SENDER_UNQUALIFIED, 554, "5.1.8", "Sender's domain is not fully qualified") \
 	X(REPLY_RCPT_UNQUALIFIED, 554, "5.1.2", "Recipient's domain is not fully qualified") \

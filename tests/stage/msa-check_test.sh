@@ -318,6 +318,14 @@ test_the_order_of_the_stages() {
 	finds submitd dkim-sign -t keys.cdb maildir-inject box <<-X
 		error: dkim-sign: keys.cdb: record of example.net: $PWD/short.pem: open to everybody; chmod o= makes it private
 	X
+	mkdir -p keys/private-keys-v1.d
+	printf '\000\000\000\040\001\001\000\000KBXf%020d' 0 >keys/pubring.kbx
+	: >keys/private-keys-v1.d/A.key
+	finds submitd encode -k SIZE encrypt -k keys qualify -d example.net maildir-inject box <<-'X'
+		warning: encrypt: keys: has private keys; export the public keys to a directory of their own
+		warning: encrypt: stands after encode: encode would change or refuse what is encrypted afterwards; put it before encode
+		warning: qualify: stands after encrypt: encrypt would look for the keys of addresses that are not complete; put it before encrypt
+	X
 	finds submitd route -t rules.cdb bounce stamp maildir-inject box <<-'X'
 		warning: bounce: stands after route: bounce reports on the results of all chains only in front of them; put it before route
 		warning: stamp: stands after bounce: stamp would get the reports of bounce too; put it before bounce

@@ -46,6 +46,12 @@ test_libcrypto_stays_with_secrets() {
 	[ ! -x "$BIN/dkim-sign" ] || assertEquals dkim-sign "$(linked libcrypto | grep -x dkim-sign)"
 }
 
+test_only_encrypt_links_gpgme() {
+	# shellcheck disable=SC2046
+	only_in encrypt $(linked libgpgme)
+	[ ! -x "$BIN/encrypt" ] || assertEquals encrypt "$(linked libgpgme)"
+}
+
 test_only_authd_and_saslc_link_libsasl2() {
 	# shellcheck disable=SC2046
 	only_in 'authd saslc' $(linked libsasl2)

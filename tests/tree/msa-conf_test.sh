@@ -350,6 +350,19 @@ test_the_keys_of_dkim_sign_are_roots() {
 	assertEquals '' "$(cdb -d -m "$D/keys.cdb")"
 }
 
+# It needs no secret: its user reads the keyring.
+test_encrypt_serves_as_its_own_user() {
+	write_service systemd -l /run/lmtp
+	mkdir "$D/keys"
+	printf '\000\000\000\040\001\001\000\000KBXf%020d' 0 >"$D/keys/pubring.kbx"
+	sed -i "s| stamp | encrypt -c -k $D/keys stamp |" "$D/chain"
+	conf "$D"
+	assertEquals "$(cat "$T/said")" 0 "$code"
+	unit=$(cat "$D/services/msa-encrypt.service")
+	assertContains "$unit" "msa encrypt -l 0 -A msa-rights -c -k $D/keys "
+	assertContains "$unit" 'User=msa-encrypt'
+}
+
 # The chain that msa-sendmail's page shows, and a recording.
 test_local_users_and_recordings() {
 	needs cdb || return 0
