@@ -486,7 +486,8 @@ test_the_keyring_stays_as_it_is() {
 test_the_keyring_can_be_read_only() {
 	needs root || return 0
 	chmod 755 "$T" "$T/keys"
-	chmod 644 "$T/keys/pubring.kbx"
+	gpg --homedir "$T/keys" --batch --quiet --import-ownertrust </dev/null 2>/dev/null
+	chmod 644 "$T/keys/pubring.kbx" "$T/keys/trustdb.gpg"
 	printf 'To: bob@example.org\n\nsecret\n' | setpriv --reuid=65534 --regid=65534 --clear-groups encrypt -k "$T/keys" >"$T/got.x.msg" 2>"$T/log"
 	code=$?
 	assertEquals "exit code $(cat "$T/log")" 0 "$code"
