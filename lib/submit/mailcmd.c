@@ -194,6 +194,24 @@ mailcmd_mail(struct mailcmd *t, const struct mailcmd_rules *rules, const char *a
 	return REPLY_SENDER_OK;
 }
 
+/*
+ * Returns true if a line of the envelope before offset at is like the one there, whatever its letters' case: mailboxes
+ * that differ in case alone are one wherever mail is delivered today, and two copies are a nuisance.
+ */
+static bool
+is_there(const struct buf *envelope, size_t at)
+{
+	const char *line = envelope->p, *last = envelope->p + at, *lf;
+	size_t len = envelope->len - at;
+
+	for (; line < last; line = lf + 1) {
+		lf = memchr(line, '\n', (size_t)(last - line));
+		if ((size_t)(lf + 1 - line) == len && strncasecmp(line, last, len) == 0)
+			return true;
+	}
+	return false;
+}
+
 enum reply
 mailcmd_rcpt(struct mailcmd *t, const struct mailcmd_rules *rules, const char *arg, size_t len,
     const char **detail, size_t *detail_len)
@@ -203,11 +221,17 @@ mailcmd_rcpt(struct mailcmd *t, const struct mailcmd_rules *rules, const char *a
 	enum reply r;
 
 	*detail = NULL;
+	t->again = false;
 	if (t->nrcpt >= CHAIN_RCPT_MAX)
 		return REPLY_TOO_MANY_RCPTS;
 	r = command(t, rules, PARAM_OF_RCPT, arg, len, &a, detail, detail_len);
 	if (r != REPLY_OK)
 		return r;
+	t->again = !rules->each && !t->prdr && is_there(&t->envelope, was);
+	if (t->again) {
+		t->envelope.len = was;
+		return REPLY_RCPT_OK;
+	}
 	t->nrcpt++;
 	t->last = was;
 	return REPLY_RCPT_OK;
@@ -233,6 +257,8 @@ mailcmd_last(const struct mailcmd *t, struct buf *out)
 void
 mailcmd_drop(struct mailcmd *t)
 {
+	if (t->again)
+		return;
 	t->envelope.len = t->last;
 	t->nrcpt--;
 }

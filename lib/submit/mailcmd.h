@@ -27,6 +27,7 @@ struct mailcmd {
 	bool prdr;         /* the client wants a reply for each recipient after the data: draft-hall-prdr */
 	struct buf envelope; /* the MAIL line and the recipient lines so far, each with LF */
 	size_t last;         /* offset in envelope of the last recipient's line */
+	bool again;          /* the last RCPT named a recipient whom the envelope has, and added no line */
 	size_t nrcpt;
 };
 
@@ -34,11 +35,13 @@ struct mailcmd {
 struct mailcmd_rules {
 	struct ehlo offered;  /* what EHLO listed; no caps after HELO, which allows no parameter */
 	struct fqdn *domains; /* borrowed */
+	bool each;            /* LMTP: each RCPT has a reply of its own after the data, so each has its line */
 };
 
 /*
  * Take the argument of MAIL or RCPT ("FROM:<...> KEY=value"). Returns the reply: REPLY_SENDER_OK or REPLY_RCPT_OK, or a
- * refusal, REPLY_NO_MEMORY among them. *detail is NULL, or points to the keyword in arg that the reply is about, of
+ * refusal, REPLY_NO_MEMORY among them. A recipient who is named again, with the same parameters, gets no second copy:
+ * the envelope stays. *detail is NULL, or points to the keyword in arg that the reply is about, of
  * *detail_len octets.
  */
 enum reply mailcmd_mail(struct mailcmd *t, const struct mailcmd_rules *rules, const char *arg, size_t len,
@@ -52,7 +55,7 @@ enum reply mailcmd_rcpt(struct mailcmd *t, const struct mailcmd_rules *rules, co
  */
 int mailcmd_last(const struct mailcmd *t, struct buf *out);
 
-/* Remove the last recipient. Only once after each RCPT. */
+/* Remove the last recipient, if the last RCPT added one. Only once after each RCPT. */
 void mailcmd_drop(struct mailcmd *t);
 
 /*

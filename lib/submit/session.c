@@ -87,6 +87,7 @@ rules(const struct session *s)
 		r.offered.caps = 0;
 	else if (s->auth)
 		r.offered.caps |= CAP_AUTH;
+	r.each = s->in.lmtp;
 	return r;
 }
 
@@ -158,7 +159,7 @@ do_rcpt(struct session *s, char *arg, size_t len)
 
 	if (r != REPLY_RCPT_OK)
 		return r;
-	if (s->conf->check)
+	if (s->conf->check && !s->in.mail.again)
 		r = transaction_check(&s->in, &no);
 	if (r == SAID) {
 		s->said = no.code;

@@ -325,9 +325,43 @@ test_the_envelope_is_canonical() {
 		RCPT TO:<PostMaster>
 		RCPT TO:<ä@example.net>
 		RCPT TO:<c@example.net>
-		RCPT TO:<c@example.net>
 	E2
 	assert_same 'envelope' "$T/want" "$T/envelope"
+}
+
+# Every RCPT is answered. Other parameters ask for something else, and in LMTP each RCPT has a reply after the data.
+test_a_recipient_who_is_named_again_gets_no_second_copy() {
+	MSA_EHLO=DSN dialogue_submit submitd "$SINK" <<-'E2'
+		> EHLO x
+		> MAIL FROM:<a@example.org>
+		> RCPT TO:<bob@example.net>
+		> RCPT TO:<bob@example.net>
+		> RCPT TO:<carol@example.net>
+		> RCPT TO:<Bob@Example.NET>
+		> RCPT TO:<bob@example.net> NOTIFY=NEVER
+		> RCPT TO:<bob@example.net> NOTIFY=NEVER
+		> RCPT TO:<bo@example.net>
+		> DATA
+		> .
+		> QUIT
+		<<
+	E2
+	printf '%s\n' 'MAIL FROM:<a@example.org>' 'RCPT TO:<bob@example.net>' 'RCPT TO:<carol@example.net>' \
+		'RCPT TO:<bob@example.net> NOTIFY=NEVER' 'RCPT TO:<bo@example.net>' >"$T/want"
+	assert_same 'envelope' "$T/want" "$T/envelope"
+	assertEquals 'every RCPT is answered' 7 "$(grep -c '^250 2.1.5 ' "$T/out")"
+	assert_logged 'rcpts=4'
+	MSA_LMTP='' dialogue_submit submitd "$SINK" <<-'E2'
+		> LHLO x
+		> MAIL FROM:<a@example.org>
+		> RCPT TO:<bob@example.net>
+		> RCPT TO:<bob@example.net>
+		> DATA
+		> .
+		> QUIT
+		<<
+	E2
+	assertEquals 'in LMTP' 2 "$(grep -c '^RCPT TO:<bob@example.net>$' "$T/envelope")"
 }
 
 test_the_null_reverse_path_is_delivered() {
