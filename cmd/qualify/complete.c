@@ -102,12 +102,13 @@ keep_msgid(struct completion *c, const char *s, size_t n)
 static int
 add_message_id(struct work *w, size_t off, enum field_id id)
 {
+	enum { MESSAGE_MAX = 64 }; /* octets of an id of the message that goes into the field */
 	static const char good[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
 	const char *message = facts_get(w->facts, "MSA_MESSAGE"), *domain = w->rules->domain;
 	char own[ID_MAX], host[ADDR_DOMAIN_MAX + 1], right[ADDR_DOMAIN_MAX + 8];
-	char whole[ADDR_LOCAL_MAX + sizeof right + 2];
+	char whole[MESSAGE_MAX + sizeof right + 2];
 
-	if (!message || !*message || strlen(message) > ADDR_LOCAL_MAX || message[strspn(message, good)]) {
+	if (!message || !*message || strlen(message) > MESSAGE_MAX || message[strspn(message, good)]) {
 		id_make(own);
 		message = own;
 	}
@@ -115,7 +116,7 @@ add_message_id(struct work *w, size_t off, enum field_id id)
 		domain = offer_host(w->facts, host, sizeof host);
 	snprintf(right, sizeof right, "%s@%.*s>", id == FIELD_RESENT_MESSAGE_ID ? ".r" : "", ADDR_DOMAIN_MAX, domain);
 	if (id == FIELD_MESSAGE_ID) {
-		int n = snprintf(whole, sizeof whole, "<%.*s%s", ADDR_LOCAL_MAX, message, right);
+		int n = snprintf(whole, sizeof whole, "<%.*s%s", MESSAGE_MAX, message, right);
 
 		keep_msgid(w->c, whole, (size_t)n);
 	}

@@ -222,13 +222,11 @@ local_part(const char *s, size_t n, struct addr *a)
 	}
 	if (quotes)
 		put(a, '"');
-	for (i = 0; i < len; i++) {
-		if (quotes && (plain[i] == '"' || plain[i] == '\\'))
-			put(a, '\\');
-		put(a, plain[i]); /* fits: 64 octets of content, doubled at most */
-	}
-	if (quotes)
-		put(a, '"');
+	for (i = 0; i < len; i++)
+		if ((quotes && (plain[i] == '"' || plain[i] == '\\') && !put(a, '\\')) || !put(a, plain[i]))
+			return 0;
+	if (quotes && !put(a, '"'))
+		return 0;
 	a->local_len = a->len;
 	return used;
 }

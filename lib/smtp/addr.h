@@ -7,9 +7,10 @@
 
 /* Addresses of the envelope: RFC 5321 4.1.2, with RFC 6531 3.3's UTF-8. */
 enum {
-	ADDR_LOCAL_MAX = 64,   /* RFC 5321 4.5.3.1.1 */
 	ADDR_DOMAIN_MAX = 255, /* RFC 5321 4.5.3.1.2 */
 	ADDR_MAILBOX_MAX = 254, /* RFC 5321 4.5.3.1.3: a path is at most 256 octets with its brackets */
+	/* The 64 octets of RFC 5321 4.5.3.1.1 are less than what reply addresses and lists use: 4.5.3.1 avoids limits. */
+	ADDR_LOCAL_MAX = ADDR_MAILBOX_MAX - 2,
 	ADDR_LABEL_MAX = 63,   /* RFC 1035 2.3.4 */
 };
 

@@ -200,23 +200,26 @@ test_utf8_is_well_formed_or_refused() {
 		"$(cat "$T/got")"
 }
 
+# A local part may be as long as the mailbox allows: reply addresses and those of lists have more than 64 octets.
 test_limits_hold_to_the_octet() {
-	l64=$(text_repeat 64 a) l63=$(text_repeat 63 a)
+	l63=$(text_repeat 63 a) l252=$(text_repeat 252 a)
 	d=$l63.$l63.$(text_repeat 61 a) # 189 octets
 	unit_table addr mailbox <<-END
-	$l64@b => $l64@b domain=b
-	a$l64@b => none
-	"$(text_repeat 62 a)"@b => $(text_repeat 62 a)@b domain=b
-	"$l63"@b => none
-	"$(text_repeat 61 a) "@b => "$(text_repeat 61 a) "@b domain=b
-	"$(text_repeat 62 a) "@b => none
-	"$(text_repeat 31 '\\\\"')"@b => "$(text_repeat 31 '\\\\"')"@b domain=b
-	"$(text_repeat 31 '\\\\"')a"@b => none
+	$(text_repeat 65 a)@b.c => $(text_repeat 65 a)@b.c domain=b.c qualified
+	$l252@b => $l252@b domain=b
+	a$l252@b => none
+	"$(text_repeat 250 a)"@b => $(text_repeat 250 a)@b domain=b
+	"$(text_repeat 251 a)"@b => none
+	"$(text_repeat 249 a) "@b => "$(text_repeat 249 a) "@b domain=b
+	"$(text_repeat 250 a) "@b => none
+	"$(text_repeat 125 '\\\\"')"@b => "$(text_repeat 125 '\\\\"')"@b domain=b
+	"$(text_repeat 125 '\\\\"')a"@b => none
+	"$(text_repeat 126 '\\\\"')"@b => none
 	a@$l63 => a@$l63 domain=$l63
 	a@a$l63 => none
 	a@$l63.a$l63.b => none
-	$l64@$d => $l64@$d domain=$d qualified
-	$l64@a$d => none
+	$(text_repeat 64 a)@$d => $(text_repeat 64 a)@$d domain=$d qualified
+	$(text_repeat 64 a)@a$d => none
 	$(text_repeat 60 a)@$l63.$l63.$l63.a => $(text_repeat 60 a)@$l63.$l63.$l63.a domain=$l63.$l63.$l63.a qualified
 	$(text_repeat 61 a)@$l63.$l63.$l63.a => none
 	END

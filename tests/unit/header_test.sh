@@ -244,7 +244,7 @@ test_routes_are_passed_over() {
 }
 
 test_a_mailbox_that_no_envelope_can_have_has_no_path() {
-	long=$(head -c 65 /dev/zero | tr '\0' a)
+	long=$(head -c 253 /dev/zero | tr '\0' a)
 	for local in "$long" '"\a"' '"\\\t"'; do
 		printf 'To: %b@b\n' "$local" >"$T/in"
 		assertContains "$local" "$(test-unit header <"$T/in")" 'no path'
@@ -253,8 +253,8 @@ test_a_mailbox_that_no_envelope_can_have_has_no_path() {
 	assertEquals 3 "$(test-unit header <"$T/in" | grep -c 'no path')"
 }
 
-test_a_local_part_of_64_octets_has_a_path() {
-	long=$(head -c 64 /dev/zero | tr '\0' a)
+test_a_local_part_of_252_octets_has_a_path() {
+	long=$(head -c 252 /dev/zero | tr '\0' a)
 	addresses "$long@b" <<-EOF
 	box name [] local [$long] domain [b] 1 [b] path [$long@b]
 	end 1
