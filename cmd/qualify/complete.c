@@ -12,13 +12,24 @@
 #include "mail/addrlist.h"
 #include "mail/authres.h"
 #include "mail/datetime.h"
+#include "mail/resent.h"
 #include "smtp/addr.h"
+
+/* What a field belongs to: the message, the client's Resent- block, or an older block. */
+enum whose { OF_MESSAGE, OF_BLOCK, OF_OLDER_BLOCK, WHOSE };
+
+/* Those whom From and Sender name, or Resent-From and Resent-Sender. */
+struct people {
+	size_t authors; /* addresses in From */
+	bool is_author; /* the user is among them */
+	bool is_sender; /* the user is the address in Sender */
+};
 
 /*
  * Fields are added at the end of the header. RFC 5322 3.6 wants trace fields and Resent- blocks first, and a Date on
  * top could stand before a Received field; at the end an added field neither moves another one nor changes its
- * meaning. A Resent- block is completed only if it is the client's own: the first block, and above all trace fields.
- * The blocks below belong to earlier transmissions and stay.
+ * meaning. So it is in the client's Resent- block (mail/resent.h), which is a set of fields of its own. The older
+ * blocks belong to earlier transmissions: only their addresses are examined, and Resent-Bcc goes.
  */
 struct work {
 	struct completion *c;
@@ -27,15 +38,11 @@ struct work {
 	const char *text;
 	size_t n;
 	const char *eol;
-	uint32_t seen;       /* fields that are kept or were added */
+	uint32_t seen;       /* fields that are kept or were added, but those of older blocks */
 	bool open_line;      /* the last field is kept and has no line end */
-	bool trace;          /* there was a trace field */
-	enum { BLOCK_NONE, BLOCK_OPEN, BLOCK_CLOSED } block; /* the client's Resent- block */
-	uint32_t block_seen;
+	struct resent block; /* the client's */
 	struct field kept[FIELD_COUNT]; /* of the fields that are seen, the last one that is kept */
-	size_t authors;      /* addresses in From */
-	bool is_author;      /* the user is among them */
-	bool is_sender;      /* the user is the address in Sender */
+	struct people people[WHOSE];
 	struct addr user;    /* SMTPAUTHUSER as a mailbox; len 0: SMTPAUTHUSER is no mailbox */
 };
 
@@ -158,21 +165,10 @@ is_user(const struct work *w, const struct addrlist_item *m)
 	return a.len == w->user.len && memcmp(a.text, w->user.text, local) == 0 && strcasecmp(a.text + local, domain) == 0;
 }
 
-/* Add the fields that every Resent- block must have, RFC 5322 3.6.6. */
-static enum complete_result
-close_block(struct work *w, size_t off)
+static enum whose
+whose(const struct work *w, const struct field *f)
 {
-	enum complete_result r = COMPLETE_OK;
-
-	w->block = BLOCK_CLOSED;
-	if (!(w->block_seen & bit(FIELD_RESENT_FROM)))
-		r = add_user(w, off, FIELD_RESENT_FROM);
-	if (r == COMPLETE_OK && !(w->block_seen & bit(FIELD_RESENT_DATE)) && add_date(w, off, FIELD_RESENT_DATE) < 0)
-		r = COMPLETE_ERROR;
-	if (r == COMPLETE_OK && !(w->block_seen & bit(FIELD_RESENT_MESSAGE_ID)) &&
-	    add_message_id(w, off, FIELD_RESENT_MESSAGE_ID) < 0)
-		r = COMPLETE_ERROR;
-	return r;
+	return !field_is_resent(f->id) ? OF_MESSAGE : resent_has(&w->block, f) ? OF_BLOCK : OF_OLDER_BLOCK;
 }
 
 /* Does the local part exist in our domain? RFC 6409 8 wants that verified. Returns 1, 0, or -1 with errno set. */
@@ -249,7 +245,7 @@ qualify(struct work *w, const struct field *f, const struct addrlist_item *m, co
 static bool
 is_half_of_a_name(const struct addrlist_item *m, const struct addrlist_item *next)
 {
-	return m->is_bare && m->labels == 0 && next->name_end > next->name;
+	return m->is_bare && m->labels == 0 && next->name_end > next->name && m->in_group == next->in_group;
 }
 
 /* "undisclosed-recipients" is a group without its signs. */
@@ -271,6 +267,7 @@ check_addresses(struct work *w, const struct field *f)
 	enum addrlist_result r;
 	struct addrlist list;
 	struct addrlist_item m, before = { .labels = 0 };
+	struct people *people = &w->people[whose(w, f)];
 	size_t number = 0;
 
 	addrlist_begin(&list, w->text, f->value, f->end);
@@ -284,10 +281,10 @@ check_addresses(struct work *w, const struct field *f)
 			return COMPLETE_ERROR;
 		if (what)
 			return refuse(w->c, name, number, what);
-		if (f->id == FIELD_FROM && is_user(w, &m))
-			w->is_author = true;
-		if (f->id == FIELD_SENDER)
-			w->is_sender = is_user(w, &m);
+		if ((f->id == FIELD_FROM || f->id == FIELD_RESENT_FROM) && is_user(w, &m))
+			people->is_author = true;
+		if (f->id == FIELD_SENDER || f->id == FIELD_RESENT_SENDER)
+			people->is_sender = is_user(w, &m);
 	}
 	if (r == ADDRLIST_BAD)
 		return refuse(w->c, name, number + 1, "is not valid");
@@ -295,8 +292,8 @@ check_addresses(struct work *w, const struct field *f)
 		return refuse(w->c, name, 0, "there is no address");
 	if (list.addresses > 1 && syntax == FIELD_ADDRESS)
 		return refuse(w->c, name, 0, "there is more than one address");
-	if (f->id == FIELD_FROM)
-		w->authors = list.addresses;
+	if (f->id == FIELD_FROM || f->id == FIELD_RESENT_FROM)
+		people->authors = list.addresses;
 	return COMPLETE_OK;
 }
 
@@ -304,7 +301,7 @@ check_addresses(struct work *w, const struct field *f)
 static bool
 must_be_replaced(const struct work *w, const struct field *f)
 {
-	if (field_is_resent(f->id) && w->block != BLOCK_OPEN)
+	if (whose(w, f) == OF_OLDER_BLOCK)
 		return false;
 	if (f->id == FIELD_DATE || f->id == FIELD_RESENT_DATE)
 		return !datetime_is_valid(w->text, f->value, f->end);
@@ -330,35 +327,22 @@ is_our_report(const struct work *w, const struct field *f)
 	    (domain && n >= len && strcasecmp(id + n - len, domain) == 0 && (n == len || id[n - len - 1] == '.'));
 }
 
-/* Returns true if two fields have the same value, apart from white space around it. */
-static bool
-is_same(const struct work *w, struct field a, struct field b)
-{
-	struct field *f[] = { &a, &b };
-	size_t i;
-
-	for (i = 0; i < 2; i++) {
-		while (f[i]->value < f[i]->end && strchr(" \t", w->text[f[i]->value]))
-			f[i]->value++;
-		while (f[i]->end > f[i]->value && strchr(" \t", w->text[f[i]->end - 1]))
-			f[i]->end--;
-	}
-	return a.end - a.value == b.end - b.value && memcmp(w->text + a.value, w->text + b.value, a.end - a.value) == 0;
-}
-
 /*
- * Decide about a field whose name was seen before and may stand once (RFC 5322 3.6). An identical copy is dropped, and
- * so is a second Date, or another second field that says nothing about people. Two different authors, recipients or
- * subjects are refused: it is unclear what the client means. Sets *drop. Returns COMPLETE_OK or a refusal.
+ * Decide about a field whose name was seen before and may stand once (RFC 5322 3.6), or once in the client's Resent-
+ * block. An identical copy is dropped, and so is a second Date, or another second field that says nothing about people.
+ * Two different authors, recipients or subjects are refused: it is unclear what the client means. Sets *drop. Returns
+ * COMPLETE_OK or a refusal.
  */
 static enum complete_result
 judge_second(struct work *w, const struct field *f, bool *drop)
 {
 	static const uint32_t first_counts = UINT32_C(1) << FIELD_DATE | UINT32_C(1) << FIELD_MESSAGE_ID |
-	    UINT32_C(1) << FIELD_IN_REPLY_TO | UINT32_C(1) << FIELD_REFERENCES | UINT32_C(1) << FIELD_MIME_VERSION;
+	    UINT32_C(1) << FIELD_RESENT_DATE | UINT32_C(1) << FIELD_RESENT_MESSAGE_ID | UINT32_C(1) << FIELD_IN_REPLY_TO |
+	    UINT32_C(1) << FIELD_REFERENCES | UINT32_C(1) << FIELD_MIME_VERSION;
 
-	*drop = field_is_once(f->id) && field_syntax(f->id) != FIELD_BLIND && w->seen & bit(f->id);
-	if (!*drop || first_counts & bit(f->id) || is_same(w, *f, w->kept[f->id]))
+	*drop = (field_is_once(f->id) || whose(w, f) == OF_BLOCK) && field_syntax(f->id) != FIELD_BLIND &&
+	    w->seen & bit(f->id);
+	if (!*drop || first_counts & bit(f->id) || field_is_same(w->text, *f, w->kept[f->id]))
 		return COMPLETE_OK;
 	return refuse(w->c, field_name(f->id), 0, "there is more than one field");
 }
@@ -370,6 +354,16 @@ is_of_a_mailbox(const struct field *f)
 	return f->id == FIELD_RETURN_PATH || f->id == FIELD_CONTENT_LENGTH || f->id == FIELD_UIDL;
 }
 
+/* By option a Sender who is not the user is replaced. The Sender of a message that is resent stays (RFC 5322 3.6.6). */
+static bool
+is_false_sender(const struct work *w, const struct field *f)
+{
+	enum whose of = w->block.end > 0 ? OF_BLOCK : OF_MESSAGE;
+
+	return (f->id == FIELD_SENDER || f->id == FIELD_RESENT_SENDER) && whose(w, f) == of &&
+	    w->rules->sender == SENDER_REPLACE && w->user.len > 0 && !w->people[of].is_sender;
+}
+
 static enum complete_result
 take(struct work *w, const struct field *f)
 {
@@ -379,13 +373,6 @@ take(struct work *w, const struct field *f)
 	enum field_syntax syntax = field_syntax(f->id);
 	enum complete_result r = COMPLETE_OK;
 
-	if (w->block == BLOCK_OPEN && (!field_is_resent(f->id) || w->block_seen & bit(f->id)))
-		r = close_block(w, f->name);
-	if (r != COMPLETE_OK)
-		return r;
-	if (field_is_resent(f->id) && w->block == BLOCK_NONE && !w->trace)
-		w->block = BLOCK_OPEN;
-	w->trace |= f->id == FIELD_RECEIVED;
 	w->open_line = false;
 	edits = w->c->edits.n;
 	r = judge_second(w, f, &drop);
@@ -403,7 +390,7 @@ take(struct work *w, const struct field *f)
 		syntax = FIELD_BLIND;
 	if (r != COMPLETE_OK)
 		return r;
-	if (f->id == FIELD_SENDER && w->rules->sender == SENDER_REPLACE && w->user.len > 0 && !w->is_sender) {
+	if (is_false_sender(w, f)) {
 		syntax = FIELD_BLIND;
 		w->c->edits.n = edits; /* what completed its address */
 		w->c->qualified = qualified;
@@ -413,12 +400,12 @@ take(struct work *w, const struct field *f)
 		return edits_add(&w->c->edits, f->name, f->next - f->name, "", 0) < 0 ? COMPLETE_ERROR : COMPLETE_OK;
 	}
 	w->open_line = w->text[f->next - 1] != '\n';
+	if (whose(w, f) == OF_OLDER_BLOCK)
+		return COMPLETE_OK;
 	w->seen |= bit(f->id);
 	w->kept[f->id] = *f;
 	if (f->id == FIELD_MESSAGE_ID)
 		keep_msgid(w->c, w->text + f->value, f->end - f->value);
-	if (w->block == BLOCK_OPEN)
-		w->block_seen |= bit(f->id);
 	return COMPLETE_OK;
 }
 
@@ -443,13 +430,36 @@ judge_line(struct work *w, const struct field *f)
 	return COMPLETE_REFUSED;
 }
 
-/* Several authors need a Sender (RFC 5322 3.6.2). By option the user is named where From does not (RFC 6409 8.1). */
+/*
+ * Several authors need a Sender (RFC 5322 3.6.2, 3.6.6). By option the user is named where From does not name the user
+ * (RFC 6409 8.1). Whoever resends a message is not its Sender.
+ */
 static bool
-wants_sender(const struct work *w)
+wants_sender(const struct work *w, enum whose of)
 {
-	if (w->seen & bit(FIELD_SENDER))
+	const struct people *people = &w->people[of];
+
+	if (w->seen & bit(of == OF_BLOCK ? FIELD_RESENT_SENDER : FIELD_SENDER) || (of == OF_MESSAGE && w->block.end > 0))
 		return false;
-	return w->authors > 1 || (w->rules->sender != SENDER_NEEDED && w->user.len > 0 && !w->is_author);
+	return people->authors > 1 || (w->rules->sender != SENDER_NEEDED && w->user.len > 0 && !people->is_author);
+}
+
+/* Add the fields that the client's Resent- block must have, RFC 5322 3.6.6. off is the end of the block. */
+static enum complete_result
+close_block(struct work *w, size_t off)
+{
+	enum complete_result r = COMPLETE_OK;
+
+	if (!(w->seen & bit(FIELD_RESENT_FROM)))
+		r = add_user(w, off, FIELD_RESENT_FROM);
+	else if (wants_sender(w, OF_BLOCK))
+		r = add_user(w, off, FIELD_RESENT_SENDER);
+	if (r == COMPLETE_OK && !(w->seen & bit(FIELD_RESENT_DATE)) && add_date(w, off, FIELD_RESENT_DATE) < 0)
+		r = COMPLETE_ERROR;
+	if (r == COMPLETE_OK && !(w->seen & bit(FIELD_RESENT_MESSAGE_ID)) &&
+	    add_message_id(w, off, FIELD_RESENT_MESSAGE_ID) < 0)
+		r = COMPLETE_ERROR;
+	return r;
 }
 
 enum complete_result
@@ -463,13 +473,15 @@ complete(struct completion *c, const struct rules *rules, const struct header *h
 	int more;
 
 	note_user(&w);
-	while (r == COMPLETE_OK && (more = header_next(w.text, w.n, &pos, &field)) != 0)
+	w.block = resent_find(w.text, w.n);
+	while (r == COMPLETE_OK && (more = header_next(w.text, w.n, &pos, &field)) != 0) {
 		r = more > 0 ? take(&w, &field) : judge_line(&w, &field);
-	if (r == COMPLETE_OK && w.block == BLOCK_OPEN)
-		r = close_block(&w, w.n);
+		if (r == COMPLETE_OK && w.block.end == field.next)
+			r = close_block(&w, field.next);
+	}
 	if (r == COMPLETE_OK && !(w.seen & bit(FIELD_FROM)))
 		r = add_user(&w, w.n, FIELD_FROM);
-	else if (r == COMPLETE_OK && wants_sender(&w))
+	else if (r == COMPLETE_OK && wants_sender(&w, OF_MESSAGE))
 		r = add_user(&w, w.n, FIELD_SENDER);
 	if (r == COMPLETE_OK && !(w.seen & bit(FIELD_DATE)) && add_date(&w, w.n, FIELD_DATE) < 0)
 		r = COMPLETE_ERROR;

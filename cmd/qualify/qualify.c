@@ -12,11 +12,13 @@
 #include "complete.h"
 #include "mail/charset.h"
 #include "mail/downgrade.h"
+#include "mail/merge.h"
 #include "smtp/addr.h"
 #include "stage/instance.h"
 
 struct conf {
 	struct rules rules;
+	bool merges;           /* -m: To fields that stand more than once are merged, and so are Cc fields */
 	const char *charset;   /* of text in a header that is not UTF-8; NULL: none */
 	const char *keywords;  /* -k: what the next hop offers, or the name of the file that says so; NULL: not asked */
 	char *offers;          /* the file, owned; NULL: none */
@@ -37,20 +39,22 @@ names(struct buf *b, uint32_t set)
 }
 
 static void
-log_done(const struct call *call, const struct completion *c, const struct downgrade *d, int64_t start_ms)
+log_done(const struct call *call, const struct completion *c, const struct downgrade *d, uint32_t merges,
+    int64_t start_ms)
 {
-	struct buf added = { 0 }, qualified = { 0 }, removed = { 0 };
+	struct buf added = { 0 }, qualified = { 0 }, removed = { 0 }, merged = { 0 };
 	char ms[24];
 
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - start_ms));
 	log_event(&call->log, "done", "user", facts_get(&call->facts, "SMTPAUTHUSER"),
 	    "added", names(&added, c->added), "qualified", names(&qualified, c->qualified), "removed",
-	    names(&removed, c->removed), "mbox", c->mbox_line ? "removed" : NULL,
+	    names(&removed, c->removed), "merged", names(&merged, merges), "mbox", c->mbox_line ? "removed" : NULL,
 	    "encoded", d->fields.len > 0 ? d->fields.p : NULL, "ms", ms,
 	    "msgid", *c->msgid ? c->msgid : NULL, (char *)NULL);
 	buf_free(&added);
 	buf_free(&qualified);
 	buf_free(&removed);
+	buf_free(&merged);
 }
 
 /* Refuse the message for good by the verdict. A filter, which a person runs, prints the reason instead. */
@@ -85,6 +89,25 @@ keeps_utf8(struct call *call, const struct conf *conf, const struct header *h)
 	return caps & CAP_SMTPUTF8 && envelope_param(&e->mail, "SMTPUTF8", &value, &len);
 }
 
+/* Merge the lists of recipients in the header, if the site wants that. Returns 0, or -1 with errno set. */
+static int
+merge(const struct conf *conf, struct header *h, uint32_t *merged)
+{
+	struct buf text = { 0 };
+	int r = 0;
+
+	*merged = 0;
+	if (conf->merges)
+		r = merge_lists(&text, h->text.p, h->text.len, h->crlf ? "\r\n" : "\n", merged);
+	if (r <= 0) {
+		buf_free(&text);
+		return r;
+	}
+	buf_free(&h->text);
+	h->text = text;
+	return 0;
+}
+
 /* Serve the message, which is the regular file call->in. */
 static int
 serve_file(struct call *call, const struct conf *conf, struct header *h, struct completion *c, struct downgrade *d)
@@ -92,6 +115,7 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 	bool filter = call->kind == CALL_FILTER;
 	int64_t start_ms = clock_ms();
 	enum complete_result result;
+	uint32_t merged;
 	off_t was;
 	int fd = -1, r;
 
@@ -125,18 +149,20 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 	case DOWNGRADE_ERROR:
 		return call_failed(call, "header");
 	}
+	if (merge(conf, h, &merged) < 0)
+		return call_failed(call, "header");
 	if (h->text.len > HEADER_MAX)
 		return refuse(call, REPLY_BAD_MESSAGE, "Header is too long");
 	result = complete(c, &conf->rules, h, &call->facts, filter && !h->crlf ? "\n" : "\r\n");
 	if (result != COMPLETE_OK)
 		return result == COMPLETE_REFUSED ? refuse(call, REPLY_BAD_MESSAGE, c->why.p) : call_failed(call, "header");
-	if (c->edits.n > 0 || d->fields.len > 0) {
+	if (c->edits.n > 0 || d->fields.len > 0 || merged) {
 		fd = edits_file(&c->edits, h->text.p, h->text.len, call->in, was);
 		if (fd < 0)
 			return call_failed(call, "message");
 	}
 	if (!filter)
-		log_done(call, c, d, start_ms);
+		log_done(call, c, d, merged, start_ms);
 	r = call_next_with(call, fd, -1);
 	if (fd >= 0)
 		close(fd);
@@ -229,6 +255,9 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'k':
 		conf->keywords = value;
 		return 0;
+	case 'm':
+		conf->merges = true;
+		return 0;
 	case 'u':
 		conf->locals_path = value;
 		return 0;
@@ -292,8 +321,8 @@ const struct stage qualify_stage = {
 	.next = STAGE_MAY_HAND_ON,
 	.needs_chain = true,
 	.needs = STAGE_TEMPORARY,
-	.options = "c:d:k:s:u:D:t:",
-	.usage = "[-c charset] [-d domain] [-k keywords] [-s add|replace] [-u table|all] [-D suffix -t table] "
+	.options = "c:d:k:ms:u:D:t:",
+	.usage = "[-c charset] [-d domain] [-k keywords] [-m] [-s add|replace] [-u table|all] [-D suffix -t table] "
 	    STAGE_USAGE " [prog [arg ...]]",
 	.conf_size = sizeof(struct conf),
 	.option = option,

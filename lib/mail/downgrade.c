@@ -7,12 +7,15 @@
 #include "mail/addrlist.h"
 #include "mail/encword.h"
 #include "mail/header.h"
+#include "mail/mimeparam.h"
 #include "smtp/addr.h"
 
 enum {
 	NAME_SHOWN = 64,   /* octets of a field's name in a reply and in the log */
 	NAMES_SHOWN = 255, /* octets of all names in the log, which has more to say */
 };
+
+static const char why_charset[] = "octets that are not ASCII are not UTF-8";
 
 /* A field that is being rewritten. */
 struct work {
@@ -64,16 +67,6 @@ has_long_line(const char *p, size_t n, size_t most)
 	return false;
 }
 
-static size_t
-column(const struct buf *b)
-{
-	size_t i = b->len;
-
-	while (i > 0 && b->p[i - 1] != '\n')
-		i--;
-	return b->len - i;
-}
-
 static enum downgrade_result
 refuse(struct work *w, enum downgrade_result result, const char *what)
 {
@@ -90,7 +83,7 @@ static enum downgrade_result
 choose_charset(struct work *w, const char *text, size_t n)
 {
 	w->charset = addr_is_utf8(text, n) ? "utf-8" : w->d->charset;
-	return w->charset ? DOWNGRADE_SAME : refuse(w, DOWNGRADE_REFUSED, "octets that are not ASCII are not UTF-8");
+	return w->charset ? DOWNGRADE_SAME : refuse(w, DOWNGRADE_REFUSED, why_charset);
 }
 
 /* Append text[0..n) as encoded words, each on a line where it has room, with after octets that follow the last. */
@@ -100,7 +93,7 @@ add_words(struct work *w, const char *text, size_t n, size_t after)
 	ssize_t used;
 
 	while (n > 0) {
-		size_t at = column(&w->out), most = DOWNGRADE_WORD_LINE - after, room = at < most ? most - at : 0;
+		size_t at = encword_column(&w->out), most = DOWNGRADE_WORD_LINE - after, room = at < most ? most - at : 0;
 
 		used = encword_add(&w->out, text, n, w->charset, room < ENCWORD_MAX ? room : ENCWORD_MAX);
 		if (used < 0)
@@ -155,7 +148,7 @@ is_encoded(const char *p, size_t n)
 static int
 add_word(struct buf *out, const char *eol, const char *space, size_t nspace, const char *word, size_t n, size_t most)
 {
-	if (nspace > 0 && !memchr(space, '\n', nspace) && column(out) + nspace + n > most && buf_puts(out, eol) < 0)
+	if (nspace > 0 && !memchr(space, '\n', nspace) && encword_column(out) + nspace + n > most && buf_puts(out, eol) < 0)
 		return -1;
 	return buf_add(out, space, nspace) < 0 ? -1 : buf_add(out, word, n);
 }
@@ -390,6 +383,22 @@ add_addresses(struct work *w)
 
 /* Fields */
 
+/* Append the value of a field of MIME, whose parameters have a form of their own for such octets. */
+static enum downgrade_result
+add_parameters(struct work *w)
+{
+	switch (mimeparam_encode(&w->out, w->text, w->f->value, w->f->end, w->d->charset, w->d->eol)) {
+	case MIMEPARAM_OK:
+		return DOWNGRADE_SAME;
+	case MIMEPARAM_CHARSET:
+		return refuse(w, DOWNGRADE_REFUSED, why_charset);
+	case MIMEPARAM_UNCLEAR:
+		return refuse(w, DOWNGRADE_REFUSED, "a parameter with octets that are not ASCII is not clear");
+	default:
+		return DOWNGRADE_ERROR;
+	}
+}
+
 /* Fields of other RFCs whose value has a syntax: an encoded word in it would be a word of that syntax. */
 static bool
 has_syntax(const struct work *w)
@@ -434,6 +443,8 @@ encode(struct work *w)
 		return buf_add(&w->out, value, n) < 0 ? DOWNGRADE_ERROR : DOWNGRADE_SAME;
 	if (field_syntax(f->id) != FIELD_OPAQUE)
 		return add_addresses(w);
+	if (f->id == FIELD_CONTENT_TYPE || field_is(w->text, f, "Content-Disposition"))
+		return add_parameters(w);
 	if (f->id != FIELD_SUBJECT && (f->id != FIELD_OTHER || has_syntax(w)))
 		return refuse(w, DOWNGRADE_REFUSED, "there are octets that are not ASCII");
 	r = choose_charset(w, value, n);

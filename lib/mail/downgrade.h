@@ -9,7 +9,8 @@
 
 /*
  * A header that mail without SMTPUTF8 can carry (RFC 6409 6.5): octets over 127 in texts and in display names become
- * encoded words (RFC 2047), and lines over 998 octets are folded. Everything else stays octet for octet.
+ * encoded words (RFC 2047), those in parameters of MIME get the form of RFC 2231, and lines over 998 octets are folded.
+ * Everything else stays octet for octet.
  */
 enum {
 	DOWNGRADE_LINE_MAX = 998, /* octets of a line (RFC 5322 2.1.1) */

@@ -139,3 +139,13 @@ encword_add(struct buf *out, const char *text, size_t n, const char *charset, si
 	r = r < 0 || base64_encode(out, text, b) < 0 ? -1 : buf_puts(out, "?=");
 	return r < 0 ? -1 : (ssize_t)b;
 }
+
+size_t
+encword_column(const struct buf *b)
+{
+	size_t i = b->len;
+
+	while (i > 0 && b->p[i - 1] != '\n')
+		i--;
+	return b->len - i;
+}

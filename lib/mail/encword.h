@@ -26,4 +26,7 @@ enum { ENCWORD_MAX = 75 }; /* octets of an encoded word (RFC 2047 2) */
  */
 ssize_t encword_add(struct buf *out, const char *text, size_t n, const char *charset, size_t max);
 
+/* Returns the octets of the line that b ends with. */
+size_t encword_column(const struct buf *b);
+
 #endif

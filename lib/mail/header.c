@@ -183,6 +183,24 @@ field_is(const char *text, const struct field *f, const char *name)
 	return strlen(name) == n && strncasecmp(text + f->name, name, n) == 0;
 }
 
+struct field
+field_trim(const char *text, struct field f)
+{
+	while (f.value < f.end && memchr(" \t\r\n", text[f.value], 4))
+		f.value++;
+	while (f.end > f.value && memchr(" \t\r\n", text[f.end - 1], 4))
+		f.end--;
+	return f;
+}
+
+bool
+field_is_same(const char *text, struct field a, struct field b)
+{
+	a = field_trim(text, a);
+	b = field_trim(text, b);
+	return a.end - a.value == b.end - b.value && memcmp(text + a.value, text + b.value, a.end - a.value) == 0;
+}
+
 int
 header_is_there(int fd)
 {

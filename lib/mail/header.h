@@ -102,6 +102,12 @@ int header_next(const char *text, size_t n, size_t *pos, struct field *f);
 /* Returns true if the field has this name, in any case: for fields that FIELD_TABLE does not list. */
 bool field_is(const char *text, const struct field *f, const char *name);
 
+/* Returns the field, its value without the white space and line ends around it. */
+struct field field_trim(const char *text, struct field f);
+
+/* Returns true if two fields have the same value, apart from white space around it. */
+bool field_is_same(const char *text, struct field a, struct field b);
+
 /* Returns 1 if the message in fd begins with a header field, 0 if not, or -1 with errno set. */
 int header_is_there(int fd);
 

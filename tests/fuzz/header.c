@@ -10,6 +10,7 @@
 #include "mail/addrlist.h"
 #include "mail/authres.h"
 #include "mail/header.h"
+#include "mail/merge.h"
 #include "msa/msgfile.h"
 
 /* Check the offsets of every field and of every address in it. */
@@ -47,6 +48,19 @@ walk(const struct header *h)
 	}
 }
 
+/* Merged once, the fields are merged. */
+static void
+merge(const struct header *h)
+{
+	struct buf once = { 0 }, twice = { 0 };
+	uint32_t merged;
+
+	if (merge_lists(&once, h->text.p, h->text.len, "\r\n", &merged) > 0)
+		MUST(merged != 0 && merge_lists(&twice, once.p, once.len, "\r\n", &merged) == 0);
+	buf_free(&once);
+	buf_free(&twice);
+}
+
 /* Complete the message in fd. Returns a new file, or -1 if it is refused. */
 static int
 complete_file(int fd)
@@ -64,6 +78,7 @@ complete_file(int fd)
 		off_t size = file_size(fd);
 
 		walk(&h);
+		merge(&h);
 		if (complete(&c, &rules, &h, &facts, "\r\n") == COMPLETE_OK) {
 			MUST(edits_write(&c.edits, h.text.p, h.text.len, &m) == 0);
 			MUST(msgfile_add_file(&m, fd, (off_t)h.text.len, size - (off_t)h.text.len) == 0);

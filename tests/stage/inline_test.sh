@@ -232,7 +232,7 @@ test_misuse_is_told_at_the_start() {
 	submitd=$(submitd 2>&1)
 	misused "$submitd" submitd
 	misused "$submitd" submitd -z qualify
-	misused "usage: qualify [-c charset] [-d domain] [-k keywords] [-s add|replace] [-u table|all] [-D suffix -t table] $STAGE [prog [arg ...]]" submitd qualify -z
+	misused "usage: qualify [-c charset] [-d domain] [-k keywords] [-m] [-s add|replace] [-u table|all] [-D suffix -t table] $STAGE [prog [arg ...]]" submitd qualify -z
 	misused "qualify: -d: not a fully qualified domain" submitd qualify -d example stamp lmtp-inject "$T/s"
 	misused "qualify: $T/none: No such file or directory" submitd qualify -d example.net -u "$T/none" lmtp-inject "$T/s"
 	misused "usage: stamp [-ps] $STAGE [prog [arg ...]]" submitd stamp -q

@@ -93,7 +93,7 @@ test_a_wrong_option_is_named_and_what_follows_is_checked_all_the_same() {
 	USUAL='[-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user]'
 	finds submitd -t 5x qualify -z foo -d net stamp -n lmtp-inject -i -1 -t 0 nohost <<-X
 		error: submitd: -t 5x: not a number from 1 to 7200; see the page submitd(8)
-		error: qualify: -z: no such option; usage: qualify [-c charset] [-d domain] [-k keywords] [-s add|replace] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
+		error: qualify: -z: no such option; usage: qualify [-c charset] [-d domain] [-k keywords] [-m] [-s add|replace] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
 		error: stamp: -n: no such option; usage: stamp [-ps] $USUAL [prog [arg ...]]
 		error: lmtp-inject: -i -1: not a number from 0 to 86400; see the page lmtp-inject(8)
 		error: lmtp-inject: -t 0: not a number from 1 to 86400; see the page lmtp-inject(8)
@@ -106,7 +106,7 @@ test_a_wrong_option_is_named_and_what_follows_is_checked_all_the_same() {
 		error: rights: words are missing, or do not fit together; usage: rights -s senders [-g names|all] $USUAL prog [arg ...] | -q senders user address
 	X
 	finds submitd qualify -d <<-X
-		error: qualify: -d: its argument is missing; usage: qualify [-c charset] [-d domain] [-k keywords] [-s add|replace] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
+		error: qualify: -d: its argument is missing; usage: qualify [-c charset] [-d domain] [-k keywords] [-m] [-s add|replace] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
 	X
 	finds tlsd -t x -c cert.pem -k key.pem authd -a 0 -u users.cdb submitd maildir-inject box <<-'X'
 		error: tlsd: -t: x: not a number from 1 to 3600; see the page tlsd(8)

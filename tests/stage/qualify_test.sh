@@ -199,6 +199,97 @@ test_so_is_one_of_the_clients_resent_block_and_none_of_another() {
 	assertFalse 'its date is another' "sed -n 2p '$T/out' | grep -q today"
 }
 
+# The lines of the two messages are the same but for dates. usage: resent_becomes what option ... ; of $T/in and $T/want
+resent_becomes() {
+	resent_what=$1
+	shift
+	SMTPAUTHUSER=alice@example.net chain -d example.net "$@"
+	if [ -e "$T/out" ]; then
+		sed 's/^Resent-Date: Sat, 21 Nov 2026 22:30:00 +0000/&/; t
+			s/^Resent-Date: [A-Z][a-z][a-z], [0-9].* [-+][0-9]*/Resent-Date: NOW/' "$T/out" >"$T/got"
+		assert_same "$resent_what" "$T/want" "$T/got"
+		cp "$T/out" "$T/in"
+		SMTPAUTHUSER=alice@example.net chain -d example.net "$@"
+		assert_same "$resent_what: a second run" "$T/in" "$T/out"
+	else
+		fail "$resent_what: $(cat "$T/verdict")"
+	fi
+}
+
+# What follows the lines of a block, and an empty line.
+original() {
+	message "$@" "$DATE" "$ID" 'From: z@example.org' ''
+}
+
+test_the_clients_resent_block_is_a_set_of_its_own() {
+	original 'Resent-To: bob@example.org' 'Resent-To:  bob@example.org' 'Resent-From: alice@example.net' \
+		'Resent-Date: Sat, 21 Nov 2026 22:30:00 +0000' 'Resent-Date: Sun, 22 Nov 2026 22:30:00 +0000' \
+		'Resent-Message-ID: <1@example.net>' 'Resent-Message-ID: <2@example.net>'
+	cp "$T/in" "$T/raw"
+	original 'Resent-To: bob@example.org' 'Resent-From: alice@example.net' 'Resent-Date: Sat, 21 Nov 2026 22:30:00 +0000' \
+		'Resent-Message-ID: <1@example.net>'
+	cp "$T/in" "$T/want"
+	cp "$T/raw" "$T/in"
+	resent_becomes 'each name once'
+	for name in Resent-To Resent-Cc Resent-Reply-To Resent-Sender; do
+		original 'Resent-From: alice@example.net' "$name: b@example.org" "$name: c@example.org"
+		refused "$name: there is more than one field"
+	done
+	original 'Resent-From: alice@example.net' 'Resent-To: bob@example.org' 'X-Y: z' 'Resent-Date: now' \
+		'Resent-Bcc: carol@example.org'
+	cp "$T/in" "$T/raw"
+	original 'Resent-From: alice@example.net' 'Resent-To: bob@example.org' 'X-Y: z' 'Resent-Date: NOW' \
+		'Resent-Message-ID: <1msg.r@example.net>'
+	cp "$T/in" "$T/want"
+	cp "$T/raw" "$T/in"
+	resent_becomes 'other fields within it'
+	original 'Resent-To: ' 'Resent-Bcc: '
+	cp "$T/in" "$T/raw"
+	original
+	cp "$T/in" "$T/want"
+	cp "$T/raw" "$T/in"
+	resent_becomes 'none is made of empty fields'
+}
+
+test_who_resends_is_not_the_sender_of_the_message() {
+	original 'Resent-From: alice@example.net, bob@example.net' 'Resent-Date: now' 'Resent-Message-ID: <1@example.net>'
+	cp "$T/in" "$T/raw"
+	refused 'Resent-Sender: field is missing'
+	original 'Resent-From: alice@example.net, bob@example.net' 'Resent-Message-ID: <1@example.net>' \
+		'Resent-Sender: <alice@example.net>' 'Resent-Date: NOW'
+	cp "$T/in" "$T/want"
+	cp "$T/raw" "$T/in"
+	resent_becomes 'several authors'
+	original 'Resent-From: alice@example.net' 'Resent-Date: now' 'Sender: carol@example.org'
+	cp "$T/in" "$T/raw"
+	original 'Resent-From: alice@example.net' 'Resent-Date: NOW' 'Resent-Message-ID: <1msg.r@example.net>' \
+		'Sender: carol@example.org'
+	cp "$T/in" "$T/want"
+	cp "$T/raw" "$T/in"
+	resent_becomes 'an author' -s replace
+	original 'Resent-From: sales@example.net' 'Resent-Sender: carol@example.net' 'Resent-Message-ID: <1@example.net>'
+	cp "$T/in" "$T/raw"
+	original 'Resent-From: sales@example.net' 'Resent-Message-ID: <1@example.net>' 'Resent-Sender: <alice@example.net>' \
+		'Resent-Date: NOW'
+	cp "$T/in" "$T/want"
+	cp "$T/raw" "$T/in"
+	resent_becomes 'somebody else' -s replace
+	cp "$T/raw" "$T/in"
+	original 'Resent-From: sales@example.net' 'Resent-Sender: carol@example.net' 'Resent-Message-ID: <1@example.net>' \
+		'Resent-Date: NOW'
+	cp "$T/in" "$T/want"
+	cp "$T/raw" "$T/in"
+	resent_becomes 'somebody else, who may stay' -s add
+	message "$DATE" "$ID" 'From: y@example.org, z@example.org' 'Resent-From: sales@example.net' \
+		'Resent-Message-ID: <1@example.net>' ''
+	cp "$T/in" "$T/raw"
+	message "$DATE" "$ID" 'From: y@example.org, z@example.org' 'Resent-From: sales@example.net' \
+		'Resent-Message-ID: <1@example.net>' 'Resent-Sender: <alice@example.net>' 'Resent-Date: NOW' ''
+	cp "$T/in" "$T/want"
+	cp "$T/raw" "$T/in"
+	resent_becomes 'the message stays as it was' -s add
+}
+
 test_message_id_without_domain_option_has_the_hosts_name() {
 	message 'From: a@example.net' "$DATE" ''
 	chain
@@ -331,6 +422,9 @@ test_half_of_a_name_is_never_an_address() {
 		refused "$field: address 2 has no domain" -d example.net -u all
 	done
 	becomes 'undisclosed-recipients:;' 'undisclosed-recipients:;' -d example.net -u all
+	becomes 'Us: bob;, Alice <a@example.org>' 'Us: bob@example.net;, Alice <a@example.org>' -d example.net -u all
+	draft 'To: Us: Smith, Alice <alice@example.net>;'
+	refused 'To: address 1 has no domain' -d example.net -u all
 }
 
 test_a_single_label_of_the_table_gets_the_suffix() {
@@ -441,6 +535,26 @@ test_a_field_that_may_stand_once_does() {
 	cp "$T/out" "$T/in"
 	chain
 	assert_same 'a second run changes nothing' "$T/once" "$T/out"
+}
+
+# What becomes of the lists is in unit/merge_test.sh.
+test_recipients_in_several_fields_are_merged_by_option() {
+	draft 'To: bob' 'Cc: x@example.org' 'To: Carol <carol@example.org>' 'Bcc: y@example.org' 'Cc: z@example.org'
+	refused 'To: there is more than one field' -d example.net -u all
+	chain -m -d example.net -u all
+	draft 'To: <bob@example.net>,' ' Carol <carol@example.org>' 'Cc: x@example.org,' ' z@example.org'
+	assert_same 'merged' "$T/in" "$T/out"
+	assertContains "$(cat "$T/log")" ' done qualified=To removed=Bcc merged=To,Cc ms='
+	chain -m -d example.net -u all
+	assert_same 'a second run' "$T/in" "$T/out"
+	assertFalse 'nothing in the log' "grep -q merged $T/log"
+	draft 'To: bob@example.org' 'To: <>'
+	refused 'To: there is more than one field' -m
+	message "$DATE" "$ID" 'From: a@example.org' 'From: b@example.org' ''
+	refused 'From: there is more than one field' -m
+	printf 'From: a@b.example\nTo: c@d.example\nTo: e@f.example\n%s\n%s\n\nbody\n' "$DATE" "$ID" | qualify -m >"$T/got"
+	printf 'From: a@b.example\nTo: c@d.example,\n e@f.example\n%s\n%s\n\nbody\n' "$DATE" "$ID" >"$T/expected"
+	assert_same 'a filter' "$T/expected" "$T/got"
 }
 
 test_a_copied_address_is_checked_and_completed_once() {
@@ -674,6 +788,10 @@ test_a_header_becomes_ascii_without_smtputf8() {
 	cp "$T/out" "$T/in"
 	chain
 	assert_same 'a second run' "$T/in" "$T/out"
+	draft "$(printf 'Content-Type: text/plain; name=\303\274.txt')" 'MIME-Version: 1.0'
+	chain
+	draft "Content-Type: text/plain; name*=utf-8''%C3%BC.txt" 'MIME-Version: 1.0'
+	assert_same 'the name of a file' "$T/in" "$T/out"
 	draft "$(printf 'Subject: \374 b')" 'To: a@b.example'
 	refused 'Subject: octets that are not ASCII are not UTF-8'
 	chain -c iso-8859-1

@@ -72,9 +72,72 @@ test_what_no_encoded_word_can_replace_is_refused() {
 	To: a@b.example (a (\xc3\xa4))\r\n => (To: a comment with octets that are not ASCII is not clear)
 	To: \xc3\xa4@b.example\r\n => (5.6.7 To: an address is not ASCII, but SMTPUTF8 was not given or is not available)
 	To: a@\xc3\xa4.example\r\n => (5.6.7 To: an address is not ASCII, but SMTPUTF8 was not given or is not available)
-	Content-Type: text/plain; name=\xc3\xa4\r\n => (Content-Type: there are octets that are not ASCII)
 	List-Id: \xc3\xa4 <a.b>\r\n => (List-Id: there are octets that are not ASCII)
 	END
+}
+
+test_parameters_of_mime_get_the_form_of_rfc_2231() {
+	unit_table downgrade <<-'END'
+	Content-Type: text/plain; name=\xc3\xa4\r\n => Content-Type: text/plain; name*=utf-8''%C3%A4\r\n
+	Content-Disposition: attachment;\r\n\tfilename="\xc3\xbc b\\"c.txt" (x); size=1\r\n => Content-Disposition: attachment;\r\n\x09filename*=utf-8''%C3%BC%20b%22c.txt (x); size=1\r\n
+	content-type:text/plain;charset=utf-8 ; Name = \xc3\xbc.txt;\r\n => content-type:text/plain;charset=utf-8 ; Name*=utf-8''%C3%BC.txt;\r\n
+	Content-Type: a/b; name="\xc3\xbc\r\n b"; x==?a?=\r\n => Content-Type: a/b; name*=utf-8''%C3%BC%20b; x==?a?=\r\n
+	Content-Type: text (c) / (;\xff) plain\r\n => (Content-Type: a parameter with octets that are not ASCII is not clear)
+	END
+	unit_table downgrade c <<-'END'
+	Content-Disposition: inline; filename="\xfc.txt"\r\n => Content-Disposition: inline; filename*=iso-8859-1''%FC.txt\r\n
+	END
+	unit_table downgrade <<-'END'
+	Content-Disposition: inline; filename="\xfc.txt"\r\n => (Content-Disposition: octets that are not ASCII are not UTF-8)
+	END
+}
+
+# A piece has whole characters, so that one that is decoded for itself is text.
+test_a_long_parameter_is_in_lines_and_pieces() {
+	x=$(printf %040d 0)
+	{
+		printf '%s\n' "Content-Type: application/pdf; name=\"\\xc3\\xbc$x\"; a=b\\r\\n => Content-Type: application/pdf;\\r\\n name*=utf-8''%C3%BC$x; a=b\\r\\n" \
+			"Content-Type: a/b; name=\"$x\\xc3\\xbc\\xc3\\xbc\\xc3\\xbc\\xc3\\xbc\"\\r\\n => Content-Type: a/b;\\r\\n name*0*=utf-8''$x%C3%BC%C3%BC%C3%BC;\\r\\n name*1*=%C3%BC\\r\\n" \
+			"Content-Type: a/b;\\r\\n\\tname=\"$x$x\\xc3\\xbc\"\\r\\n => Content-Type: a/b;\\r\\n name*0*=utf-8''${x}0000000000000000000;\\r\\n name*1*=000000000000000000000%C3%BC\\r\\n"
+	} >"$T/table"
+	unit_table downgrade <"$T/table"
+}
+
+test_of_two_forms_of_a_parameter_the_one_in_ascii_stays() {
+	unit_table downgrade <<-'END'
+	Content-Disposition: attachment; filename="\xc3\xbc.txt"; filename*=utf-8''%C3%BC.txt\r\n => Content-Disposition: attachment; filename*=utf-8''%C3%BC.txt\r\n
+	Content-Disposition: attachment; FileName*0*=utf-8''%C3%BC; filename=\xc3\xbc.txt ; filename*1=.txt\r\n => Content-Disposition: attachment; FileName*0*=utf-8''%C3%BC ; filename*1=.txt\r\n
+	END
+}
+
+test_a_parameter_that_is_not_clear_is_refused() {
+	sed 's/^/Content-Type: a\/b; /; s/$/\\r\\n => (Content-Type: a parameter with octets that are not ASCII is not clear)/' >"$T/table" <<-'END'
+	boundary="\xc3\xa4"
+	name*="\xc3\xa4"
+	name*0="\xc3\xa4"; name*1=b
+	name="\xc3\xa4"; NAME=b
+	name="\xc3\xa4
+	name="\xc3\xa4\\
+	name="\xc3\xa4\x01"
+	name=\xc3\xa4 b
+	name=\xc3\xa4"b"
+	name=a\\\xc3\xa4
+	name=\xc3\xa4, b=c
+	name=\xc3\xa4(b
+	name=; b=\xc3\xa4
+	name; b=\xc3\xa4
+	n\xc3\xa4me=a
+	name=a \xc3\xa4
+	name=a; (\xc3\xa4)
+	name12345678901234567890123456789=\xc3\xa4
+	END
+	unit_table downgrade <"$T/table"
+	{
+		printf 'Content-Type: a/b'
+		yes '; a=b' | head -n 64 | tr -d '\n'
+		printf '%s\n' '; c=\xc3\xa4\r\n => (Content-Type: a parameter with octets that are not ASCII is not clear)'
+	} >"$T/table"
+	unit_table downgrade <"$T/table"
 }
 
 # What is removed or refused anyway, and what others have written.
@@ -128,6 +191,30 @@ test_another_program_reads_the_same() {
 		        print('a long line', got)
 		    if str(email.header.make_header(email.header.decode_header(value.replace('\n', '').strip()))) != text:
 		        print(repr(text), 'became', got)
+	X
+	assertEquals 'differences' '' "$(python3 "$T/check" "$TEST_SEED" 2>&1 | head -n 5)"
+}
+
+# So does it with the names of files.
+test_another_program_reads_the_same_name_of_a_file() {
+	cat >"$T/check" <<-'X'
+		import email, random, subprocess, sys
+		r = random.Random(int(sys.argv[1]))
+		pieces = ['a', 'ü', ' ', '日本語' * 5, 'x' * 30, "'", '%41', '*', '(b)', 'ä' * 20, '"', '\\', ';', '=', '\U0001f600', '.txt']
+		lines, names = [], []
+		for _ in range(400):
+		    name = 'é' + ''.join(r.choice(pieces) for _ in range(r.randrange(1, 9))) + '.'
+		    names.append(name)
+		    raw = ('attachment; filename="%s"; x=y' % name.replace('\\', '\\\\').replace('"', '\\"')).encode()
+		    lines.append('Content-Disposition: ' + ''.join(chr(b) if 32 < b < 127 and b != 92 else '\\x%02x' % b if b != 32 else ' ' for b in raw) + '\\r\\n')
+		out = subprocess.run(['test-unit', 'downgrade'], input='\n'.join(lines) + '\n', capture_output=True, text=True).stdout
+		for name, line in zip(names, out.splitlines()):
+		    got = line.split(' => ', 1)[1].replace('\\r\\n', '\n')
+		    if any(len(l) > 76 for l in got.split('\n')[:-2]):
+		        print('a long line', got)
+		    message = email.message_from_string(got + '\n')
+		    if message.get_filename() != name or message.get_param('x', header='content-disposition') != 'y':
+		        print(repr(name), 'became', got, repr(message.get_filename()))
 	X
 	assertEquals 'differences' '' "$(python3 "$T/check" "$TEST_SEED" 2>&1 | head -n 5)"
 }
