@@ -12,6 +12,7 @@
 #include "mail/addrlist.h"
 #include "mail/authres.h"
 #include "mail/datetime.h"
+#include "mail/downgrade.h"
 #include "mail/resent.h"
 #include "smtp/addr.h"
 
@@ -301,12 +302,13 @@ check_addresses(struct work *w, const struct field *f)
 static bool
 must_be_replaced(const struct work *w, const struct field *f)
 {
-	if (whose(w, f) == OF_OLDER_BLOCK)
+	bool is_date = f->id == FIELD_DATE || f->id == FIELD_RESENT_DATE;
+
+	if (whose(w, f) == OF_OLDER_BLOCK || (!is_date && f->id != FIELD_MESSAGE_ID && f->id != FIELD_RESENT_MESSAGE_ID))
 		return false;
-	if (f->id == FIELD_DATE || f->id == FIELD_RESENT_DATE)
-		return !datetime_is_valid(w->text, f->value, f->end);
-	return (f->id == FIELD_MESSAGE_ID || f->id == FIELD_RESENT_MESSAGE_ID) &&
-	    !addrlist_is_msg_id(w->text, f->value, f->end);
+	if (w->c->is_ascii && downgrade_has_8bit(w->text + f->value, f->end - f->value))
+		return true;
+	return is_date ? !datetime_is_valid(w->text, f->value, f->end) : !addrlist_is_msg_id(w->text, f->value, f->end);
 }
 
 /*

@@ -31,6 +31,7 @@ struct rules {
 enum { COMPLETE_MSGID_MAX = 255 }; /* octets kept of a Message-ID */
 
 struct completion {
+	bool is_ascii; /* set before: the message has no SMTPUTF8, so a Date or Message-ID with octets over 127 is invalid */
 	struct edits edits;
 	uint32_t added, qualified, removed; /* sets of fields, as bits of enum field_id */
 	char msgid[COMPLETE_MSGID_MAX + 1]; /* the Message-ID, without folding, for the log; "": none so far */
@@ -46,7 +47,7 @@ enum complete_result {
 
 /*
  * Examine the whole header h and collect the edits that complete it. eol ends each added line. Of f, SMTPAUTHUSER,
- * MSA_MESSAGE and MSA_HOST are used. c must be empty; call completion_free whatever the result.
+ * MSA_MESSAGE and MSA_HOST are used. c must be empty but for is_ascii; call completion_free whatever the result.
  */
 enum complete_result complete(struct completion *c, const struct rules *rules, const struct header *h,
     const struct facts *f, const char *eol);

@@ -153,6 +153,7 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 		return call_failed(call, "header");
 	if (h->text.len > HEADER_MAX)
 		return refuse(call, REPLY_BAD_MESSAGE, "Header is too long");
+	c->is_ascii = !d->keeps_utf8;
 	result = complete(c, &conf->rules, h, &call->facts, filter && !h->crlf ? "\n" : "\r\n");
 	if (result != COMPLETE_OK)
 		return result == COMPLETE_REFUSED ? refuse(call, REPLY_BAD_MESSAGE, c->why.p) : call_failed(call, "header");

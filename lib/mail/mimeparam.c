@@ -101,7 +101,7 @@ read_bare(struct params *p, struct param *param)
 	return true;
 }
 
-/* Read the parameter behind the semicolon. Returns false if it is not one. An empty one is none, and does not matter. */
+/* Read the parameter behind the semicolon, where there may be none. Returns false if what stands there is not one. */
 static bool
 read_param(struct params *p)
 {

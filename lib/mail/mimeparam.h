@@ -6,7 +6,7 @@
 
 #include "msa/buf.h"
 
-/* The parameters of Content-Type and Content-Disposition (RFC 2045 5.1, RFC 2183), as mail without SMTPUTF8 has them. */
+/* The parameters of Content-Type and Content-Disposition (RFC 2045 5.1, RFC 2183), for mail without SMTPUTF8. */
 enum mimeparam_result {
 	MIMEPARAM_OK,
 	MIMEPARAM_UNCLEAR, /* it is not certain what an octet over 127 belongs to, or to what parameter */

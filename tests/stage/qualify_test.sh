@@ -792,6 +792,11 @@ test_a_header_becomes_ascii_without_smtputf8() {
 	chain
 	draft "Content-Type: text/plain; name*=utf-8''%C3%BC.txt" 'MIME-Version: 1.0'
 	assert_same 'the name of a file' "$T/in" "$T/out"
+	message "$(printf '%s (\303\274)' "$DATE")" "$(printf 'Message-ID: <\303\274@b.example>')" 'From: a@b.example' ''
+	chain -d example.net
+	sed -n 's/\r$//; s/^Date: [A-Z][a-z][a-z], [0-9].*/Date: NOW/; p' "$T/out" >"$T/got"
+	printf '%s\n' 'From: a@b.example' 'Date: NOW' 'Message-ID: <1msg@example.net>' '' >"$T/expected"
+	assert_same 'a Date and a Message-ID' "$T/expected" "$T/got"
 	draft "$(printf 'Subject: \374 b')" 'To: a@b.example'
 	refused 'Subject: octets that are not ASCII are not UTF-8'
 	chain -c iso-8859-1
