@@ -83,6 +83,14 @@ readers:
 	$(MAKE) all
 	dir=$$(mktemp -d) && PATH=$$PWD/bin:$$PATH sh tests/tools/readers/run $(READERS) $(SEED) $$dir && rm -rf $$dir
 
+# What becomes of thousands of messages from the tests of other programs, and of those in the directories CORPUS.
+CORPUS =
+corpus:
+	sh scripts/setup corpus
+	$(MAKE) all
+	sh tests/corpus/fetch bin/corpus
+	PATH=$$PWD/bin:$$PATH tests/corpus/run -n 500 bin/corpus $(CORPUS)
+
 lint:
 	sh scripts/setup lint
 	sh scripts/lint
@@ -120,5 +128,5 @@ deb-check:
 clean:
 	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] tests/tools/lib/*.[od] bin/*
 
-.PHONY: all check-bin demo check check-all bench conformance soak readers lint fuzz mutants install \
+.PHONY: all check-bin demo check check-all bench conformance soak readers corpus lint fuzz mutants install \
 	uninstall dist deb deb-check clean

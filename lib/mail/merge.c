@@ -19,7 +19,7 @@ static const enum field_id ids[] = { FIELD_TO, FIELD_CC };
 
 enum { LISTS = sizeof ids / sizeof *ids };
 
-/* Returns true if the value is a list with an address. *last becomes the last mailbox, its labels 1 if there is none. */
+/* Is the value a list with an address? *last becomes the last mailbox, its labels 1 if there is none. */
 static bool
 is_valid(const char *text, const struct field *f, struct addrlist_item *last)
 {
