@@ -98,6 +98,7 @@ test_a_long_parameter_is_in_lines_and_pieces() {
 	{
 		printf '%s\n' "Content-Type: application/pdf; name=\"\\xc3\\xbc$x\"; a=b\\r\\n => Content-Type: application/pdf;\\r\\n name*=utf-8''%C3%BC$x; a=b\\r\\n" \
 			"Content-Type: a/b; name=\"$x\\xc3\\xbc\\xc3\\xbc\\xc3\\xbc\\xc3\\xbc\"\\r\\n => Content-Type: a/b;\\r\\n name*0*=utf-8''$x%C3%BC%C3%BC%C3%BC;\\r\\n name*1*=%C3%BC\\r\\n" \
+			"Content-Type: a/b; name=\"${x#00}\\xc3\\xbc\\xc3\\xbc\\xc3\\xbc\\xc3\\xbc\"\\r\\n => Content-Type: a/b;\\r\\n name*0*=utf-8''${x#00}%C3%BC%C3%BC%C3%BC;\\r\\n name*1*=%C3%BC\\r\\n" \
 			"Content-Type: a/b;\\r\\n\\tname=\"$x$x\\xc3\\xbc\"\\r\\n => Content-Type: a/b;\\r\\n name*0*=utf-8''${x}0000000000000000000;\\r\\n name*1*=000000000000000000000%C3%BC\\r\\n"
 	} >"$T/table"
 	unit_table downgrade <"$T/table"
