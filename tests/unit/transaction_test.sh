@@ -50,7 +50,8 @@ test_reverse_paths() {
 		MAIL FROM:<a@[x-tag:anything]>|ok
 		MAIL FROM:<@hop.example,@hop2.example:a@example.org>|ok
 		MAIL FROM:<$l64@example.org>|ok
-		MAIL FROM:<${l64}l@example.org>|501 5.1.7 Bad sender address syntax
+		MAIL FROM:<$(text_repeat 242 l)@example.org>|ok
+		MAIL FROM:<$(text_repeat 243 l)@example.org>|501 5.1.7 Bad sender address syntax
 		MAIL FROM:<$l64@$d189>|ok
 		MAIL FROM:<$l64@${d189}d>|501 5.1.7 Bad sender address syntax
 		MAIL FROM:<a@${l63}d.example>|501 5.1.7 Bad sender address syntax
