@@ -143,7 +143,7 @@ test_addresses_are_checked_and_may_be_utf8() {
 	assertEquals '8-bit' 'MAIL FROM:<alice@example.net> BODY=8BITMIME' "$(head -n 1 "$T/env")"
 	rm -f "$T/msg"
 	for bad in bob '<bob@example.org>' 'bob@example.org>' 'bob@' 'a b@example.org' 'bob@example.org
-RCPT TO:<eve@example.org>' "$(printf '%065d' 0)@example.org"; do
+RCPT TO:<eve@example.org>' "$(printf '%0243d' 0)@example.org"; do
 		submitted -r "$bad" "$T/next"
 		assert_refused "$bad" 64 "$bad: not an address"
 		submit -f "$bad" -r bob@example.org "$T/next" <"$T/draft" 2>"$T/log"
