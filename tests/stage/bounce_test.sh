@@ -391,6 +391,32 @@ test_ret_full_gives_the_message_back() {
 	assert_same 'limits' "$T/expected" "$T/out"
 }
 
+test_the_limits_of_a_report_to_the_octet() {
+	chain_envelope '<alice@example.net> RET=FULL' 'RCPT TO:<bob@example.org>' 'RCPT TO:<carol@example.org>'
+	: >"$T/out"
+	for size in 65536 65537; do # octets of a message that is given back whole
+		rm -f "$T"/[12].*
+		{
+			printf 'Subject: x\r\n\r\n'
+			yes "$(printf '%062d\r' 0)" | head -c $((size - 16))
+			printf '\r\n'
+		} >"$T/msg"
+		assertEquals $size "$(wc -c <"$T/msg")"
+		chain_call bounce "$T/next"
+		echo 'types[2]' >"$T/ask"
+		parsed "$T/2.msg" <"$T/ask" >>"$T/out"
+	done
+	rm -f "$T"/[12].*
+	chain_message "Subject: \303\251$(text_repeat 300 x)\r\n\r\nx\r\n"
+	answers 1 '250 one' "550 5.1.1 $(text_repeat 1500 y)"
+	chain_call bounce "$T/next" # no line has more than 998 octets: see parsed
+	printf '%s\n' 'max(map(len, quoted.split(b"\r\n")))' >"$T/ask"
+	parsed "$T/2.msg" <"$T/ask" >>"$T/out"
+	printf '%s\n' message/rfc822 text/rfc822-headers 76 >"$T/expected"
+	assert_same 'limits' "$T/expected" "$T/out"
+	assertEquals 'of the reply' 900 "$(grep -o 'y*' "$T/2.msg" | awk 'length($0) > most { most = length($0) } END { print most }')"
+}
+
 test_eight_bits() {
 	# mail parameters | header | body | type, encoding, the report's MAIL parameters
 	while IFS='|' read -r mail header body expected; do
