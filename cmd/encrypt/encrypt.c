@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/os.h"
 #include "chain/limits.h"
 #include "parts.h"
 #include "sealing.h"
@@ -15,6 +17,7 @@
 
 enum {
 	WIDE = 16,         /* copies that are made, and then delivered side by side; the next 16 follow */
+	FILES = 128,       /* descriptors for all but the copies */
 	WITHOUT_MAX = 300, /* octets, after which no more recipients without a key are named */
 };
 
@@ -36,6 +39,7 @@ struct work {
 	struct reply_foreign *reply; /* owned, one for each recipient; code 0: none yet */
 	struct job job;
 	int64_t start_ms;
+	size_t sealed, clear; /* recipients whose copy was made */
 };
 
 /* Refuse the message for good by the verdict. A filter, which a person runs, prints the reason instead. */
@@ -52,25 +56,45 @@ refuse(const struct work *w, enum reply reply, const char *why)
 	return call_verdict(call, reply, why);
 }
 
-/* Log why the keyring could not be used. Returns the reply. Nothing goes on in the clear because of it. */
+/* Returns where the error e has come up: in the keyring, or in the directory for large copies. */
+static const char *
+place_of(const struct work *w, int e)
+{
+	switch (e) {
+	case EPROTO:
+	case ETIMEDOUT:
+	case ENOMEM:
+	case EAGAIN:
+	case EMFILE:
+	case ENFILE:
+		return w->conf->home;
+	default:
+		return os_temporary();
+	}
+}
+
+/* Log why no copy could be made. Returns the reply. Nothing goes on in the clear because of it. */
 static enum reply
-log_failed(const struct work *w, const char *what)
+log_failed(const struct work *w)
 {
 	int e = errno;
+	const char *what = place_of(w, e);
 
 	if (e == EPROTO)
 		log_error(&w->call->log, "failed", "%s: %s", what, *w->job.why ? w->job.why : "gpg failed without a word");
 	else if (e == ETIMEDOUT)
 		log_error(&w->call->log, "failed", "%s: gpg took too long", what);
-	else
+	else {
+		errno = e;
 		log_error(&w->call->log, "failed", "%s:", what);
+	}
 	return e == ETIMEDOUT ? REPLY_LATE : reply_of_errno(e);
 }
 
 static int
-give_up(const struct work *w, const char *what)
+give_up(const struct work *w)
 {
-	return call_verdict(w->call, log_failed(w, what), NULL);
+	return call_verdict(w->call, log_failed(w), NULL);
 }
 
 /* Name the recipients without a key. */
@@ -91,22 +115,21 @@ static void
 log_done(const struct work *w, const char *why, int code)
 {
 	const size_t *count = w->rcpts.count;
-	const bool sealed = !why && count[FATE_SEALED] > 0;
 	struct buf without = { 0 };
 	char encrypted[24], clear[24], refused[24], copies[24], number[24], ms[24];
 
 	if (!why && name_without(w, &without) < 0)
 		buf_free(&without);
-	snprintf(encrypted, sizeof encrypted, "%zu", count[FATE_SEALED]);
-	snprintf(clear, sizeof clear, "%zu", count[FATE_CLEAR]);
+	snprintf(encrypted, sizeof encrypted, "%zu", w->sealed);
+	snprintf(clear, sizeof clear, "%zu", w->clear);
 	snprintf(refused, sizeof refused, "%zu", count[FATE_REFUSED]);
 	snprintf(copies, sizeof copies, "%zu", w->parts.n);
 	snprintf(number, sizeof number, "%d", code);
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
 	log_event(&w->call->log, "done", "user", facts_get(&w->call->facts, "SMTPAUTHUSER"), "why", why,
-	    "encrypted", sealed ? encrypted : NULL, "clear", count[FATE_CLEAR] > 0 ? clear : NULL,
+	    "encrypted", w->sealed > 0 ? encrypted : NULL, "clear", w->clear > 0 ? clear : NULL,
 	    "refused", count[FATE_REFUSED] > 0 ? refused : NULL, "without", without.p,
-	    "copies", w->parts.n > 1 ? copies : NULL, "signed", sealed && w->sealing.is_signed ? "DKIM-Signature" : NULL,
+	    "copies", w->parts.n > 1 ? copies : NULL, "signed", w->sealed > 0 && w->sealing.is_signed ? "DKIM-Signature" : NULL,
 	    "code", code ? number : NULL, "ms", ms, (char *)NULL);
 	buf_free(&without);
 }
@@ -120,9 +143,9 @@ pass(const struct work *w, const char *why)
 	return call_next(w->call);
 }
 
-/* Make the copy of a part, and its envelope. is_whole: it is the only part. Returns 0, or -1 with errno set. */
+/* Make the copy of a part. Returns 0, or -1 with errno set. */
 static int
-make(struct work *w, struct part *p, bool is_whole)
+make(struct work *w, struct part *p)
 {
 	struct buf keys = { 0 };
 
@@ -134,9 +157,17 @@ make(struct work *w, struct part *p, bool is_whole)
 	}
 	if (p->message < 0)
 		return -1;
-	if (w->envelope)
-		p->envelope = parts_envelope(p, &w->rcpts, w->envelope, is_whole, w->sealing.is_8bit);
-	return w->envelope && p->envelope < 0 ? -1 : 0;
+	if (!p->only_copies)
+		*(p->is_sealed ? &w->sealed : &w->clear) += p->n;
+	return 0;
+}
+
+/* Make the envelope of a part. is_whole: it is the only part. Returns 0, or -1 with errno set. */
+static int
+address(const struct work *w, struct part *p, bool is_whole)
+{
+	p->envelope = parts_envelope(p, &w->rcpts, w->envelope, is_whole, w->sealing.is_8bit);
+	return p->envelope < 0 ? -1 : 0;
 }
 
 static void
@@ -155,8 +186,8 @@ hand_on(struct work *w, struct part *p)
 {
 	int r;
 
-	if (make(w, p, true) < 0) {
-		r = give_up(w, w->conf->home);
+	if (make(w, p) < 0 || (w->envelope && address(w, p, true) < 0)) {
+		r = give_up(w);
 		let_go(w, p);
 		return r;
 	}
@@ -174,7 +205,7 @@ start(struct work *w, struct part *p, int64_t deadline_ms)
 
 	snprintf(rcpts, sizeof rcpts, "%zu", p->n);
 	p->run = (struct run){ .next = w->call->next, .pid = -1, .fd = -1, .why = "no memory" };
-	if (facts_set(&w->call->facts, "MSA_RCPTS", rcpts) < 0)
+	if (facts_set(&w->call->facts, "MSA_RCPTS", rcpts) < 0 || address(w, p, false) < 0)
 		verdict_open(&p->run.verdict, p->n);
 	else
 		run_start(&p->run, w->call, w->call->next, p->message, p->envelope, p->n, deadline_ms);
@@ -224,13 +255,32 @@ fill(struct work *w, const struct reply_foreign *from)
 	return 0;
 }
 
+/* Log that the copies of the site in this part are not sent. */
+static void
+log_unsent(const struct work *w, const struct part *p, const struct reply_foreign *why)
+{
+	const struct recipients *r = &w->rcpts;
+	size_t i;
+
+	for (i = 0; p->only_copies && i < p->n; i++)
+		log_copy(w, p->line[i], why->code, why->text);
+	if (!p->only_copies && !p->is_sealed) /* which has the copies in the clear as lines COPY */
+		for (i = r->nrcpt; i < r->n; i++)
+			if (r->fate[i] == FATE_CLEAR)
+				log_copy(w, i, why->code, why->text);
+}
+
 /* A copy could not be made: it and what follows are not sent. */
 static int
 fill_failed(struct work *w)
 {
 	struct reply_foreign later = { 0 };
-	int r = reply_set(&later, log_failed(w, w->conf->home), NULL);
+	int r = reply_set(&later, log_failed(w), NULL);
+	size_t i;
 
+	for (i = 0; r == 0 && i < w->parts.n; i++)
+		if (!w->parts.v[i].run.next)
+			log_unsent(w, &w->parts.v[i], &later);
 	if (r == 0)
 		r = fill(w, &later);
 	reply_foreign_free(&later);
@@ -251,21 +301,46 @@ answer(struct work *w)
 	return call_answer(w->call, &v);
 }
 
-/* Make and deliver the copies. Each of 16 is made before the first of them is sent. Returns 0, or -1 with errno set. */
+/* Have room for the descriptors of n copies, which are open at once. Returns 0, or -1 with errno set (EMFILE). */
+static int
+allow_files(size_t n)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -1;
+	if (files.rlim_cur == RLIM_INFINITY || files.rlim_cur >= n + FILES)
+		return 0;
+	if (files.rlim_max != RLIM_INFINITY && files.rlim_max < n + FILES) {
+		errno = EMFILE;
+		return -1;
+	}
+	files.rlim_cur = n + FILES;
+	return setrlimit(RLIMIT_NOFILE, &files);
+}
+
+/*
+ * Make and deliver the copies. Each is made before the first of them is sent: if one of them fails, nobody gets the
+ * message, and nobody gets it again when the client tries again. With MSA_PARTIAL, where the client tries again only for
+ * those who have not got it, each of 16 is enough. Returns 0, or -1 with errno set (ENOMEM).
+ */
 static int
 deliver(struct work *w)
 {
+	const size_t n = w->parts.n, ahead = facts_get(&w->call->facts, "MSA_PARTIAL") ? WIDE : n;
 	struct part *p = w->parts.v;
-	size_t first, i, end;
-	int r = 0;
+	size_t first, i, end, made = 0;
+	int r;
 
 	spawn_reap();
 	if (call_set_deadline(w->call, w->job.deadline_ms) < 0)
 		return -1;
-	for (first = 0; first < w->parts.n && r == 0; first = end) {
-		end = w->parts.n - first > WIDE ? first + WIDE : w->parts.n;
-		for (i = first; i < end && r == 0; i++)
-			r = make(w, &p[i], false);
+	if ((r = allow_files(ahead)) < 0)
+		r = fill_failed(w) < 0 ? -1 : 1;
+	for (first = 0; first < n && r == 0; first = end) {
+		end = n - first > WIDE ? first + WIDE : n;
+		for (; made < n && made < first + ahead && r == 0; made++)
+			r = make(w, &p[made]);
 		if (r < 0)
 			r = fill_failed(w) < 0 ? -1 : 1;
 		for (i = first; i < end && r == 0; i++)
@@ -276,6 +351,8 @@ deliver(struct work *w)
 			let_go(w, &p[i]);
 		}
 	}
+	for (i = 0; i < n; i++)
+		let_go(w, &p[i]);
 	return r < 0 ? -1 : 0;
 }
 
@@ -331,11 +408,16 @@ answer_refusals(struct work *w)
 	const struct reply_foreign *worst;
 	bool mixed;
 
+	size_t i;
+
 	worst = verdict_reduce(&v, &mixed);
 	if (worst && (reply_copy(&all, worst) < 0 || fill(w, &all) < 0)) {
 		reply_foreign_free(&all);
 		return call_failed(w->call, "verdict");
 	}
+	for (i = w->rcpts.nrcpt; worst && i < w->rcpts.n; i++)
+		if (w->rcpts.fate[i] != FATE_REFUSED) /* which has its line */
+			log_copy(w, i, all.code, all.text);
 	reply_foreign_free(&all);
 	return answer(w);
 }
@@ -389,7 +471,8 @@ find(struct work *w, int *code)
 {
 	struct recipients *r = &w->rcpts;
 	const char *home = w->conf->home, *bad;
-	char why[100], last[KEYRING_FINGERPRINT_MAX + 1];
+	size_t keys;
+	char why[100];
 
 	if (recipients_open(r, w->envelope, &w->header) < 0) {
 		*code = call_failed(w->call, "recipients");
@@ -401,13 +484,16 @@ find(struct work *w, int *code)
 		*code = refuse(w, REPLY_BAD_MESSAGE, why);
 		return false;
 	}
-	if ((bad = keyring_bad(home, last))) {
+	bad = keyring_bad(home, &keys);
+	if (!bad && keys == 0 && w->conf->policy != POLICY_REFUSE)
+		bad = "there is no key, so every message would go on in the clear";
+	if (bad) {
 		log_error(&w->call->log, "failed", "%s: %s", home, bad);
 		*code = call_verdict(w->call, REPLY_LOCAL_ERROR, NULL);
 		return false;
 	}
-	if (keyring_find(home, last, &w->job, r->key, r->n) < 0) {
-		*code = give_up(w, home);
+	if (keyring_find(home, keys, &w->job, r->key, r->n) < 0) {
+		*code = give_up(w);
 		return false;
 	}
 	recipients_decide(r, w->conf->policy);
@@ -503,12 +589,12 @@ static int
 check(void *arg, struct instance *i)
 {
 	struct conf *conf = arg;
-	char last[KEYRING_FINGERPRINT_MAX + 1];
 	const char *why;
+	size_t keys;
 
 	if (!conf->home || conf->policies > 1)
 		return -1;
-	why = keyring_bad(conf->home, last);
+	why = keyring_bad(conf->home, &keys);
 	return why ? stage_wrong(i, conf->home, "%s", why) : 0;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -20,15 +21,41 @@ enum {
 	FILES = 1024,    /* descriptors of a child */
 };
 
+/* The child is to end, or its parent has: its programs end with it. */
+static void
+end_group(int number)
+{
+	(void)number;
+	kill(0, SIGKILL);
+}
+
+/* Close all but these two and fd 2. Returns 0, or -1 with errno set. */
+static int
+close_others(int out, int keep)
+{
+	int most = out > keep ? out : keep, fd;
+
+	for (fd = 0; fd <= most; fd++)
+		if (fd != out && fd != keep && fd != STDERR_FILENO)
+			close(fd);
+	os_close_from(most > STDERR_FILENO ? most + 1 : STDERR_FILENO + 1);
+	return os_fill_standard();
+}
+
 /* In the child: what its programs say goes to said. Never returns. */
 static void
-become(int (*work)(const void *arg, int out), const void *arg, int out, int said)
+become(int (*work)(const void *arg, int out), const void *arg, int out, int said, int keep, pid_t parent)
 {
 	struct rlimit files;
 
 	setpgid(0, 0);
 	os_signals_default();
-	if (dup2(said, STDERR_FILENO) < 0 || setenv("LC_ALL", "C", 1) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
+	signal(SIGTERM, end_group);
+	os_end_with_parent(SIGTERM);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
+	if (dup2(said, STDERR_FILENO) < 0 || setenv("LC_ALL", "C", 1) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0 ||
+	    close_others(out, keep) < 0)
 		_exit(EXIT_FAILURE);
 	if (files.rlim_cur > FILES) { /* gpgme closes all numbers up to this before it starts a program */
 		files.rlim_cur = FILES;
@@ -90,8 +117,7 @@ attend(struct job *j, pid_t pid, int fd, int said, job_take *take, void *to)
 		r = -1;
 	}
 	e = errno;
-	if (r < 0)
-		process_end_group(pid, clock_ms() + GRACE_MS);
+	process_end_group(pid, clock_ms() + (r < 0 ? GRACE_MS : 0)); /* before its pid can be another's */
 	status = process_reap(pid);
 	listen_to(j, said);
 	if (r == 0 && status != 0) {
@@ -103,8 +129,9 @@ attend(struct job *j, pid_t pid, int fd, int said, job_take *take, void *to)
 }
 
 int
-job_run(struct job *j, int (*work)(const void *arg, int out), const void *arg, job_take *take, void *to)
+job_run(struct job *j, int (*work)(const void *arg, int out), const void *arg, int keep, job_take *take, void *to)
 {
+	const pid_t parent = getpid();
 	int fd[2] = { -1, -1 }, said = os_memory_file("said"), r = -1, e;
 	pid_t pid = -1;
 
@@ -113,7 +140,7 @@ job_run(struct job *j, int (*work)(const void *arg, int out), const void *arg, j
 		pid = fork();
 	e = errno;
 	if (pid == 0)
-		become(work, arg, fd[1], said);
+		become(work, arg, fd[1], said, keep, parent);
 	if (fd[1] >= 0)
 		close(fd[1]);
 	errno = e;

@@ -1,16 +1,20 @@
 /* ISC licence, see LICENSE. */
 #include "keyring.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <gpgme.h>
+#include <openssl/evp.h>
 
 #include "base/file.h"
 #include "base/program.h"
@@ -18,11 +22,12 @@
 #include "smtp/domain.h"
 
 enum {
-	BLOCK = 16384,         /* octets of the text that are read at once */
+	BLOCK = 16384,         /* octets of the text, or of the keyring, that are read at once */
 	FOUND_MAX = 4194304,   /* octets of the list of keys that were found */
-	/* A keybox is a row of blobs. Of each we want the length, the type, and the fingerprint of a key: */
-	BLOB_MIN = 5, BLOB_TYPE = 4, BLOB_VERSION = 5, BLOB_MAGIC = 8, BLOB_FINGERPRINT = 20, BLOB_HEAD = 52,
-	BLOB_IS_HEADER = 1, BLOB_IS_KEY = 2, /* types */
+	CONF_MAX = 65536,      /* octets of gpg.conf */
+	/* A keybox is a row of blobs. Each has its length, its type, and as its last octets the SHA-1 of all before: */
+	BLOB_MIN = 5, BLOB_TYPE = 4, BLOB_MAGIC = 8, BLOB_HEAD = 12, BLOB_SUM = 20,
+	BLOB_IS_DELETED = 0, BLOB_IS_HEADER = 1, BLOB_IS_KEY = 2, BLOB_IS_X509 = 3, /* types */
 };
 
 #define ARMOR_END "-----END PGP MESSAGE-----\n"
@@ -40,61 +45,195 @@ keyring_address(char out[KEYRING_ADDRESS_MAX + 1], const struct addr *a)
 static bool
 is_header(const unsigned char *head, off_t len)
 {
-	return len >= BLOB_MAGIC + 4 && head[BLOB_TYPE] == BLOB_IS_HEADER && memcmp(head + BLOB_MAGIC, "KBXf", 4) == 0;
+	return len >= BLOB_HEAD && head[BLOB_TYPE] == BLOB_IS_HEADER && memcmp(head + BLOB_MAGIC, "KBXf", 4) == 0;
 }
 
-/* Write the fingerprint of the last key in a keybox to last; "": there is none. Returns false: this is no keybox. */
+/* Add the octets of a file from off to end to a digest. Returns 0, or -1. */
+static int
+digest_file(EVP_MD_CTX *md, int fd, off_t off, off_t end)
+{
+	char part[BLOCK];
+	size_t n;
+
+	for (; off < end; off += (off_t)n) {
+		n = end - off < BLOCK ? (size_t)(end - off) : BLOCK;
+		if (file_read(fd, part, n, off) < 0 || EVP_DigestUpdate(md, part, n) != 1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Returns true if a blob has the octets that gpg has written. */
 static bool
-find_last(int fd, off_t size, char last[KEYRING_FINGERPRINT_MAX + 1])
+is_intact(EVP_MD_CTX *md, int fd, off_t off, off_t len)
+{
+	unsigned char sum[EVP_MAX_MD_SIZE], want[BLOB_SUM];
+	unsigned int n;
+
+	return len > BLOB_SUM && md && EVP_DigestInit_ex(md, EVP_sha1(), NULL) == 1 &&
+	    digest_file(md, fd, off, off + len - BLOB_SUM) == 0 && EVP_DigestFinal_ex(md, sum, &n) == 1 && n == BLOB_SUM &&
+	    file_read(fd, (char *)want, BLOB_SUM, off + len - BLOB_SUM) == 0 && memcmp(sum, want, BLOB_SUM) == 0;
+}
+
+/* Count the keys in a keybox of this size. Returns false: it is damaged, or no keybox. */
+static bool
+count_keys(EVP_MD_CTX *md, int fd, off_t size, size_t *keys)
 {
 	unsigned char head[BLOB_HEAD];
 	off_t off, len;
-	size_t i, n;
 
-	*last = '\0';
+	*keys = 0;
 	for (off = 0; off < size; off += len) {
-		n = size - off < BLOB_HEAD ? (size_t)(size - off) : BLOB_HEAD;
+		size_t n = size - off < BLOB_HEAD ? (size_t)(size - off) : BLOB_HEAD;
+
 		if (n < BLOB_MIN || file_read(fd, (char *)head, n, off) < 0)
 			return false;
 		len = (off_t)head[0] << 24 | head[1] << 16 | head[2] << 8 | head[3];
-		if (len < BLOB_MIN || len > size - off)
+		if (len < BLOB_MIN || len > size - off || (off == 0 && !is_header(head, len)))
 			return false;
-		if (off == 0 && !is_header(head, len))
+		switch (head[BLOB_TYPE]) {
+		case BLOB_IS_KEY:
+			if (!is_intact(md, fd, off, len))
+				return false;
+			++*keys;
+			break;
+		case BLOB_IS_DELETED:
+		case BLOB_IS_HEADER:
+		case BLOB_IS_X509:
+			break;
+		default:
 			return false;
-		if (head[BLOB_TYPE] != BLOB_IS_KEY || len < BLOB_HEAD)
-			continue;
-		n = head[BLOB_VERSION] == 2 ? 32 : 20; /* octets of a fingerprint */
-		for (i = 0; i < n; i++)
-			snprintf(last + 2 * i, 3, "%02X", head[BLOB_FINGERPRINT + i]);
+		}
 	}
 	return size > 0;
 }
 
-/* Returns why the file is not a keybox that only the site can change, or NULL with last as find_last writes it. */
+/* Returns why pubring.kbx is not a keybox that only the site can change, or NULL with *keys as count_keys sets it. */
 static const char *
-bad_file(int fd, char last[KEYRING_FINGERPRINT_MAX + 1])
+bad_file(int fd, size_t *keys)
 {
+	EVP_MD_CTX *md;
 	struct stat st;
+	bool good;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return errno == ENOENT ? "there is no pubring.kbx" : strerror(errno);
-	if (!S_ISREG(st.st_mode) || !find_last(fd, st.st_size, last))
-		return "pubring.kbx is not a keyring, or not a whole one";
+	md = EVP_MD_CTX_new();
+	good = S_ISREG(st.st_mode) && count_keys(md, fd, st.st_size, keys);
+	EVP_MD_CTX_free(md);
+	if (!good)
+		return "pubring.kbx is not a keyring, or is damaged";
 	return st.st_mode & S_IWOTH ? "pubring.kbx can be written by everybody" : NULL;
 }
 
+/* Options that may stand in gpg.conf: they choose algorithms, or do not count, since gpgme says otherwise. */
+static bool
+is_harmless(const char *line, size_t n)
+{
+	static const char *const known[] = {
+		"auto-key-locate", "bzip2-compress-level", "cipher-algo", "comment", "compress-algo", "compress-level",
+		"digest-algo", "disable-cipher-algo", "encrypt-to", "hidden-encrypt-to", "no-comments", "no-emit-version",
+		"no-greeting", "no-throw-keyids", "personal-cipher-preferences", "personal-compress-preferences",
+		"personal-digest-preferences", "throw-keyids", "trust-model",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof known / sizeof *known; i++)
+		if (strlen(known[i]) == n && memcmp(known[i], line, n) == 0)
+			return true;
+	return false;
+}
+
+/* Returns why the options in b may not be used, or NULL. */
+static const char *
+bad_options(const struct buf *b)
+{
+	const char *p = b->len > 0 ? b->p : "", *end = p + b->len, *lf;
+
+	for (; p < end; p = lf + 1) {
+		size_t n;
+
+		lf = memchr(p, '\n', (size_t)(end - p));
+		if (!lf)
+			lf = end;
+		while (p < lf && (*p == ' ' || *p == '\t' || *p == '\r'))
+			p++;
+		for (n = 0; p + n < lf && !strchr(" \t\r", p[n]); n++)
+			;
+		if (n > 0 && *p != '#' && !is_harmless(p, n))
+			return "gpg.conf has an option that is not allowed there";
+	}
+	return NULL;
+}
+
+/* The file decides to which keys gpg encrypts. Returns why it may not be used, or NULL. */
+static const char *
+bad_conf(int dir)
+{
+	int fd = openat(dir, "gpg.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct buf b = { 0 };
+	const char *why;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? NULL : "gpg.conf cannot be read";
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || file_slurp(fd, CONF_MAX, &b) < 0)
+		why = "gpg.conf cannot be read";
+	else
+		why = st.st_mode & S_IWOTH ? "gpg.conf can be written by everybody" : bad_options(&b);
+	buf_free(&b);
+	close(fd);
+	return why;
+}
+
+/* Returns why gpg would read other files than those that are examined here, or NULL. */
+static const char *
+bad_names(int dir)
+{
+	static const char *const others[] = { "pubring.gpg", "common.conf", "gpg.conf-2" };
+	static const char *const why[] = {
+		"there is a pubring.gpg, which gpg could use in place of pubring.kbx",
+		"there is a common.conf, which could make gpg use another keyring",
+		"there is a gpg.conf-2, which gpg would read",
+	};
+	struct dirent *entry;
+	const char *bad = NULL;
+	size_t i;
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d) {
+		bad = strerror(errno);
+		if (fd >= 0)
+			close(fd);
+		return bad;
+	}
+	while ((entry = readdir(d)))
+		for (i = 0; i < sizeof others / sizeof *others; i++)
+			if (strncmp(entry->d_name, others[i], strlen(others[i])) == 0 &&
+			    (i == 2 || strlen(entry->d_name) == strlen(others[i])))
+				bad = why[i];
+	closedir(d);
+	return bad;
+}
+
 const char *
-keyring_bad(const char *home, char last[KEYRING_FINGERPRINT_MAX + 1])
+keyring_bad(const char *home, size_t *keys)
 {
 	const char *why;
 	int dir = file_open_directory(home, false, &why), fd;
 
 	if (dir < 0)
 		return why;
-	fd = openat(dir, "pubring.kbx", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	why = bad_file(fd, last);
-	if (fd >= 0)
-		close(fd);
+	why = bad_names(dir);
+	if (!why)
+		why = bad_conf(dir);
+	if (!why) {
+		fd = openat(dir, "pubring.kbx", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		why = bad_file(fd, keys);
+		if (fd >= 0)
+			close(fd);
+	}
 	close(dir);
 	return why;
 }
@@ -102,7 +241,7 @@ keyring_bad(const char *home, char last[KEYRING_FINGERPRINT_MAX + 1])
 /* In the child */
 
 struct search {
-	const char *home, *last;
+	const char *home;
 	const struct keyring_key *key;
 	size_t n;
 };
@@ -167,16 +306,18 @@ begin(gpgme_ctx_t *ctx, const char *home)
 	return 0;
 }
 
-/* Is there a subkey now that encrypts? */
+/* Is there a subkey now that encrypts? gpg refuses keys from the future. */
 static bool
 can_encrypt(gpgme_key_t key)
 {
+	long now = (long)time(NULL);
 	gpgme_subkey_t s;
 
-	if (key->revoked || key->expired || key->disabled || key->invalid || !key->can_encrypt || !key->fpr)
+	if (key->revoked || key->expired || key->disabled || key->invalid || !key->can_encrypt || !key->fpr ||
+	    !key->subkeys || key->subkeys->timestamp > now)
 		return false;
 	for (s = key->subkeys; s; s = s->next)
-		if (s->can_encrypt && !s->revoked && !s->expired && !s->disabled && !s->invalid)
+		if (s->can_encrypt && !s->revoked && !s->expired && !s->disabled && !s->invalid && s->timestamp <= now)
 			return true;
 	return false;
 }
@@ -194,59 +335,55 @@ address_of(char out[KEYRING_ADDRESS_MAX + 1], const char *uid)
 		keyring_address(out, &a);
 }
 
-/* Print the number of each address that a key belongs to, and the fingerprint. Returns 0, or -1 with errno set. */
+/*
+ * Print the number of each address that a key belongs to, and the fingerprint, or "-" if the key cannot be used for this
+ * address. Returns 0, or -1 with errno set.
+ */
 static int
 print_owners(const struct search *s, gpgme_key_t key, int out)
 {
 	char address[KEYRING_ADDRESS_MAX + 1];
+	const bool can = can_encrypt(key);
 	gpgme_user_id_t u;
 	size_t i;
 
 	for (u = key->uids; u; u = u->next) {
-		if (u->revoked || u->invalid)
-			continue;
 		address_of(address, u->uid);
-		for (i = 0; *address && i < s->n; i++)
-			if (strcmp(address, s->key[i].address) == 0 && dprintf(out, "%zu %s\n", i, key->fpr) < 0)
+		for (i = 0; *address && i < s->n; i++) {
+			bool is_usable = can && !u->revoked && !u->invalid && strcmp(address, s->key[i].address) == 0;
+
+			if (strcasecmp(address, s->key[i].address) == 0 &&
+			    dprintf(out, "%zu %s\n", i, is_usable ? key->fpr : "-") < 0)
 				return -1;
+		}
 	}
 	return 0;
 }
 
-/* Have gpg list the keys of all addresses. */
+/* Have gpg list all keys, and compare here: gpg has other rules for a search. At the end print their number. */
 static int
 search(const void *arg, int out)
 {
 	const struct search *s = arg;
-	const char **pattern = calloc(s->n + 2, sizeof *pattern);
 	gpgme_keylist_result_t result;
 	gpgme_error_t err;
 	gpgme_ctx_t ctx;
 	gpgme_key_t key;
-	size_t i;
+	size_t keys = 0;
 
-	if (!pattern || begin(&ctx, s->home) < 0)
+	if (begin(&ctx, s->home) < 0)
 		return -1;
-	pattern[s->n] = s->last;
-	for (i = 0; i < s->n; i++) {
-		char text[KEYRING_ADDRESS_MAX + 3];
-
-		snprintf(text, sizeof text, "<%s>", s->key[i].address); /* which gpg compares with the whole address */
-		if (!(pattern[i] = strdup(text)))
-			return -1;
-	}
-	if ((err = gpgme_op_keylist_ext_start(ctx, pattern, 0, 0)))
+	if ((err = gpgme_op_keylist_start(ctx, NULL, 0)))
 		return fail("keyring", err);
-	while (!(err = gpgme_op_keylist_next(ctx, &key))) {
-		if ((can_encrypt(key) && print_owners(s, key, out) < 0) ||
-		    (key->fpr && strcmp(key->fpr, s->last) == 0 && dprintf(out, "%zu %s\n", s->n, key->fpr) < 0))
+	for (; !(err = gpgme_op_keylist_next(ctx, &key)); keys++) {
+		if (print_owners(s, key, out) < 0)
 			return -1;
 		gpgme_key_unref(key);
 	}
 	say_log(ctx);
 	result = gpgme_op_keylist_result(ctx);
 	if (gpgme_err_code(err) == GPG_ERR_EOF && result && !result->truncated)
-		return 0;
+		return dprintf(out, "%zu %zu\n", s->n, keys) < 0 ? -1 : 0;
 	return fail("keyring", err);
 }
 
@@ -356,12 +493,26 @@ take_found(void *to, const char *p, size_t n)
 	return -1;
 }
 
+/* Take what was printed about a key of an address: a fingerprint, or "-". */
+static void
+take_key(struct keyring_key *key, const char *what, size_t len)
+{
+	if (len == 1 && *what == '-') {
+		if (key->found == KEYRING_NONE)
+			key->found = KEYRING_UNUSABLE;
+	} else if (key->found == KEYRING_NONE || key->found == KEYRING_UNUSABLE) {
+		key->found = KEYRING_ONE;
+		snprintf(key->fingerprint, sizeof key->fingerprint, "%.*s", (int)len, what);
+	} else if (strlen(key->fingerprint) != len || memcmp(key->fingerprint, what, len) != 0)
+		key->found = KEYRING_SEVERAL;
+}
+
 /*
- * Read what search has printed: gpgme does not say whether gpg came to its end, but gpg has if it found the last key.
- * Returns 0, or -1 with errno set (EPROTO).
+ * Read what search has printed: gpgme does not say whether gpg came to its end, but gpg has if it listed as many keys as
+ * the keyring has. Returns 0, or -1 with errno set (EPROTO).
  */
 static int
-read_found(const char *p, struct keyring_key *key, size_t n)
+read_found(const char *p, size_t keys, struct keyring_key *key, size_t n)
 {
 	bool is_whole = false;
 
@@ -369,34 +520,31 @@ read_found(const char *p, struct keyring_key *key, size_t n)
 	while (*p) {
 		char *end;
 		unsigned long i = strtoul(p, &end, 10);
-		const char *fingerprint = end + 1;
-		size_t len = *end == ' ' ? strcspn(fingerprint, "\n") : 0;
+		const char *what = end + 1;
+		size_t len = *end == ' ' ? strcspn(what, "\n") : 0;
 
-		if (i > n || len == 0 || len > KEYRING_FINGERPRINT_MAX || fingerprint[len] != '\n')
+		if (i > n || len == 0 || len > KEYRING_FINGERPRINT_MAX || what[len] != '\n')
 			return -1;
 		if (i == n)
-			is_whole = true;
-		else if (key[i].found == KEYRING_NONE) {
-			key[i].found = KEYRING_ONE;
-			snprintf(key[i].fingerprint, sizeof key[i].fingerprint, "%.*s", (int)len, fingerprint);
-		} else if (strlen(key[i].fingerprint) != len || memcmp(key[i].fingerprint, fingerprint, len) != 0)
-			key[i].found = KEYRING_SEVERAL;
-		p = fingerprint + len + 1;
+			is_whole = strtoul(what, NULL, 10) == keys;
+		else
+			take_key(&key[i], what, len);
+		p = what + len + 1;
 	}
 	return is_whole ? 0 : -1;
 }
 
 int
-keyring_find(const char *home, const char *last, struct job *j, struct keyring_key *key, size_t n)
+keyring_find(const char *home, size_t keys, struct job *j, struct keyring_key *key, size_t n)
 {
-	struct search s = { .home = home, .last = last, .key = key, .n = n };
+	struct search s = { .home = home, .key = key, .n = n };
 	struct buf found = { 0 };
 	int r;
 
-	if (!*last)
+	if (keys == 0)
 		return 0;
-	r = job_run(j, search, &s, take_found, &found);
-	if (r == 0 && (r = read_found(found.len > 0 ? found.p : "", key, n)) < 0)
+	r = job_run(j, search, &s, -1, take_found, &found);
+	if (r == 0 && (r = read_found(found.len > 0 ? found.p : "", keys, key, n)) < 0)
 		r = cut_off(j, "the list of keys");
 	buf_free(&found);
 	return r;
@@ -427,7 +575,7 @@ keyring_encrypt(const char *home, struct job *j, const char *fingerprints, const
 	struct order o = { .home = home, .fingerprints = fingerprints, .text = text };
 	struct armor a = { .take = take, .to = to };
 
-	if (job_run(j, encrypt, &o, take_armor, &a) < 0)
+	if (job_run(j, encrypt, &o, text->fd, take_armor, &a) < 0)
 		return -1;
 	if (memcmp(a.tail, ARMOR_END, sizeof a.tail) == 0)
 		return 0;

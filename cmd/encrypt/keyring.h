@@ -21,7 +21,8 @@ enum {
 enum keyring_found {
 	KEYRING_NONE,
 	KEYRING_ONE,
-	KEYRING_SEVERAL, /* nobody can say which one is meant */
+	KEYRING_SEVERAL,  /* nobody can say which one is meant */
+	KEYRING_UNUSABLE, /* there is a key, but none that can be used: it must not be as if there were none */
 };
 
 struct keyring_key {
@@ -34,17 +35,18 @@ struct keyring_key {
 void keyring_address(char out[KEYRING_ADDRESS_MAX + 1], const struct addr *a);
 
 /*
- * Returns why the directory home cannot be used, valid until the next call of strerror(3), or NULL with last set to the
- * fingerprint of the last key; "": there is no key.
+ * Returns why the directory home cannot be used, valid until the next call of strerror(3), or NULL with *keys set to the
+ * number of keys. The checksum of each key is verified.
  */
-const char *keyring_bad(const char *home, char last[KEYRING_FINGERPRINT_MAX + 1]);
+const char *keyring_bad(const char *home, size_t *keys);
 
 /*
  * Find the keys of n addresses: a key is valid, neither expired, revoked nor disabled, can encrypt, and has the address
- * in a valid user id. last is as keyring_bad sets it. Returns 0, or -1 with errno set as job_run (EPROTO: also if gpg
- * has not read the whole keyring).
+ * in a valid user id. Another key of the address, or of one that differs in upper and lower case alone, is unusable.
+ * keys is as keyring_bad sets it. Returns 0, or -1 with errno set as job_run (EPROTO: also if gpg has not read the whole
+ * keyring).
  */
-int keyring_find(const char *home, const char *last, struct job *j, struct keyring_key *key, size_t n);
+int keyring_find(const char *home, size_t keys, struct job *j, struct keyring_key *key, size_t n);
 
 /* What is encrypted: some octets in memory, and then a file from an offset on. */
 struct keyring_text {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/limits.h"
 #include "mail/addrlist.h"
 #include "smtp/reply.h"
 
@@ -80,6 +81,9 @@ recipients_open(struct recipients *r, const struct envelope *e, const struct hea
 
 	if (!e) {
 		each_address(r, h, count);
+		r->nrcpt = r->n;
+		if (r->n > CHAIN_RCPT_MAX)
+			return 0;
 		if (make_room(r, r->n) < 0)
 			return -1;
 		r->nrcpt = 0;
@@ -123,8 +127,14 @@ recipients_decide(struct recipients *r, enum policy policy)
 const char *
 recipients_why(const struct recipients *r, size_t i)
 {
-	return r->key[i].found == KEYRING_SEVERAL ? "There are several keys for this recipient, not one to encrypt to" :
-	    reply_text(REPLY_NO_KEY);
+	switch (r->key[i].found) {
+	case KEYRING_SEVERAL:
+		return "There are several keys for this recipient, not one to encrypt to";
+	case KEYRING_UNUSABLE:
+		return "The key for this recipient cannot be used";
+	default:
+		return reply_text(REPLY_NO_KEY);
+	}
 }
 
 void

@@ -34,7 +34,10 @@ struct recipients {
 	const char *bad_field;   /* a field of the header whose list is invalid, or NULL */
 };
 
-/* Take the recipients from the envelope or, if e is NULL, the header. Returns 0, or -1 with errno set (ENOMEM). */
+/*
+ * Take the recipients from the envelope or, if e is NULL, the header. Returns 0, or -1 with errno set (ENOMEM). If the
+ * header has more than CHAIN_RCPT_MAX, only their number nrcpt is set.
+ */
 int recipients_open(struct recipients *r, const struct envelope *e, const struct header *h);
 
 /* Decide what becomes of each recipient, after the keys were looked for. */

@@ -28,7 +28,10 @@ take(struct scanner *s, char c)
 	return addrlist_skip_cfws(s->text, &s->pos, s->end);
 }
 
-/* Take a token, or the text between quotes. Returns its length with *word set, or 0: there is none. */
+/*
+ * Take a token, or the text between quotes, which must have a second one. Returns its length with *word set, or 0: there
+ * is none.
+ */
 static size_t
 take_word(struct scanner *s, const char **word)
 {
@@ -47,8 +50,9 @@ take_word(struct scanner *s, const char **word)
 		if (quoted ? c == '"' : c <= ' ' || c > '~' || strchr("()<>@,;:\\\"/[]?=", c))
 			break;
 	}
-	s->pos += quoted && s->pos < s->end;
-	return n;
+	if (!quoted)
+		return n;
+	return s->pos++ < s->end ? n : 0;
 }
 
 static bool
@@ -57,38 +61,62 @@ is_word(const char *word, size_t n, const char *wanted)
 	return n == strlen(wanted) && strncasecmp(word, wanted, n) == 0;
 }
 
-/* S/MIME calls its signed and compressed contents by the same type as its encrypted ones (RFC 8551 3.2.2). */
+/* Has a value only octets that each reader understands in the same way? */
 static bool
-is_enveloped(struct scanner *s)
+is_plain(const char *text, const struct field *f)
 {
-	const char *name, *value;
-	size_t n, len;
+	size_t i;
 
-	while (take(s, ';')) {
-		n = take_word(s, &name);
-		if (n == 0 || !take(s, '='))
-			break;
-		len = take_word(s, &value);
-		if (is_word(name, n, "smime-type"))
-			return is_word(value, len, "enveloped-data") || is_word(value, len, "authEnveloped-data");
-	}
+	for (i = f->value; i < f->end; i++)
+		if (text[i] == '\\' || text[i] > '~' || (text[i] < ' ' && !strchr("\t\r\n", text[i])) || text[i] == '\0')
+			return false;
 	return true;
 }
 
-/* Does Content-Type say that the content is encrypted? */
+/* Parameters that say that a content is encrypted: how often each is there. */
+struct claims {
+	size_t protocol, boundary, type, enveloped; /* type: smime-type; enveloped: those with a value that says so */
+};
+
+/* Read the parameters to their end. Returns false if they are not all understood: then they say nothing. */
+static bool
+read_claims(struct scanner *s, struct claims *c)
+{
+	const char *name, *value;
+
+	while (take(s, ';')) {
+		size_t n = take_word(s, &name), len = n > 0 && take(s, '=') ? take_word(s, &value) : 0;
+
+		if (len == 0 || memchr(name, '*', n)) /* RFC 2231: in pieces or with a charset */
+			return false;
+		c->protocol += is_word(name, n, "protocol");
+		c->boundary += is_word(name, n, "boundary");
+		if (is_word(name, n, "smime-type")) {
+			c->type++;
+			c->enveloped += is_word(value, len, "enveloped-data") || is_word(value, len, "authEnveloped-data");
+		}
+	}
+	return addrlist_skip_cfws(s->text, &s->pos, s->end) && s->pos == s->end;
+}
+
+/*
+ * Does Content-Type say that the content is encrypted? If in doubt it does not: to encrypt twice does no harm. S/MIME
+ * calls its signed and compressed contents by the same type as its encrypted ones (RFC 8551 3.2.2).
+ */
 static bool
 is_encrypted(const char *text, const struct field *f)
 {
 	struct scanner s = { .text = text, .pos = f->value, .end = f->end };
+	struct claims c = { 0 };
 	const char *type, *sub;
 	size_t n = take_word(&s, &type), len = take(&s, '/') ? take_word(&s, &sub) : 0;
 
-	if (len == 0)
+	if (len == 0 || !is_plain(text, f) || !read_claims(&s, &c))
 		return false;
 	if (is_word(type, n, "multipart"))
-		return is_word(sub, len, "encrypted");
+		return is_word(sub, len, "encrypted") && c.protocol == 1 && c.boundary == 1;
 	return is_word(type, n, "application") && (is_word(sub, len, "pkcs7-mime") || is_word(sub, len, "x-pkcs7-mime")) &&
-	    is_enveloped(&s);
+	    c.type == 1 && c.enveloped == 1;
 }
 
 /* Append a field, with a line end if it is the last octet of a file. */
@@ -124,13 +152,15 @@ sealing_begin(struct sealing *s, const struct header *h, int fd, const char *eol
 	s->rest = (off_t)h->text.len;
 	s->size = file_size(fd);
 	while ((more = header_next(text, h->text.len, &pos, &f)) > 0) {
+		/* A filter has no stage in front that drops it. */
+		bool is_blind = f.id == FIELD_BCC || f.id == FIELD_RESENT_BCC;
 		bool moves = f.name_end - f.name > strlen("Content-") && strncasecmp(text + f.name, "Content-", 8) == 0;
 
 		has_version |= f.id == FIELD_MIME_VERSION;
 		s->is_signed |= field_is(text, &f, "DKIM-Signature");
 		types += f.id == FIELD_CONTENT_TYPE;
 		encrypted |= f.id == FIELD_CONTENT_TYPE && is_encrypted(text, &f);
-		if (add_field(moves ? &s->inner : &s->outer, text, &f, eol) < 0)
+		if (!is_blind && add_field(moves ? &s->inner : &s->outer, text, &f, eol) < 0)
 			return SEALING_ERROR;
 	}
 	if (more < 0) {

@@ -220,6 +220,18 @@ os_undumpable(void)
 #endif
 }
 
+int
+os_end_with_parent(int number)
+{
+#ifdef __linux__
+	return prctl(PR_SET_PDEATHSIG, number, 0, 0, 0);
+#else
+	(void)number;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
 void
 os_give_back(void)
 {

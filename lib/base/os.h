@@ -58,6 +58,12 @@ int os_random(void *buf, size_t n);
 /* Forbid other processes of this uid to trace or dump this one. */
 int os_undumpable(void);
 
+/*
+ * Have this process get a signal when its parent ends. Returns 0, or -1 with errno set (ENOSYS: the system cannot). The
+ * parent may have ended before: compare getppid.
+ */
+int os_end_with_parent(int number);
+
 /* Return unused memory to the system, before a long wait. */
 void os_give_back(void);
 

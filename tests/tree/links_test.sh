@@ -39,10 +39,10 @@ test_only_tlsd_and_tlsc_link_libtls() {
 	done
 }
 
-# Of the stages of a message only dkim-sign. (libsasl2 and libtls link it too)
+# Of the stages of a message only dkim-sign, and encrypt, which verifies a digest. (libsasl2 and libtls link it too)
 test_libcrypto_stays_with_secrets() {
 	# shellcheck disable=SC2046
-	only_in 'authd dkim-sign msa-passwd saslc tlsd tlsc' $(linked libcrypto)
+	only_in 'authd dkim-sign encrypt msa-passwd saslc tlsd tlsc' $(linked libcrypto)
 	[ ! -x "$BIN/dkim-sign" ] || assertEquals dkim-sign "$(linked libcrypto | grep -x dkim-sign)"
 }
 
