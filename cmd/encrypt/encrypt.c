@@ -35,6 +35,7 @@ struct work {
 	struct header header;
 	struct sealing sealing;
 	struct recipients rcpts;
+	struct keyring keyring;
 	struct parts parts;
 	struct reply_foreign *reply; /* owned, one for each recipient; code 0: none yet */
 	struct job job;
@@ -471,7 +472,6 @@ find(struct work *w, int *code)
 {
 	struct recipients *r = &w->rcpts;
 	const char *home = w->conf->home, *bad;
-	size_t keys;
 	char why[100];
 
 	if (recipients_open(r, w->envelope, &w->header) < 0) {
@@ -484,15 +484,15 @@ find(struct work *w, int *code)
 		*code = refuse(w, REPLY_BAD_MESSAGE, why);
 		return false;
 	}
-	bad = keyring_bad(home, &keys);
-	if (!bad && keys == 0 && w->conf->policy != POLICY_REFUSE)
+	bad = keyring_open(&w->keyring, home, r->key, r->n);
+	if (!bad && w->keyring.keys == 0 && w->conf->policy != POLICY_REFUSE)
 		bad = "there is no key, so every message would go on in the clear";
 	if (bad) {
 		log_error(&w->call->log, "failed", "%s: %s", home, bad);
 		*code = call_verdict(w->call, REPLY_LOCAL_ERROR, NULL);
 		return false;
 	}
-	if (keyring_find(home, keys, &w->job, r->key, r->n) < 0) {
+	if (keyring_find(&w->keyring, home, &w->job, r->key, r->n) < 0) {
 		*code = give_up(w);
 		return false;
 	}
@@ -560,6 +560,7 @@ serve(struct call *call, void *arg)
 	header_free(&w.header);
 	sealing_free(&w.sealing);
 	recipients_free(&w.rcpts);
+	keyring_close(&w.keyring);
 	parts_free(&w.parts);
 	return r;
 }
@@ -589,12 +590,13 @@ static int
 check(void *arg, struct instance *i)
 {
 	struct conf *conf = arg;
+	struct keyring k = { 0 };
 	const char *why;
-	size_t keys;
 
 	if (!conf->home || conf->policies > 1)
 		return -1;
-	why = keyring_bad(conf->home, &keys);
+	why = keyring_open(&k, conf->home, NULL, 0);
+	keyring_close(&k);
 	return why ? stage_wrong(i, conf->home, "%s", why) : 0;
 }
 

@@ -1,10 +1,14 @@
 /* ISC licence, see LICENSE. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* strsep */
+#endif
 #include "keyring.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +28,11 @@
 enum {
 	BLOCK = 16384,         /* octets of the text, or of the keyring, that are read at once */
 	FOUND_MAX = 4194304,   /* octets of the list of keys that were found */
+	UID_MAX = 2048,        /* octets of a user id; gpg has the same limit */
 	CONF_MAX = 65536,      /* octets of gpg.conf */
 	/* A keybox is a row of blobs. Each has its length, its type, and as its last octets the SHA-1 of all before: */
-	BLOB_MIN = 5, BLOB_TYPE = 4, BLOB_MAGIC = 8, BLOB_HEAD = 12, BLOB_SUM = 20,
+	BLOB_MIN = 5, BLOB_TYPE = 4, BLOB_VERSION = 5, BLOB_MAGIC = 8, BLOB_HEAD = 12, BLOB_SUM = 20,
+	BLOB_KEYS = 16, BLOB_KEY_HEAD = 20, /* number and size of what follows about each key: first its fingerprint */
 	BLOB_IS_DELETED = 0, BLOB_IS_HEADER = 1, BLOB_IS_KEY = 2, BLOB_IS_X509 = 3, /* types */
 };
 
@@ -75,27 +81,132 @@ is_intact(EVP_MD_CTX *md, int fd, off_t off, off_t len)
 	    file_read(fd, (char *)want, BLOB_SUM, off + len - BLOB_SUM) == 0 && memcmp(sum, want, BLOB_SUM) == 0;
 }
 
-/* Count the keys in a keybox of this size. Returns false: it is damaged, or no keybox. */
+/* Write the mailbox of a user id, in angle brackets at its end or the whole, to out; "" if there is none. */
+static void
+address_of(char out[KEYRING_ADDRESS_MAX + 1], const char *uid)
+{
+	size_t n = strlen(uid);
+	const char *open = n > 0 && uid[n - 1] == '>' ? strrchr(uid, '<') : NULL;
+	struct addr a;
+
+	*out = '\0';
+	if (addr_mailbox(open ? open + 1 : uid, open ? (size_t)(uid + n - 1 - (open + 1)) : n, &a) == 0)
+		keyring_address(out, &a);
+}
+
+static uint32_t
+number_at(const unsigned char *p, size_t octets)
+{
+	uint32_t n = 0;
+
+	while (octets-- > 0)
+		n = n << 8 | *p++;
+	return n;
+}
+
+/* A keybox that is being read, and whose keys are wanted. */
+struct box {
+	int fd;
+	EVP_MD_CTX *md;
+	const struct keyring_key *key;
+	size_t n;
+};
+
+/* Read octets of a blob. Returns false if they are not in it. */
 static bool
-count_keys(EVP_MD_CTX *md, int fd, off_t size, size_t *keys)
+read_blob(const struct box *b, off_t off, off_t len, off_t at, void *to, size_t n)
+{
+	return at + (off_t)n <= len && file_read(b->fd, to, n, off + at) == 0;
+}
+
+/* Returns true if an address that is wanted is, but for upper and lower case, that of a user id. */
+static bool
+is_wanted(const struct box *b, const char *uid)
+{
+	char address[KEYRING_ADDRESS_MAX + 1];
+	size_t i;
+
+	address_of(address, uid);
+	for (i = 0; *address && i < b->n; i++)
+		if (strcasecmp(address, b->key[i].address) == 0)
+			return true;
+	return false;
+}
+
+/* Look at the user ids of a key, whose table is at. Returns 1 if one is wanted, 0 if none is, or -1: it is damaged. */
+static int
+look_at_uids(const struct box *b, off_t off, off_t len, off_t at)
+{
+	unsigned char head[4], entry[8];
+	char uid[UID_MAX + 1];
+	size_t uids, size, i;
+	int wanted = 0;
+
+	if (!read_blob(b, off, len, at, head, sizeof head))
+		return -1;
+	uids = number_at(head, 2);
+	size = number_at(head + 2, 2);
+	for (i = 0; i < uids && !wanted; i++) {
+		size_t n;
+
+		if (!read_blob(b, off, len, at + (off_t)(sizeof head + i * size), entry, sizeof entry))
+			return -1;
+		n = number_at(entry + 4, 4);
+		if (n > UID_MAX)
+			continue; /* gpg has no such user id */
+		if (!read_blob(b, off, len, number_at(entry, 4), uid, n))
+			return -1;
+		uid[n] = '\0';
+		wanted = is_wanted(b, uid);
+	}
+	return wanted;
+}
+
+/* Take the key of a blob, if it is wanted. Returns 0, or -1: the blob is damaged, or there is no memory. */
+static int
+take_blob(struct keyring *k, const struct box *b, off_t off, off_t len)
+{
+	unsigned char head[BLOB_KEY_HEAD + 32], serial[2];
+	size_t i, n;
+	off_t at;
+	int r;
+
+	if (!is_intact(b->md, b->fd, off, len) || !read_blob(b, off, len, 0, head, sizeof head))
+		return -1;
+	k->keys++;
+	at = BLOB_KEY_HEAD + (off_t)(number_at(head + BLOB_KEYS, 2) * number_at(head + BLOB_KEYS + 2, 2));
+	if (!read_blob(b, off, len, at, serial, sizeof serial))
+		return -1;
+	r = look_at_uids(b, off, len, at + (off_t)(sizeof serial + number_at(serial, 2)));
+	if (r <= 0)
+		return r;
+	n = head[BLOB_VERSION] == 2 ? 32 : 20; /* octets of a fingerprint */
+	for (i = 0; i < n; i++)
+		if (buf_printf(&k->found, "%02X", head[BLOB_KEY_HEAD + i]) < 0)
+			return -1;
+	k->nfound++;
+	return buf_puts(&k->found, "\n");
+}
+
+/* Read a keybox of this size. Returns false: it is damaged, or no keybox, or there is no memory. */
+static bool
+read_box(struct keyring *k, const struct box *b, off_t size)
 {
 	unsigned char head[BLOB_HEAD];
 	off_t off, len;
 
-	*keys = 0;
 	for (off = 0; off < size; off += len) {
 		size_t n = size - off < BLOB_HEAD ? (size_t)(size - off) : BLOB_HEAD;
 
-		if (n < BLOB_MIN || file_read(fd, (char *)head, n, off) < 0)
+		if (n < BLOB_MIN || file_read(b->fd, (char *)head, n, off) < 0)
 			return false;
-		len = (off_t)head[0] << 24 | head[1] << 16 | head[2] << 8 | head[3];
+		len = number_at(head, 4);
 		if (len < BLOB_MIN || len > size - off || (off == 0 && !is_header(head, len)))
 			return false;
 		switch (head[BLOB_TYPE]) {
 		case BLOB_IS_KEY:
-			if (!is_intact(md, fd, off, len))
+			if (take_blob(k, b, off, len) < 0)
 				return false;
-			++*keys;
 			break;
 		case BLOB_IS_DELETED:
 		case BLOB_IS_HEADER:
@@ -108,19 +219,18 @@ count_keys(EVP_MD_CTX *md, int fd, off_t size, size_t *keys)
 	return size > 0;
 }
 
-/* Returns why pubring.kbx is not a keybox that only the site can change, or NULL with *keys as count_keys sets it. */
+/* Returns why pubring.kbx is not a keybox that only the site can change, or NULL with k set. */
 static const char *
-bad_file(int fd, size_t *keys)
+bad_file(struct keyring *k, struct box *b)
 {
-	EVP_MD_CTX *md;
 	struct stat st;
 	bool good;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (b->fd < 0 || fstat(b->fd, &st) < 0)
 		return errno == ENOENT ? "there is no pubring.kbx" : strerror(errno);
-	md = EVP_MD_CTX_new();
-	good = S_ISREG(st.st_mode) && count_keys(md, fd, st.st_size, keys);
-	EVP_MD_CTX_free(md);
+	b->md = EVP_MD_CTX_new();
+	good = S_ISREG(st.st_mode) && read_box(k, b, st.st_size);
+	EVP_MD_CTX_free(b->md);
 	if (!good)
 		return "pubring.kbx is not a keyring, or is damaged";
 	return st.st_mode & S_IWOTH ? "pubring.kbx can be written by everybody" : NULL;
@@ -218,10 +328,11 @@ bad_names(int dir)
 }
 
 const char *
-keyring_bad(const char *home, size_t *keys)
+keyring_open(struct keyring *k, const char *home, const struct keyring_key *key, size_t n)
 {
+	struct box b = { .key = key, .n = n };
 	const char *why;
-	int dir = file_open_directory(home, false, &why), fd;
+	int dir = file_open_directory(home, false, &why);
 
 	if (dir < 0)
 		return why;
@@ -229,19 +340,26 @@ keyring_bad(const char *home, size_t *keys)
 	if (!why)
 		why = bad_conf(dir);
 	if (!why) {
-		fd = openat(dir, "pubring.kbx", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		why = bad_file(fd, keys);
-		if (fd >= 0)
-			close(fd);
+		b.fd = openat(dir, "pubring.kbx", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		why = bad_file(k, &b);
+		if (b.fd >= 0)
+			close(b.fd);
 	}
 	close(dir);
 	return why;
+}
+
+void
+keyring_close(struct keyring *k)
+{
+	buf_free(&k->found);
 }
 
 /* In the child */
 
 struct search {
 	const char *home;
+	const struct keyring *ring;
 	const struct keyring_key *key;
 	size_t n;
 };
@@ -322,19 +440,6 @@ can_encrypt(gpgme_key_t key)
 	return false;
 }
 
-/* Write the mailbox of a user id, in angle brackets at its end or the whole, to out; "" if there is none. */
-static void
-address_of(char out[KEYRING_ADDRESS_MAX + 1], const char *uid)
-{
-	size_t n = strlen(uid);
-	const char *open = n > 0 && uid[n - 1] == '>' ? strrchr(uid, '<') : NULL;
-	struct addr a;
-
-	*out = '\0';
-	if (addr_mailbox(open ? open + 1 : uid, open ? (size_t)(uid + n - 1 - (open + 1)) : n, &a) == 0)
-		keyring_address(out, &a);
-}
-
 /*
  * Print the number of each address that a key belongs to, and the fingerprint, or "-" if the key cannot be used for this
  * address. Returns 0, or -1 with errno set.
@@ -360,20 +465,24 @@ print_owners(const struct search *s, gpgme_key_t key, int out)
 	return 0;
 }
 
-/* Have gpg list all keys, and compare here: gpg has other rules for a search. At the end print their number. */
+/* Have gpg list the keys that were found, by their fingerprints. At the end print their number. */
 static int
 search(const void *arg, int out)
 {
 	const struct search *s = arg;
+	const char **pattern = calloc(s->ring->nfound + 1, sizeof *pattern);
+	char *p = strdup(s->ring->found.p);
 	gpgme_keylist_result_t result;
 	gpgme_error_t err;
 	gpgme_ctx_t ctx;
 	gpgme_key_t key;
-	size_t keys = 0;
+	size_t i, keys = 0;
 
-	if (begin(&ctx, s->home) < 0)
+	if (!pattern || !p || begin(&ctx, s->home) < 0)
 		return -1;
-	if ((err = gpgme_op_keylist_start(ctx, NULL, 0)))
+	for (i = 0; i < s->ring->nfound; i++)
+		pattern[i] = strsep(&p, "\n");
+	if ((err = gpgme_op_keylist_ext_start(ctx, pattern, 0, 0)))
 		return fail("keyring", err);
 	for (; !(err = gpgme_op_keylist_next(ctx, &key)); keys++) {
 		if (print_owners(s, key, out) < 0)
@@ -509,7 +618,7 @@ take_key(struct keyring_key *key, const char *what, size_t len)
 
 /*
  * Read what search has printed: gpgme does not say whether gpg came to its end, but gpg has if it listed as many keys as
- * the keyring has. Returns 0, or -1 with errno set (EPROTO).
+ * were found. Returns 0, or -1 with errno set (EPROTO).
  */
 static int
 read_found(const char *p, size_t keys, struct keyring_key *key, size_t n)
@@ -535,18 +644,18 @@ read_found(const char *p, size_t keys, struct keyring_key *key, size_t n)
 }
 
 int
-keyring_find(const char *home, size_t keys, struct job *j, struct keyring_key *key, size_t n)
+keyring_find(const struct keyring *k, const char *home, struct job *j, struct keyring_key *key, size_t n)
 {
-	struct search s = { .home = home, .key = key, .n = n };
-	struct buf found = { 0 };
+	struct search s = { .home = home, .ring = k, .key = key, .n = n };
+	struct buf said = { 0 };
 	int r;
 
-	if (keys == 0)
+	if (k->nfound == 0)
 		return 0;
-	r = job_run(j, search, &s, -1, take_found, &found);
-	if (r == 0 && (r = read_found(found.len > 0 ? found.p : "", keys, key, n)) < 0)
+	r = job_run(j, search, &s, -1, take_found, &said);
+	if (r == 0 && (r = read_found(said.len > 0 ? said.p : "", k->nfound, key, n)) < 0)
 		r = cut_off(j, "the list of keys");
-	buf_free(&found);
+	buf_free(&said);
 	return r;
 }
 

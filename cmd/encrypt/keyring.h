@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "job.h"
+#include "msa/buf.h"
 #include "smtp/addr.h"
 
 /*
@@ -34,19 +35,27 @@ struct keyring_key {
 /* Write a mailbox in the form in which mailboxes are compared: the domain in A-labels and lower case. */
 void keyring_address(char out[KEYRING_ADDRESS_MAX + 1], const struct addr *a);
 
-/*
- * Returns why the directory home cannot be used, valid until the next call of strerror(3), or NULL with *keys set to the
- * number of keys. The checksum of each key is verified.
- */
-const char *keyring_bad(const char *home, size_t *keys);
+/* What was read of the keyring. Zero-initialised it is empty. */
+struct keyring {
+	size_t keys;      /* all of them */
+	struct buf found; /* fingerprints of keys that could belong to the addresses, each followed by LF */
+	size_t nfound;
+};
 
 /*
- * Find the keys of n addresses: a key is valid, neither expired, revoked nor disabled, can encrypt, and has the address
- * in a valid user id. Another key of the address, or of one that differs in upper and lower case alone, is unusable.
- * keys is as keyring_bad sets it. Returns 0, or -1 with errno set as job_run (EPROTO: also if gpg has not read the whole
- * keyring).
+ * Read the keyring in the directory home, for n addresses. The checksum of each key is verified.
+ * Returns NULL with k set, or why the directory cannot be used, valid until the next call of strerror(3). Call
+ * keyring_close whatever the result.
  */
-int keyring_find(const char *home, size_t keys, struct job *j, struct keyring_key *key, size_t n);
+const char *keyring_open(struct keyring *k, const char *home, const struct keyring_key *key, size_t n);
+void keyring_close(struct keyring *k);
+
+/*
+ * Find the keys of the same addresses: a key is valid, neither expired, revoked nor disabled, can encrypt, and has the
+ * address in a valid user id. Another key of the address, or of one that differs in upper and lower case alone, is
+ * unusable. Returns 0, or -1 with errno set as job_run (EPROTO: also if gpg has not listed all keys that were found).
+ */
+int keyring_find(const struct keyring *k, const char *home, struct job *j, struct keyring_key *key, size_t n);
 
 /* What is encrypted: some octets in memory, and then a file from an offset on. */
 struct keyring_text {

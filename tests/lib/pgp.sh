@@ -20,7 +20,7 @@ pgp_key() {
 }
 
 # $T/secret has the keys with their private halves, and $T/ids "SUBKEY ADDRESS" in lines.
-# Without a use: expired, revoked, signer (who has no subkey for encryption), and two keys of twin.
+# Without a use: expired, revoked, future, signer (who has no subkey for encryption), and two keys of twin.
 pgp_keys() {
 	mkdir -m 700 "$T/secret"
 	for name in bob carol dave erin revoked twin twin; do
@@ -30,6 +30,7 @@ pgp_keys() {
 	pgp_key 'Name-Email: Upper@Example.ORG' >>"$T/batch"
 	pgp_key 'Name-Real: nora@example.org
 Name-Email: mallory@example.com' >>"$T/batch"
+	pgp_key 'Name-Email: uni@bücher.example' >>"$T/batch"
 	pgp --gen-key "$T/batch" 2>"$T/gpg.log" || cat "$T/gpg.log"
 	pgp_key 'Name-Email: expired@example.org' 'Subkey-Type: ecdh' 'Subkey-Curve: cv25519' 'Subkey-Usage: encrypt' \
 		'Expire-Date: 10' >"$T/batch"
@@ -41,6 +42,9 @@ Name-Email: mallory@example.com' >>"$T/batch"
 	pgp --with-colons --list-keys | awk -F: '$1 == "uid" { mail = $10; sub(/.*</, "", mail); sub(/>.*/, "", mail) }
 		$1 == "sub" { print $5, mail }' >"$T/ids"
 	pgp --export >"$T/public"
+	pgp_key 'Name-Email: future@example.org' >"$T/batch"
+	pgp --faked-system-time 20980101T000000 --gen-key "$T/batch" 2>"$T/gpg.log" || cat "$T/gpg.log"
+	pgp --faked-system-time 20980102T000000 --export future@example.org >>"$T/public" 2>"$T/gpg.log"
 	gpgconf --homedir "$T/secret" --kill all
 }
 
@@ -48,7 +52,7 @@ Name-Email: mallory@example.com' >>"$T/batch"
 pgp_keyring() {
 	rm -rf "$T/keys"
 	mkdir -m 700 "$T/keys"
-	gpg --homedir "$T/keys" --batch --quiet --import "$T/public" 2>"$T/gpg.log" || cat "$T/gpg.log"
+	gpg --homedir "$T/keys" --batch --quiet --faked-system-time 20980102T000000 --import "$T/public" 2>"$T/gpg.log" || cat "$T/gpg.log"
 	gpgconf --homedir "$T/keys" --kill all
 	wait_until pgp_has_ended
 	rm -f "$T"/keys/*~ "$T"/keys/S.* "$T/keys/trustdb.gpg"

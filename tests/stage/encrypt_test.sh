@@ -12,6 +12,7 @@
 
 LOCAL='451 4.3.0 Local error, try again later'
 NO_KEY='554 5.7.5 There is no key to encrypt to this recipient'
+UNUSABLE='554 5.7.5 The key for this recipient cannot be used'
 SEVERAL='554 5.7.5 There are several keys for this recipient, not one to encrypt to'
 
 # A chain keeps what it got under the local part of its first recipient, and answers each of them.
@@ -189,13 +190,21 @@ test_many_copies() {
 	encrypted MSA_PARTIAL=
 	assertEquals 'all of them' '1 16' "$(grep -c '^451 4.2.0 later' "$T/verdict") $(grep -c '^250 2.0.0 bob@' "$T/verdict")"
 	assert_logged '^encrypt: S/M done encrypted=17 copies=17 code=451 ms=[0-9]*$'
+	# If one of them cannot be made, nobody gets the message, and nobody gets it again at the next try.
+	fake 'case "$*" in *--encrypt*) echo >>'"$T/count"'; [ $(wc -l <'"$T/count"') -lt 17 ] || exit 2 ;; esac' 'exec /usr/bin/gpg "$@"'
+	echo 'COPY TO:<log@example.net>' >>"$T/env"
+	encrypted -c PATH="$T/fake:$PATH"
+	assert_copies 'none'
+	assertEquals 'all or none' 17 "$(grep -c "^$LOCAL\$" "$T/verdict")"
+	assert_logged '^encrypt: S/M copy rcpt=log@example.net code=451 reason="Local error, try again later"$'
+	assert_logged '^encrypt: S/M done encrypted=16 copies=18 code=451 ms=[0-9]*$'
 }
 
 test_without_a_key() {
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<nobody@example.org>' 'RCPT TO:<carol@example.org>'
 	encrypted
 	assert_nothing 'for all' "$NO_KEY" "$NO_KEY" "$NO_KEY"
-	assert_logged '^encrypt: S/M done encrypted=2 refused=1 without=nobody@example.org code=554 ms=[0-9]*$'
+	assert_logged '^encrypt: S/M done refused=1 without=nobody@example.org code=554 ms=[0-9]*$'
 	encrypted MSA_PARTIAL=
 	assert_verdict 'one by one' '250 2.0.0 bob@example.org' "$NO_KEY" '250 2.0.0 carol@example.org'
 	assert_copy bob 'bob@example.org carol@example.org'
@@ -237,6 +246,8 @@ test_refusals_of_different_kinds() {
 	assert_logged '^encrypt: S/M copy rcpt=log@example.net code=554 reason="There is no key'
 	encrypted
 	assert_nothing 'all or none' '550 5.7.1 Not to Carol' "$SEVERAL" '550 5.7.1 Not to Carol' '550 5.7.1 Not to Carol'
+	encrypted -c
+	assert_logged '^encrypt: S/M copy rcpt=log@example.net code=550 reason="Not to Carol"$'
 }
 
 test_which_key_is_whose() {
@@ -245,22 +256,23 @@ test_which_key_is_whose() {
 		chain_envelope '<alice@example.net>' "RCPT TO:<$address>"
 		encrypted MSA_PARTIAL=
 		case $want in
-		none | several)
-			[ "$want" = none ] && want=$NO_KEY || want=$SEVERAL
+		none | several | unusable)
+			case $want in
+			none) want=$NO_KEY ;;
+			several) want=$SEVERAL ;;
+			*) want=$UNUSABLE ;;
+			esac
 			assert_verdict "$address" "$want"
 			assert_copies "$address"
 			;;
 		*) assert_copy "${address%%@*}" "$want" ;;
 		esac
 	done <<-'X'
-		expired@example.org|none
-		revoked@example.org|none
-		signer@example.org|none
 		twin@example.org|several
 		bare@example.org|bare@example.org
 		Upper@example.org|Upper@Example.ORG
-		upper@example.org|none
-		Bob@example.org|none
+		Bob@example.org|unusable
+		uni@xn--bcher-kva.example|uni@bücher.example
 		nora@example.org|none
 		mallory@example.com|mallory@example.com
 		bob@example.or|none
@@ -273,9 +285,23 @@ test_which_key_is_whose() {
 	assert_nothing 'postmaster' "$NO_KEY"
 }
 
+# Somebody has made a key for them, and meant that nothing goes there in the clear.
+test_a_key_that_cannot_be_used_is_not_as_if_there_were_none() {
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>' 'RCPT TO:<expired@example.org>' 'RCPT TO:<revoked@example.org>' \
+		'RCPT TO:<signer@example.org>' 'RCPT TO:<future@example.org>' 'RCPT TO:<upper@example.org>' 'RCPT TO:<BOB@example.org>'
+	for option in -c -a; do
+		encrypted $option MSA_PARTIAL=
+		assert_verdict "$option" '250 2.0.0 bob@example.org' "$UNUSABLE" "$UNUSABLE" "$UNUSABLE" "$UNUSABLE" "$UNUSABLE" "$UNUSABLE"
+		assert_copies "$option" bob
+		assert_copy bob bob@example.org
+	done
+}
+
 # With -c, a key that is not found means the message in the clear: better nothing goes on.
 test_a_keyring_that_cannot_be_used() {
-	for fault in 'rm pubring.kbx' 'rm -r ../keys' ': >pubring.kbx' 'rm pubring.kbx; mkdir pubring.kbx' 'echo x >pubring.kbx' \
+	for fault in ': >pubring.gpg' ': >common.conf' ': >gpg.conf-2.2' 'mkdir gpg.conf' ': >gpg.conf; chmod o+w gpg.conf' \
+		'echo keyring x >gpg.conf' 'printf "compress-level 1\n \tgroup x=y" >gpg.conf' 'echo --recipient x >gpg.conf' \
+		'rm pubring.kbx' 'rm -r ../keys' ': >pubring.kbx' 'rm pubring.kbx; mkdir pubring.kbx' 'echo x >pubring.kbx' \
 		'chmod o+w pubring.kbx' 'chmod o+w .' 'rm pubring.kbx; mkfifo pubring.kbx'; do
 		cp -r "$T/keys.good/." "$T/keys"
 		(cd "$T/keys" && eval "$fault")
@@ -295,15 +321,44 @@ test_a_damaged_keyring() {
 		encrypted -c
 		assert_nothing "cut off after $n" "$LOCAL"
 	done
+	for what in uid uids packet sum type deleted; do
+		python3 - "$T/kbx" "$T/keys/pubring.kbx" "$what" <<-'P'
+			import sys
+			data, what = bytearray(open(sys.argv[1], 'rb').read()), sys.argv[3]
+			off = 0
+			while True:  # the blob of bob
+			    n = int.from_bytes(data[off:off + 4], 'big')
+			    if b'bob@example.org' in data[off:off + n]:
+			        break
+			    off += n
+			keys, size = (int.from_bytes(data[off + i:off + i + 2], 'big') for i in (16, 18))
+			uids = off + 20 + keys * size
+			uids += 2 + int.from_bytes(data[uids:uids + 2], 'big')
+			packet = off + int.from_bytes(data[off + 8:off + 12], 'big')
+			at = {'uid': data.find(b'bob@example.org', off), 'uids': uids + 1, 'packet': packet + 3, 'sum': off + n - 1,
+			      'type': off + 4, 'deleted': off + 4}[what]
+			data[at] = 0 if what == 'deleted' else data[at] ^ 8
+			open(sys.argv[2], 'wb').write(data)
+		P
+		chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+		encrypted -c
+		case $what in
+		deleted) assert_copy bob clear ;;
+		*) assert_nothing "damaged: $what" "$LOCAL" ;;
+		esac
+	done
 }
 
-# It is a keyring, in which nobody has a key.
+# It is a keyring, in which nobody has a key; or gpg reads another one.
 test_an_empty_keyring() {
 	head -c 32 "$T/keys.good/pubring.kbx" >"$T/keys/pubring.kbx"
 	encrypted
 	assert_nothing 'refused' "$NO_KEY" "$NO_KEY"
-	encrypted -c
-	assert_copy bob clear
+	for option in -a -c; do
+		encrypted $option
+		assert_nothing "$option" "$LOCAL"
+		assert_logged "^encrypt: S/M failed reason=\"$T/keys: there is no key, so every message would go on in the clear\"\$"
+	done
 }
 
 # A site's gpg.conf adds no key, and asks no other host.
@@ -350,6 +405,41 @@ test_gpg_takes_too_long() {
 	done
 }
 
+# usage: gone ; have the programs ended whose pids are in $T/pids
+gone() {
+	[ -s "$T/pids" ] && for pid in $(cat "$T/pids"); do
+		! kill -0 "$pid" 2>/dev/null || return 1
+	done
+}
+
+# gpg would hold the text, and the pipe that somebody reads.
+test_nothing_of_gpg_stays() {
+	fake "python3 -c 'import os; os.closerange(0, 100); os.execlp(\"sleep\", \"sleep\", \"1000\")' & echo \$! >>$T/pids" "readlink /proc/\$((\$(ps -o pgid= -p \$\$)))/fd/1 >>$T/one" 'exec /usr/bin/gpg "$@"'
+	rm -f "$T/pids" "$T/one"
+	encrypted PATH="$T/fake:$PATH"
+	assert_copies 'well' bob
+	wait_until gone
+	assertEquals 'nobody else has the pipe' /dev/null "$(sort -u "$T/one")"
+	for number in KILL TERM INT; do
+		fake "echo \$\$ >>$T/pids" "trap '' TERM" 'sleep 1000 &' "echo \$! >>$T/pids" wait
+		rm -f "$T/pids"
+		PATH="$T/fake:$PATH" python3 -c 'import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' \
+			encrypt -k "$T/keys" <"$T/msg" >"$T/out" 2>"$T/log" &
+		wait_until test -s "$T/pids"
+		kill -s "$number" $!
+		wait $! 2>/dev/null
+		wait_until gone
+	done
+}
+
+test_no_room_for_a_copy() {
+	{ printf 'To: bob@example.org\r\n\r\n' && head -c 300000 /dev/urandom; } >"$T/msg"
+	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
+	encrypted TMPDIR="$T/none"
+	assert_nothing 'no directory' "$LOCAL"
+	assert_logged "^encrypt: S/M failed reason=\"$T/none: No such file or directory\"\$"
+}
+
 test_what_is_encrypted_passes_as_it_is() {
 	chain_envelope '<alice@example.net> BODY=8BITMIME' 'RCPT TO:<bob@example.org>' 'RCPT TO:<nobody@example.org>'
 	while read -r type; do
@@ -360,18 +450,28 @@ test_what_is_encrypted_passes_as_it_is() {
 		assert_logged '^encrypt: S/M done why="The message is encrypted" ms=[0-9]*$'
 	done <<-'X'
 		multipart/encrypted; protocol="application/pgp-encrypted"; boundary=x
-		(a comment) Multipart/ENCRYPTED(another);boundary=x
+		(a comment) Multipart/ENCRYPTED(another);boundary=x (c) ; (d) Protocol="y"(e)
 		application/pkcs7-mime; smime-type=enveloped-data; name="smime.p7m"
 		application/x-pkcs7-mime;\r\n name="smime.p7m";\r\n SMIME-Type="authEnveloped-data"
-		application/pkcs7-mime
 	X
 	chain_envelope '<alice@example.net>' 'RCPT TO:<nobody@example.org>'
 	while read -r type; do
 		chain_message "Content-Type: $type\\r\\n\\r\\nbody\\r\\n"
 		encrypted
-		assert_nothing "$type" "$NO_KEY"
+		assert_nothing "$type" "$NO_KEY" # so it was to be encrypted
 	done <<-'X'
+		application/pkcs7-mime
 		application/pkcs7-mime; name=x; smime-type=signed-data
+		application/pkcs7-mime; smime-type*=us-ascii''enveloped-data
+		application/pkcs7-mime;; smime-type=enveloped-data
+		application/pkcs7-mime; smime-type=enveloped-data;
+		application/pkcs7-mime; smime-type=enveloped-data; smime-type=signed-data
+		application/pkcs7-mime; smime-type=enveloped-data x
+		application/pkcs7-mime; smime-type="enveloped-data
+		application/pkcs7-mime; name="a\\\\" b"; smime-type=enveloped-data
+		application/pkcs7-mime; name=\344; smime-type=enveloped-data
+		multipart/encrypted; boundary=x
+		multipart/encrypted; protocol="application/pgp-encrypted"
 		application/pkcs7-mime; smime-type="compressed-data"
 		multipart/signed; protocol="application/pgp-signature"; boundary=encrypted
 		multipart/mixed; x=multipart/encrypted
@@ -413,12 +513,13 @@ test_a_signature_inside_is_kept_and_one_outside_is_named() {
 }
 
 test_a_filter_takes_its_recipients_from_the_header() {
-	printf 'To: bob@example.org,\n carol@example.org\nSubject: x\n\nsecret\nline\n' >"$T/msg"
+	printf 'To: bob@example.org,\n carol@example.org\nBCC: dave@example.org,\n erin@example.org\nResent-Bcc: dave@example.org\nSubject: x\n\nsecret\nline\n' >"$T/msg"
 	encrypt -k "$T/keys" <"$T/msg" >"$T/got.x.msg" 2>"$T/log"
 	code=$?
 	assertEquals "exit code $(cat "$T/log")" 0 "$code"
 	printf '\r\nsecret\r\nline\r\n' >"$T/want.text"
 	assert_copy x 'bob@example.org carol@example.org'
+	assertEquals 'no hidden recipient' 0 "$(grep -c -i -e bcc -e dave -e erin "$T/got.x.msg")"
 	assertEquals 'lines end with LF' 0 "$(grep -c "$(printf '\r')" "$T/got.x.msg")"
 	encrypt -k "$T/keys" <"$T/got.x.msg" >"$T/out"
 	assert_same 'a second run' "$T/got.x.msg" "$T/out"
@@ -512,6 +613,10 @@ test_memory_does_not_grow_with_the_body() {
 	assertEquals 'the text' "$(tail -n +2 "$T/msg" | openssl dgst -sha256)" \
 		"$(pgp --decrypt "$T/armor" 2>/dev/null | openssl dgst -sha256)"
 	rm -f "$T/msg" "$T/armor"
+	{ printf 'To: x@b.c' && yes ',a@b.c' | head -n 140000 | tr -d '\n' && printf '\n\nx\n'; } >"$T/msg"
+	sh -c "ulimit -v 100000; exec encrypt -k $T/keys" <"$T/msg" >"$T/out" 2>"$T/log"
+	code=$?
+	assertEquals 'many addresses' "100 encrypt: To, Cc: too many addresses" "$code $(cat "$T/log")"
 }
 
 test_misuse() {
