@@ -130,7 +130,8 @@ log_done(const struct work *w, const char *why, int code)
 	log_event(&w->call->log, "done", "user", facts_get(&w->call->facts, "SMTPAUTHUSER"), "why", why,
 	    "encrypted", w->sealed > 0 ? encrypted : NULL, "clear", w->clear > 0 ? clear : NULL,
 	    "refused", count[FATE_REFUSED] > 0 ? refused : NULL, "without", without.p,
-	    "copies", w->parts.n > 1 ? copies : NULL, "signed", w->sealed > 0 && w->sealing.is_signed ? "DKIM-Signature" : NULL,
+	    "copies", w->parts.n > 1 ? copies : NULL, "signed",
+	    w->sealed > 0 && w->sealing.is_signed ? "DKIM-Signature" : NULL,
 	    "code", code ? number : NULL, "ms", ms, (char *)NULL);
 	buf_free(&without);
 }
@@ -322,8 +323,8 @@ allow_files(size_t n)
 
 /*
  * Make and deliver the copies. Each is made before the first of them is sent: if one of them fails, nobody gets the
- * message, and nobody gets it again when the client tries again. With MSA_PARTIAL, where the client tries again only for
- * those who have not got it, each of 16 is enough. Returns 0, or -1 with errno set (ENOMEM).
+ * message, and nobody gets it again when the client tries again. With MSA_PARTIAL the client tries again only for those
+ * who have not got it, so each of 16 is enough. Returns 0, or -1 with errno set (ENOMEM).
  */
 static int
 deliver(struct work *w)

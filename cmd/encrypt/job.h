@@ -7,8 +7,8 @@
 
 /*
  * Work in a child process: a library that starts programs and waits for them without a deadline must not do this in our
- * process. The child has a process group of its own, which is ended with all its programs when the work is done, when the
- * time is over and, where the system can tell a child so (os_end_with_parent), when this process ends.
+ * process. The child has a process group of its own, which is ended with all its programs when the work is done, when
+ * the time is over and, where the system can tell a child so (os_end_with_parent), when this process ends.
  */
 enum { JOB_WHY_MAX = 300 };
 

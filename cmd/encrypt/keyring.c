@@ -441,8 +441,8 @@ can_encrypt(gpgme_key_t key)
 }
 
 /*
- * Print the number of each address that a key belongs to, and the fingerprint, or "-" if the key cannot be used for this
- * address. Returns 0, or -1 with errno set.
+ * Print the number of each address that a key belongs to, and the fingerprint, or "-" if the key cannot be used for
+ * this address. Returns 0, or -1 with errno set.
  */
 static int
 print_owners(const struct search *s, gpgme_key_t key, int out)
@@ -617,8 +617,8 @@ take_key(struct keyring_key *key, const char *what, size_t len)
 }
 
 /*
- * Read what search has printed: gpgme does not say whether gpg came to its end, but gpg has if it listed as many keys as
- * were found. Returns 0, or -1 with errno set (EPROTO).
+ * Read what search has printed: gpgme does not say whether gpg came to its end, but gpg has if it listed as many keys
+ * as were found. Returns 0, or -1 with errno set (EPROTO).
  */
 static int
 read_found(const char *p, size_t keys, struct keyring_key *key, size_t n)
