@@ -250,7 +250,7 @@ test_commands_of_any_kind_have_an_end() {
 		assertTrue "$command: log: $(cat "$T/log")" "grep -q ' ended reason=\"too many commands without a message\"' $T/log"
 	done <<-'END'
 		BDAT 0|250 2.0.0 0 octets|99998
-		RCPT TO:<b@example.net>|452 4.5.3|98999
+		RCPT TO:<b@example.net>|250 2.1.5|99999
 	END
 }
 

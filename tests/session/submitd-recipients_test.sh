@@ -48,7 +48,7 @@ test_the_check_answers_rcpt() {
 		<
 		<
 		> MAIL FROM:<a@example.org> SIZE=5 BODY=8BITMIME
-		> RCPT TO:<No@Example.net>
+		> RCPT TO:<Any@Example.net>
 		> RCPT TO:<no@example.net>
 		> RCPT TO:<full@example.net>
 		> RCPT TO:<moved@example.net>
@@ -82,7 +82,7 @@ test_the_check_answers_rcpt() {
 	X
 	cat >"$T/want" <<-'X'
 		MAIL FROM:<a@example.org> BODY=8BITMIME
-		RCPT TO:<No@example.net>
+		RCPT TO:<Any@example.net>
 		RCPT TO:<moved@example.net>
 		RCPT TO:<b@example.net>
 	X
