@@ -366,6 +366,20 @@ is_false_sender(const struct work *w, const struct field *f)
 	    w->rules->sender == SENDER_REPLACE && w->user.len > 0 && !w->people[of].is_sender;
 }
 
+/* An address field without content is invalid and has no meaning. */
+static bool
+is_empty(const struct work *w, const struct field *f)
+{
+	return field_syntax(f->id) != FIELD_OPAQUE && addrlist_is_blank(w->text, f->value, f->end);
+}
+
+static enum complete_result
+drop_field(struct work *w, const struct field *f)
+{
+	w->c->removed |= bit(f->id);
+	return edits_add(&w->c->edits, f->name, f->next - f->name, "", 0) < 0 ? COMPLETE_ERROR : COMPLETE_OK;
+}
+
 static enum complete_result
 take(struct work *w, const struct field *f)
 {
@@ -376,19 +390,21 @@ take(struct work *w, const struct field *f)
 	enum complete_result r = COMPLETE_OK;
 
 	w->open_line = false;
+	if (is_empty(w, f))
+		return drop_field(w, f);
 	edits = w->c->edits.n;
 	r = judge_second(w, f, &drop);
 	if (r != COMPLETE_OK)
 		return r;
 	/*
-	 * Bcc is checked and removed. An address field without content is invalid and has no meaning: removed as well. So is
-	 * an invalid Date or Message-ID. Then the field is missing, and is added like any other that is.
+	 * Bcc is checked and removed. An invalid Date or Message-ID is removed as well. Then the field is missing, and is
+	 * added like any other that is.
 	 */
 	if (drop || is_of_a_mailbox(f))
 		syntax = FIELD_BLIND;
-	else if (syntax != FIELD_OPAQUE && !addrlist_is_blank(w->text, f->value, f->end))
+	else if (syntax != FIELD_OPAQUE)
 		r = check_addresses(w, f);
-	else if (syntax != FIELD_OPAQUE || must_be_replaced(w, f) || is_our_report(w, f))
+	else if (must_be_replaced(w, f) || is_our_report(w, f))
 		syntax = FIELD_BLIND;
 	if (r != COMPLETE_OK)
 		return r;
@@ -397,10 +413,8 @@ take(struct work *w, const struct field *f)
 		w->c->edits.n = edits; /* what completed its address */
 		w->c->qualified = qualified;
 	}
-	if (syntax == FIELD_BLIND) {
-		w->c->removed |= bit(f->id);
-		return edits_add(&w->c->edits, f->name, f->next - f->name, "", 0) < 0 ? COMPLETE_ERROR : COMPLETE_OK;
-	}
+	if (syntax == FIELD_BLIND)
+		return drop_field(w, f);
 	w->open_line = w->text[f->next - 1] != '\n';
 	if (whose(w, f) == OF_OLDER_BLOCK)
 		return COMPLETE_OK;

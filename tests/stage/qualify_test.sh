@@ -526,6 +526,15 @@ test_a_field_that_may_stand_once_does() {
 		draft "$field: <1@example.org>"
 		assert_same "the first $field" "$T/in" "$T/out"
 	done
+	for field in Sender Reply-To To Cc; do
+		for lines in "$field:|$field: c@example.org" "$field: c@example.org|$field:	"; do
+			draft "${lines%|*}" "${lines#*|}"
+			chain
+			draft "$field: c@example.org"
+			assert_same "$lines: an empty one" "$T/in" "$T/out"
+			assertContains "$(cat "$T/log")" " removed=$field "
+		done
+	done
 	draft 'subject: x' 'Subject:	x '
 	chain
 	assertContains "$(cat "$T/log")" ' removed=Subject '
