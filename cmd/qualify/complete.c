@@ -42,7 +42,8 @@ struct work {
 	uint32_t seen;       /* fields that are kept or were added, but those of older blocks */
 	bool open_line;      /* the last field is kept and has no line end */
 	struct resent block; /* the client's */
-	struct field kept[FIELD_COUNT]; /* of the fields that are seen, the last one that is kept */
+	uint32_t met;        /* fields of the block, also those that are removed */
+	struct field first[FIELD_COUNT]; /* of the fields that may stand once, the one that others are compared with */
 	struct people people[WHOSE];
 	struct addr user;    /* SMTPAUTHUSER as a mailbox; len 0: SMTPAUTHUSER is no mailbox */
 };
@@ -332,19 +333,24 @@ is_our_report(const struct work *w, const struct field *f)
 /*
  * Decide about a field whose name was seen before and may stand once (RFC 5322 3.6), or once in the client's Resent-
  * block. An identical copy is dropped, and so is a second Date, or another second field that says nothing about people.
- * Two different authors, recipients or subjects are refused: it is unclear what the client means. Sets *drop. Returns
- * COMPLETE_OK or a refusal.
+ * Two different authors, recipients or subjects are refused: it is unclear what the client means. So are two different
+ * fields of the block: the second one may belong to an older block. Sets *drop. Returns COMPLETE_OK or a refusal.
  */
 static enum complete_result
 judge_second(struct work *w, const struct field *f, bool *drop)
 {
 	static const uint32_t first_counts = UINT32_C(1) << FIELD_DATE | UINT32_C(1) << FIELD_MESSAGE_ID |
-	    UINT32_C(1) << FIELD_RESENT_DATE | UINT32_C(1) << FIELD_RESENT_MESSAGE_ID | UINT32_C(1) << FIELD_IN_REPLY_TO |
-	    UINT32_C(1) << FIELD_REFERENCES | UINT32_C(1) << FIELD_MIME_VERSION;
+	    UINT32_C(1) << FIELD_IN_REPLY_TO | UINT32_C(1) << FIELD_REFERENCES | UINT32_C(1) << FIELD_MIME_VERSION;
 
-	*drop = (field_is_once(f->id) || whose(w, f) == OF_BLOCK) && field_syntax(f->id) != FIELD_BLIND &&
-	    w->seen & bit(f->id);
-	if (!*drop || first_counts & bit(f->id) || field_is_same(w->text, *f, w->kept[f->id]))
+	bool of_block = whose(w, f) == OF_BLOCK;
+
+	*drop = (field_is_once(f->id) || of_block) && field_syntax(f->id) != FIELD_BLIND &&
+	    (of_block ? w->met : w->seen) & bit(f->id);
+	if (of_block)
+		w->met |= bit(f->id);
+	if (!*drop)
+		w->first[f->id] = *f;
+	if (!*drop || first_counts & bit(f->id) || field_is_same(w->text, *f, w->first[f->id]))
 		return COMPLETE_OK;
 	return refuse(w->c, field_name(f->id), 0, "there is more than one field");
 }
@@ -419,7 +425,6 @@ take(struct work *w, const struct field *f)
 	if (whose(w, f) == OF_OLDER_BLOCK)
 		return COMPLETE_OK;
 	w->seen |= bit(f->id);
-	w->kept[f->id] = *f;
 	if (f->id == FIELD_MESSAGE_ID)
 		keep_msgid(w->c, w->text + f->value, f->end - f->value);
 	return COMPLETE_OK;

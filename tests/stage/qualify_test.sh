@@ -223,8 +223,8 @@ original() {
 
 test_the_clients_resent_block_is_a_set_of_its_own() {
 	original 'Resent-To: bob@example.org' 'Resent-To:  bob@example.org' 'Resent-From: alice@example.net' \
-		'Resent-Date: Sat, 21 Nov 2026 22:30:00 +0000' 'Resent-Date: Sun, 22 Nov 2026 22:30:00 +0000' \
-		'Resent-Message-ID: <1@example.net>' 'Resent-Message-ID: <2@example.net>'
+		'Resent-Date: Sat, 21 Nov 2026 22:30:00 +0000' 'Resent-Date: Sat, 21 Nov 2026 22:30:00 +0000 ' \
+		'Resent-Message-ID: <1@example.net>' 'Resent-Message-ID:<1@example.net>'
 	cp "$T/in" "$T/raw"
 	original 'Resent-To: bob@example.org' 'Resent-From: alice@example.net' 'Resent-Date: Sat, 21 Nov 2026 22:30:00 +0000' \
 		'Resent-Message-ID: <1@example.net>'
@@ -234,6 +234,13 @@ test_the_clients_resent_block_is_a_set_of_its_own() {
 	for name in Resent-To Resent-Cc Resent-Reply-To Resent-Sender; do
 		original 'Resent-From: alice@example.net' "$name: b@example.org" "$name: c@example.org"
 		refused "$name: there is more than one field"
+	done
+	for name in Resent-Date Resent-Message-ID; do
+		for first in 'Sun, 22 Nov 2026 22:30:00 +0000' '<1@example.net>' 'invalid'; do
+			original 'Resent-From: alice@example.net' "$name: $first" 'Resent-To: b@example.org' \
+				"$name: Sat, 21 Nov 2026 22:30:00 +0000"
+			refused "$name: there is more than one field"
+		done
 	done
 	original 'Resent-From: alice@example.net' 'Resent-To: bob@example.org' 'X-Y: z' 'Resent-Date: now' \
 		'Resent-Bcc: carol@example.org'
