@@ -372,11 +372,12 @@ is_false_sender(const struct work *w, const struct field *f)
 	    w->rules->sender == SENDER_REPLACE && w->user.len > 0 && !w->people[of].is_sender;
 }
 
-/* An address field without content is invalid and has no meaning. */
+/* An address field or Resent- field without content is invalid and has no meaning. */
 static bool
 is_empty(const struct work *w, const struct field *f)
 {
-	return field_syntax(f->id) != FIELD_OPAQUE && addrlist_is_blank(w->text, f->value, f->end);
+	return (field_syntax(f->id) != FIELD_OPAQUE || field_is_resent(f->id)) &&
+	    addrlist_is_blank(w->text, f->value, f->end);
 }
 
 static enum complete_result

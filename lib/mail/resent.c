@@ -21,7 +21,7 @@ bit(enum field_id id)
 static bool
 is_blank(const char *text, const struct field *f)
 {
-	return field_syntax(f->id) != FIELD_OPAQUE && addrlist_is_blank(text, f->value, f->end);
+	return addrlist_is_blank(text, f->value, f->end);
 }
 
 /* Find the next run from *pos on, and move *pos after it. Returns false if none is above the first trace field. */

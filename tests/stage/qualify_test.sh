@@ -250,12 +250,18 @@ test_the_clients_resent_block_is_a_set_of_its_own() {
 	cp "$T/in" "$T/want"
 	cp "$T/raw" "$T/in"
 	resent_becomes 'other fields within it'
-	original 'Resent-To: ' 'Resent-Bcc: '
+	original 'Resent-To: ' 'Resent-Bcc: ' 'Resent-Date: ' 'Resent-Message-ID:'
 	cp "$T/in" "$T/raw"
 	original
 	cp "$T/in" "$T/want"
 	cp "$T/raw" "$T/in"
 	resent_becomes 'none is made of empty fields'
+	original 'Resent-From: b@example.net' 'Resent-Date: NOW' 'Resent-Message-ID: <1msg.r@example.net>' \
+		'Resent-From: a@example.net'
+	cp "$T/in" "$T/want"
+	original 'Resent-Date:' 'Resent-From: b@example.net' 'Resent-Date: ' 'Resent-From: a@example.net' 'Resent-Date: ' \
+		'Resent-Message-ID:'
+	resent_becomes 'empty fields of each block are removed'
 }
 
 test_who_resends_is_not_the_sender_of_the_message() {

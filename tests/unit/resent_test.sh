@@ -57,7 +57,9 @@ test_empty_fields_do_not_count() {
 	t: b: From:a => none
 	t: f:a From:b t: t:c => 2 4 5 end
 	f:a t: t:b From:c => 1 2 3 end
-	d: => 1 end
+	d: => none
+	i: d: => none
+	d: f:a t:b d:1 f:c => 2 3 4 end
 	END
 }
 
