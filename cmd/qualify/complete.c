@@ -23,7 +23,6 @@ enum whose { OF_MESSAGE, OF_BLOCK, OF_OLDER_BLOCK, WHOSE };
 struct people {
 	size_t authors; /* addresses in From */
 	bool is_author; /* the user is among them */
-	bool is_sender; /* the user is the address in Sender */
 };
 
 /*
@@ -285,8 +284,6 @@ check_addresses(struct work *w, const struct field *f)
 			return refuse(w->c, name, number, what);
 		if ((f->id == FIELD_FROM || f->id == FIELD_RESENT_FROM) && is_user(w, &m))
 			people->is_author = true;
-		if (f->id == FIELD_SENDER || f->id == FIELD_RESENT_SENDER)
-			people->is_sender = is_user(w, &m);
 	}
 	if (r == ADDRLIST_BAD)
 		return refuse(w->c, name, number + 1, "is not valid");
@@ -362,14 +359,24 @@ is_of_a_mailbox(const struct field *f)
 	return f->id == FIELD_RETURN_PATH || f->id == FIELD_CONTENT_LENGTH || f->id == FIELD_UIDL;
 }
 
-/* By option a Sender who is not the user is replaced. The Sender of a message that is resent stays (RFC 5322 3.6.6). */
+/* Is the field a Sender or Resent-Sender who is not the user, and who is replaced by option? */
 static bool
 is_false_sender(const struct work *w, const struct field *f)
 {
-	enum whose of = w->block.end > 0 ? OF_BLOCK : OF_MESSAGE;
+	struct addrlist list;
+	struct addrlist_item m;
 
-	return (f->id == FIELD_SENDER || f->id == FIELD_RESENT_SENDER) && whose(w, f) == of &&
-	    w->rules->sender == SENDER_REPLACE && w->user.len > 0 && !w->people[of].is_sender;
+	if ((f->id != FIELD_SENDER && f->id != FIELD_RESENT_SENDER) || w->rules->sender != SENDER_REPLACE || w->user.len == 0)
+		return false;
+	addrlist_begin(&list, w->text, f->value, f->end);
+	return addrlist_next(&list, &m) != ADDRLIST_BOX || !is_user(w, &m);
+}
+
+/* The Sender of a message that is resent stays (RFC 5322 3.6.6), and so does that of an older block. */
+static bool
+may_replace_sender(const struct work *w, const struct field *f)
+{
+	return whose(w, f) == (w->block.end > 0 ? OF_BLOCK : OF_MESSAGE);
 }
 
 /* An address field or Resent- field without content is invalid and has no meaning. */
@@ -378,6 +385,31 @@ is_empty(const struct work *w, const struct field *f)
 {
 	return (field_syntax(f->id) != FIELD_OPAQUE || field_is_resent(f->id)) &&
 	    addrlist_is_blank(w->text, f->value, f->end);
+}
+
+/* May the header not keep the field, whatever stands before it and whichever block it belongs to? */
+static bool
+has_no_place(const struct work *w, const struct field *f)
+{
+	return field_syntax(f->id) == FIELD_BLIND || is_of_a_mailbox(f) || is_empty(w, f) || must_be_replaced(w, f) ||
+	    is_our_report(w, f);
+}
+
+/*
+ * For mail/resent.h, before anything is edited: is the field removed? Of an invalid field in a Resent- block nothing is
+ * said, for such a field is replaced, not only removed.
+ */
+static bool
+removes(void *arg, const struct field *f)
+{
+	struct work *w = arg;
+
+	if (has_no_place(w, f) || (field_is_once(f->id) && w->seen & bit(f->id)))
+		return true;
+	if (field_is_resent(f->id))
+		return is_false_sender(w, f);
+	w->seen |= bit(f->id);
+	return false;
 }
 
 static enum complete_result
@@ -407,15 +439,15 @@ take(struct work *w, const struct field *f)
 	 * Bcc is checked and removed. An invalid Date or Message-ID is removed as well. Then the field is missing, and is
 	 * added like any other that is.
 	 */
-	if (drop || is_of_a_mailbox(f))
+	if (drop)
 		syntax = FIELD_BLIND;
 	else if (syntax != FIELD_OPAQUE)
 		r = check_addresses(w, f);
-	else if (must_be_replaced(w, f) || is_our_report(w, f))
+	else if (has_no_place(w, f))
 		syntax = FIELD_BLIND;
 	if (r != COMPLETE_OK)
 		return r;
-	if (is_false_sender(w, f)) {
+	if (may_replace_sender(w, f) && is_false_sender(w, f)) {
 		syntax = FIELD_BLIND;
 		w->c->edits.n = edits; /* what completed its address */
 		w->c->qualified = qualified;
@@ -489,13 +521,15 @@ complete(struct completion *c, const struct rules *rules, const struct header *h
     const char *eol)
 {
 	struct work w = { .c = c, .rules = rules, .facts = f, .text = h->text.p, .n = h->text.len, .eol = eol };
+	const struct resent_caller caller = { .removes = removes, .arg = &w };
 	enum complete_result r = COMPLETE_OK;
 	struct field field;
 	size_t pos = 0;
 	int more;
 
 	note_user(&w);
-	w.block = resent_find(w.text, w.n);
+	w.block = resent_find(w.text, w.n, &caller);
+	w.seen = 0;
 	while (r == COMPLETE_OK && (more = header_next(w.text, w.n, &pos, &field)) != 0) {
 		r = more > 0 ? take(&w, &field) : judge_line(&w, &field);
 		if (r == COMPLETE_OK && w.block.end == field.next)

@@ -61,14 +61,19 @@ merge(const struct header *h)
 	buf_free(&twice);
 }
 
-/* Complete the message in fd. Returns a new file, or -1 if it is refused. */
+/* What a site and an envelope want. */
+struct wish {
+	struct rules rules;
+	bool is_ascii;
+};
+
+/* Complete the message in fd, in which nothing is to be done if it is complete. Returns a new file, or -1: refused. */
 static int
-complete_file(int fd)
+complete_file(int fd, const struct wish *wish, bool is_complete)
 {
-	static const struct rules rules = { .domain = "example.net", .any_local = true, .suffix = "example.net" };
 	struct facts facts = { 0 };
 	struct header h = { 0 };
-	struct completion c = { .added = 0 };
+	struct completion c = { .is_ascii = wish->is_ascii };
 	struct msgfile m = { 0 };
 	int out = -1;
 
@@ -79,7 +84,8 @@ complete_file(int fd)
 
 		walk(&h);
 		merge(&h);
-		if (complete(&c, &rules, &h, &facts, "\r\n") == COMPLETE_OK) {
+		if (complete(&c, &wish->rules, &h, &facts, "\r\n") == COMPLETE_OK) {
+			MUST(!is_complete || (c.edits.n == 0 && c.removed == 0 && c.added == 0));
 			MUST(edits_write(&c.edits, h.text.p, h.text.len, &m) == 0);
 			MUST(msgfile_add_file(&m, fd, (off_t)h.text.len, size - (off_t)h.text.len) == 0);
 			out = msgfile_finish(&m);
@@ -93,20 +99,24 @@ complete_file(int fd)
 	return out;
 }
 
-/* A completed message is complete: completing it again does not change its size. */
+/* A completed message is complete: nothing is edited when it is completed again. The size chooses what is wanted. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const int senders[] = { SENDER_NEEDED, SENDER_ADD, SENDER_REPLACE };
+	struct wish wish = { .rules = { .domain = "example.net", .any_local = true, .suffix = "example.net" } };
 	struct msgfile m = { 0 };
 	int in, once, twice;
 
+	wish.rules.sender = senders[size % 3];
+	wish.is_ascii = size / 3 % 2;
 	MUST(msgfile_add(&m, data, size) == 0);
 	in = msgfile_finish(&m);
 	MUST(in >= 0);
 	MUST(header_would_join(in) >= 0);
-	once = complete_file(in);
+	once = complete_file(in, &wish, false);
 	if (once >= 0) {
-		twice = complete_file(once);
+		twice = complete_file(once, &wish, true);
 		MUST(twice >= 0);
 		MUST(file_size(once) == file_size(twice));
 		close(twice);

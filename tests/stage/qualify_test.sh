@@ -264,6 +264,20 @@ test_the_clients_resent_block_is_a_set_of_its_own() {
 	resent_becomes 'empty fields of each block are removed'
 }
 
+# Where such a field is gone, the two stand side by side.
+test_a_field_that_is_removed_does_not_end_a_resent_block() {
+	for field in 'Return-Path: <>' "$DATE" 'Date: yesterday' "$ID" 'Subject: x' 'To: ' 'Bcc: c@example.org' \
+		'Content-Length: 1' 'X-UIDL: 1' 'Authentication-Results: example.net; none' 'Resent-Bcc: c@example.org' 'Resent-Date:'; do
+		message "$DATE" "$ID" 'From: z@example.org' 'Subject: x' 'Resent-To: a@example.org' "$field" \
+			'Resent-To: b@example.org' ''
+		refused 'Resent-To: there is more than one field' -d example.net
+	done
+	message "$DATE" "$ID" 'From: z@example.org' 'Resent-From: alice@example.net' 'Resent-Sender: b@example.org' 'X-Y: z' \
+		'Resent-Sender: c@example.org' ''
+	SMTPAUTHUSER=alice@example.net chain -s replace
+	assertEquals 'a Sender' '554 5.6.0 Resent-Sender: there is more than one field' "$(head -n 1 "$T/verdict" | tr -d '\r')"
+}
+
 test_who_resends_is_not_the_sender_of_the_message() {
 	original 'Resent-From: alice@example.net, bob@example.net' 'Resent-Date: now' 'Resent-Message-ID: <1@example.net>'
 	cp "$T/in" "$T/raw"

@@ -6,6 +6,14 @@
 
 #include "unit.h"
 
+/* A blind field is removed, and so is Return-Path. */
+static bool
+removes(void *arg, const struct field *f)
+{
+	(void)arg;
+	return field_syntax(f->id) == FIELD_BLIND || f->id == FIELD_RETURN_PATH;
+}
+
 /*
  * A line is a header, in which each blank ends a line; it must not have other blanks. The numbers of the fields of the
  * client's block are printed after it, and "end" with the number of the field that the block ends with.
@@ -13,6 +21,7 @@
 int
 unit_resent(int argc, char **argv)
 {
+	static const struct resent_caller caller = { .removes = removes };
 	char *line, *raw;
 	size_t len, i;
 
@@ -26,7 +35,7 @@ unit_resent(int argc, char **argv)
 		for (i = 0; i < len; i++)
 			if (line[i] == ' ')
 				line[i] = '\n';
-		block = resent_find(line, len);
+		block = resent_find(line, len, &caller);
 		printf("%s =>", raw);
 		while (header_next(line, len, &pos, &f) != 0) {
 			number++;

@@ -8,7 +8,7 @@
 # The fields with their names cut short: each blank of a line of the table ends a field. usage: fields <table
 fields() {
 	sed -e 's/\<f:/Resent-From:/g; s/\<d:/Resent-Date:/g; s/\<t:/Resent-To:/g; s/\<c:/Resent-Cc:/g; s/\<b:/Resent-Bcc:/g' \
-		-e 's/\<i:/Resent-Message-ID:/g; s/\<s:/Resent-Sender:/g; s/\<R:/Received:/g' >"$T/table"
+		-e 's/\<i:/Resent-Message-ID:/g; s/\<s:/Resent-Sender:/g; s/\<R:/Received:/g; s/\<P:/Return-Path:/g' >"$T/table"
 	unit_table resent <"$T/table"
 }
 
@@ -60,6 +60,21 @@ test_empty_fields_do_not_count() {
 	d: => none
 	i: d: => none
 	d: f:a t:b d:1 f:c => 2 3 4 end
+	END
+}
+
+# Bcc, Resent-Bcc and Return-Path are removed in this table. Where they are gone, the block is the same.
+test_fields_that_are_removed_do_not_count() {
+	fields <<-'END'
+	f:a P:x t:b d:1 From:c => 1 3 4 end
+	f:a Bcc:x P:y t:b d:1 f:c t:d => 1 4 5 end
+	f:a P:x t:b P:y t:c From:d => 1 3 5 end
+	f:a P:x From:b t:c => 1 4 end
+	P:x t:a To:b P:y t:c => 2 end
+	b:x From:a => 1 end
+	f:a b:x t:b To:y b:z d:1 => 1 2 3 5 6 end
+	f:a b:x b:y t:b f:c => 1 2 3 4 end
+	b:x To:y f:a t:b b:z To:c t:d => 1 3 4 5 end
 	END
 }
 
