@@ -296,6 +296,13 @@ check_addresses(struct work *w, const struct field *f)
 	return COMPLETE_OK;
 }
 
+/* Has the field octets over 127 where the header has to be ASCII? */
+static bool
+is_not_ascii(const struct work *w, const struct field *f)
+{
+	return w->c->is_ascii && downgrade_has_8bit(w->text + f->value, f->end - f->value);
+}
+
 /* RFC 6409 8.2 and 8.3: an invalid Date or Message-ID is replaced. Blocks of earlier transmissions stay as they are. */
 static bool
 must_be_replaced(const struct work *w, const struct field *f)
@@ -304,7 +311,7 @@ must_be_replaced(const struct work *w, const struct field *f)
 
 	if (whose(w, f) == OF_OLDER_BLOCK || (!is_date && f->id != FIELD_MESSAGE_ID && f->id != FIELD_RESENT_MESSAGE_ID))
 		return false;
-	if (w->c->is_ascii && downgrade_has_8bit(w->text + f->value, f->end - f->value))
+	if (is_not_ascii(w, f))
 		return true;
 	return is_date ? !datetime_is_valid(w->text, f->value, f->end) : !addrlist_is_msg_id(w->text, f->value, f->end);
 }
@@ -456,7 +463,7 @@ take(struct work *w, const struct field *f)
 		return drop_field(w, f);
 	w->open_line = w->text[f->next - 1] != '\n';
 	if (whose(w, f) == OF_OLDER_BLOCK)
-		return COMPLETE_OK;
+		return is_not_ascii(w, f) ? refuse(w->c, field_name(f->id), 0, "there are octets that are not ASCII") : COMPLETE_OK;
 	w->seen |= bit(f->id);
 	if (f->id == FIELD_MESSAGE_ID)
 		keep_msgid(w->c, w->text + f->value, f->end - f->value);

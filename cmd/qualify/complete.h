@@ -31,7 +31,7 @@ struct rules {
 enum { COMPLETE_MSGID_MAX = 255 }; /* octets kept of a Message-ID */
 
 struct completion {
-	bool is_ascii; /* set before: the message has no SMTPUTF8, so a Date or Message-ID with octets over 127 is invalid */
+	bool is_ascii; /* set before: the message has no SMTPUTF8, and mail/downgrade.h has made its header ASCII */
 	struct edits edits;
 	uint32_t added, qualified, removed; /* sets of fields, as bits of enum field_id */
 	char msgid[COMPLETE_MSGID_MAX + 1]; /* the Message-ID, without folding, for the log; "": none so far */

@@ -833,6 +833,14 @@ test_a_header_becomes_ascii_without_smtputf8() {
 	sed -n 's/\r$//; s/^Date: [A-Z][a-z][a-z], [0-9].*/Date: NOW/; p' "$T/out" >"$T/got"
 	printf '%s\n' 'From: a@b.example' 'Date: NOW' 'Message-ID: <1msg@example.net>' '' >"$T/expected"
 	assert_same 'a Date and a Message-ID' "$T/expected" "$T/got"
+	for field in 'Resent-Date: Sat, 21 Nov 2026 22:30:00 +0000 (\303\274)' 'Resent-Message-ID: <\303\274@b.example>'; do
+		# shellcheck disable=SC2059
+		draft 'Received: from a' 'Resent-From: b@c.example' "$(printf "$field")"
+		refused "${field%%:*}: there are octets that are not ASCII"
+	done
+	draft "$(printf 'Received: from a (\303\274)')" "$(printf 'Authentication-Results: b.example; none (\303\274)')"
+	chain
+	assert_same 'what other servers have found stays' "$T/in" "$T/out"
 	draft "$(printf 'Subject: \374 b')" 'To: a@b.example'
 	refused 'Subject: octets that are not ASCII are not UTF-8'
 	chain -c iso-8859-1
