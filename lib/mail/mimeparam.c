@@ -308,6 +308,22 @@ add_between(struct buf *out, const char *text, size_t begin, size_t end)
 	return buf_add(out, text + begin, end - begin) < 0 ? MIMEPARAM_ERROR : MIMEPARAM_OK;
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Remove the white space before a parameter that is left out, if white space or nothing follows: no line is blank. */
+static void
+close_gap(struct buf *out, const char *text, size_t pos, size_t end)
+{
+	if (pos < end && !is_space(text[pos]))
+		return;
+	while (out->len > 0 && is_space(out->p[out->len - 1]))
+		out->p[--out->len] = '\0';
+}
+
 enum mimeparam_result
 mimeparam_encode(struct buf *out, const char *text, size_t begin, size_t end, const char *charset, const char *eol)
 {
@@ -329,6 +345,8 @@ mimeparam_encode(struct buf *out, const char *text, size_t begin, size_t end, co
 		r = add_between(out, text, done, sibling == SIBLING_EXTENDED ? param->semicolon : param->name);
 		if (r == MIMEPARAM_OK && sibling == SIBLING_NONE)
 			r = encode(out, &p, param, charset, eol);
+		else if (r == MIMEPARAM_OK)
+			close_gap(out, text, param->end, end);
 		done = param->end;
 	}
 	return r == MIMEPARAM_OK ? add_between(out, text, done, end) : r;

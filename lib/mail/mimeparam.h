@@ -23,8 +23,8 @@ enum {
  * Append a field's value, text[begin..end), to out, where the field's name stands already. A parameter with octets over
  * 127 gets the form of RFC 2231, name*=utf-8''%C3%BC, in pieces (name*0*) where a line would have more than 76 octets;
  * each piece begins a line, and eol ends the line before. If the parameter stands beside it in that form already, which
- * readers prefer, the one with such octets goes. Everything else stays octet for octet. charset is that of values that
- * are not UTF-8; NULL: none.
+ * readers prefer, the one with such octets goes, and leaves no line of white space. Everything else stays octet for
+ * octet. charset is that of values that are not UTF-8; NULL: none.
  */
 enum mimeparam_result mimeparam_encode(struct buf *out, const char *text, size_t begin, size_t end,
     const char *charset, const char *eol);

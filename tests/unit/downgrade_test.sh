@@ -111,6 +111,18 @@ test_of_two_forms_of_a_parameter_the_one_in_ascii_stays() {
 	END
 }
 
+# RFC 5322 3.2.2 does not allow such a line.
+test_a_parameter_that_goes_leaves_no_line_of_white_space() {
+	unit_table downgrade <<-'END'
+	Content-Type: a/b; name*=utf-8''%C3%BC\r\n ;name="\xc3\xbc"\r\n => Content-Type: a/b; name*=utf-8''%C3%BC\r\n
+	Content-Type: a/b; name*=utf-8''a\r\n ;name="\xc3\xbc" \r\n => Content-Type: a/b; name*=utf-8''a \r\n
+	Content-Type: a/b\r\n\t;name="\xc3\xbc"\r\n ; name*=utf-8''a\r\n => Content-Type: a/b\r\n ; name*=utf-8''a\r\n
+	Content-Type: a/b\r\n ;name="\xc3\xbc";\r\n name*=utf-8''a\r\n => Content-Type: a/b\r\n ;\r\n name*=utf-8''a\r\n
+	Content-Type: a/b\r\n ;name="\xc3\xbc"(c); name*=utf-8''a\r\n => Content-Type: a/b\r\n (c); name*=utf-8''a\r\n
+	Content-Type: a/b; b*=c''d; e*=f''g\r\n ;b="\xc3\xbc"\r\n ;e="\xc3\xbc"\r\n => Content-Type: a/b; b*=c''d; e*=f''g\r\n
+	END
+}
+
 test_a_parameter_that_is_not_clear_is_refused() {
 	sed 's/^/Content-Type: a\/b; /; s/$/\\r\\n => (Content-Type: a parameter with octets that are not ASCII is not clear)/' >"$T/table" <<-'END'
 	boundary="\xc3\xa4"
