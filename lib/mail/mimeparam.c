@@ -150,26 +150,69 @@ name_len(const struct params *p, const struct param *param)
 	return star ? (size_t)(star - name) : param->name_end - param->name;
 }
 
-enum sibling { SIBLING_NONE, SIBLING_SAME, SIBLING_EXTENDED };
+/* Does the value begin with a character set and a language, as RFC 2231 4 wants it: charset'language'text? */
+static bool
+has_charset(const struct params *p, const struct param *param)
+{
+	const char *value = p->text + param->value, *end = p->text + param->value_end, *quote;
 
-/* Find out whether the parameter stands once more, under the same name or in the form of RFC 2231. */
+	quote = memchr(value, '\'', (size_t)(end - value));
+	return quote && memchr(quote + 1, '\'', (size_t)(end - quote - 1));
+}
+
+enum form {
+	FORM_WHOLE, /* name* */
+	FORM_FIRST, /* name*0, name*0* */
+	FORM_PIECE, /* name*1 and so on, which means something after the first one only */
+	FORM_OTHER,
+};
+
+/* Returns the form of RFC 2231 that the parameter has; its name without that has n octets. */
+static enum form
+form_of(const struct params *p, const struct param *param, size_t n)
+{
+	const char *number = p->text + param->name + n + 1, *end = p->text + param->name_end, *digit;
+
+	if (number >= end)
+		return number == end && has_charset(p, param) ? FORM_WHOLE : FORM_OTHER;
+	if (end[-1] == '*')
+		end--;
+	for (digit = number; digit < end && *digit >= '0' && *digit <= '9'; digit++)
+		;
+	if (number == end || digit < end || (*number == '0' && end - number > 1))
+		return FORM_OTHER;
+	return *number == '0' ? FORM_FIRST : FORM_PIECE;
+}
+
+enum sibling { SIBLING_NONE, SIBLING_UNCLEAR, SIBLING_EXTENDED };
+
+/*
+ * Find out whether the parameter stands once more in the form of RFC 2231. Under the same name, or in a form that
+ * readers understand differently or not at all, it is not clear which one counts.
+ */
 static enum sibling
 find_sibling(const struct params *p, const struct param *param)
 {
 	size_t n = name_len(p, param), i;
+	bool is_piece = false;
 	enum sibling found = SIBLING_NONE;
 
 	for (i = 0; i < p->n; i++) {
 		const struct param *other = &p->v[i];
+		enum form form;
 
 		if (other == param || name_len(p, other) != n ||
 		    strncasecmp(p->text + other->name, p->text + param->name, n) != 0)
 			continue;
-		if (other->name_end - other->name == n || other->is_8bit)
-			return SIBLING_SAME;
-		found = SIBLING_EXTENDED;
+		form = form_of(p, other, n);
+		if (form == FORM_OTHER || other->is_8bit)
+			return SIBLING_UNCLEAR;
+		if (form == FORM_PIECE)
+			is_piece = true;
+		else
+			found = SIBLING_EXTENDED;
 	}
-	return found;
+	return found == SIBLING_NONE && is_piece ? SIBLING_UNCLEAR : found;
 }
 
 /* Append the value as it is meant: without backslashes that quote and line ends that fold. */
@@ -340,7 +383,7 @@ mimeparam_encode(struct buf *out, const char *text, size_t begin, size_t end, co
 		if (!param->is_8bit)
 			continue;
 		sibling = find_sibling(&p, param);
-		if (!is_clear(&p, param) || sibling == SIBLING_SAME)
+		if (!is_clear(&p, param) || sibling == SIBLING_UNCLEAR)
 			return MIMEPARAM_UNCLEAR;
 		r = add_between(out, text, done, sibling == SIBLING_EXTENDED ? param->semicolon : param->name);
 		if (r == MIMEPARAM_OK && sibling == SIBLING_NONE)

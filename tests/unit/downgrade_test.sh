@@ -108,6 +108,8 @@ test_of_two_forms_of_a_parameter_the_one_in_ascii_stays() {
 	unit_table downgrade <<-'END'
 	Content-Disposition: attachment; filename="\xc3\xbc.txt"; filename*=utf-8''%C3%BC.txt\r\n => Content-Disposition: attachment; filename*=utf-8''%C3%BC.txt\r\n
 	Content-Disposition: attachment; FileName*0*=utf-8''%C3%BC; filename=\xc3\xbc.txt ; filename*1=.txt\r\n => Content-Disposition: attachment; FileName*0*=utf-8''%C3%BC ; filename*1=.txt\r\n
+	Content-Disposition: inline; filename=\xc3\xbc; filename*10=k; filename*0=a\r\n => Content-Disposition: inline; filename*10=k; filename*0=a\r\n
+	Content-Disposition: inline; filename=\xc3\xbc; filename*=''a\r\n => Content-Disposition: inline; filename*=''a\r\n
 	END
 }
 
@@ -129,6 +131,16 @@ test_a_parameter_that_is_not_clear_is_refused() {
 	name*="\xc3\xa4"
 	name*0="\xc3\xa4"; name*1=b
 	name="\xc3\xa4"; NAME=b
+	name="\xc3\xa4"; name*=b
+	name="\xc3\xa4"; name*=utf-8'b
+	name="\xc3\xa4"; name*="b"c''
+	name="\xc3\xa4"; name*1=b
+	name="\xc3\xa4"; name*1*=b''c
+	name="\xc3\xa4"; name**=b''c
+	name="\xc3\xa4"; name*x=b''c
+	name="\xc3\xa4"; name*00=b
+	name="\xc3\xa4"; name*0**=b
+	name="\xc3\xa4"; name*0=b; name*x=c
 	name="\xc3\xa4
 	name="\xc3\xa4\\
 	name="\xc3\xa4\x01"
