@@ -60,7 +60,7 @@ skip_token(struct params *p, size_t *begin, size_t *end)
 	return *end > *begin && skip(p);
 }
 
-/* Read the quoted string at p->pos. Returns false if it has no end, or a control character. */
+/* Read the quoted string at p->pos. Returns false if it has no end, a control character, or a quoted line end. */
 static bool
 read_quoted(struct params *p, struct param *param)
 {
@@ -72,6 +72,8 @@ read_quoted(struct params *p, struct param *param)
 		if (c == '\\') {
 			p->pos++;
 			c = peek(p);
+			if (c == '\r' || c == '\n')
+				return false;
 		}
 		if (c == '\0' || c == '\177' || (c > '\0' && c < ' ' && !strchr("\t\r\n", c)))
 			return false;
@@ -312,7 +314,10 @@ add_extended(struct buf *out, const char *text, const struct param *param, const
 	    add_percent(out, value->p, value->len) < 0 ? -1 : 0;
 }
 
-/* May the parameter get another form? A boundary may not: the same octets stand in the body. */
+/*
+ * May the parameter get another form? A boundary may not: the same octets stand in the body. A name may not have the
+ * signs that RFC 2231 7 gives a meaning.
+ */
 static bool
 is_clear(const struct params *p, const struct param *param)
 {
@@ -320,7 +325,7 @@ is_clear(const struct params *p, const struct param *param)
 	const char *name = p->text + param->name;
 	size_t n = param->name_end - param->name;
 
-	return n <= MIMEPARAM_NAME_MAX && !memchr(name, '*', n) &&
+	return n <= MIMEPARAM_NAME_MAX && !memchr(name, '*', n) && !memchr(name, '\'', n) && !memchr(name, '%', n) &&
 	    (n != strlen(boundary) || strncasecmp(name, boundary, n) != 0);
 }
 

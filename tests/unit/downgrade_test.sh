@@ -144,6 +144,10 @@ test_a_parameter_that_is_not_clear_is_refused() {
 	name="\xc3\xa4
 	name="\xc3\xa4\\
 	name="\xc3\xa4\x01"
+	name="\xc3\xa4\\\r\n b"
+	name="\xc3\xa4\\\n b"
+	na'me=\xc3\xa4
+	na%me=\xc3\xa4
 	name=\xc3\xa4 b
 	name=\xc3\xa4"b"
 	name=a\\\xc3\xa4
