@@ -129,7 +129,9 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 	}
 	if (h->bare && !filter)
 		return refuse(call, REPLY_BARE, "Bare CR or bare LF in the header");
-	was = (off_t)h->text.len; /* the downgraded header may have another length */
+	was = (off_t)h->text.len; /* a merged or downgraded header may have another length */
+	if (merge(conf, h, &merged) < 0) /* before lines are folded, for it makes them longer */
+		return call_failed(call, "header");
 	r = keeps_utf8(call, conf, h);
 	if (r < 0)
 		return call_failed(call, NULL);
@@ -149,8 +151,6 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 	case DOWNGRADE_ERROR:
 		return call_failed(call, "header");
 	}
-	if (merge(conf, h, &merged) < 0)
-		return call_failed(call, "header");
 	if (h->text.len > HEADER_MAX)
 		return refuse(call, REPLY_BAD_MESSAGE, "Header is too long");
 	c->is_ascii = !d->keeps_utf8;

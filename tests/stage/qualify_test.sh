@@ -586,6 +586,19 @@ test_recipients_in_several_fields_are_merged_by_option() {
 	assertFalse 'nothing in the log' "grep -q merged $T/log"
 	draft 'To: bob@example.org' 'To: <>'
 	refused 'To: there is more than one field' -m
+	long=$(printf "%0957d (b)" 0)
+	draft "To: ($long) alice@b.example, c@example.net" 'To: d@e.example'
+	chain -m
+	assertEquals "the longest line: $(cat "$T/verdict")" 998 "$(tr -d '\r' <"$T/in" | wc -L)"
+	draft "To: ($long) alice@b.example," ' c@example.net,' ' d@e.example'
+	assert_same 'a line that a comma makes too long' "$T/in" "$T/out"
+	draft "To: $(printf '\303\274') <alice@b.example>" 'To: c@example.net'
+	cp "$T/envelope" "$T/envelope.utf8"
+	sed -i 's/ SMTPUTF8//' "$T/envelope"
+	chain -m
+	mv "$T/envelope.utf8" "$T/envelope"
+	draft 'To: =?utf-8?B?w7w=?= <alice@b.example>,' ' c@example.net'
+	assert_same 'a name that becomes ASCII' "$T/in" "$T/out"
 	message "$DATE" "$ID" 'From: a@example.org' 'From: b@example.org' ''
 	refused 'From: there is more than one field' -m
 	printf 'From: a@b.example\nTo: c@d.example\nTo: e@f.example\n%s\n%s\n\nbody\n' "$DATE" "$ID" | qualify -m >"$T/got"
