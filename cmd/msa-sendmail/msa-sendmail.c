@@ -46,7 +46,7 @@ find_domain(const struct submission *s, const struct request *q, char domain[ADD
 static int
 find_user(const struct submission *s, const char *domain, char user[ADDR_MAILBOX_MAX + 1])
 {
-	char text[2 * ADDR_MAILBOX_MAX], uid[24];
+	char text[ADDR_LOCAL_MAX + ADDR_MAILBOX_MAX + 4], uid[24];
 	const struct passwd *pw;
 	struct addr a;
 
