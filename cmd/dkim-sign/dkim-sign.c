@@ -115,20 +115,6 @@ log_done(const struct work *w)
 	    "kept", w->kept.p, "why", why, "unsigned", why ? NULL : w->without.p, "ms", ms, (char *)NULL);
 }
 
-/* Refuse the message for good by the verdict. A filter, which a person runs, prints the reason instead. */
-static int
-refuse(const struct work *w, enum reply reply, const char *why)
-{
-	struct call *call = w->call;
-
-	if (call->kind == CALL_FILTER) {
-		fprintf(stderr, "dkim-sign: %s\n", why);
-		return CHAIN_REFUSED;
-	}
-	log_event(&call->log, "refused", "user", facts_get(&call->facts, "SMTPAUTHUSER"), "why", why, (char *)NULL);
-	return call_verdict(call, reply, why);
-}
-
 /* Hand the message on, with the new signatures on top. */
 static int
 pass(struct work *w)
@@ -158,7 +144,7 @@ pass(struct work *w)
 static int
 leave(struct work *w, enum reply reply)
 {
-	return w->conf->refuse ? refuse(w, reply, w->why) : pass(w);
+	return w->conf->refuse ? call_reject(w->call, reply, w->why) : pass(w);
 }
 
 /*
@@ -314,14 +300,14 @@ serve_file(struct work *w)
 
 	switch (header_read(&w->header, call->in, HEADER_MAX)) {
 	case HEADER_LONG:
-		return refuse(w, REPLY_BAD_MESSAGE, "Header is too long");
+		return call_reject(w->call, REPLY_BAD_MESSAGE, "Header is too long");
 	case HEADER_ERROR:
 		return call_failed(call, "header");
 	case HEADER_OK:
 		break;
 	}
 	if (w->header.bare && (call->kind == CALL_MESSAGE || w->header.crlf))
-		return refuse(w, REPLY_BARE, "Bare CR or bare LF in the header");
+		return call_reject(w->call, REPLY_BARE, "Bare CR or bare LF in the header");
 	if (!w->conf->insecure && !is_secure(call)) {
 		snprintf(w->why, sizeof w->why, "The message came in the clear");
 		return leave(w, REPLY_NO_RIGHT);
@@ -330,7 +316,7 @@ serve_file(struct work *w)
 		return errno ? call_failed(call, w->conf->path) : leave(w, REPLY_BAD_MESSAGE);
 	if (w->conf->refuse && w->without.len > 0) {
 		snprintf(why, sizeof why, "From: there is no key to sign for %.300s", w->without.p);
-		return refuse(w, REPLY_NO_RIGHT, why);
+		return call_reject(w->call, REPLY_NO_RIGHT, why);
 	}
 	return w->n > 0 ? sign(w) : pass(w);
 }

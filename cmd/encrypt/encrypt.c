@@ -43,20 +43,6 @@ struct work {
 	size_t sealed, clear; /* recipients whose copy was made */
 };
 
-/* Refuse the message for good by the verdict. A filter, which a person runs, prints the reason instead. */
-static int
-refuse(const struct work *w, enum reply reply, const char *why)
-{
-	struct call *call = w->call;
-
-	if (call->kind == CALL_FILTER) {
-		fprintf(stderr, "encrypt: %s\n", why);
-		return CHAIN_REFUSED;
-	}
-	log_event(&call->log, "refused", "user", facts_get(&call->facts, "SMTPAUTHUSER"), "why", why, (char *)NULL);
-	return call_verdict(call, reply, why);
-}
-
 /* Returns where the error e has come up: in the keyring, or in the directory for large copies. */
 static const char *
 place_of(const struct work *w, int e)
@@ -323,8 +309,8 @@ allow_files(size_t n)
 
 /*
  * Make and deliver the copies. Each is made before the first of them is sent: if one of them fails, nobody gets the
- * message, and nobody gets it again when the client tries again. With MSA_PARTIAL the client tries again only for those
- * who have not got it, so each of 16 is enough. Returns 0, or -1 with errno set (ENOMEM).
+ * message, and nobody gets it again when the client tries again. With MSA_PARTIAL the client tries again only for
+ * recipients without the message, so making 16 copies at a time is enough. Returns 0, or -1 with errno set (ENOMEM).
  */
 static int
 deliver(struct work *w)
@@ -453,7 +439,7 @@ serve_filter(struct work *w)
 		;
 	if (i < r->nrcpt) {
 		snprintf(why, sizeof why, "%.100s: %s", r->key[i].address, recipients_why(r, i));
-		return refuse(w, REPLY_NO_KEY, why);
+		return call_reject(w->call, REPLY_NO_KEY, why);
 	}
 	if (r->count[FATE_CLEAR] > 0)
 		return call_next(w->call);
@@ -482,7 +468,7 @@ find(struct work *w, int *code)
 	if (!w->envelope && (r->bad_field || r->nrcpt == 0 || r->nrcpt > CHAIN_RCPT_MAX)) {
 		snprintf(why, sizeof why, "%s: %s", r->bad_field ? r->bad_field : "To, Cc",
 		    r->bad_field ? "not a list of valid addresses" : r->nrcpt ? "too many addresses" : "no address");
-		*code = refuse(w, REPLY_BAD_MESSAGE, why);
+		*code = call_reject(w->call, REPLY_BAD_MESSAGE, why);
 		return false;
 	}
 	bad = keyring_open(&w->keyring, home, r->key, r->n);
@@ -513,7 +499,7 @@ serve_header(struct work *w)
 		return pass(w, "The message is encrypted");
 	case SEALING_UNFIT:
 		snprintf(why, sizeof why, "Line %zu of the header is not a field", w->sealing.not_field);
-		return refuse(w, REPLY_BAD_MESSAGE, why);
+		return call_reject(w->call, REPLY_BAD_MESSAGE, why);
 	case SEALING_ERROR:
 		return call_failed(w->call, "header");
 	case SEALING_OK:
@@ -533,14 +519,14 @@ serve_file(struct work *w)
 		return call_failed(call, NULL);
 	switch (header_read(&w->header, call->in, HEADER_MAX)) {
 	case HEADER_LONG:
-		return refuse(w, REPLY_BAD_MESSAGE, "Header is too long");
+		return call_reject(w->call, REPLY_BAD_MESSAGE, "Header is too long");
 	case HEADER_ERROR:
 		return call_failed(call, "header");
 	case HEADER_OK:
 		break;
 	}
 	if (w->header.bare && (w->envelope || w->header.crlf))
-		return refuse(w, REPLY_BARE, "Bare CR or bare LF in the header");
+		return call_reject(w->call, REPLY_BARE, "Bare CR or bare LF in the header");
 	return serve_header(w);
 }
 
@@ -601,7 +587,7 @@ check(void *arg, struct instance *i)
 	return why ? stage_wrong(i, conf->home, "%s", why) : 0;
 }
 
-/* A private key has no business here: whoever runs gpg could use it. */
+/* The stage needs no private key, and a stage that is taken over could use one. */
 static void
 examine(const void *arg, struct instance *i)
 {

@@ -81,7 +81,10 @@ is_intact(EVP_MD_CTX *md, int fd, off_t off, off_t len)
 	    file_read(fd, (char *)want, BLOB_SUM, off + len - BLOB_SUM) == 0 && memcmp(sum, want, BLOB_SUM) == 0;
 }
 
-/* Write the mailbox of a user id, in angle brackets at its end or the whole, to out; "" if there is none. */
+/*
+ * Write the mailbox of a user id to out: what stands in angle brackets at its end, or the whole user id. A user id
+ * without a mailbox gives "".
+ */
 static void
 address_of(char out[KEYRING_ADDRESS_MAX + 1], const char *uid)
 {

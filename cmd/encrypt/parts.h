@@ -27,7 +27,7 @@ struct parts {
 
 /*
  * Group the recipients. Those whom the header names share a copy, and so do those without a key. Everybody else has a
- * copy of their own: whoever looks into an encrypted copy finds the keys of all who can read it.
+ * copy of their own: an encrypted copy names the keys of all recipients who can read it.
  * Returns 0, or -1 with errno set (ENOMEM).
  */
 int parts_open(struct parts *p, const struct recipients *r, const struct envelope *e);

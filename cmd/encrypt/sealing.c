@@ -29,8 +29,8 @@ take(struct scanner *s, char c)
 }
 
 /*
- * Take a token, or the text between quotes, which must have a second one. Returns its length with *word set, or 0:
- * there is none.
+ * Take a token, or the text between quotes, which must have a second one. Returns its length with *word set, or 0
+ * if no word stands there.
  */
 static size_t
 take_word(struct scanner *s, const char **word)

@@ -17,7 +17,6 @@
 
 enum {
 	LINES_MAX = 10000,
-	FIELDS = 5,
 };
 
 struct line *
@@ -169,8 +168,9 @@ take_program(struct reading *r, const char *word)
 
 /* Take one record of an answer, cut into fields. */
 static void
-take(struct reading *r, char *field[FIELDS])
+take(void *arg, char *const field[ASK_FIELDS])
 {
+	struct reading *r = arg;
 	struct line *l = &r->lines->v[r->i];
 	const char *key = field[0];
 
@@ -218,27 +218,6 @@ take(struct reading *r, char *field[FIELDS])
 		l->early = number(field[1]);
 }
 
-static void
-take_answer(struct reading *r, char *text)
-{
-	char *line, *end, *field[FIELDS];
-	static char empty[] = "";
-	size_t i;
-
-	for (line = text; *line; line = end) {
-		end = line + strcspn(line, "\n");
-		if (*end)
-			*end++ = '\0';
-		for (i = 0; i < FIELDS; i++) {
-			field[i] = line ? line : empty;
-			line = line ? strchr(line, '\t') : NULL;
-			if (line)
-				*line++ = '\0';
-		}
-		take(r, field);
-	}
-}
-
 /* What a program wrote to fd 2 is wrong too. The usage is a cure, and comes after a reason or alone. */
 static void
 take_errors(struct reading *r, char *text)
@@ -283,7 +262,7 @@ ask_program(struct reading *r, const char *path, char **argv)
 	r->name = slash ? slash + 1 : argv[0];
 	code = ask(&a, &answer, &errors, &why);
 	if (code >= 0)
-		take_answer(r, answer.p);
+		ask_records(answer.p, take, r);
 	if (errors.len > 0)
 		take_errors(r, errors.p);
 	if (r->found && r->next == 0)

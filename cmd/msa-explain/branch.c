@@ -54,7 +54,7 @@ find_way(struct branch *b, const char *first, const char *path)
 	return way;
 }
 
-/* Read what route says of a recipient, behind the address. Returns its way, or NULL: there is none. */
+/* Read what route says of a recipient, after the address. Returns the way, or NULL if route names no way. */
 static struct way *
 read_answer(struct branch *b, char *text)
 {

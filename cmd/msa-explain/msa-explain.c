@@ -140,7 +140,7 @@ set_facts(struct call *call, const struct conf *conf, int64_t deadline_ms)
 
 /*
  * The words of a session may stand in front: leave out what is not in the chain of a message. Returns the first word of
- * that chain; NULL: there is none.
+ * that chain, or NULL if the words have no such chain.
  */
 static char **
 skip_session(char **argv)

@@ -40,7 +40,7 @@ struct asking {
 	struct buf said;
 };
 
-/* Run "NAME -q TABLE OPTIONS ARGS". Appends the answer. Returns 0, or -1: there is none. */
+/* Run "NAME -q TABLE OPTIONS ARGS". Appends the answer. Returns 0, or -1 if no answer came. */
 static int
 run(const struct words *w, const char *table, const char *keep, const char *const args[ARGS_MAX], struct buf *answer)
 {

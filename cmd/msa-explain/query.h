@@ -13,7 +13,7 @@
  */
 void query_table(const struct say *s, const struct words *w, const struct call *call, const struct envelope *e);
 
-/* Ask route where one recipient goes; appends its answer, one line. Returns 0, or -1: there is none. */
+/* Ask route where one recipient goes; appends its answer, one line. Returns 0, or -1 if no answer came. */
 int query_route(const struct words *w, const char *sender, const char *rcpt, const char *user, struct buf *answer);
 
 #endif

@@ -10,8 +10,6 @@
 #include "base/program.h"
 #include "stage/ask.h"
 
-enum { FIELDS = 5 };
-
 char **
 words_inner(char **argv)
 {
@@ -41,8 +39,9 @@ blame(struct words *w, const char *word, const char *what)
 
 /* Take one record of the answer, cut into fields. */
 static void
-take(struct words *w, char *const field[FIELDS])
+take(void *arg, char *const field[ASK_FIELDS])
 {
+	struct words *w = arg;
 	const char *key = field[0];
 	long long n;
 
@@ -59,27 +58,6 @@ take(struct words *w, char *const field[FIELDS])
 		w->calls_not = field[2];
 	} else if (strcmp(key, "option") == 0 && w->noptions < WORDS_OPTIONS)
 		w->option[w->noptions++] = (struct words_option){ *field[1], field[2] };
-}
-
-static void
-take_answer(struct words *w, char *text)
-{
-	static char empty[] = "";
-	char *line, *end, *field[FIELDS];
-	size_t i;
-
-	for (line = text; *line; line = end) {
-		end = line + strcspn(line, "\n");
-		if (*end)
-			*end++ = '\0';
-		for (i = 0; i < FIELDS; i++) {
-			field[i] = line ? line : empty;
-			line = line ? strchr(line, '\t') : NULL;
-			if (line)
-				*line++ = '\0';
-		}
-		take(w, field);
-	}
 }
 
 /* The first line that the program wrote to fd 2, without its name. The usage comes there. */
@@ -105,7 +83,7 @@ question(struct words *w)
 	int code = ask(&a, &w->answer, &errors, &why);
 
 	if (code >= 0)
-		take_answer(w, w->answer.p);
+		ask_records(w->answer.p, take, w);
 	if (errors.len > 0)
 		take_errors(w, errors.p);
 	if (code < 0)

@@ -14,7 +14,7 @@ enum { WORDS_OPTIONS = 64, WORDS_FAULT = 400 };
 struct words {
 	char **argv;            /* the words of the chain, up to NULL */
 	const char *name;       /* of the program, without its directory */
-	char path[PATH_MAX];    /* of the program; "": there is none, and fault says so */
+	char path[PATH_MAX];    /* of the program; "" if no program was found: fault says so */
 	size_t own;             /* words that are the program's; argv[own] is the next program, if any */
 	bool is_ours;           /* it has answered; otherwise own is a guess: up to the next program that would answer */
 	bool is_session;        /* a stage that serves sessions */

@@ -493,7 +493,7 @@ judge_line(struct work *w, const struct field *f)
 
 /*
  * Several authors need a Sender (RFC 5322 3.6.2, 3.6.6). By option the user is named where From does not name the user
- * (RFC 6409 8.1). Whoever resends a message is not its Sender.
+ * (RFC 6409 8.1). The user who resends a message is not its Sender.
  */
 static bool
 wants_sender(const struct work *w, enum whose of)

@@ -57,18 +57,6 @@ log_done(const struct call *call, const struct completion *c, const struct downg
 	buf_free(&merged);
 }
 
-/* Refuse the message for good by the verdict. A filter, which a person runs, prints the reason instead. */
-static int
-refuse(struct call *call, enum reply reply, const char *why)
-{
-	if (call->kind == CALL_FILTER) {
-		fprintf(stderr, "qualify: %s\n", why);
-		return CHAIN_REFUSED;
-	}
-	log_event(&call->log, "refused", "user", facts_get(&call->facts, "SMTPAUTHUSER"), "why", why, (char *)NULL);
-	return call_verdict(call, reply, why);
-}
-
 /*
  * May octets over 127 stand in the header? Not without SMTPUTF8, nor for a next hop that lacks it. In a filter they
  * may: nobody knows the envelope. Returns 1, 0, or -1 with errno set, the reason logged.
@@ -121,14 +109,14 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 
 	switch (header_read(h, call->in, HEADER_MAX)) {
 	case HEADER_LONG:
-		return refuse(call, REPLY_BAD_MESSAGE, "Header is too long");
+		return call_reject(call, REPLY_BAD_MESSAGE, "Header is too long");
 	case HEADER_ERROR:
 		return call_failed(call, "header");
 	case HEADER_OK:
 		break;
 	}
 	if (h->bare && !filter)
-		return refuse(call, REPLY_BARE, "Bare CR or bare LF in the header");
+		return call_reject(call, REPLY_BARE, "Bare CR or bare LF in the header");
 	was = (off_t)h->text.len; /* a merged or downgraded header may have another length */
 	if (merge(conf, h, &merged) < 0) /* before lines are folded, for it makes them longer */
 		return call_failed(call, "header");
@@ -145,18 +133,18 @@ serve_file(struct call *call, const struct conf *conf, struct header *h, struct 
 		d->text = (struct buf){ 0 };
 		break;
 	case DOWNGRADE_REFUSED:
-		return refuse(call, REPLY_BAD_MESSAGE, d->why.p);
+		return call_reject(call, REPLY_BAD_MESSAGE, d->why.p);
 	case DOWNGRADE_ADDRESS:
-		return refuse(call, REPLY_HEADER_ADDRESS, d->why.p);
+		return call_reject(call, REPLY_HEADER_ADDRESS, d->why.p);
 	case DOWNGRADE_ERROR:
 		return call_failed(call, "header");
 	}
 	if (h->text.len > HEADER_MAX)
-		return refuse(call, REPLY_BAD_MESSAGE, "Header is too long");
+		return call_reject(call, REPLY_BAD_MESSAGE, "Header is too long");
 	c->is_ascii = !d->keeps_utf8;
 	result = complete(c, &conf->rules, h, &call->facts, filter && !h->crlf ? "\n" : "\r\n");
 	if (result != COMPLETE_OK)
-		return result == COMPLETE_REFUSED ? refuse(call, REPLY_BAD_MESSAGE, c->why.p) : call_failed(call, "header");
+		return result == COMPLETE_REFUSED ? call_reject(call, REPLY_BAD_MESSAGE, c->why.p) : call_failed(call, "header");
 	if (c->edits.n > 0 || d->fields.len > 0 || merged) {
 		fd = edits_file(&c->edits, h->text.p, h->text.len, call->in, was);
 		if (fd < 0)

@@ -64,29 +64,15 @@ log_done(const struct work *w)
 	buf_free(&unread);
 }
 
-/* Refuse the message for good by the verdict. A filter, which a person runs, prints the reason instead. */
-static int
-refuse(const struct work *w, enum reply reply, const char *why)
-{
-	struct call *call = w->call;
-
-	if (call->kind == CALL_FILTER) {
-		fprintf(stderr, "rewrite: %s\n", why);
-		return CHAIN_REFUSED;
-	}
-	log_event(&call->log, "refused", "user", facts_get(&call->facts, "SMTPAUTHUSER"), "why", why, (char *)NULL);
-	return call_verdict(call, reply, why);
-}
-
 /* End a message whose changes cannot be found. */
 static int
 give_up(const struct work *w, enum rewriting_result r)
 {
 	switch (r) {
 	case REWRITING_REFUSED:
-		return refuse(w, REPLY_BAD_MESSAGE, w->changes.why);
+		return call_reject(w->call, REPLY_BAD_MESSAGE, w->changes.why);
 	case REWRITING_NO_RIGHT:
-		return refuse(w, REPLY_NO_RIGHT, w->changes.why);
+		return call_reject(w->call, REPLY_NO_RIGHT, w->changes.why);
 	case REWRITING_INVALID: /* an address must not pass as it is because of our mistake */
 		log_error(&w->call->log, "misuse", "%s", w->changes.why);
 		return call_verdict(w->call, REPLY_LOCAL_ERROR, NULL);
@@ -251,14 +237,14 @@ serve_file(struct work *w)
 		return call_failed(call, NULL);
 	switch (header_read(&w->header, call->in, HEADER_MAX)) {
 	case HEADER_LONG:
-		return refuse(w, REPLY_BAD_MESSAGE, "Header is too long");
+		return call_reject(w->call, REPLY_BAD_MESSAGE, "Header is too long");
 	case HEADER_ERROR:
 		return call_failed(call, "header");
 	case HEADER_OK:
 		break;
 	}
 	if (w->header.bare && call->kind == CALL_MESSAGE)
-		return refuse(w, REPLY_BARE, "Bare CR or bare LF in the header");
+		return call_reject(w->call, REPLY_BARE, "Bare CR or bare LF in the header");
 	result = find_user(w);
 	if (result == REWRITING_OK)
 		result = find(w, e);

@@ -19,7 +19,10 @@ static const enum field_id ids[] = { FIELD_TO, FIELD_CC };
 
 enum { LISTS = sizeof ids / sizeof *ids };
 
-/* Is the value a list with an address? *last becomes the last mailbox, its labels 1 if there is none. */
+/*
+ * Returns true if the value is a list with an address. *last becomes the last mailbox; a list without a mailbox sets
+ * its labels to 1.
+ */
 static bool
 is_valid(const char *text, const struct field *f, struct addrlist_item *last)
 {

@@ -163,3 +163,23 @@ ask(const struct ask *a, struct buf *answer, struct buf *errors, const char **wh
 	answer->len -= len + 1;
 	return WEXITSTATUS(status);
 }
+
+void
+ask_records(char *answer, void (*take)(void *arg, char *const field[ASK_FIELDS]), void *arg)
+{
+	char *line, *next, *empty, *field[ASK_FIELDS];
+	size_t i;
+
+	for (line = answer; *line; line = next) {
+		next = empty = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		for (i = 0; i < ASK_FIELDS; i++) {
+			field[i] = line ? line : empty;
+			line = line ? strchr(line, '\t') : NULL;
+			if (line)
+				*line++ = '\0';
+		}
+		take(arg, field);
+	}
+}

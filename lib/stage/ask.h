@@ -27,4 +27,10 @@ struct ask {
  */
 int ask(const struct ask *a, struct buf *answer, struct buf *errors, const char **why);
 
+/* Records of an answer have so many fields, see base/finding.h; those that are missing are empty. */
+enum { ASK_FIELDS = 5 };
+
+/* Call take for each record of an answer, which is cut into strings. arg is the caller's. */
+void ask_records(char *answer, void (*take)(void *arg, char *const field[ASK_FIELDS]), void *arg);
+
 #endif

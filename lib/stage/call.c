@@ -171,6 +171,17 @@ call_verdict(struct call *call, enum reply r, const char *text)
 }
 
 int
+call_reject(struct call *call, enum reply r, const char *why)
+{
+	if (call->kind == CALL_FILTER) {
+		fprintf(stderr, "%s: %s\n", call->log.stage, why);
+		return CHAIN_REFUSED;
+	}
+	log_event(&call->log, "refused", "user", facts_get(&call->facts, "SMTPAUTHUSER"), "why", why, (char *)NULL);
+	return call_verdict(call, r, why);
+}
+
+int
 call_reply(struct call *call, int code, const char *enhanced, const char *text)
 {
 	struct verdict v = { .reply = calloc(1, sizeof *v.reply), .n = 1 };

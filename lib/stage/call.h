@@ -45,6 +45,12 @@ void call_forget_envelope(struct call *call);
 int call_verdict(struct call *call, enum reply r, const char *text);
 
 /*
+ * Refuse a message for good by the verdict r with the text why, and log that. A filter, which a person runs, prints why
+ * instead. Returns the exit code.
+ */
+int call_reject(struct call *call, enum reply r, const char *why);
+
+/*
  * End a message call with v, a reply for each recipient or one for all. Takes over what v holds; v is empty
  * afterwards. Returns the exit code.
  */
