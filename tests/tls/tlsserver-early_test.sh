@@ -139,6 +139,7 @@ test_the_deadline_is_the_same_for_a_connection_of_its_own() {
 }
 
 # 20 places. Three nets: one has many addresses with many connections, one a few, one the client that logs in.
+# The workers accept at once, so each connection waits for the greeting of the one before: then they have an order.
 test_the_oldest_of_the_net_that_has_most_goes() {
 	any
 	tlsd_start -p 600 -a 10 -e 20 -n 20 ./any
@@ -146,8 +147,10 @@ test_the_oldest_of_the_net_that_has_most_goes() {
 		known = tls(at('127.0.9.9')); ask(known, 'AUTH PLAIN x')
 		few = [at('127.0.1.%d' % i) for i in range(1, 6)]
 		for s in few: line(s)
-		many = [at('127.0.0.%d' % (1 + i % 3)) for i in range(15)]
-		for s in many: line(s)
+		many = []
+		for i in range(15):
+		    many.append(at('127.0.0.%d' % (1 + i % 3)))
+		    line(many[-1]); time.sleep(0.01)
 		many[0].sendall(b'NOOP\r\n'); print('full:', line(many[0]))
 		many[1].sendall(b'STARTTLS\r\n'); line(many[1])
 		before = CTX.wrap_socket(many[1])
