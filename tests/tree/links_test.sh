@@ -6,14 +6,17 @@
 
 BIN=${MSA_BIN:-$ROOT/bin}
 
-# usage: linked library ; the programs of cmd/ that link it, as built
-linked() {
+# A line for each program of cmd/ and each library that it links, as built: "authd libtls.so.26 => ...".
+oneTimeSetUp() {
 	for dir in "$ROOT"/cmd/*/; do
 		name=$(basename "$dir")
-		if [ -x "$BIN/$name" ] && ldd "$BIN/$name" 2>/dev/null | grep -q "^[[:space:]]*$1"; then
-			echo "$name"
-		fi
-	done
+		[ ! -x "$BIN/$name" ] || ldd "$BIN/$name" 2>/dev/null | sed "s/^[[:space:]]*/$name /"
+	done >"$T/libraries"
+}
+
+# usage: linked library ; the programs that link it
+linked() {
+	sed -n "s|^\([^ ]*\) $1.*|\1|p" "$T/libraries" | sort -u
 }
 
 # usage: only_in "names that may" names that do...
@@ -63,7 +66,7 @@ test_only_authd_and_saslc_link_libsasl2() {
 test_an_injector_links_the_c_library_alone() {
 	for name in lmtp-inject smtp-inject; do
 		[ -x "$BIN/$name" ] || continue
-		assertEquals "$name" '' "$(ldd "$BIN/$name" | grep '=>' | grep -v -e 'libc\.so' -e 'lib[a-z]*san\.so' -e 'libm\.so' \
+		assertEquals "$name" '' "$(grep "^$name .*=>" "$T/libraries" | grep -v -e 'libc\.so' -e 'lib[a-z]*san\.so' -e 'libm\.so' \
 			-e libgcc_s -e 'libstdc' -e libdl -e libpthread -e librt)"
 	done
 }
