@@ -67,7 +67,7 @@ read_name(struct scan *t, const char *names)
 	for (i = 0; names[3 * i]; i++)
 		if (strncasecmp(t->s + t->pos, names + 3 * i, 3) == 0) {
 			t->pos += 3;
-			return is_letter(t) ? -1 : i;
+			return i;
 		}
 	return -1;
 }

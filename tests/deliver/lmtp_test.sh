@@ -214,6 +214,7 @@ each() {
 		chain_call lmtp-inject -t 1 "$T/s" 4<&-
 		assert_verdict "$step=$action" "$(printf '%b' "$verdict")"
 		case $verdict in
+		2*) assertEquals "exit code of $step=$action" 0 "$code" ;;
 		5*) assertEquals "exit code of $step=$action" 100 "$code" ;;
 		*) assertEquals "exit code of $step=$action" 111 "$code" ;;
 		esac
@@ -318,6 +319,9 @@ test_endless_replies_end_the_session() {
 	one_step MAIL 'flood:250-more\r\n' PIPELINING '451 4.3.0 Local error, try again later'
 	assert_logged 'reason="reply too long"'
 	one_step MAIL 'flood:250xxxxxxxxxxxxxxxxxxxxxxxxxxxxx' PIPELINING '451 4.3.0 Local error, try again later'
+	assert_logged 'reason="line too long"'
+	one_step MAIL "250 $(text_repeat 65530 x)" PIPELINING '250 2.0.0 Saved'
+	one_step MAIL "250 $(text_repeat 65531 x)" PIPELINING '451 4.3.0 Local error, try again later'
 	assert_logged 'reason="line too long"'
 	one_step END 'flood:\x00' PIPELINING '451 4.3.0 Local error, try again later'
 }

@@ -436,6 +436,7 @@ test_eight_bits() {
 		 BODY=8BITMIME|\303\251|\303\251|('text/rfc822-headers', 'quoted-printable', True) MAIL
 		 RET=FULL BODY=8BITMIME|x|\303\251bare\nlf|('text/rfc822-headers', None, True) MAIL
 		 RET=FULL BODY=BINARYMIME|x|\303\251|('text/rfc822-headers', None, True) MAIL
+		 RET=FULL SMTPUTF8 BODY=BINARYMIME|\303\251|\303\251|('message/global-headers', 'quoted-printable', True) MAIL
 		 RET=FULL SMTPUTF8|\303\251|\303\251|('message/global', 'quoted-printable', True) MAIL
 		 SMTPUTF8|x|\303\251|('message/global-headers', None, True) MAIL
 	X

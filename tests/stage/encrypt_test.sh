@@ -614,7 +614,7 @@ test_memory_does_not_grow_with_the_body() {
 		"$(pgp --decrypt "$T/armor" 2>/dev/null | openssl dgst -sha256)"
 	rm -f "$T/msg" "$T/armor"
 	{ printf 'To: x@b.c' && yes ',a@b.c' | head -n 140000 | tr -d '\n' && printf '\n\nx\n'; } >"$T/msg"
-	sh -c "ulimit -v 100000; exec encrypt -k $T/keys" <"$T/msg" >"$T/out" 2>"$T/log"
+	sh -c "ulimit -v 50000; exec encrypt -k $T/keys" <"$T/msg" >"$T/out" 2>"$T/log"
 	code=$?
 	assertEquals 'many addresses' "100 encrypt: To, Cc: too many addresses" "$code $(cat "$T/log")"
 }

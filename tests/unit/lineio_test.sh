@@ -247,9 +247,9 @@ test_the_sessions_deadline_ends_complete_lines_too() {
 
 test_the_sessions_deadline_ends_a_wait() {
 	mkfifo "$T/silent"
-	sleep 60 >"$T/silent" &
+	sleep 600 >"$T/silent" &
 	pid=$!
-	test-unit lineio -w 30000 -d 200 <"$T/silent" >"$T/out"
+	timeout 60 test-unit lineio -w 3600000 -d 200 <"$T/silent" >"$T/out"
 	assertEquals 'TIMEOUT' "$(cat "$T/out")"
 	kill $pid
 	wait $pid 2>/dev/null

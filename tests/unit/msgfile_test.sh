@@ -4,6 +4,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/table.sh
 . "$ROOT/tests/lib/table.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 
 # usage: made octets-expected args-of-msgfile... ; what add: wrote must be there whole
 made() {
@@ -153,6 +155,12 @@ test_the_small_ones_of_os() {
 	inherited closed closed, ours open
 	ours closed
 	END
+}
+
+test_what_only_close_reports_is_no_message() {
+	preload_build fsync || return 0
+	CLOSE_ERRNO=28 LD_PRELOAD=$T/fsync.so test-unit msgfile add:300000 finish >"$T/got"
+	assertEquals 'failed: No space left on device' "$(cat "$T/got")"
 }
 
 . "$SHUNIT2"

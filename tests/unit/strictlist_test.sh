@@ -48,6 +48,7 @@ test_a_name_may_be_the_address_itself() {
 	 "a\\@b.example" <a@b.example> => a@b.example
 	 =?utf-8?q?a=40b.example?= <a@b.example> => a@b.example
 	 =?utf-8?b?YUBiLmV4YW1wbGU=?= <a@b.example>, "c@d.example" <c@d.example> => a@b.example,c@d.example
+	 =?utf-8?q?a_b=40c.example?= <a_b@c.example> => (a name has an at sign or angle bracket, and is not the address)
 	 a@b.example <c@b.example> => (a name has an at sign or angle bracket, and is not the address)
 	 a@b.example <a@b.example.org> => (a name has an at sign or angle bracket, and is not the address)
 	 "a@b.example." <a@b.example> => (a name has an at sign or angle bracket, and is not the address)
