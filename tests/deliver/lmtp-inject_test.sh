@@ -100,6 +100,31 @@ test_nobody_listens() {
 	assert_verdict 'no name' '451 4.4.1 Next server cannot be reached, try again later'
 }
 
+test_a_socket_with_a_full_queue_is_tried_until_the_deadline() {
+	rm -f "$T/ready"
+	python3 - "$T/full" "$T/ready" <<-'P' &
+		import socket, sys, time
+		def sock(): return socket.socket(socket.AF_UNIX)
+		server, held = sock(), []
+		server.bind(sys.argv[1])
+		server.listen(0)
+		try:
+		    while True:
+		        held.append(sock())
+		        held[-1].setblocking(False)
+		        held[-1].connect(sys.argv[1])
+		except BlockingIOError: open(sys.argv[2], 'w').write('full')
+		time.sleep(600)
+	P
+	wait_until [ -s "$T/ready" ]
+	chain_call lmtp-inject -t 1 "$T/full"
+	kill $!
+	wait $! 2>/dev/null
+	rm "$T/ready"
+	assert_verdict 'verdict' '451 4.4.1 Next server cannot be reached, try again later'
+	assert_logged 'at=connect reason="Connection timed out"'
+}
+
 test_over_tcp_by_number_and_by_name() {
 	for host in 127.0.0.1 localhost; do
 		rm -f "$T/ready"

@@ -102,5 +102,41 @@ test_a_resolver_that_does_not_answer_has_no_more_time_than_there_is() {
 	assert_logged 'at=connect reason="Connection timed out"'
 }
 
+# In the sandbox the process that starts them ends all that ask the resolver. Without the sandbox they end by
+# themselves, a few seconds after the deadline.
+test_a_killed_injector_leaves_nobody_who_asks_the_resolver() {
+	needs network ip || return 0
+	cat >"$T/quiet" <<-'P'
+		import os, socket, subprocess, sys, time
+		subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+		subprocess.run(['mount', '--bind', sys.argv[1], '/etc/resolv.conf'], check=True)
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(('127.0.0.1', 53))
+		injector = subprocess.Popen(sys.argv[2:], pass_fds=[3])
+		s.settimeout(60)
+		s.recv(512)
+		def below(pid):
+		    for child in open('/proc/%s/task/%s/children' % (pid, pid)).read().split():
+		        yield child
+		        yield from below(child)
+		asks = list(below(injector.pid))
+		print('processes', len(asks), file=sys.stderr)
+		injector.kill()
+		injector.wait()
+		end = time.monotonic() + 60
+		def alive(pid):
+		    try: return open('/proc/%s/stat' % pid).read().rsplit(')', 1)[1].split()[0] != 'Z'
+		    except OSError: return False
+		while any(map(alive, asks)) and time.monotonic() < end: time.sleep(0.1)
+		print('left', [pid for pid in asks if alive(pid)], file=sys.stderr)
+	P
+	printf 'nameserver 127.0.0.1\noptions timeout:30 attempts:5\n' >"$T/resolv"
+	for sandbox in MSA_OTHER=x MSA_SANDBOX=off; do
+		chain_call $sandbox unshare -n -m python3 "$T/quiet" "$T/resolv" smtp-inject -t 2 smarthost.test 3<"$T/env"
+		assert_logged '^processes [1-9]'
+		assert_logged '^left \[\]$'
+	done
+}
+
 # shellcheck source=/dev/null
 . "$SHUNIT2"

@@ -88,6 +88,8 @@ test_a_password_that_was_checked_is_nowhere() {
 	assert_forgotten 535 looking-glass-0815 'EHLO x' 'AUTH LOGIN' 'BASE64(bob)' 'BASE64(looking-glass-0815)'
 	# in the wrong place; the line stays until the session ends
 	assert_forgotten 221 looking-glass-0815 'EHLO x' 'AUTH looking-glass-0815' 'looking-glass-0815' QUIT
+	# QUIT takes the place of the beginning only
+	assert_forgotten 221 looking-glass-0815 'EHLO x' 'NOOP my password is looking-glass-0815' QUIT
 }
 
 . "$SHUNIT2"
