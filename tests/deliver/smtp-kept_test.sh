@@ -93,6 +93,8 @@ test_a_worker_that_is_killed_takes_its_helpers_with_it() {
 	starter=$(pgrep -P "$worker")
 	helper=$(pgrep -P "$starter")
 	assertEquals 'TLS has a process of its own' tlsc "$(ps -o comm= -p "$helper")"
+	# shellcheck disable=SC2012 # numbers
+	assertEquals 'and no descriptors but its own' '0 1 2 3 ' "$(ls "/proc/$helper/fd" | sort -n | tr '\n' ' ')"
 	kill -KILL "$worker"
 	assert_proc_gone "$starter $helper"
 	chain_call call "$T/in"
