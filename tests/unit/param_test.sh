@@ -177,6 +177,9 @@ test_orcpt() {
 	ORCPT=utf-8;j\xc3\xb6@example.net => ORCPT:ok
 	ORCPT=utf-8;j\xc3@example.net => ORCPT:bad
 	ORCPT=utf-8;a+b => ORCPT:bad
+	ORCPT=utf-8;a=b => ORCPT:bad
+	ORCPT=utf-8;a\x01b => syntax
+	ORCPT=utf-8;a\x7fb => syntax
 	ORCPT=rfc822;j\xc3\xb6@example.net => ORCPT:bad
 	ORCPT=rfc822;a+b => ORCPT:bad
 	ORCPT=rfc822; => ORCPT:bad
