@@ -166,6 +166,15 @@ test_a_full_disk_is_452_and_leaves_nothing() {
 	learn_id
 	assert_verdict 'room is left' '250 2.0.0 Spooled as ID'
 	rm -rf "$T/spool/new/$id"
+	# The message's own octets do not count as room.
+	head -c $(($(stat -f -c '%a * %S' "$T/spool") - 100000)) /dev/zero >"$T/msg"
+	chain_call spool -m 100000 "$T/spool"
+	learn_id
+	assert_verdict 'as much room as -m says is left' '250 2.0.0 Spooled as ID'
+	rm -rf "$T/spool/new/$id"
+	printf x >>"$T/msg"
+	chain_call spool -m 100000 "$T/spool"
+	assert_verdict 'an octet less is left' '452 4.3.1 Insufficient storage, try again later'
 	chain_call spool -m 300000 "$T/spool"
 	assert_verdict '-m' '452 4.3.1 Insufficient storage, try again later'
 	assert_empty '-m'

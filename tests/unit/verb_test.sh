@@ -65,6 +65,7 @@ test_a_line_that_cannot_be_read_has_a_verb() {
 	bdat\x0012 => BDAT
 	BDAT\r12 L => BDAT
 	BDAT\n => BDAT
+	BDAT\x7f12 => BDAT
 	BDAT => BDAT
 	BDATx => ?
 	\0BDAT => ?
