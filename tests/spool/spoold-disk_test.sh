@@ -5,6 +5,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/spoold.sh
 . "$ROOT/tests/lib/spoold.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 
 test_who_was_reached_is_not_tried_again_though_the_disk_is_full() {
 	needs mount || return 0
@@ -44,6 +46,27 @@ test_a_report_that_does_not_fit_comes_later() {
 	assert_spoold_runs 'and not tried again' 2
 	spoold_stop
 	umount "$T/spool"
+}
+
+# A folder that cannot be written to the disk may come back as it was: then somebody gets the message twice. The log says so.
+# usage: assert_failed_sync folder
+assert_failed_sync() {
+	FSYNC_ERRNO=5 FSYNC_OF="$T/spool/cur/$1" LD_PRELOAD="$T/fsync.so" spoold -b 1:1 -n 1 "$T/spool" "$T/next" \
+		2>>"$T/spoold.log" </dev/null &
+	runner_pid=$!
+	residents="$residents $!"
+	assert_spoold_logs "failed reason=\"recording $id: Input/output error\""
+	spoold_stop
+}
+
+test_a_folder_that_does_not_reach_the_disk_is_logged() {
+	preload_build fsync || return 0
+	spoold_answers 1 '450 4.2.2 Full'
+	spoold_put
+	assert_failed_sync "$id"
+	setUp
+	spoold_put
+	assert_failed_sync .
 }
 
 # shellcheck source=/dev/null

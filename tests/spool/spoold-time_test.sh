@@ -174,6 +174,15 @@ test_the_clock_of_by() {
 	assertEquals 'the attempt ends with it' "MSA_DEADLINE=$((BEGIN + 50))" "$(grep '^MSA_DEADLINE=' "$T/2.facts")"
 }
 
+# The clock stands still: nothing but the trigger can end the wait of a minute.
+test_a_new_message_wakes_it_at_once() {
+	clock_starts || return 0
+	start_timed
+	clock_awaits spoold 60000
+	put_now
+	wait_until [ -e "$T/1.done" ]
+}
+
 # Somebody moves a message into new by hand, or the fifo is lost: it is found within a minute, and also when the clock was
 # set back meanwhile.
 test_new_is_looked_at_each_minute() {

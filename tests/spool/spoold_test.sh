@@ -31,15 +31,6 @@ test_the_rest_of_the_chain_gets_the_message_as_it_came() {
 	assertEquals 'nothing is left' '' "$(find "$T/spool" -mindepth 2)"
 }
 
-test_a_new_message_wakes_it_at_once() {
-	spoold_start
-	sleep 1.2 # it waits now, a minute
-	spoold_put
-	wait_until [ -e "$T/1.done" ]
-	wait_until spoold_empty
-	spoold_stop
-}
-
 test_only_who_waits_is_tried_again() {
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=NEVER' 'RCPT TO:<carol@example.org>' \
 		'RCPT TO:<dave@example.org> ORCPT=rfc822;d@x' 'COPY TO:<archive@example.net>'
