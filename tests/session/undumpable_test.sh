@@ -45,16 +45,17 @@ test_nobody_else_of_its_uid_can_look_into_it() {
 		    os.waitpid(pid, 0)
 	X
 	printf 'alice\nsecret\n' >"$T/credentials"
-	python3 "$T/look.py" "$T/credentials" >"$T/got" 2>&1 <<-X
+	python3 "$T/look.py" "$T/credentials" >"$T/got" 2>"$T/said" <<-X
 		msa-passwd $T/store/users.cdb bob
 		saslc
 		spoold $T/store true
 		submitd true
 		tlsc -F SHA256:$(printf %064d 0) localhost
 		tlsd -c $T/one.pem -k $T/one.key cat
+		submitd -l $T/store/resident true
 	X
-	printf '%s 0\n' msa-passwd saslc spoold submitd tlsc tlsd >"$T/want"
-	assert_same 'owners' "$T/want" "$T/got"
+	printf '%s 0\n' msa-passwd saslc spoold submitd tlsc tlsd submitd >"$T/want"
+	assert_same "owners: $(cat "$T/said")" "$T/want" "$T/got"
 }
 
 # shellcheck source=/dev/null

@@ -76,12 +76,17 @@ test_a_damaged_message_is_left_and_told_and_others_go_on() {
 	rm "$T/spool/new/$id/message"
 	half=$id
 	spoold_put
+	awk '/^RCPT TO:/ { for (i = 1; i < 1001; i++) print } { print }' "$T/spool/new/$id/envelope" >"$T/many"
+	cat "$T/many" >"$T/spool/new/$id/envelope" # a chain has 1,000 recipients
+	many=$id
+	spoold_put
 	mkdir "$T/spool/new/other" "$T/spool/cur/.x" # nothing of ours
 	spoold_start
 	wait_until [ -e "$T/1.done" ]
 	assert_spoold_logs "^spoold: - failed reason=\"$damaged: Invalid argument\""
+	assert_spoold_logs "^spoold: - failed reason=\"$many: spooled: no recipients, too many"
 	assert_spoold_logs "^spoold: - failed reason=\"$half: message cannot be read: No such file"
-	assert_spoold_runs 'the third' 1
+	assert_spoold_runs 'the last' 1
 	spoold_stop
 	assertTrue 'left' "[ -e $T/spool/cur/$damaged/message ] && [ -e $T/spool/cur/$half/envelope ]"
 }

@@ -31,6 +31,15 @@ test_the_rest_of_the_chain_gets_the_message_as_it_came() {
 	assertEquals 'nothing is left' '' "$(find "$T/spool" -mindepth 2)"
 }
 
+test_of_a_reply_900_octets_are_kept() {
+	spoold_answers 1 "450 4.2.2 $(text_repeat 901 y)"
+	spoold_put
+	spoold_start -b 1000:2000
+	wait_until spoold_logs waiting=1
+	assertEquals 900 "$(spoold_known cur | sed -n 's/^rcpt 1 waiting untold 450 4.2.2 //p' | tr -d '\n' | wc -c)"
+	spoold_stop
+}
+
 test_only_who_waits_is_tried_again() {
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org> NOTIFY=NEVER' 'RCPT TO:<carol@example.org>' \
 		'RCPT TO:<dave@example.org> ORCPT=rfc822;d@x' 'COPY TO:<archive@example.net>'
