@@ -82,9 +82,9 @@ check_size(const char *s, size_t n) /* RFC 1870 4: up to 20 digits */
 }
 
 static bool
-check_auth(const char *s, size_t n) /* RFC 4954 5: xtext of a mailbox, or <> */
+check_auth(const char *s, size_t n) /* RFC 4954 5: xtext of a mailbox, or <>, which has the form of xtext too */
 {
-	return n > 0 && n <= 500 && (is_word(s, n, "<>") || is_xtext(s, n));
+	return n > 0 && n <= 500 && is_xtext(s, n);
 }
 
 static bool

@@ -77,6 +77,7 @@ test_no_credential_is_written() {
 		assertFalse "$steps" "grep -q PW4rd $T/rec"
 	done <<-'X'
 		'1:AUTH LOGIN\r\n' '1:PW4rd\r\n' '1:PW4rd\r\n' '1:NOOP\r\n'|C AUTH LOGIN|S 334 \[secret 7]|C \[secret 5]|S 334 \[secret 7]|C \[secret 5]|C NOOP|
+		'1:AUTH LOGIN\r\n' '1:HELP\r\n' '1:EHLO\r\n' '1:NOOP\r\n'|C AUTH LOGIN|S 334 \[secret 7]|C \[secret 4]|S 334 \[secret 7]|C \[secret 4]|C NOOP|
 		'1:auth plain PW4rd\r\n' '1:PW4rd\r\n' '1:*\r\n'|C auth plain \[secret 5]|S 334 \[secret 7]|C \[secret 5]|S 334 \[secret 7]|C \[secret 1]|
 		'1:AUTH PW4rd\r\n'|C \[secret 10]|S 334 \[secret 7]|
 		'1:AUTH PLAINPW4rd\r\n'|C \[secret 15]|S 334 \[secret 7]|

@@ -80,13 +80,14 @@ test_a_damaged_message_is_left_and_told_and_others_go_on() {
 	cat "$T/many" >"$T/spool/new/$id/envelope" # a chain has 1,000 recipients
 	many=$id
 	spoold_put
-	mkdir "$T/spool/new/other" "$T/spool/cur/.x" # nothing of ours
+	mkdir "$T/spool/new/other" "$T/spool/new/1ng4pp4y0e82" "$T/spool/cur/.x" # nothing of ours
 	spoold_start
 	wait_until [ -e "$T/1.done" ]
 	assert_spoold_logs "^spoold: - failed reason=\"$damaged: Invalid argument\""
 	assert_spoold_logs "^spoold: - failed reason=\"$many: spooled: no recipients, too many"
 	assert_spoold_logs "^spoold: - failed reason=\"$half: message cannot be read: No such file"
 	assert_spoold_runs 'the last' 1
+	assertFalse 'a name of another length is no message' "grep -q 1ng4pp4y0e82 $T/spoold.log"
 	spoold_stop
 	assertTrue 'left' "[ -e $T/spool/cur/$damaged/message ] && [ -e $T/spool/cur/$half/envelope ]"
 }

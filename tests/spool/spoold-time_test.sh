@@ -137,6 +137,18 @@ Arrival-Date: Fri, 15 Jan 2027 08:00:00 +0000" "$(tr -d '\r' <"$T/7.msg" | grep 
 	wait_until spoold_empty
 }
 
+# Twice the first interval would be 120 s, less an eighth at most.
+test_the_longest_interval_is_what_b_says() {
+	clock_starts || return 0
+	put_now
+	later 1
+	later 2
+	start_timed -b 60:61 -w 0
+	round 1 0
+	round 2 $next
+	assert_about 'the second' 61
+}
+
 # A second before the end of its life a message still waits.
 test_a_message_is_not_given_up_before_its_end() {
 	clock_starts || return 0
@@ -224,7 +236,10 @@ test_twenty_are_tried_at_once() {
 	done
 	start_timed
 	wait_until [ -e "$T/20.begun" ]
+	: >"$WAITS"
+	kill -CHLD "$runner_pid" # to look for more, and wait
 	clock_awaits spoold 60000
+	assertEquals 'processes' 20 "$(proc_children "$runner_pid" | wc -l)"
 	assertFalse 'no more than twenty' "[ -e '$T/21.begun' ]"
 	assertEquals 'twenty have begun' 20 "$(find "$T" -maxdepth 1 -name '*.begun' | wc -l)"
 	rm "$T/hold"

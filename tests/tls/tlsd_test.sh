@@ -822,6 +822,11 @@ test_an_end_without_221_is_told_where_a_reply_may_stand() {
 			exit 0
 		END
 	done
+	# a reply that is cut before the last one
+	program_lines said "printf '220 x\r\n25'" 'sleep 0.2' "printf '0 y\r\n221 bye\r\n'"
+	peer_of -l 5 /dev/null out tlsd -c cert.pem -k key.pem ./said
+	printf '250 y\r\n221 bye\r\n' >want
+	assert_same 'cut' want out
 }
 
 test_a_stage_killed_while_the_client_sends() {

@@ -133,6 +133,7 @@ test_what_cannot_be_read_is_misuse() {
 		assertFalse "$option: nothing was said to a peer" "[ -s $T/out ]"
 		assertTrue "$option: $(cat "$T/log")" "grep -q '^submitd: ${option#-? }: ' $T/log"
 	done
+	assertEquals 'a read that fails has the reason' "submitd: $T: Is a directory" "$(sed -n 1p "$T/log")"
 }
 
 # The replies of the resident to a recipient at each domain.

@@ -68,6 +68,8 @@ test_auth_is_xtext_or_nobody() {
 	unit_table param mail <<-END
 	AUTH=$(text_repeat 500 a) => AUTH:ok
 	AUTH=$(text_repeat 501 a) => AUTH:bad
+	MTRK=$(text_repeat 55 a):123456789 => MTRK:ok
+	MTRK=$(text_repeat 56 a):123456789 => MTRK:bad
 	END
 }
 

@@ -82,6 +82,26 @@ test_a_bare_octet_at_the_end_of_a_message() {
 	done
 }
 
+test_an_octet_behind_a_chunk_is_the_next_commands() {
+	dialogue_submit submitd "$SINK" <<-'E2'
+		> EHLO x
+		> MAIL FROM:<a@example.org>
+		> RCPT TO:<b@example.net>
+		>> BDAT 5 LAST\r\na\r\n\r\nN
+		sleep 0.2
+		>> OOP\r\nQUIT\r\n
+		<<
+	E2
+	sed -i '1,/^250 2.1.5/d' "$T/out"
+	assert_out 'replies' <<-'E2'
+		250 2.0.0 Ok, message ID
+		250 2.0.0 Ok
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	E2
+}
+
 test_a_crlf_cut_between_chunks_is_none_that_is_bare() {
 	dialogue_submit submitd "$SINK" <<-'E2'
 		> EHLO x
