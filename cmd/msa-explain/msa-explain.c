@@ -15,7 +15,9 @@
 #include "chain/limits.h"
 #include "deliver/delivery.h"
 #include "letter.h"
+#include "rcpt.h"
 #include "say.h"
+#include "stage/next.h"
 #include "walk.h"
 #include "words.h"
 
@@ -138,20 +140,32 @@ set_facts(struct call *call, const struct conf *conf, int64_t deadline_ms)
 	    call_set_deadline(call, deadline_ms) < 0 ? -1 : 0;
 }
 
+/* Keep the words of submitd's check at RCPT, if it has one. Returns false: no memory. */
+static bool
+take_check(struct walk *walk, const struct words *words, char **check)
+{
+	const char *value = words->is_session && strcmp(words->name, "submitd") == 0 ? words_option(words, 'r') : NULL;
+
+	return !value || (*check = walk_keep(walk, strdup(value)));
+}
+
 /*
- * The words of a session may stand in front: leave out what is not in the chain of a message. Returns the first word of
- * that chain, or NULL if the words have no such chain.
+ * The words of a session may stand in front: leave out what is not in the chain of a message. *check becomes the words
+ * of the check at RCPT, or stays. Returns the first word of that chain, or NULL with errno set (EINVAL: the words have
+ * no such chain; ENOMEM).
  */
 static char **
-skip_session(char **argv)
+skip_session(struct walk *walk, char **argv, char **check)
 {
 	const struct say say = { 0 };
 	char **w, **begin = argv;
 	struct words words;
+	bool failed = false;
 
-	for (w = argv; *w; w += words.own) {
+	for (w = argv; *w && !failed; w += words.own) {
 		w = words_inner(w);
 		words_read(&words, w);
+		failed = !take_check(walk, &words, check);
 		words_free(&words);
 		if (words.is_session)
 			begin = w + words.own;
@@ -160,12 +174,14 @@ skip_session(char **argv)
 		say_words(&say, argv, (size_t)(begin - argv), "");
 		say_line(&say, "Serves the session, and is left out.");
 	}
-	return *begin ? begin : NULL;
+	errno = failed ? ENOMEM : EINVAL;
+	return *begin && !failed ? begin : NULL;
 }
 
-/* Print what the client would hear. Returns the exit code. */
+/* Print what the client would hear; so many recipients were refused at RCPT. Returns the exit code. */
 static int
-conclude(const struct walk *w, const struct call *call, const struct letter *letter, const struct answers *a)
+conclude(const struct walk *w, const struct call *call, const struct letter *letter, const struct answers *a,
+    size_t refused)
 {
 	const struct say say = { 0 };
 	const struct reply_foreign *worst;
@@ -176,6 +192,12 @@ conclude(const struct walk *w, const struct call *call, const struct letter *let
 	worst = verdict_reduce(&a->verdict, &mixed);
 	puts("");
 	say_title(&say, "The verdict");
+	if (letter->n == 0) {
+		say_line(&say, "Every recipient would be refused at RCPT, so the client would send no message.");
+		return REFUSED;
+	}
+	if (refused > 0)
+		say_line(&say, "Recipients refused at RCPT: %zu. The others get the message.", refused);
 	for (i = 0; i < a->verdict.n; i++) {
 		reply_show(&a->verdict.reply[i], line);
 		say_line(&say, "<%s>: %s, from %s", say_text(rcpt, letter->rcpt[i], strlen(letter->rcpt[i])),
@@ -193,26 +215,34 @@ conclude(const struct walk *w, const struct call *call, const struct letter *let
 		say_line(&say, "The client would hear: 250 2.0.0 Ok, message %s", id);
 	if (w->hidden && !worst)
 		say_line(&say, "That is so if %s accepts the message, which cannot be seen from here.", w->hidden);
-	return worst ? REFUSED : w->hidden ? NOT_KNOWN : ACCEPTED;
+	return worst || refused > 0 ? REFUSED : w->hidden ? NOT_KNOWN : ACCEPTED;
 }
 
-/* Walk through the chain with the message. Returns the exit code. */
+/* Walk through the check at RCPT, if there is one, and through the chain with the message. Returns the exit code. */
 static int
 walk(struct walk *w, const struct conf *conf, struct call *call, char **argv)
 {
+	struct letter letter = conf->letter;
 	struct answers a = { .by = NULL };
 	const char *why = "memory";
+	char *check = NULL, *words[NEXT_WORDS + 1];
+	struct next next;
+	size_t refused = 0;
 	int r;
 
-	if (set_facts(call, conf, w->deadline_ms) < 0 || answers_open(&a, conf->letter.n) < 0)
+	if (set_facts(call, conf, w->deadline_ms) < 0)
 		return wrong("the facts", strerror(errno), CHAIN_LATER);
-	argv = skip_session(argv);
+	argv = skip_session(w, argv, &check);
 	if (!argv)
-		r = wrong("the words", "no chain of a message follows those of the session", CHAIN_MISUSE);
-	else if (walk_chain(w, 0, argv, call, &a, &why) < 0)
+		return errno == EINVAL ? wrong("the words", "no chain of a message follows those of the session", CHAIN_MISUSE) :
+		    wrong("the words", strerror(errno), CHAIN_LATER);
+	if (check && next_split(&next, words, check) < 0)
+		return wrong("submitd -r", "no words, or too many", CHAIN_MISUSE);
+	if ((check && rcpt_walk(w, words, call, &letter, &refused, &why) < 0) || answers_open(&a, letter.n) < 0 ||
+	    (letter.n > 0 && walk_chain(w, 0, argv, call, &a, &why) < 0))
 		r = wrong(why, strerror(errno), CHAIN_LATER);
 	else
-		r = conclude(w, call, &conf->letter, &a);
+		r = conclude(w, call, &letter, &a, refused);
 	answers_free(&a);
 	return r;
 }

@@ -28,7 +28,7 @@ static const struct query {
 } queries[] = {
 	{ "copy", 't', "", ABOUT_RECIPIENTS },
 	{ "limit", 'd', "rt", ABOUT_USER },
-	{ "rewrite", 't', "d", ABOUT_ADDRESSES },
+	{ "rewrite", 't', "cdr", ABOUT_ADDRESSES },
 	{ "rights", 's', "", ABOUT_AUTHORS },
 };
 

@@ -458,6 +458,10 @@ call_stage(struct stage_walk *s)
 		say_line(&s->say, "Cannot be called: %s.", *s->words.calls_not ? s->words.calls_not : s->words.fault);
 		return answer_all(s, REPLY_LOCAL_ERROR, NULL);
 	}
+	if (s->walk->at_rcpt) {
+		say_line(&s->say, "Is called, as at each RCPT. What happens in its process cannot be seen from here.");
+		return run_stage(s, false);
+	}
 	say_line(&s->say, "Is not called: the chain goes on in another process, which cannot be seen from here.");
 	return hide(s, s->words.argv[1]);
 }
@@ -469,7 +473,7 @@ last_stage(struct stage_walk *s)
 	struct buf text = { 0 };
 	char **words;
 
-	if (s->walk->run_last) {
+	if (s->walk->run_last && !s->walk->at_rcpt) {
 		say_line(&s->say, "Runs, as -x says.");
 		return run_stage(s, false);
 	}
@@ -482,6 +486,8 @@ last_stage(struct stage_walk *s)
 		buf_free(&text);
 	else
 		free(words);
+	if (s->walk->at_rcpt)
+		return run_stage(s, false);
 	say_line(&s->say, "Is not run: it stands last, so it may deliver the message. With -x it runs.");
 	return hide(s, s->words.name);
 }

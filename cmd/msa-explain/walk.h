@@ -11,6 +11,7 @@
 struct walk {
 	const char *directory; /* private, for sockets */
 	bool run_last;         /* -x: a last program that may deliver is run, too */
+	bool at_rcpt;          /* the chain is the check at RCPT, which delivers nothing: all programs are run */
 	int64_t deadline_ms;
 	const char *hidden;    /* the last program that decides and was not run; NULL: none */
 	int stages;            /* explained so far */

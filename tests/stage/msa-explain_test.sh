@@ -279,6 +279,70 @@ test_what_may_deliver_is_not_run() {
 	assertEquals 'nothing is spooled' '' "$(find spool -type f)"
 }
 
+test_the_check_at_rcpt_is_explained_for_each_recipient() {
+	program_lines known '[ "$MSA_RCPTS" = 1 ] && [ ! -s /dev/stdin ] || exit 111' 'case $(cat <&3) in' \
+		"*eve@*) echo '550 5.1.1 No such user' ;;" "*) echo '250 2.1.5 known' ;;" esac
+	explains -u alice@example.net -f alice@example.net -t eve@example.org -t bob@example.org -e MSA_PARTIAL= -- \
+		submitd -r ./known rights -s senders.cdb maildir-inject "$T/box"
+	assert_out said <<-EOF
+		submitd -r ./known
+		    Serves the session, and is left out.
+		At RCPT, <eve@example.org>
+		    ./known
+		        No later stage gets the message.
+		        Answers <eve@example.org>: 550 5.1.1 No such user
+		    The client would hear: 550 5.1.1 No such user, from known
+		At RCPT, <bob@example.org>
+		    ./known
+		        No later stage gets the message.
+		        Answers <bob@example.org>: 250 2.1.5 known
+		    The client would hear: 250 2.1.5 Recipient ok
+		rights -s senders.cdb
+		    Table: alice@example.net may send as alice@example.net
+		    Table: The record is: alice@example.net sales@example.net
+		    Log: done user=alice@example.net
+		    Hands the message on as it is.
+		maildir-inject D/box
+		    Runs with -n: it judges the recipients, and writes nothing.
+		    Log: done to=D/box rcpts=1 accepted=1 code=250
+		    Answers <bob@example.org>: 250 2.1.5 Recipient ok
+
+		The verdict
+		    Recipients refused at RCPT: 1. The others get the message.
+		    <bob@example.org>: 250 2.1.5 Recipient ok, from maildir-inject
+		    The client would hear: 250 2.0.0 Ok, message explain
+	EOF
+	assertEquals "exit code, $(cat "$T/err")" 1 "$code"
+}
+
+test_a_check_at_rcpt_asks_whom_submitd_would_ask() {
+	explains -u eve@example.net -f sales@example.net -t bob@example.org -- \
+		submitd -r "rights -s senders.cdb lmtp-inject -n $T/s" spool spool
+	no='550 5.7.1 MAIL FROM: <sales@example.net> is not yours to send as'
+	assert_ends 'a stage in front refuses' 1 "    The client would hear: $no, from rights" '' 'The verdict' \
+		'    Every recipient would be refused at RCPT, so the client would send no message.'
+	lmtpd_start
+	explains -f alice@example.net -t bob@example.org -- submitd -r "lmtp-inject -n $T/s" spool spool
+	lmtpd_ended
+	assert_heard 'what the next hop heard' 'LHLO mx.example.net' 'MAIL FROM:<alice@example.net>' \
+		'RCPT TO:<bob@example.org>' RSET QUIT
+	assertContains 'the next hop answers' "$(cat "$T/out")" '
+        Answers <bob@example.org>: 250 2.1.5 Recipient ok
+    The client would hear: 250 2.1.5 Recipient ok
+spool spool
+'
+	resident_start kept maildir-inject -n "$T/box"
+	explains -f '' -t bob@example.org -t eve@example.org -- submitd -r "call $T/kept" spool spool
+	resident_stop_all
+	assertContains 'a resident is called' "$(cat "$T/out")" '
+At RCPT, <eve@example.org>
+    call D/kept
+        Is called, as at each RCPT. What happens in its process cannot be seen from here.
+'
+	explains -f '' -t bob@example.org -- submitd -r ' ' spool spool
+	assertEquals "no words, $(cat "$T/err")" 100 "$code"
+}
+
 test_a_script_that_names_itself_ends() {
 	program_lines again "exec ./again"
 	explains -f '' -t bob@example.org -- ./again
