@@ -151,7 +151,7 @@ BEGIN {
 	stage("qualify", "message", "c:d:k:ms:u:D:t:", 0); stage("rights", "message", "g:q:s:", 0)
 	stage("limit", "message", "d:nq:r:t:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
-	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "d:q:s:t:", 0)
+	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "c:d:q:r:s:t:", 0)
 	stage("encode", "message", "c:k:", 0)
 	stage("encrypt", "message", "ack:", 0); stage("dkim-sign", "message", "iq:rt:x:", 0)
 	stage("filter", "message", "t:u", 1); stage("policy", "message", "c:nps:t:", 1)
@@ -199,6 +199,7 @@ END {
 		if (kind[s] == "tlsd" || kind[s] == "dkim-sign" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"]) ||
 		    style != "systemd" && seen[s, "a"] && kind[s] ~ /-inject$/) flags[h] = flags[h] " root"
 		if (site[s] || kind[s] == "filter" || kind[s] == "resume" || kind[s] == "authd" && seen[s, "s"] ||
+		    kind[s] == "rewrite" && seen[s, "c"] ||
 		    kind[s] ~ /^(lmtp-inject|smtp-inject|milter|policy)$/ && place[s] !~ /\//) flags[h] = flags[h] " network"
 		if (seen[s, "A"]) flags[h] = flags[h] " open"
 	}

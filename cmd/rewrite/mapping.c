@@ -89,6 +89,7 @@ mapping_find(const struct mapping *m, const struct addr *from, struct mapped *d)
 	int i;
 
 	d->to = *from;
+	d->is_alias = false;
 	for (i = 0; i < MAPPING_STEPS; i++)
 		d->key[i][0] = '\0';
 	for (i = 0; r == MAPPING_CHANGED && i < MAPPING_STEPS; i++) {
@@ -107,6 +108,35 @@ mapping_find(const struct mapping *m, const struct addr *from, struct mapped *d)
 		return MAPPING_CHANGED;
 	d->why = "a local part would change in a domain that -d does not name"; /* RFC 6409 8.8 */
 	return MAPPING_INVALID;
+}
+
+enum mapping_result
+mapping_resolve(const struct mapping *m, struct aliases_asked *a, const struct addr *from, struct mapped *d)
+{
+	enum mapping_result r = mapping_find(m, from, d);
+	const char *domain = addr_domain(&d->to), *name;
+	struct mapped again;
+	struct addr to;
+
+	if ((r != MAPPING_SAME && r != MAPPING_CHANGED) || d->to.is_literal)
+		return r;
+	name = aliases_find(a, domain);
+	if (!name)
+		return MAPPING_ERROR;
+	if (strcasecmp(name, domain) == 0 || join(&to, d->to.text, d->to.local_len, name, strlen(name)) < 0)
+		return r;
+	switch (mapping_find(m, &to, &again)) {
+	case MAPPING_SAME:
+		d->to = to;
+		d->is_alias = true;
+		return MAPPING_CHANGED;
+	case MAPPING_ERROR:
+		return MAPPING_ERROR;
+	case MAPPING_CHANGED:
+	case MAPPING_INVALID:
+		break;
+	}
+	return aliases_note(a, domain, "in-table") < 0 ? MAPPING_ERROR : r;
 }
 
 const char *

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "aliases.h"
 #include "base/table.h"
 #include "smtp/addr.h"
 
@@ -26,6 +27,7 @@ struct mapping {
 struct mapped {
 	struct addr to;
 	char key[MAPPING_STEPS][TABLE_KEY_MAX + 1]; /* of the records that were used; "": none */
+	bool is_alias; /* the domain is one for which the domain before it was an alias */
 	const char *why; /* if the result is MAPPING_INVALID: a constant text */
 };
 
@@ -38,6 +40,13 @@ enum mapping_result {
 
 /* Find what becomes of an address with a domain. If the result is MAPPING_SAME, to is the address. */
 enum mapping_result mapping_find(const struct mapping *m, const struct addr *from, struct mapped *d);
+
+/*
+ * The same, and then replace a domain that is an alias by the name for which it stands. The address keeps the alias if
+ * the table would change the result: a second run would not end where the first one did. MAPPING_ERROR: also ENOMEM.
+ */
+enum mapping_result mapping_resolve(const struct mapping *m, struct aliases_asked *a, const struct addr *from,
+    struct mapped *d);
 
 /* The members of struct usertable for this table: bad, what, is_bad_key, and bad_record, whose arg is the mapping. */
 const char *mapping_bad(const char *list, size_t n, size_t *len);

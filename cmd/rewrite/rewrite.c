@@ -19,6 +19,7 @@ struct conf {
 	const char *path, *senders_path; /* NULL: no such table */
 	struct usertable table, senders;
 	struct mapping mapping;
+	struct aliases aliases;
 };
 
 /* A message in hand. */
@@ -58,7 +59,7 @@ log_done(const struct work *w)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
 	log_event(&w->call->log, "done", "user", facts_get(&w->call->facts, "SMTPAUTHUSER"),
 	    "changed", names(&changed, c->sender, c->rcpts > 0, c->fields), "addresses", c->addresses.p,
-	    "unread", names(&unread, false, false, c->unread), "signed", c->is_signed && c->fields ? "DKIM-Signature" : NULL,
+	    "unread", names(&unread, false, false, c->unread), "unresolved", c->aliases.failed.p, "signed", c->is_signed && c->fields ? "DKIM-Signature" : NULL,
 	    "ms", ms, (char *)NULL);
 	buf_free(&changed);
 	buf_free(&unread);
@@ -125,7 +126,7 @@ restore(char **text, const char *now, const char *original, size_t len)
 
 /* Have the replies name the addresses that the client knows. */
 static void
-restore_all(const struct work *w, const struct envelope *e, struct verdict *v)
+restore_all(struct work *w, const struct envelope *e, struct verdict *v)
 {
 	struct addr to, from;
 	size_t i;
@@ -196,6 +197,15 @@ find(struct work *w, const struct envelope *e)
 	return rewriting_of_envelope(&w->changes, e);
 }
 
+/* When the resolver must have answered: at least half of the time that is left is for the rest of the chain. */
+static int64_t
+resolver_deadline(const struct call *call)
+{
+	int64_t now_ms = clock_ms(), half_ms = (call_own_deadline(call) - now_ms) / 2;
+
+	return now_ms + (half_ms < ALIASES_WAIT_MS ? half_ms : ALIASES_WAIT_MS);
+}
+
 /* Find the addresses of the user. Returns REWRITING_OK, or as rewriting_of_header. */
 static enum rewriting_result
 find_user(struct work *w)
@@ -206,6 +216,9 @@ find_user(struct work *w)
 	int r;
 
 	w->changes.mapping = &conf->mapping;
+	w->changes.aliases = (struct aliases_asked){
+		.aliases = &conf->aliases, .deadline_ms = resolver_deadline(w->call),
+	};
 	if (!conf->senders_path)
 		return REWRITING_OK;
 	if (senders_find(&w->senders, &conf->senders, user && *user ? user : NULL) < 0)
@@ -306,6 +319,7 @@ static int
 query(const struct instance *i)
 {
 	const struct conf *conf = i->conf;
+	struct aliases_asked asked = { .aliases = &conf->aliases, .deadline_ms = clock_ms() + ALIASES_WAIT_MS };
 	const char *word = i->words[0];
 	struct mapped d;
 	struct addr a;
@@ -315,9 +329,10 @@ query(const struct instance *i)
 		fprintf(stderr, "rewrite: %s: not an address\n", word);
 		return CHAIN_MISUSE;
 	}
-	switch (mapping_find(&conf->mapping, &a, &d)) {
+	switch (mapping_resolve(&conf->mapping, &asked, &a, &d)) {
 	case MAPPING_ERROR:
 		fprintf(stderr, "rewrite: %s: %s\n", conf->path, table_why(errno));
+		aliases_forget(&asked);
 		return CHAIN_LATER;
 	case MAPPING_INVALID:
 		printf("%s: 451 (%s)", a.text, d.why);
@@ -332,23 +347,41 @@ query(const struct instance *i)
 	}
 	for (k = 0; k < MAPPING_STEPS && *d.key[k]; k++)
 		printf(k ? ", %s" : ", by %s", d.key[k]);
+	if (d.is_alias)
+		printf(k ? ", CNAME" : ", by CNAME");
+	if (asked.failed.len > 0)
+		printf(" (%s)", asked.failed.p);
 	puts("");
+	aliases_forget(&asked);
 	return r;
+}
+
+/* Add a domain, or a dot and a domain, to a list that has room for most. Returns as option. */
+static int
+add_domain(struct instance *i, const char **list, size_t *n, size_t most, const char *value)
+{
+	const char *domain = *value == '.' ? value + 1 : value;
+
+	if (!addr_is_domain(domain, strlen(domain)))
+		return stage_wrong(i, value, "not a domain");
+	if (*n == most)
+		return stage_wrong(i, value, "more than %zu domains", most);
+	list[(*n)++] = value;
+	return 0;
 }
 
 static int
 option(void *arg, int letter, char *value, struct instance *i)
 {
 	struct conf *conf = arg;
-	const char *domain = *value == '.' ? value + 1 : value;
 
 	switch (letter) {
+	case 'c':
+		return add_domain(i, conf->aliases.listed, &conf->aliases.nlisted, ALIASES_LISTED_MAX, value);
 	case 'd':
-		if (!addr_is_domain(domain, strlen(domain)))
-			return stage_wrong(i, value, "not a domain");
-		if (conf->mapping.sites == MAPPING_SITES_MAX)
-			return stage_wrong(i, value, "more than %d domains", MAPPING_SITES_MAX);
-		conf->mapping.site[conf->mapping.sites++] = value;
+		return add_domain(i, conf->mapping.site, &conf->mapping.sites, MAPPING_SITES_MAX, value);
+	case 'r':
+		conf->aliases.server = value;
 		return 0;
 	case 's':
 		conf->senders_path = value;
@@ -366,13 +399,16 @@ check(void *arg, struct instance *i)
 {
 	struct conf *conf = arg;
 	bool whole = i->options.path || i->asked; /* in an exec'd stage that would take longer than the message */
+	bool aliases = conf->aliases.nlisted > 0;
+	const char *why;
 
 	/*
 	 * Not both: an address that the user has a right to could become one without it, which a second run would force to be
 	 * another one again.
 	 */
-	if (!conf->path == !conf->senders_path || (conf->senders_path && conf->mapping.sites > 0) ||
-	    (i->instead && i->nwords != 1))
+	if (conf->senders_path ? conf->path || aliases || conf->mapping.sites > 0 : !conf->path && !aliases)
+		return -1;
+	if ((i->instead && i->nwords != 1) || (conf->aliases.server && !aliases) || (conf->mapping.sites > 0 && !conf->path))
 		return -1;
 	conf->table = (struct usertable){
 		.bad = mapping_bad, .what = MAPPING_ITEM, .is_bad_key = mapping_is_bad_key, .bad_record = mapping_bad_record,
@@ -386,6 +422,8 @@ check(void *arg, struct instance *i)
 		conf->mapping.table = &conf->table.table;
 	if (conf->senders_path && usertable_open(&conf->senders, conf->senders_path, whole) < 0)
 		return stage_wrong(i, conf->senders_path, "%s", conf->senders.why);
+	if (aliases && aliases_open(&conf->aliases, &why) < 0)
+		return stage_wrong(i, conf->aliases.server ? conf->aliases.server : "resolver", "%s", why);
 	return 0;
 }
 
@@ -398,6 +436,17 @@ claim(const void *arg, struct claims *c)
 		stage_reads(c, conf->path);
 	if (conf->senders_path)
 		stage_reads(c, conf->senders_path);
+	if (conf->aliases.channel)
+		stage_connects(c, conf->aliases.port);
+}
+
+static void
+release(void *arg)
+{
+	struct conf *conf = arg;
+
+	if (conf->aliases.channel)
+		aliases_close(&conf->aliases);
 }
 
 const struct stage rewrite_stage = {
@@ -405,13 +454,15 @@ const struct stage rewrite_stage = {
 	.kind = STAGE_MESSAGE,
 	.next = STAGE_MAY_HAND_ON,
 	.needs_chain = true,
-	.needs = STAGE_FILES | STAGE_TEMPORARY,
-	.options = "d:q:s:t:",
-	.usage = "{-t table [-d domain ...] | -s senders} " STAGE_USAGE " [prog [arg ...]] | -q table [-d domain ...] address",
+	.needs = STAGE_FILES | STAGE_NETWORK | STAGE_TEMPORARY,
+	.options = "c:d:q:r:s:t:",
+	.usage = "{[-t table [-d domain ...]] [-c domain ... [-r resolver]] | -s senders} " STAGE_USAGE
+	    " [prog [arg ...]] | -q table [-d domain ...] [-c domain ... [-r resolver]] address",
 	.conf_size = sizeof(struct conf),
 	.option = option,
 	.check = check,
 	.claim = claim,
 	.serve = serve,
 	.reload = reload,
+	.release = release,
 };

@@ -45,7 +45,7 @@ note(struct rewriting *c, const char *from, const char *to)
 	return buf_printf(&c->addresses, "%s%s", c->addresses.len ? " " : "", pair);
 }
 
-/* Find the address by the table. Returns as readdress_fn; way->result says more about -1. */
+/* Find the address by the table and the aliases. Returns as readdress_fn; way->result says more about -1. */
 static int
 map(struct way *way, const struct addr *from, struct addr *to)
 {
@@ -53,7 +53,7 @@ map(struct way *way, const struct addr *from, struct addr *to)
 	struct mapped d;
 	int i = MAPPING_STEPS - 1;
 
-	switch (mapping_find(c->mapping, from, &d)) {
+	switch (mapping_resolve(c->mapping, &c->aliases, from, &d)) {
 	case MAPPING_SAME:
 		*to = *from;
 		return 0;
@@ -272,13 +272,13 @@ rewriting_of_envelope(struct rewriting *c, const struct envelope *e)
 }
 
 bool
-rewriting_of_rcpt(const struct rewriting *c, const struct envelope_line *rcpt, struct addr *to)
+rewriting_of_rcpt(struct rewriting *c, const struct envelope_line *rcpt, struct addr *to)
 {
 	struct mapped d;
 	struct addr from;
 
 	if (rcpt->kind != ENVELOPE_RCPT || addr_mailbox(rcpt->path, rcpt->path_len, &from) < 0 ||
-	    mapping_find(c->mapping, &from, &d) != MAPPING_CHANGED)
+	    mapping_resolve(c->mapping, &c->aliases, &from, &d) != MAPPING_CHANGED)
 		return false;
 	*to = d.to;
 	return true;
@@ -288,6 +288,7 @@ void
 rewriting_free(struct rewriting *c)
 {
 	edits_free(&c->edits);
+	aliases_forget(&c->aliases);
 	buf_free(&c->addresses);
 	buf_free(&c->envelope);
 	*c = (struct rewriting){ .mapping = NULL };

@@ -14,6 +14,7 @@
 /* What rewrite(8) changes of a message: its header by edits, its envelope line by line. */
 struct rewriting {
 	const struct mapping *mapping; /* without a table where senders is set */
+	struct aliases_asked aliases;  /* of domains; its aliases NULL: none are resolved */
 	const struct senders *senders; /* NULL: the sender's addresses are not forced */
 	const char *senders_path;      /* their table's, for the log */
 	struct addr own; /* replaces an address that the user has no right to; len 0: no such address */
@@ -43,7 +44,7 @@ enum rewriting_result rewriting_of_header(struct rewriting *c, const struct head
 enum rewriting_result rewriting_of_envelope(struct rewriting *c, const struct envelope *e);
 
 /* Set *to to what becomes of a recipient's address. Returns true if the address changes. */
-bool rewriting_of_rcpt(const struct rewriting *c, const struct envelope_line *rcpt, struct addr *to);
+bool rewriting_of_rcpt(struct rewriting *c, const struct envelope_line *rcpt, struct addr *to);
 
 void rewriting_free(struct rewriting *c);
 

@@ -55,6 +55,12 @@ test_only_encrypt_links_gpgme() {
 	[ ! -x "$BIN/encrypt" ] || assertEquals encrypt "$(linked libgpgme)"
 }
 
+test_only_rewrite_and_the_process_of_several_stages_link_c_ares() {
+	# shellcheck disable=SC2046
+	only_in 'inline rewrite' $(linked libcares)
+	[ ! -x "$BIN/rewrite" ] || assertEquals rewrite "$(linked libcares | grep -x rewrite)"
+}
+
 test_only_authd_and_saslc_link_libsasl2() {
 	# shellcheck disable=SC2046
 	only_in 'authd saslc' $(linked libsasl2)

@@ -240,13 +240,13 @@ test_words_of_the_site_and_quotes() {
 
 test_stages_that_ask_a_server() {
 	write_service systemd -l /run/lmtp
-	sed -i 's| stamp | policy -p 127.0.0.1:10040 milter -q header /run/milter stamp |' "$D/chain"
+	sed -i "s| stamp | policy -p 127.0.0.1:10040 milter -q header /run/milter rewrite -c .example.net rewrite -s $D/own.cdb stamp |" "$D/chain"
 	conf "$D"
 	assertEquals "$(cat "$T/said")" 0 "$code"
 	assertContains 'policy' "$(cat "$D/services/msa-policy.service")" 'msa policy -l 0 -A msa-rights -p 127.0.0.1:10040 '
 	assertContains 'milter' "$(cat "$D/services/msa-milter.service")" 'msa milter -l 0 -A msa-policy -q header /run/milter '
-	assertEquals 'only the one on TCP has the network' msa-policy.service \
-		"$(cd "$D/services" && grep -l AF_INET msa-policy.service msa-milter.service)"
+	assertEquals 'only those on TCP have the network' 'msa-policy.service msa-rewrite.service ' \
+		"$(cd "$D/services" && grep -l AF_INET msa-policy.service msa-milter.service msa-rewrite.service msa-rewrite-2.service | tr '\n' ' ')"
 }
 
 test_inline_is_one_service() {
