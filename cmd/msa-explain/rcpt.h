@@ -11,9 +11,9 @@
  */
 
 /*
- * Ask the chain whose words are argv about each recipient of call. A recipient that is refused leaves l and the envelope
- * of call, as the client sends the message to the others; *refused becomes their number. Returns 0, or -1 with errno
- * set and *why, a constant text.
+ * Ask the chain whose words are argv about each recipient of call. A recipient that is refused leaves l and the
+ * envelope of call, as the client sends the message to the others; *refused becomes their number. Returns 0, or -1 with
+ * errno set and *why, a constant text.
  */
 int rcpt_walk(struct walk *w, char **argv, struct call *call, struct letter *l, size_t *refused, const char **why);
 

@@ -12,8 +12,8 @@
 #include "smtp/addr.h"
 
 /*
- * Domains that are aliases (CNAME, RFC 1034 3.6.2), and the names that they stand for: RFC 6409 8.7. A resolver is asked
- * through c-ares, over TCP: a process in its sandbox may connect to a port, and send nothing by UDP.
+ * Domains that are aliases (CNAME, RFC 1034 3.6.2), and the names that they stand for: RFC 6409 8.7. A resolver is
+ * asked through c-ares, over TCP: a process in its sandbox may connect to a port, and send nothing by UDP.
  */
 enum {
 	ALIASES_LISTED_MAX = 64, /* domains of options */

@@ -59,7 +59,8 @@ log_done(const struct work *w)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - w->start_ms));
 	log_event(&w->call->log, "done", "user", facts_get(&w->call->facts, "SMTPAUTHUSER"),
 	    "changed", names(&changed, c->sender, c->rcpts > 0, c->fields), "addresses", c->addresses.p,
-	    "unread", names(&unread, false, false, c->unread), "unresolved", c->aliases.failed.p, "signed", c->is_signed && c->fields ? "DKIM-Signature" : NULL,
+	    "unread", names(&unread, false, false, c->unread), "unresolved", c->aliases.failed.p,
+	    "signed", c->is_signed && c->fields ? "DKIM-Signature" : NULL,
 	    "ms", ms, (char *)NULL);
 	buf_free(&changed);
 	buf_free(&unread);

@@ -281,7 +281,7 @@ test_what_may_deliver_is_not_run() {
 
 test_the_check_at_rcpt_is_explained_for_each_recipient() {
 	program_lines known '[ "$MSA_RCPTS" = 1 ] && [ ! -s /dev/stdin ] || exit 111' 'case $(cat <&3) in' \
-		"*eve@*) echo '550 5.1.1 No such user' ;;" "*) echo '250 2.1.5 known' ;;" esac
+		"*eve@*) echo '550 5.1.1 No such user' ;;" "*) echo '250 2.1.5 known' ;;" 'esac'
 	explains -u alice@example.net -f alice@example.net -t eve@example.org -t bob@example.org -e MSA_PARTIAL= -- \
 		submitd -r ./known rights -s senders.cdb maildir-inject "$T/box"
 	assert_out said <<-EOF
