@@ -47,20 +47,36 @@ tell(struct lineio *c, char sign, const char *mech, const char *response)
 	    lineio_flush(c, WAIT_MS) < 0 ? -1 : 0;
 }
 
-/* Read two lines, user and password. Returns 0, or -1 and *why. */
+/* End a line before the CR of an editor that writes CR LF. */
+static void
+cut_cr(char *line)
+{
+	size_t n = strlen(line);
+
+	if (n > 0 && line[n - 1] == '\r')
+		line[n - 1] = '\0';
+}
+
+/*
+ * Read two lines, user and password. What an editor adds, a CR before the LF and a mark of UTF-8 in front, is no part of
+ * them. Returns 0, or -1 and *why.
+ */
 static int
 read_credentials(struct credentials *k, const char **why)
 {
 	ssize_t n = pread(FD_CREDENTIALS, k->text, CREDENTIALS_MAX, 0);
-	char *lf, *password;
+	static const char mark[] = "\xef\xbb\xbf";
+	char *lf, *password, *user = k->text;
 
 	*why = "the credentials are not two lines, user and password";
 	if (n <= 0 || memchr(k->text, '\0', (size_t)n))
 		return -1;
-	lf = strchr(k->text, '\n');
-	if (!lf || lf == k->text)
+	if (strncmp(user, mark, strlen(mark)) == 0)
+		user += strlen(mark);
+	lf = strchr(user, '\n');
+	if (!lf)
 		return -1;
-	k->user = k->text;
+	k->user = user;
 	password = lf + 1;
 	*lf = '\0';
 	lf = strchr(password, '\n');
@@ -68,7 +84,9 @@ read_credentials(struct credentials *k, const char **why)
 		return -1;
 	if (lf)
 		*lf = '\0';
-	if (!*password)
+	cut_cr(user);
+	cut_cr(password);
+	if (!*user || !*password)
 		return -1;
 	k->password.secret.len = strlen(password);
 	memcpy(k->password.secret.data, password, k->password.secret.len + 1);

@@ -52,11 +52,14 @@ find(const char *keyword, size_t len)
 void
 ehlo_take(struct ehlo *e, const char *text, size_t len)
 {
+	const bool is_old = len >= 5 && strncasecmp(text, "AUTH=", 5) == 0;
 	size_t key = 0, i;
 
+	if (is_old && e->caps & CAP_AUTH)
+		return;
 	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\r'))
 		len--;
-	while (key < len && text[key] != ' ')
+	while (key < len && text[key] != ' ' && !(is_old && text[key] == '='))
 		key++;
 	i = find(text, key);
 	if (i == TABLE)
@@ -64,7 +67,7 @@ ehlo_take(struct ehlo *e, const char *text, size_t len)
 	e->caps |= table[i].cap;
 	text += key;
 	len -= key;
-	while (len > 0 && *text == ' ') {
+	while (len > 0 && (*text == ' ' || (is_old && *text == '='))) {
 		text++;
 		len--;
 	}

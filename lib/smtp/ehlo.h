@@ -27,6 +27,8 @@ struct ehlo {
 
 /*
  * Take the keyword and parameters of a line of an EHLO reply, without its code, into e. Unknown keywords are skipped.
+ * Old servers write "AUTH=PLAIN LOGIN", which counts where "AUTH PLAIN LOGIN" has not come before; the latter replaces
+ * the former.
  */
 void ehlo_take(struct ehlo *e, const char *text, size_t len);
 

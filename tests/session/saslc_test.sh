@@ -30,6 +30,17 @@ test_plain_is_one_response_and_through() {
 	assert_same plain "$T/want" "$T/got"
 }
 
+# Editors of Windows add these.
+test_cr_and_a_mark_in_front_are_no_part_of_the_credentials() {
+	printf '. PLAIN %s\nexit 0\n' "$(printf '\0alice\0a secret' | base64)" >"$T/want"
+	for text in 'alice\r\na secret\r\n' '\357\273\277alice\na secret\n' '\357\273\277alice\r\na secret\r'; do
+		# shellcheck disable=SC2059
+		printf "$text" >"$T/credentials"
+		printf 'smtp localhost PLAIN\n' | answers
+		assert_same "$text" "$T/want" "$T/got"
+	done
+}
+
 test_login_answers_two_challenges() {
 	printf '%s\n' 'smtp localhost LOGIN' VXNlcm5hbWU6 UGFzc3dvcmQ6 | answers
 	printf '+ LOGIN -\n+ %s\n. %s\nexit 0\n' "$(printf alice | base64)" "$(printf 'a secret' | base64)" >"$T/want"
@@ -49,7 +60,7 @@ test_what_it_cannot_do_is_a_reason() {
 		assertEquals "$lines: $(cat "$T/got")" 'exit 111' "$(tail -n 1 "$T/got")"
 		assertEquals "$lines" '- ' "$(tail -n 2 "$T/got" | head -n 1 | cut -c1-2)"
 	done
-	for text in '' alice 'alice\n' '\nsecret\n' 'alice\nsecret\nmore\n'; do
+	for text in '' alice 'alice\n' '\nsecret\n' '\r\nsecret\n' 'alice\n\r\n' '\357\273\277\nsecret\n' 'alice\nsecret\nmore\n'; do
 		printf "$text" >"$T/credentials"
 		printf 'smtp localhost PLAIN\n' | answers
 		assertEquals "$text" '- the credentials are not two lines, user and password exit 111' "$(paste -sd' ' "$T/got")"

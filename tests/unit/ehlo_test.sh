@@ -78,6 +78,22 @@ test_a_next_hops_lines_are_understood() {
 	END
 }
 
+# Exchange 5.5 and patches of qmail know only this form; others have both.
+test_auth_with_an_equals_sign_is_understood() {
+	printf '%s\n' 'auth=PLAIN LOGIN' 'SIZE=1' 'AUTHX=PLAIN' >"$T/input"
+	unit_gives ehlo take <<-'END'
+	AUTH PLAIN LOGIN
+	END
+	printf '%s\n' 'AUTH=LOGIN' 'AUTH PLAIN SCRAM-SHA-256' 'AUTH=CRAM-MD5' >"$T/input"
+	unit_gives ehlo take <<-'END'
+	AUTH PLAIN SCRAM-SHA-256
+	END
+	printf '%s\n' 'AUTH=' >"$T/input"
+	unit_gives ehlo take <<-'END'
+	AUTH
+	END
+}
+
 test_with_an_equals_sign_it_is_the_whole_list() {
 	offered DATABYTES=1000 'MSA_EHLO==PIPELINING,SIZE,AUTH PLAIN,STARTTLS' <<-'END'
 	250-mx.example.net
