@@ -58,8 +58,8 @@ cut_cr(char *line)
 }
 
 /*
- * Read two lines, user and password. What an editor adds, a CR before the LF and a mark of UTF-8 in front, is no part of
- * them. Returns 0, or -1 and *why.
+ * Read two lines, user and password. What an editor adds, a CR before the LF and a mark of UTF-8 in front, is no part
+ * of them. Returns 0, or -1 and *why.
  */
 static int
 read_credentials(struct credentials *k, const char **why)

@@ -378,6 +378,7 @@ add_addresses(struct work *w)
 	if (r != DOWNGRADE_SAME || found == ADDRLIST_END)
 		return r != DOWNGRADE_SAME ? r : add_between(w, done, w->f->end);
 	buf_clear(&w->out);
+	w->most = DOWNGRADE_LINE_MAX;
 	return buf_add(&w->out, text + w->f->name, w->f->end - w->f->name) < 0 ? DOWNGRADE_ERROR : DOWNGRADE_SAME;
 }
 
@@ -453,16 +454,21 @@ encode(struct work *w)
 	return r;
 }
 
-/* Append the encoded field to the header, with long lines folded where white space is. */
+/*
+ * Append the encoded field to the header, with long lines folded where white space is; but not before the colon: what
+ * stands there would be no field any more.
+ */
 static enum downgrade_result
 fold(struct work *w)
 {
 	struct buf *to = &w->d->text;
 	struct word word;
-	size_t was = to->len, pos = 0;
+	size_t was = to->len, pos = w->f->value - w->f->name;
 
 	if (!has_long_line(w->out.p, w->out.len, w->most))
 		return buf_add(to, w->out.p, w->out.len) < 0 ? DOWNGRADE_ERROR : DOWNGRADE_SAME;
+	if (buf_add(to, w->out.p, pos) < 0)
+		return DOWNGRADE_ERROR;
 	while (next_word(w->out.p, pos, w->out.len, &word)) {
 		if (add_word(to, w->d->eol, w->out.p + word.space, word.begin - word.space, w->out.p + word.begin,
 		        word.end - word.begin, w->most) < 0)
