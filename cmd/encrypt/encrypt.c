@@ -35,7 +35,7 @@ struct work {
 	struct header header;
 	struct sealing sealing;
 	struct recipients rcpts;
-	struct keyring keyring;
+	struct keybox keybox;
 	struct parts parts;
 	struct reply_foreign *reply; /* owned, one for each recipient; code 0: none yet */
 	struct job job;
@@ -471,15 +471,15 @@ find(struct work *w, int *code)
 		*code = call_reject(w->call, REPLY_BAD_MESSAGE, why);
 		return false;
 	}
-	bad = keyring_open(&w->keyring, home, r->key, r->n);
-	if (!bad && w->keyring.keys == 0 && w->conf->policy != POLICY_REFUSE)
+	bad = keyring_open(&w->keybox, home, r->key, r->n);
+	if (!bad && w->keybox.keys == 0 && w->conf->policy != POLICY_REFUSE)
 		bad = "there is no key, so every message would go on in the clear";
 	if (bad) {
 		log_error(&w->call->log, "failed", "%s: %s", home, bad);
 		*code = call_verdict(w->call, REPLY_LOCAL_ERROR, NULL);
 		return false;
 	}
-	if (keyring_find(&w->keyring, home, &w->job, r->key, r->n) < 0) {
+	if (keyring_find(&w->keybox, home, &w->job, r->key, r->n) < 0) {
 		*code = give_up(w);
 		return false;
 	}
@@ -547,7 +547,7 @@ serve(struct call *call, void *arg)
 	header_free(&w.header);
 	sealing_free(&w.sealing);
 	recipients_free(&w.rcpts);
-	keyring_close(&w.keyring);
+	keybox_free(&w.keybox);
 	parts_free(&w.parts);
 	return r;
 }
@@ -577,13 +577,13 @@ static int
 check(void *arg, struct instance *i)
 {
 	struct conf *conf = arg;
-	struct keyring k = { 0 };
+	struct keybox k = { 0 };
 	const char *why;
 
 	if (!conf->home || conf->policies > 1)
 		return -1;
 	why = keyring_open(&k, conf->home, NULL, 0);
-	keyring_close(&k);
+	keybox_free(&k);
 	return why ? stage_wrong(i, conf->home, "%s", why) : 0;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "job.h"
+#include "keybox.h"
 #include "msa/buf.h"
 #include "smtp/addr.h"
 
@@ -35,27 +36,19 @@ struct keyring_key {
 /* Write a mailbox in the form in which mailboxes are compared: the domain in A-labels and lower case. */
 void keyring_address(char out[KEYRING_ADDRESS_MAX + 1], const struct addr *a);
 
-/* What was read of the keyring. Zero-initialised it is empty. */
-struct keyring {
-	size_t keys;      /* all of them */
-	struct buf found; /* fingerprints of keys that could belong to the addresses, each followed by LF */
-	size_t nfound;
-};
-
 /*
- * Read the keyring in the directory home, for n addresses. The checksum of each key is verified.
+ * Read the keyring in the directory home, for n addresses.
  * Returns NULL with k set, or why the directory cannot be used, valid until the next call of strerror(3). Call
- * keyring_close whatever the result.
+ * keybox_free whatever the result.
  */
-const char *keyring_open(struct keyring *k, const char *home, const struct keyring_key *key, size_t n);
-void keyring_close(struct keyring *k);
+const char *keyring_open(struct keybox *k, const char *home, const struct keyring_key *key, size_t n);
 
 /*
  * Find the keys of the same addresses: a key is valid, neither expired, revoked nor disabled, can encrypt, and has the
  * address in a valid user id. Another key of the address, or of one that differs in upper and lower case alone, is
  * unusable. Returns 0, or -1 with errno set as job_run (EPROTO: also if gpg has not listed all keys that were found).
  */
-int keyring_find(const struct keyring *k, const char *home, struct job *j, struct keyring_key *key, size_t n);
+int keyring_find(const struct keybox *k, const char *home, struct job *j, struct keyring_key *key, size_t n);
 
 /* What is encrypted: some octets in memory, and then a file from an offset on. */
 struct keyring_text {

@@ -519,7 +519,7 @@ test_a_filter_takes_its_recipients_from_the_header() {
 	assertEquals "exit code $(cat "$T/log")" 0 "$code"
 	printf '\r\nsecret\r\nline\r\n' >"$T/want.text"
 	assert_copy x 'bob@example.org carol@example.org'
-	assertEquals 'no hidden recipient' 0 "$(grep -c -i -e bcc -e dave -e erin "$T/got.x.msg")"
+	assertEquals 'no hidden recipient' 0 "$(grep -c -i -e '^[a-z-]*bcc' -e dave@ -e erin@ "$T/got.x.msg")"
 	assertEquals 'lines end with LF' 0 "$(grep -c "$(printf '\r')" "$T/got.x.msg")"
 	encrypt -k "$T/keys" <"$T/got.x.msg" >"$T/out"
 	assert_same 'a second run' "$T/got.x.msg" "$T/out"

@@ -203,7 +203,7 @@ test_a_long_line_is_folded_where_white_space_is() {
 # A line that ends before its colon is no field.
 test_no_line_is_folded_before_its_colon() {
 	x=$(text_repeat 985 x) y=$(text_repeat 70 y)
-	printf '%s\n' "Subject :$x y\\r\\n => same" "Subject \t:$x yyy yyy\\r\\n => Subject \t:$x\\r\\n yyy yyy\\r\\n" \
+	printf '%s\n' "Subject :$x y\\r\\n => same" "Subject  :$x yyy yyy\\r\\n => Subject  :$x\\r\\n yyy yyy\\r\\n" \
 		"Subject :$x$x\\r\\n => (Subject: a line is over 998 octets and cannot be folded)" | unit_table downgrade
 	# a list that is not valid stays, whatever was in it before
 	printf '%s\n' "To :\\xc3\\xa4<a@b.example>, <$y $y\\r\\n => same" | unit_table downgrade
