@@ -45,7 +45,7 @@ look_at_keys(const struct tlsconf *keys, const struct finding *asked)
 	struct tls *tls;
 	size_t i;
 
-	openssl_start();
+	openssl_start(keys->ca);
 	tls = tlsconf_server(keys, &why);
 	if (!tls)
 		finding_error(asked, "", NULL, "%s", why.p ? why.p : strerror(errno));

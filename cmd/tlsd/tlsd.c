@@ -150,7 +150,7 @@ read_keys(struct call *call, struct conf *conf)
 	struct buf why = { 0 };
 	int code = CHAIN_DONE;
 
-	openssl_start();
+	openssl_start(conf->keys.ca);
 	conf->pump.tls = tlsconf_server(&conf->keys, &why);
 	if (!conf->pump.tls) {
 		code = conf->pump.optional ? CHAIN_DONE : errno == ENOMEM ? CHAIN_LATER : CHAIN_MISUSE;

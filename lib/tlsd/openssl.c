@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 /*
@@ -63,15 +64,22 @@ choose(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigne
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* Called by OpenSSL for each context that is made, libtls's too. */
+/*
+ * Called by OpenSSL for each context that is made, libtls's too. libtls asks for a certificate without naming the
+ * authorities, so a mail program shows any certificate that it has, and the handshake fails.
+ */
 static void
-made(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+made(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *ca)
 {
+	STACK_OF(X509_NAME) *names = ca ? SSL_load_client_CA_file(ca) : NULL;
+
 	(void)ptr;
 	(void)data;
 	(void)index;
 	(void)argl;
-	(void)argp;
+	if (names)
+		SSL_CTX_set_client_CA_list(parent, names); /* the context owns them now */
+	ERR_clear_error(); /* a file that cannot be read is reported by who reads the certificates in it */
 	SSL_CTX_set_alpn_select_cb(parent, choose, NULL);
 #ifdef SSL_OP_CLEANSE_PLAINTEXT /* not in LibreSSL */
 	SSL_CTX_set_options(parent, SSL_OP_CLEANSE_PLAINTEXT);
@@ -79,10 +87,10 @@ made(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *
 }
 
 void
-openssl_start(void)
+openssl_start(const char *ca)
 {
 	make_no_tickets();
-	SSL_CTX_get_ex_new_index(0, NULL, made, NULL, NULL); /* libtls shows nobody its contexts: so we learn of them */
+	SSL_CTX_get_ex_new_index(0, (void *)(uintptr_t)ca, made, NULL, NULL); /* libtls shows nobody its contexts: so we learn of them */
 }
 
 int

@@ -9,8 +9,10 @@
  *   no session tickets are made
  *   clear text in OpenSSL's buffers is overwritten once it has been read
  *   a client that offers protocols by ALPN (RFC 7301) must offer "smtp", "esmtp" or "lmtp": else its handshake fails
+ *   a request for a certificate names the authorities in ca, a PEM file, which is read for each context; NULL: none
+ * ca must stay valid.
  */
-void openssl_start(void);
+void openssl_start(const char *ca);
 
 /*
  * Read the times of the certificates in a PEM file: when all of them have begun to be valid, and when the first one

@@ -403,7 +403,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 
 	log_open(&s.log, "tlsd", -1);
 	os_notify_take(&s.notify, conf->notify_fd); /* before the environment is copied for the programs */
-	openssl_start();
+	openssl_start(conf->keys.ca);
 	s.code = prepare(&s);
 	if (s.code == CHAIN_DONE)
 		s.code = prepare_sandbox(&s);

@@ -96,6 +96,25 @@ test_asked_for_only_it_may_be_missing_but_not_bad() {
 	tlsd_stop
 }
 
+# Or a mail program shows a certificate that it has for something else.
+test_the_request_names_the_authorities() {
+	[ -n "${made:-}" ] || make_certificates
+	cat house.pem stranger.pem >both.pem
+	for ca in house both; do
+		serve_told -q $ca.pem
+		for version in 1_2 1_3; do
+			printf 'QUIT\r\n' | openssl s_client -tls$version -starttls smtp -connect "127.0.0.1:$port" >said 2>&1
+			sed -n '/^Acceptable client certificate CA names$/,/^Requested\|^Client Certificate Types/p' said | grep '^[^AR]*CN' |
+				sed 's/.*CN = //' | sort | tr '\n' ' ' >got
+			case $ca in
+			house) assertEquals "$version: $(cat said)" 'house ' "$(cat got)" ;;
+			both) assertEquals "$version: $(cat said)" 'house stranger ' "$(cat got)" ;;
+			esac
+		done
+		tlsd_stop
+	done
+}
+
 test_each_certificate_of_ours_asks_for_theirs() {
 	serve_told -r house.pem -c two.pem -k two.key
 	for name in mail.example.net other.example.org; do
