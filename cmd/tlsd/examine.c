@@ -41,15 +41,17 @@ look_at_times(const struct finding *asked, const char *path)
 static void
 look_at_keys(const struct tlsconf *keys, const struct finding *asked)
 {
+	struct authority authority = { .judges = false };
 	struct buf why = { 0 };
 	struct tls *tls;
 	size_t i;
 
 	openssl_start(keys->ca);
-	tls = tlsconf_server(keys, &why);
+	tls = tlsconf_server(keys, &authority, &why);
 	if (!tls)
 		finding_error(asked, "", NULL, "%s", why.p ? why.p : strerror(errno));
 	tls_free(tls);
+	authority_free(&authority);
 	buf_free(&why);
 	for (i = 0; i < keys->n; i++)
 		look_at_times(asked, keys->pair[i].cert);

@@ -151,7 +151,7 @@ read_keys(struct call *call, struct conf *conf)
 	int code = CHAIN_DONE;
 
 	openssl_start(conf->keys.ca);
-	conf->pump.tls = tlsconf_server(&conf->keys, &why);
+	conf->pump.tls = tlsconf_server(&conf->keys, &conf->pump.authority, &why);
 	if (!conf->pump.tls) {
 		code = conf->pump.optional ? CHAIN_DONE : errno == ENOMEM ? CHAIN_LATER : CHAIN_MISUSE;
 		log_error(&call->log, "misuse", "%s%s", why.p ? why.p : "", conf->pump.optional ? ": no STARTTLS" : "");
@@ -215,6 +215,7 @@ serve(struct call *call, void *arg)
 	if (code != CHAIN_DONE)
 		refuse(call, conf);
 	tls_free(conf->pump.tls);
+	authority_free(&conf->pump.authority);
 	close(call->in); /* the client need not wait until the next stages have ended */
 	close(call->out);
 	standby_wait(&s.clear);
@@ -344,6 +345,7 @@ main(int argc, char *argv[])
 				usage();
 			conf.keys.ca = optarg;
 			conf.pump.certificate = c == 'r';
+			conf.keys.lenient = c == 'q';
 			break;
 		case 'R':
 			server.notify_fd = number('R', optarg, 0, 1000000);

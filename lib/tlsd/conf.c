@@ -109,20 +109,22 @@ add_pair(struct tls_config *conf, const struct tlsconf *all, const struct tlscon
 }
 
 /*
- * Set the authority that signs the clients' certificates. An invalid certificate fails the handshake. A missing one
- * does not, because then the client could not read why it is refused.
+ * Set the authority that signs the clients' certificates. An invalid certificate fails the handshake, unless c is
+ * lenient. A missing one does not, because then the client could not read why it is refused.
  */
 static int
-add_authority(struct tls_config *conf, const char *path, struct buf *why)
+add_authority(struct tls_config *conf, const struct tlsconf *c, struct buf *why)
 {
 	struct file f = { 0 };
-	int r = load(&f, path, why);
+	int r = load(&f, c->ca, why);
 
-	if (r == 0 && path) {
+	if (r == 0 && c->ca) {
 		r = tls_config_set_ca_mem(conf, f.p, f.n);
 		if (r < 0)
-			buf_printf(why, "%s: %s", path, tls_config_error(conf));
+			buf_printf(why, "%s: %s", c->ca, tls_config_error(conf));
 		tls_config_verify_client_optional(conf);
+		if (c->lenient)
+			tls_config_insecure_noverifycert(conf);
 	}
 	unload(&f);
 	return r;
@@ -160,7 +162,7 @@ make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
 		if (i == n && (tls_config_set_protocols(conf, protocols) < 0 || tls_config_set_ciphers(conf, suites(c)) < 0 ||
 		                  tls_config_set_ecdhecurves(conf, groups) < 0))
 			blame(why, c, &c->pair[from], tls_config_error(conf));
-		else if (i == n && add_authority(conf, c->ca, why) < 0)
+		else if (i == n && add_authority(conf, c, why) < 0)
 			;
 		else if (i == n && tls_configure(tls, conf) < 0)
 			blame(why, c, &c->pair[from], tls_error(tls));
@@ -180,8 +182,9 @@ make(const struct tlsconf *c, size_t from, size_t n, struct buf *why)
 
 /* Try each pair alone first: of several, libtls reports only that one is bad. */
 struct tls *
-tlsconf_server(const struct tlsconf *c, struct buf *why)
+tlsconf_server(const struct tlsconf *c, struct authority *authority, struct buf *why)
 {
+	struct tls *all;
 	size_t i;
 
 	for (i = 0; c->n > 1 && i < c->n; i++) {
@@ -191,7 +194,16 @@ tlsconf_server(const struct tlsconf *c, struct buf *why)
 			return NULL;
 		tls_free(one);
 	}
-	return make(c, 0, c->n, why);
+	all = make(c, 0, c->n, why);
+	if (!all || !c->lenient)
+		return all;
+	authority->judges = true;
+	if (authority_read(authority, c->ca) == 0)
+		return all;
+	buf_printf(why, "%s: no certificate can be read there", c->ca);
+	tls_free(all);
+	errno = EINVAL;
+	return NULL;
 }
 
 static void

@@ -19,7 +19,7 @@ tlslink_close(struct tlslink *l)
 {
 	tls_free(l->tls);
 	l->tls = NULL;
-	l->secure = false;
+	l->secure = l->certified = false;
 	buf_free(&l->raw);
 }
 
@@ -85,9 +85,26 @@ can(const struct tlslink *l, short want)
 }
 
 int
-tlslink_accept(struct tlslink *l, struct tls *server)
+tlslink_accept(struct tlslink *l, struct tls *server, const struct authority *authority)
 {
+	l->authority = authority;
 	return tls_accept_cbs(server, &l->tls, read_cb, write_cb, l);
+}
+
+/* The client has proved that it has the key of its certificate: is that one of the authorities'? */
+static void
+judge(struct tlslink *l)
+{
+	const uint8_t *chain;
+	size_t n;
+
+	if (!tls_peer_cert_provided(l->tls))
+		return;
+	if (l->authority->judges) {
+		chain = tls_peer_cert_chain_pem(l->tls, &n);
+		l->not_good = authority_refuses(l->authority, chain, n);
+	}
+	l->certified = !l->not_good;
 }
 
 int
@@ -99,6 +116,8 @@ tlslink_handshake(struct tlslink *l)
 	if (l->read_wants && !l->eof)
 		return 0;
 	l->secure = r == 0;
+	if (l->secure)
+		judge(l);
 	return r < 0 ? -1 : 1;
 }
 
@@ -174,7 +193,7 @@ tlslink_reason(const struct tlslink *l)
 bool
 tlslink_has_certificate(const struct tlslink *l)
 {
-	return l->secure && tls_peer_cert_provided(l->tls);
+	return l->secure && l->certified;
 }
 
 int

@@ -9,6 +9,7 @@
 #include "chain/facts.h"
 #include "msa/buf.h"
 #include "net/fdpair.h"
+#include "tlsd/authority.h"
 
 struct tls;
 
@@ -22,6 +23,9 @@ struct tlslink {
 	struct fdpair side;
 	struct tls *tls;               /* owned; NULL: before the handshake */
 	bool secure;                   /* the handshake is done; everything goes through tls */
+	bool certified;                /* with a certificate that is good */
+	const char *not_good;          /* why the client's certificate counts as none; NULL: it does not, or there is none */
+	const struct authority *authority; /* borrowed */
 	struct buf raw;                /* from the client, encrypted */
 	size_t raw_pos;
 	short read_wants, write_wants; /* the event that reading and writing wait for: POLLIN, POLLOUT; 0: none */
@@ -33,8 +37,11 @@ struct tlslink {
 void tlslink_open(struct tlslink *l, int in, int out);
 void tlslink_close(struct tlslink *l);
 
-/* Prepare the handshake with the server context. Returns 0, or -1: see tls_error(server). */
-int tlslink_accept(struct tlslink *l, struct tls *server);
+/*
+ * Prepare the handshake with the server context, and with the authorities, which stay the caller's. Returns 0, or -1:
+ * see tls_error(server).
+ */
+int tlslink_accept(struct tlslink *l, struct tls *server, const struct authority *authority);
 
 /* Returns 1 if the handshake is done, 0 if not yet, -1 if it failed. */
 int tlslink_handshake(struct tlslink *l);

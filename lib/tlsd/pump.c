@@ -59,8 +59,8 @@ pump_finish(struct pump *p)
 	snprintf(ms, sizeof ms, "%lld", (long long)(clock_ms() - p->start_ms));
 	if (!is_visit(p))
 		log_event(p->log, "done", "tls", secure ? tls_conn_version(p->net.tls) : NULL, "cipher",
-		    secure ? tls_conn_cipher(p->net.tls) : NULL, "in", in, "out", out, "ms", ms, "peer", p->peer, "end",
-		    p->end, (char *)NULL);
+		    secure ? tls_conn_cipher(p->net.tls) : NULL, "in", in, "out", out, "ms", ms, "peer", p->peer,
+		    "certificate", p->net.not_good, "end", p->end, (char *)NULL);
 	pump_end_app(p);
 	pump_enter(p, PUMP_S_DONE, 0);
 }
@@ -733,7 +733,7 @@ pump_open(struct pump *p, const struct pump_conf *conf, void *owner, int in, int
 	tlslink_open(&p->net, in, out);
 	if (conf->implicit) {
 		pump_enter(p, PUMP_S_HANDSHAKE, conf->handshake_ms);
-		if (tlslink_accept(&p->net, conf->tls) == 0)
+		if (tlslink_accept(&p->net, conf->tls, &conf->authority) == 0)
 			return 0;
 		log_error(log, "failed", "%s", tls_error(conf->tls));
 	} else if (conf->optional) {

@@ -72,6 +72,7 @@ enum { PUMP_LATER = -2, PUMP_REFUSED = -1 }; /* of start */
 /* What all connections have in common; outlives them. */
 struct pump_conf {
 	struct tls *tls;  /* a configured server context; NULL, only with optional: STARTTLS is not offered */
+	struct authority authority; /* of clients' certificates; as old as tls */
 	const char *host; /* our name in greeting and EHLO */
 	bool implicit;    /* TLS first */
 	bool optional;    /* TLS is offered and not required; not with implicit */

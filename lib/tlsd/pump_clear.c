@@ -79,7 +79,7 @@ pump_offer(struct pump *p)
 	bool ok = !p->conf->prepare || p->conf->prepare(p->owner);
 
 	drop_pipelined(p);
-	if (ok && tlslink_accept(&p->net, p->conf->tls) < 0) {
+	if (ok && tlslink_accept(&p->net, p->conf->tls, &p->conf->authority) < 0) {
 		log_error(p->log, "failed", "%s", tls_error(p->conf->tls));
 		ok = false;
 	}

@@ -73,7 +73,7 @@ load(struct server *s)
 	struct tls *tls;
 
 	s->stamp = tlsconf_stamp(&s->conf->keys); /* first, so that a change while we read is seen next time */
-	tls = tlsconf_server(&s->conf->keys, &why);
+	tls = tlsconf_server(&s->conf->keys, &s->conf->pump.authority, &why);
 	if (!tls)
 		log_error(&s->log, "misuse", "%s%s", why.p ? why.p : "", s->conf->pump.optional && !s->conf->pump.tls ?
 		    ": no STARTTLS" : "");
@@ -428,5 +428,6 @@ tlsserver_run(struct tlsserver_conf *conf)
 	if (conf->rules)
 		tcprules_close(&s.rules);
 	tls_free(conf->pump.tls);
+	authority_free(&conf->pump.authority);
 	return s.code;
 }

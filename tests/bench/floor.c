@@ -112,6 +112,7 @@ main(int argc, char *argv[])
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
 	struct tls_config *config;
+	struct authority authority = { .judges = false };
 	struct buf why = { 0 };
 	struct tls *context;
 	socklen_t size = sizeof at;
@@ -129,7 +130,7 @@ main(int argc, char *argv[])
 	    getsockname(listener, (struct sockaddr *)&at, &size) == -1 || pipe(report) == -1)
 		die("listen");
 	context = tlsconf_server(&(struct tlsconf){ .pair = {{ .cert = argv[1], .key = argv[2] }}, .n = 1, .only_13 = true },
-	    &why);
+	    &authority, &why);
 	if (!context)
 		die(why.p);
 	alarm(60); /* when one of the two dies the other would wait for ever; a child has no alarm of its parent's */

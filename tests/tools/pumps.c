@@ -186,7 +186,7 @@ main(int argc, char *argv[])
 	keys.pair[0].cert = argv[optind];
 	keys.pair[0].key = argv[optind + 1];
 	keys.n = 1;
-	a.conf.tls = tlsconf_server(&keys, &why);
+	a.conf.tls = tlsconf_server(&keys, &a.conf.authority, &why);
 	a.epoll = epoll_create1(EPOLL_CLOEXEC);
 	a.listen = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (!a.conf.tls || (i = port(a.listen)) < 0)
