@@ -90,7 +90,8 @@ void
 openssl_start(const char *ca)
 {
 	make_no_tickets();
-	SSL_CTX_get_ex_new_index(0, (void *)(uintptr_t)ca, made, NULL, NULL); /* libtls shows nobody its contexts: so we learn of them */
+	/* libtls shows nobody its contexts: so we learn of them */
+	SSL_CTX_get_ex_new_index(0, (void *)(uintptr_t)ca, made, NULL, NULL);
 }
 
 int
