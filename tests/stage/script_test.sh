@@ -80,6 +80,20 @@ test_a_script_without_rewind_sees_the_message_behind_a_stage_of_ours() {
 	done
 }
 
+# The file is root's: nobody cannot open it again, and gets it as it is, from its beginning.
+test_a_script_without_rewind_sees_a_message_that_cannot_be_opened_again() {
+	needs root || return 0
+	chmod 755 "$T"
+	for name in one two; do
+		printf '#!/bin/sh\ngrep -q %s && { echo 550 5.7.0 %s; exit 100; }\nexec "$@"\n' "$name" "$name" >"$T/$name"
+		chmod 755 "$T/$name"
+	done
+	printf 'Date: x\r\nMessage-ID: <x@x.example>\r\nFrom: a@b.example\r\nSubject: two\r\n\r\nHello\r\n' >"$T/m"
+	chmod 600 "$T/m"
+	"$T/one" trace -U nobody -m "$T/two" true <"$T/m" 3<"$T/e" >"$T/out" 2>"$T/log"
+	assertEquals "$(cat "$T/log")" '550 5.7.0 two' "$(head -n 1 "$T/out" | tr -d '\r')"
+}
+
 # A message that stamp keeps in memory, and one that stamp keeps in a file.
 each_size() {
 	for octets in 10 400000; do
