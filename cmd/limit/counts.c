@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "base/username.h"
+#include "base/usertable.h"
 
 enum {
 	FILE_MAX = 1024, /* octets; more than COUNTS_MAX lines can have */
@@ -45,6 +46,26 @@ rates_add(struct rates *r, const char *s, size_t len)
 			return -1;
 	r->rate[r->n++] = (struct rate){ n, seconds };
 	return 0;
+}
+
+const char *
+rates_read(struct rates *r, const char *list, size_t n, size_t *len)
+{
+	const char *item, *p = list;
+
+	*r = (struct rates){ .n = 0 };
+	while ((item = usertable_item(&p, list + n, len)))
+		if (rates_add(r, item, *len) < 0)
+			return item;
+	return NULL;
+}
+
+const char *
+rates_bad(const char *list, size_t n, size_t *len)
+{
+	struct rates rates;
+
+	return rates_read(&rates, list, n, len);
 }
 
 /* A hash of the whole name, FNV-1a: it tells names apart that are equal up to where they are cut. */

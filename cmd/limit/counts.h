@@ -41,6 +41,13 @@ struct rates {
  */
 int rates_add(struct rates *r, const char *s, size_t len);
 
+/* Parse the rates of a list, a record of the table. Returns NULL, or the first invalid item, of *len octets. */
+const char *rates_read(struct rates *r, const char *list, size_t n, size_t *len);
+
+/* The two members of struct usertable for this table: bad and what. */
+const char *rates_bad(const char *list, size_t n, size_t *len);
+#define RATES_ITEM "not a valid rate (recipients/seconds), a second rate for the same seconds, or more than 8 rates"
+
 enum counts_result {
 	COUNTS_OK,    /* within every rate, and counted */
 	COUNTS_OVER,  /* over the rate *which for *wait_s more seconds; nothing was counted */

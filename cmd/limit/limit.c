@@ -15,8 +15,6 @@
 #include "net/ipaddr.h"
 #include "stage/instance.h"
 
-#define NO_RATE "not a valid rate (recipients/seconds), a second rate for the same seconds, or more than 8 rates"
-
 /* What -q answers by its exit code: as grep's. */
 enum { QUERY_YES = 0, QUERY_NO = 1 };
 
@@ -41,27 +39,6 @@ count_recipients(struct call *call, int64_t *k)
 	for (i = 0; i < e->nrcpt; i++)
 		*k += e->rcpt[i].kind == ENVELOPE_RCPT;
 	return CHAIN_DONE;
-}
-
-/* Parse the rates of a list. Returns NULL, or the first invalid item, of *len octets. */
-static const char *
-read_rates(struct rates *rates, const char *list, size_t n, size_t *len)
-{
-	const char *item, *p = list;
-
-	*rates = (struct rates){ .n = 0 };
-	while ((item = usertable_item(&p, list + n, len)))
-		if (rates_add(rates, item, *len) < 0)
-			return item;
-	return NULL;
-}
-
-static const char *
-bad_rate(const char *list, size_t n, size_t *len)
-{
-	struct rates rates;
-
-	return read_rates(&rates, list, n, len);
 }
 
 /* Open the table anew. Returns 0, or -1 with the reason logged; then the old table stays. */
@@ -108,7 +85,7 @@ find_rates(struct conf *conf, const char *user, struct rates *rates)
 	*conf->table.why = '\0';
 	if (conf->path && (found = usertable_get(&conf->table, user, &value, &len)) < 0)
 		return -1;
-	bad = found ? read_rates(rates, value, len, &len) : NULL;
+	bad = found ? rates_read(rates, value, len, &len) : NULL;
 	if (!bad)
 		return 0;
 	usertable_blame(&conf->table, user, bad, len);
@@ -328,7 +305,7 @@ option(void *arg, int letter, char *value, struct instance *i)
 		conf->only_look = true;
 		return 0;
 	case 'r':
-		return rates_add(&conf->rates, value, strlen(value)) < 0 ? stage_wrong(i, value, NO_RATE) : 0;
+		return rates_add(&conf->rates, value, strlen(value)) < 0 ? stage_wrong(i, value, RATES_ITEM) : 0;
 	default:
 		conf->path = value;
 		return 0;
@@ -346,7 +323,7 @@ check(void *arg, struct instance *i)
 	conf->directory = file_open_directory(conf->directory_path, false, &why);
 	if (conf->directory < 0)
 		return stage_wrong(i, conf->directory_path, "%s", why);
-	conf->table = (struct usertable){ .bad = bad_rate, .what = NO_RATE };
+	conf->table = (struct usertable){ .bad = rates_bad, .what = RATES_ITEM };
 	if (conf->path && usertable_open(&conf->table, conf->path, i->options.path) < 0)
 		return stage_wrong(i, conf->path, "%s", conf->table.why);
 	return 0;

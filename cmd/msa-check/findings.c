@@ -13,7 +13,7 @@ static const struct {
 	{ "Permission denied", "let the user who runs %s read it, and write to it if it is a directory" },
 	{ "Not a directory", "make a directory there, or correct the path" },
 	{ "Is a directory", "name a file" },
-	{ "not a cdb", "make it with cdb -c" },
+	{ "not a cdb", "make it with msa-table" },
 	{ "not a user store", "make it with msa-passwd" },
 	{ "no such user", "make the user, or correct the name" },
 	{ "open to everybody", "chmod o= makes it private" },

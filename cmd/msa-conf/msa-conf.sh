@@ -517,10 +517,9 @@ make_empty() {
 }
 
 make_routes() {
-	command -v cdb >/dev/null || die 111 "cdb(1) of tinycdb is missing, and $1 needs it"
 	[ -z "$domain" ] || echo "$domain $run/lmtp/socket" >"${1%.cdb}"
 	[ -e "${1%.cdb}" ] || : >"${1%.cdb}"
-	cdb -c -m "$1" "${1%.cdb}"
+	"$bin/msa-table" routes "$1" "${1%.cdb}"
 }
 
 while IFS=$us read -r row name file mode _; do

@@ -563,3 +563,13 @@ completion_free(struct completion *c)
 	buf_free(&c->why);
 	*c = (struct completion){ 0 };
 }
+
+bool
+complete_is_bad_local(const char *key, size_t n)
+{
+	char text[ADDR_LOCAL_MAX + 3];
+	struct addr a;
+	int len = n > ADDR_LOCAL_MAX ? -1 : snprintf(text, sizeof text, "%.*s@x", (int)n, key);
+
+	return len < 0 || addr_mailbox(text, (size_t)len, &a) < 0 || a.local_len != n || memcmp(a.text, key, n) != 0;
+}

@@ -23,8 +23,6 @@ enum {
 	WIDE = 16,        /* chains that run side by side; the next 16 start when these have ended */
 };
 
-#define NO_CHAIN "neither a path nor the name of a program"
-
 struct conf {
 	struct table table;
 	const char *table_path;
@@ -68,7 +66,7 @@ find_program(struct way *w, const struct conf *conf)
 	bool call = *w->name == '/';
 
 	if (!call) {
-		if (!conf->directory || *w->name == '.' || strchr(w->name, '/')) {
+		if (!conf->directory || !routes_is_chain(w->name, strlen(w->name))) {
 			errno = EINVAL;
 			return -1;
 		}
@@ -129,7 +127,7 @@ look_up(struct work *w, const struct envelope_line *l)
 	}
 	way = find_way(w, route.value, route.len);
 	if (!way && errno == EINVAL)
-		log_error(&w->call->log, "misuse", "%s: %.*s: " NO_CHAIN, w->conf->table_path,
+		log_error(&w->call->log, "misuse", "%s: %.*s: " ROUTES_ITEM, w->conf->table_path,
 		    (int)(route.len < SHOWN ? route.len : SHOWN), route.value);
 	else if (!way)
 		log_error(&w->call->log, "failed", "table:");
@@ -445,7 +443,7 @@ print_way(struct conf *conf, const char *to, const struct sender *sender)
 		kind = way.next.how == NEXT_CALL ? "the resident at " : "the program ";
 		printf("%s: %s%s", to, way.next.path ? kind : "", way.next.path ? way.next.path : way.name);
 		if (code != CHAIN_DONE)
-			printf(" (451: %s)", way.next.path ? strerror(errno) : NO_CHAIN);
+			printf(" (451: %s)", way.next.path ? strerror(errno) : ROUTES_ITEM);
 	} else
 		printf("%s: %s in the directory of -d", to, way.name);
 	printf(", by %s\n", *route.key ? route.key : "no key of the table");

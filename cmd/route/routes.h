@@ -2,6 +2,7 @@
 #ifndef ROUTES_H
 #define ROUTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "smtp/addrtable.h"
@@ -20,5 +21,16 @@ struct sender {
  * Returns 1; 0 with an empty value and key, if no key is in the table; or -1 with errno set (EPROTO: it is damaged).
  */
 int routes_find(struct table *t, const char *to, size_t len, const struct sender *from, struct addrtable_record *r);
+
+/*
+ * Returns true if name[0..n) can be the name of a chain: the path of a resident, or the name of a program or of a
+ * resident in the directory of -d.
+ */
+bool routes_is_chain(const char *name, size_t n);
+#define ROUTES_ITEM "neither a path nor the name of a program"
+
+/* The members of struct usertable for this table, whose keys may have capital letters: bad, what, and is_bad_key. */
+const char *routes_bad(const char *value, size_t n, size_t *len);
+bool routes_is_bad_key(const char *key, size_t n);
 
 #endif

@@ -26,4 +26,9 @@ enum certmap_result {
  */
 enum certmap_result certmap_find(struct table *certs, const struct facts *f, char *user);
 
+/* The members of struct usertable for this table, whose keys have capital letters: bad, what, and is_bad_key. */
+const char *certmap_bad(const char *value, size_t n, size_t *len);
+bool certmap_is_bad_key(const char *key, size_t n);
+#define CERTMAP_ITEM "not a user's name"
+
 #endif

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { CDB_TABLES = 256 };
 
 /* The file that path names now, or zeroes if there is none. */
 static struct table_file
@@ -37,6 +40,21 @@ is_passing(int error)
 	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
 }
 
+/* Returns true if the hash tables, which end a cdb file, are all there: a file that was cut off would find too little. */
+static bool
+is_whole(const struct cdb *cdb)
+{
+	const unsigned char *head = cdb_get(cdb, CDB_TABLES * 8, 0); /* for each, where it is and how many slots it has */
+	unsigned i, slots;
+
+	for (i = 0; head && i < CDB_TABLES; i++, head += 8) {
+		slots = cdb_unpack(head + 4);
+		if (slots > UINT_MAX / 8 || !cdb_get(cdb, slots * 8, cdb_unpack(head)))
+			return false;
+	}
+	return head;
+}
+
 int
 table_open(struct table *t, const char *path)
 {
@@ -48,6 +66,11 @@ table_open(struct table *t, const char *path)
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		t->file = (struct table_file){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
 		r = cdb_init(&t->cdb, fd);
+		if (r == 0 && !is_whole(&t->cdb)) {
+			cdb_free(&t->cdb);
+			errno = EPROTO;
+			r = -1;
+		}
 	}
 	e = errno;
 	if (fd >= 0)

@@ -35,7 +35,7 @@ struct table {
 	int error; /* of table_open; 0: none */
 };
 
-/* Returns 0, or -1 with errno set (EPROTO: not a cdb file). Close only a table that was opened. */
+/* Returns 0, or -1 with errno set (EPROTO: not a cdb file, or cut off). Close only a table that was opened. */
 int table_open(struct table *t, const char *path);
 
 /*

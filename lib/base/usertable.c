@@ -41,37 +41,42 @@ usertable_blame(struct usertable *u, const char *user, const char *item, size_t 
 	blame(u, user, strlen(user), item, len);
 }
 
+int
+usertable_check(struct usertable *u, struct table *t, const char *key, size_t n, const char *value, size_t len)
+{
+	const char *bad, *why;
+
+	if ((bad = u->bad(value, len, &len)))
+		blame(u, key, n, bad, len);
+	else if (!u->any_case && has_capital(key, n))
+		snprintf(u->why, sizeof u->why, "record of %.*s: the key has a capital letter", shown(n), key);
+	else if (u->is_bad_key && u->is_bad_key(key, n))
+		snprintf(u->why, sizeof u->why, "record of %.*s: no look-up finds this key", shown(n), key);
+	else if (t && u->bad_record && (why = u->bad_record(u->arg, t, key, n)))
+		snprintf(u->why, sizeof u->why, "record of %.*s: %s", shown(n), key, why);
+	else
+		return 0;
+	return -1;
+}
+
 /* Check every record of t. Returns 0, or -1 with u->why set. */
 static int
 check(struct usertable *u, struct table *t)
 {
-	const char *key, *value, *bad, *why;
-	unsigned key_len, n, pos;
-	size_t len;
+	const char *key, *value;
+	unsigned pos;
 	int r;
 
 	cdb_seqinit(&pos, &t->cdb);
 	while ((r = cdb_seqnext(&pos, &t->cdb)) > 0) {
 		key = cdb_getkey(&t->cdb);
-		key_len = cdb_keylen(&t->cdb);
 		value = cdb_getdata(&t->cdb);
-		n = cdb_datalen(&t->cdb);
 		if (!key || !value) {
 			r = -1;
 			break;
 		}
-		bad = u->bad(value, n, &len);
-		if (bad)
-			blame(u, key, key_len, bad, len);
-		else if (has_capital(key, key_len))
-			snprintf(u->why, sizeof u->why, "record of %.*s: the key has a capital letter", shown(key_len), key);
-		else if (u->is_bad_key && u->is_bad_key(key, key_len))
-			snprintf(u->why, sizeof u->why, "record of %.*s: no look-up finds this key", shown(key_len), key);
-		else if (u->bad_record && (why = u->bad_record(u->arg, t, key, key_len)))
-			snprintf(u->why, sizeof u->why, "record of %.*s: %s", shown(key_len), key, why);
-		else
-			continue;
-		return -1;
+		if (usertable_check(u, t, key, cdb_keylen(&t->cdb), value, cdb_datalen(&t->cdb)) < 0)
+			return -1;
 	}
 	if (r < 0)
 		snprintf(u->why, sizeof u->why, "damaged");

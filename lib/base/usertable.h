@@ -23,6 +23,7 @@ struct usertable {
 	const char *what;
 	/* Optional: returns true for a key that no look-up can find, besides one with a capital letter. */
 	bool (*is_bad_key)(const char *key, size_t n);
+	bool any_case; /* keys may have capital letters; is_bad_key decides alone */
 	/* Optional: returns why a record cannot be used though its key and its list are valid, or NULL. */
 	const char *(*bad_record)(void *arg, struct table *t, const char *key, size_t n);
 	void *arg;
@@ -38,6 +39,12 @@ struct usertable {
  * Returns 0, or -1 with u->why set.
  */
 int usertable_open(struct usertable *u, const char *path, bool whole);
+
+/*
+ * Check one record of t, or one that t will have; t NULL: bad_record is not asked. Returns 0, or -1 with u->why set. This
+ * is the check that usertable_open makes of each record.
+ */
+int usertable_check(struct usertable *u, struct table *t, const char *key, size_t n, const char *value, size_t len);
 
 /* Open the file again and check every record. Returns 0, or -1 with u->why set; then the old table stays open. */
 int usertable_renew(struct usertable *u);

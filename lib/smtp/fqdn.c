@@ -226,3 +226,13 @@ fqdn_is_qualified(struct fqdn *d, const struct addr *a)
 	}
 	return d->open && d->tlds_path ? is_tld(d, label) : 1;
 }
+
+bool
+fqdn_is_bad_label(const char *key, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && (key[i] < 'A' || key[i] > 'Z'); i++)
+		;
+	return i < n || memchr(key, '.', n) || !addr_is_domain(key, n);
+}

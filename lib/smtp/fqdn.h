@@ -35,4 +35,7 @@ void fqdn_close(struct fqdn *d);
 /* Returns 1: the domain of a is fully qualified, 0: it is not, or -1 with errno set (EPROTO: damaged table; ENOMEM). */
 int fqdn_is_qualified(struct fqdn *d, const struct addr *a);
 
+/* Returns true if key[0..n) of the table of single labels is none that is looked for: a label in lower case. */
+bool fqdn_is_bad_label(const char *key, size_t n);
+
 #endif

@@ -130,16 +130,16 @@ test_a_table_that_cannot_be_used() {
 	finds submitd -D missing.cdb qualify -d example.net -u text rights -s text limit -d limit -t text stamp \
 		route -t text maildir-inject box <<-'X'
 		error: submitd: missing.cdb: No such file or directory; make it, or correct the path
-		error: qualify: text: not a cdb file; make it with cdb -c
-		error: rights: text: not a cdb file; make it with cdb -c
-		error: limit: text: not a cdb file; make it with cdb -c
-		error: route: text: not a cdb file; make it with cdb -c
+		error: qualify: text: not a cdb file; make it with msa-table
+		error: rights: text: not a cdb file; make it with msa-table
+		error: limit: text: not a cdb file; make it with msa-table
+		error: route: text: not a cdb file; make it with msa-table
 	X
 	finds rights -l "$T/r" -s bad.cdb maildir-inject box <<-'X'
 		error: rights: bad.cdb: record of alice@example.net: nonsense: not an address, @domain, @.domain, * or !; see the page rights(8)
 	X
 	finds tlsd -l 0:587 -x text -c cert.pem -k key.pem authd -c missing.cdb -u text submitd maildir-inject box <<-'X'
-		error: tlsd: text: not a cdb file; make it with cdb -c
+		error: tlsd: text: not a cdb file; make it with msa-table
 		error: authd: text: open to everybody; chmod o= makes it private
 	X
 	chmod 600 text

@@ -45,7 +45,7 @@ test_only_tlsd_and_tlsc_link_libtls() {
 # Of the stages of a message only dkim-sign, and encrypt, which verifies a digest. (libsasl2 and libtls link it too)
 test_libcrypto_stays_with_secrets() {
 	# shellcheck disable=SC2046
-	only_in 'authd dkim-sign encrypt msa-passwd saslc tlsd tlsc' $(linked libcrypto)
+	only_in 'authd dkim-sign encrypt msa-passwd msa-table saslc tlsd tlsc' $(linked libcrypto)
 	[ ! -x "$BIN/dkim-sign" ] || assertEquals dkim-sign "$(linked libcrypto | grep -x dkim-sign)"
 }
 
@@ -57,7 +57,7 @@ test_only_encrypt_links_gpgme() {
 
 test_only_rewrite_and_the_process_of_several_stages_link_c_ares() {
 	# shellcheck disable=SC2046
-	only_in 'inline rewrite' $(linked libcares)
+	only_in 'inline msa-table rewrite' $(linked libcares)
 	[ ! -x "$BIN/rewrite" ] || assertEquals rewrite "$(linked libcares | grep -x rewrite)"
 }
 
@@ -79,7 +79,7 @@ test_an_injector_links_the_c_library_alone() {
 
 test_password_hashing_stays_with_the_password_store() {
 	# shellcheck disable=SC2046
-	only_in 'authd msa-passwd' $(linked libcrypt.so)
+	only_in 'authd msa-passwd msa-table' $(linked libcrypt.so)
 }
 
 . "$SHUNIT2"

@@ -12,7 +12,7 @@ oneTimeSetUp() {
 	PATH=$PATH:/usr/sbin:/sbin
 	chmod 755 "$T"
 	mkdir "$T/bin"
-	for program in msa-conf msa-passwd; do
+	for program in msa-conf msa-passwd msa-table; do
 		cp "$(command -v "$program")" "$T/bin"
 	done
 	chmod 755 "$T/bin"/*

@@ -9,6 +9,7 @@
 oneTimeSetUp() {
 	printf '+3,5:bob->first\n+3,6:bob->second\n+0,4:->none\n+5,0:empty->\n+3,1:BIG->x\n\n' >"$T/list"
 	cdb -c -t "$T/tmp" "$T/table" "$T/list"
+	size=$(wc -c <"$T/table")
 }
 
 test_the_first_value_of_a_key_is_found() {
@@ -81,16 +82,26 @@ test_a_table_that_was_refused_is_looked_at_once_unless_the_reason_passes() {
 	E2
 }
 
-test_a_damaged_table_is_an_error_or_a_miss_never_more() {
+test_a_table_that_was_cut_off_cannot_be_opened() {
 	head -c 2048 /dev/zero | tr '\0' '\377' >"$T/bad"
-	unit_finds 'bob: Protocol error' "$T/bad" bob
-	size=$(wc -c <"$T/table")
+	unit_finds 'cannot open: Protocol error' "$T/bad" bob
 	n=2048
 	while [ $n -lt "$size" ]; do
 		head -c $n "$T/table" >"$T/cut"
-		test-unit table "$T/cut" bob empty >"$T/got"
-		assertEquals "cut to $n" 0 $?
+		unit_finds 'cannot open: Protocol error' "$T/cut" bob
 		n=$((n + 7))
+	done
+}
+
+test_a_damaged_table_is_an_error_or_a_miss_never_more() {
+	n=2048
+	while [ $n -lt "$size" ]; do
+		head -c $n "$T/table" >"$T/bad"
+		head -c 16 /dev/zero | tr '\0' '\377' >>"$T/bad"
+		tail -c +$((n + 17)) "$T/table" >>"$T/bad"
+		test-unit table "$T/bad" bob empty >"$T/got"
+		assertEquals "octets at $n" 0 $?
+		n=$((n + 8))
 	done
 }
 
