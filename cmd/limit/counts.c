@@ -68,6 +68,16 @@ rates_bad(const char *list, size_t n, size_t *len)
 	return rates_read(&rates, list, n, len);
 }
 
+const struct rate *
+rates_too_small(const struct rates *r, int64_t k)
+{
+	size_t i;
+
+	for (i = 0; i < r->n && k <= r->rate[i].n; i++)
+		;
+	return i < r->n ? &r->rate[i] : NULL;
+}
+
 /* A hash of the whole name, FNV-1a: it tells names apart that are equal up to where they are cut. */
 static uint64_t
 hash(const char *s)
@@ -271,17 +281,6 @@ count(int fd, const struct rates *r, int64_t k, int64_t now_ms, const struct rat
 	return write_counts(fd, s.line, s.n) < 0 ? COUNTS_ERROR : result;
 }
 
-/* Returns the first rate that k recipients alone exceed, or NULL. */
-static const struct rate *
-too_small(const struct rates *r, int64_t k)
-{
-	size_t i;
-
-	for (i = 0; i < r->n && k <= r->rate[i].n; i++)
-		;
-	return i < r->n ? &r->rate[i] : NULL;
-}
-
 enum counts_result
 counts_add(int directory, const char *who, bool is_peer, const struct rates *r, int64_t k, int64_t now_ms,
     const struct rate **which, int64_t *wait_s)
@@ -289,7 +288,7 @@ counts_add(int directory, const char *who, bool is_peer, const struct rates *r, 
 	enum counts_result result;
 	int fd, e;
 
-	if ((*which = too_small(r, k)))
+	if ((*which = rates_too_small(r, k)))
 		return COUNTS_NEVER;
 	fd = open_locked(directory, who, is_peer, false);
 	if (fd < 0)
@@ -316,7 +315,7 @@ counts_ask(int directory, const char *who, bool is_peer, const struct rates *r, 
 	errno = e;
 	if (failed)
 		return COUNTS_ERROR;
-	if ((*which = too_small(r, k)))
+	if ((*which = rates_too_small(r, k)))
 		return COUNTS_NEVER;
 	return judge(s, r, k, which, wait_s);
 }

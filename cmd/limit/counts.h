@@ -48,6 +48,9 @@ const char *rates_read(struct rates *r, const char *list, size_t n, size_t *len)
 const char *rates_bad(const char *list, size_t n, size_t *len);
 #define RATES_ITEM "not a valid rate (recipients/seconds), a second rate for the same seconds, or more than 8 rates"
 
+/* Returns the first rate that k recipients alone exceed, or NULL. */
+const struct rate *rates_too_small(const struct rates *r, int64_t k);
+
 enum counts_result {
 	COUNTS_OK,    /* within every rate, and counted */
 	COUNTS_OVER,  /* over the rate *which for *wait_s more seconds; nothing was counted */

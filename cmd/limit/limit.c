@@ -7,12 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/usertable.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "counts.h"
 #include "net/ipaddr.h"
+#include "shared.h"
 #include "stage/instance.h"
 
 /* What -q answers by its exit code: as grep's. */
@@ -21,8 +23,11 @@ enum { QUERY_YES = 0, QUERY_NO = 1 };
 struct conf {
 	struct rates rates; /* for users without a record in the table */
 	bool only_look;     /* -n: judge each message, count none */
-	const char *directory_path, *path; /* path NULL: no table */
-	int directory;
+	bool pass;          /* -p: a server that cannot be asked is as good as one that has counted nothing */
+	const char *place, *path; /* path NULL: no table */
+	int directory;      /* at place; -1: the counts are shared */
+	struct shared shared;
+	const char *login_path; /* NULL: no password for the server */
 	struct usertable table;
 };
 
@@ -51,23 +56,39 @@ reload_table(struct conf *conf, const struct log *log)
 	return -1;
 }
 
-/* SIGHUP: open the table and the directory anew. */
+static bool
+is_shared(const struct conf *conf)
+{
+	return conf->shared.server.text;
+}
+
+/* Open the directory, or read the password, anew. Returns as reload_table. */
+static int
+reload_place(struct conf *conf, const struct log *log)
+{
+	const char *why, *path = is_shared(conf) ? conf->login_path : conf->place;
+	int directory = -1;
+
+	if (is_shared(conf) ? path && shared_login(&conf->shared, path, &why) < 0 :
+	    (directory = file_open_directory(path, false, &why)) < 0) {
+		log_error(log, "failed", "%s: %s", path, why);
+		return -1;
+	}
+	if (directory >= 0) {
+		close(conf->directory);
+		conf->directory = directory;
+	}
+	return 0;
+}
+
+/* SIGHUP: open the table and the place of the counts anew. */
 static int
 reload(void *arg, const struct log *log)
 {
 	struct conf *conf = arg;
-	const char *why;
-	int directory = file_open_directory(conf->directory_path, false, &why);
+	int place = reload_place(conf, log), table = conf->path ? reload_table(conf, log) : place;
 
-	if (directory < 0)
-		log_error(log, "failed", "%s: %s", conf->directory_path, why);
-	else {
-		close(conf->directory);
-		conf->directory = directory;
-	}
-	if (conf->path && reload_table(conf, log) < 0)
-		return directory < 0 ? -1 : 1;
-	return directory < 0 ? -1 : 0;
+	return place == table ? place : 1;
 }
 
 /*
@@ -143,17 +164,53 @@ now(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Count k recipients, or with -n only ask whether they would be counted. Returns as counts_add. */
+/* Ask only, and count nothing. For COUNTS_ERROR, why has the reason. */
 static enum counts_result
-count(const struct conf *conf, const char *who, bool is_peer, const struct rates *rates, int64_t k,
-    const struct rate **which, int64_t *wait_s)
+look(const struct conf *conf, int64_t deadline_ms, const char *who, bool is_peer, const struct rates *rates, int64_t k,
+    struct counts_state *state, int64_t *now_ms, const struct rate **which, int64_t *wait_s, char why[STARTER_WHY])
+{
+	enum counts_result r;
+
+	if (is_shared(conf))
+		return shared_count(&conf->shared, deadline_ms, who, is_peer, rates, k, false, state, now_ms, which, wait_s, why);
+	*now_ms = now();
+	r = counts_ask(conf->directory, who, is_peer, rates, k, *now_ms, state, which, wait_s);
+	if (r == COUNTS_ERROR)
+		snprintf(why, STARTER_WHY, "%s", strerror(errno));
+	return r;
+}
+
+/* Count k recipients, or with -n only ask whether they would be counted. Returns as counts_add, and as look. */
+static enum counts_result
+count(const struct conf *conf, struct call *call, const char *who, bool is_peer, const struct rates *rates, int64_t k,
+    const struct rate **which, int64_t *wait_s, char why[STARTER_WHY])
 {
 	struct counts_state state;
+	enum counts_result r;
+	int64_t now_ms;
 
 	if (rates->n == 0)
 		return COUNTS_OK;
-	return conf->only_look ? counts_ask(conf->directory, who, is_peer, rates, k, now(), &state, which, wait_s) :
-	    counts_add(conf->directory, who, is_peer, rates, k, now(), which, wait_s);
+	if (conf->only_look)
+		return look(conf, call_own_deadline(call), who, is_peer, rates, k, &state, &now_ms, which, wait_s, why);
+	if (is_shared(conf))
+		return shared_count(&conf->shared, call_own_deadline(call), who, is_peer, rates, k, true, &state, &now_ms, which,
+		    wait_s, why);
+	r = counts_add(conf->directory, who, is_peer, rates, k, now(), which, wait_s);
+	if (r == COUNTS_ERROR)
+		snprintf(why, STARTER_WHY, "%s", strerror(errno));
+	return r;
+}
+
+/* The message could not be counted. Returns CHAIN_DONE if that does not matter, or the exit code of the verdict. */
+static int
+fail(const struct conf *conf, struct call *call, const char *reason)
+{
+	if (!is_shared(conf))
+		return call_failed(call, conf->place);
+	log_event(&call->log, "failed", "to", conf->shared.server.text, "reason", reason, "passed", conf->pass ? "yes" : NULL,
+	    (char *)NULL);
+	return conf->pass ? CHAIN_DONE : call_verdict(call, REPLY_LOCAL_ERROR, NULL);
 }
 
 static int
@@ -164,7 +221,7 @@ serve(struct call *call, void *arg)
 	const struct rate *which = NULL;
 	struct rates rates;
 	int64_t k, wait_s = 0;
-	char why[120], octets[24], net[IPADDR_TEXT + 4];
+	char why[120], octets[24], net[IPADDR_TEXT + 4], reason[STARTER_WHY];
 	int r;
 
 	if (user && !*user)
@@ -175,7 +232,7 @@ serve(struct call *call, void *arg)
 		r = learn_rates(conf, call, user, &rates);
 	if (r != CHAIN_DONE)
 		return r;
-	switch (count(conf, who, !user, &rates, k, &which, &wait_s)) {
+	switch (count(conf, call, who, !user, &rates, k, &which, &wait_s, reason)) {
 	case COUNTS_OK:
 		break;
 	case COUNTS_OVER:
@@ -187,7 +244,9 @@ serve(struct call *call, void *arg)
 		    (long long)which->seconds);
 		return refuse(call, who, REPLY_NO_RIGHT, why);
 	case COUNTS_ERROR:
-		return call_failed(call, conf->directory_path);
+		if ((r = fail(conf, call, reason)) != CHAIN_DONE)
+			return r;
+		break;
 	}
 	snprintf(octets, sizeof octets, "%lld", (long long)k);
 	log_event(&call->log, "done", "who", who, "rcpts", octets, (char *)NULL);
@@ -204,16 +263,17 @@ print_counts(struct conf *conf, const char *name)
 	struct counts_state state;
 	enum counts_result result;
 	struct rates rates;
-	int64_t wait_s, now_ms = now();
+	int64_t wait_s, now_ms, end_ms = clock_ms() + CHAIN_DEADLINE_MAX_S * INT64_C(1000);
+	char why[STARTER_WHY];
 	size_t i;
 
 	if (find_rates(conf, is_peer ? NULL : name, &rates) < 0) {
 		fprintf(stderr, "limit: %s: %s\n", conf->path, *conf->table.why ? conf->table.why : table_why(errno));
 		return CHAIN_LATER;
 	}
-	result = counts_ask(conf->directory, who, is_peer, &rates, 1, now_ms, &state, &which, &wait_s);
+	result = look(conf, end_ms, who, is_peer, &rates, 1, &state, &now_ms, &which, &wait_s, why);
 	if (result == COUNTS_ERROR) {
-		fprintf(stderr, "limit: %s: %s\n", conf->directory_path, strerror(errno));
+		fprintf(stderr, "limit: %s: %s\n", conf->place, why);
 		return CHAIN_LATER;
 	}
 	if (rates.n == 0 && (conf->rates.n > 0 || conf->path))
@@ -245,10 +305,10 @@ static int
 print_all(struct conf *conf)
 {
 	struct dirent **file;
-	int i, n = scandir(conf->directory_path, &file, is_counted, alphasort), code = n < 0 ? CHAIN_LATER : CHAIN_DONE;
+	int i, n = scandir(conf->place, &file, is_counted, alphasort), code = n < 0 ? CHAIN_LATER : CHAIN_DONE;
 
 	if (n < 0)
-		fprintf(stderr, "limit: %s: %s\n", conf->directory_path, strerror(errno));
+		fprintf(stderr, "limit: %s: %s\n", conf->place, strerror(errno));
 	for (i = 0; i < n; i++) {
 		struct buf who = { 0 };
 		int r = counts_who(&who, file[i]->d_name);
@@ -279,27 +339,40 @@ release(void *arg)
 
 	if (conf->directory >= 0)
 		close(conf->directory);
+	shared_free(&conf->shared);
 	usertable_close(&conf->table);
 }
 
 static void
 init(void *arg)
 {
-	((struct conf *)arg)->directory = -1;
+	*(struct conf *)arg = (struct conf){ .directory = -1, .shared.wait_s = SHARED_WAIT_S };
 }
 
 static int
 option(void *arg, int letter, char *value, struct instance *i)
 {
 	struct conf *conf = arg;
+	long long n;
 
 	switch (letter) {
+	case 'a':
+		conf->login_path = value;
+		return 0;
+	case 'p':
+		conf->pass = true;
+		return 0;
+	case 'w':
+		if (stage_number(i, letter, value, 1, CHAIN_DEADLINE_MAX_S, &n) < 0)
+			return -1;
+		conf->shared.wait_s = (int)n;
+		return 0;
 	case 'q':
 		i->instead = query;
-		conf->directory_path = value;
+		conf->place = value;
 		return 0;
 	case 'd':
-		conf->directory_path = value;
+		conf->place = value;
 		return 0;
 	case 'n':
 		conf->only_look = true;
@@ -312,17 +385,37 @@ option(void *arg, int letter, char *value, struct instance *i)
 	}
 }
 
+/* Open the place of the counts. Returns as check. */
+static int
+open_place(struct conf *conf, struct instance *i)
+{
+	size_t prefix = strlen(shared_prefix);
+	const char *why;
+
+	if (strncmp(conf->place, shared_prefix, prefix) != 0) {
+		if (conf->login_path || conf->pass)
+			return stage_wrong(i, conf->pass ? "-p" : "-a", "only for counts that are shared");
+		conf->directory = file_open_directory(conf->place, false, &why);
+		return conf->directory < 0 ? stage_wrong(i, conf->place, "%s", why) : 0;
+	}
+	if (contact_set(&conf->shared.server, conf->place + prefix) < 0)
+		return stage_wrong(i, conf->place, "neither redis:host:port nor redis: and the path of a socket");
+	if (conf->login_path && shared_login(&conf->shared, conf->login_path, &why) < 0)
+		return stage_wrong(i, conf->login_path, "%s", why);
+	if (i->instead && i->nwords == 0)
+		return stage_wrong(i, conf->place, "of counts that are shared, one user's can be printed");
+	return 0;
+}
+
 static int
 check(void *arg, struct instance *i)
 {
 	struct conf *conf = arg;
-	const char *why;
 
-	if (!conf->directory_path || (i->instead ? i->nwords > 1 || conf->only_look : conf->rates.n == 0 && !conf->path))
+	if (!conf->place || (i->instead ? i->nwords > 1 || conf->only_look : conf->rates.n == 0 && !conf->path))
 		return -1;
-	conf->directory = file_open_directory(conf->directory_path, false, &why);
-	if (conf->directory < 0)
-		return stage_wrong(i, conf->directory_path, "%s", why);
+	if (open_place(conf, i) < 0)
+		return -1;
 	conf->table = (struct usertable){ .bad = rates_bad, .what = RATES_ITEM };
 	if (conf->path && usertable_open(&conf->table, conf->path, i->options.path) < 0)
 		return stage_wrong(i, conf->path, "%s", conf->table.why);
@@ -334,9 +427,36 @@ claim(const void *arg, struct claims *c)
 {
 	const struct conf *conf = arg;
 
-	stage_writes(c, conf->directory_path);
+	if (is_shared(conf))
+		contact_claim(&conf->shared.server, c);
+	else
+		stage_writes(c, conf->place);
 	if (conf->path)
 		stage_reads(c, conf->path);
+}
+
+static int
+prepare(void *arg)
+{
+	struct conf *conf = arg;
+
+	return is_shared(conf) ? contact_prepare(&conf->shared.server) : 0;
+}
+
+/* msa-check -n: does the server answer, with this password? */
+static void
+examine(const void *arg, struct instance *i)
+{
+	const struct conf *conf = arg;
+	const struct rates rates = { .n = 1, .rate = { { 1, 1 } } };
+	const struct rate *which;
+	int64_t now_ms, wait_s;
+	char why[STARTER_WHY];
+
+	if (i->asked->network && is_shared(conf) && shared_count(&conf->shared, clock_ms() + 10000, "-", true, &rates, 0, false,
+	    NULL, &now_ms, &which, &wait_s, why) == COUNTS_ERROR)
+		stage_found(i, conf->place, "start the Redis server that listens there, or correct the address or the password",
+		    "%s", why);
 }
 
 const struct stage limit_stage = {
@@ -344,16 +464,19 @@ const struct stage limit_stage = {
 	.kind = STAGE_MESSAGE,
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
-	.needs = STAGE_FILES,
-	.options = "d:nq:r:t:",
-	.usage = "-d directory [-n] [-r recipients/seconds ...] [-t table] " STAGE_USAGE " prog [arg ...] | "
-	    "-q directory [-r recipients/seconds ...] [-t table] [user]",
+	.needs = STAGE_FILES | STAGE_NETWORK, /* one of them, see claim */
+	.options = "a:d:npq:r:t:w:",
+	.usage = "-d directory|redis:address [-n] [-p] [-a password] [-r recipients/seconds ...] [-t table] [-w seconds] "
+	    STAGE_USAGE " prog [arg ...] | "
+	    "-q directory|redis:address [-a password] [-r recipients/seconds ...] [-t table] [-w seconds] [user]",
 	.conf_size = sizeof(struct conf),
 	.init = init,
 	.option = option,
 	.check = check,
 	.claim = claim,
+	.prepare = prepare,
 	.serve = serve,
 	.reload = reload,
 	.release = release,
+	.examine = examine,
 };

@@ -149,7 +149,7 @@ BEGIN {
 	stage("authd", "session", "a:c:Fm:ps:t:u:", 0); stage("submitd", "session", "bD:e:L:r:S:T:t:w:", 0)
 	stage("resume", "session", "pt:x:", 0); stage("trace", "any", "mv", 0)
 	stage("qualify", "message", "c:d:k:ms:u:D:t:", 0); stage("rights", "message", "g:q:s:", 0)
-	stage("limit", "message", "d:nq:r:t:", 0); stage("stamp", "message", "ps", 0)
+	stage("limit", "message", "a:d:npq:r:t:w:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "c:d:q:r:s:t:", 0)
 	stage("encode", "message", "c:k:", 0)
@@ -197,10 +197,11 @@ END {
 		# Secrets are root's: the parent reads them and its workers take the user (-U). A unit that has the network too
 		# is better off without root.
 		if (kind[s] == "tlsd" || kind[s] == "dkim-sign" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"]) ||
-		    style != "systemd" && seen[s, "a"] && kind[s] ~ /-inject$/) flags[h] = flags[h] " root"
+		    style != "systemd" && seen[s, "a"] && kind[s] ~ /^limit$|-inject$/) flags[h] = flags[h] " root"
 		if (site[s] || kind[s] == "filter" || kind[s] == "resume" || kind[s] == "authd" && seen[s, "s"] ||
 		    kind[s] == "rewrite" && seen[s, "c"] ||
-		    kind[s] ~ /^(lmtp-inject|smtp-inject|milter|policy)$/ && place[s] !~ /\//) flags[h] = flags[h] " network"
+		    kind[s] ~ /^(lmtp-inject|smtp-inject|milter|policy)$/ && place[s] !~ /\// ||
+		    is_shared(s) && value[s, "d"] !~ /\//) flags[h] = flags[h] " network"
 		if (seen[s, "A"]) flags[h] = flags[h] " open"
 	}
 	for (s = 1; s <= count; s++) {
@@ -240,9 +241,11 @@ function learn(    s, h, file, several) {
 function least(a, b) { return a < b ? a : b }
 # An option that msa-conf gives if the line does not. usage: add_front(stage, letter, text)
 function add_front(s, letter, text) { if (!seen[s, letter]) own[s] = join(text, own[s]) }
+# limit keeps its counts in a server of Redis.
+function is_shared(s) { return kind[s] == "limit" && index(value[s, "d"], "redis:") == 1 }
 # The directory that a stage writes to, or nothing.
 function writes(s,    path) {
-	if (kind[s] == "limit") return value[s, "d"]
+	if (kind[s] == "limit") return is_shared(s) ? "" : value[s, "d"]
 	if (kind[s] ~ /^(lmtp|smtp)-inject$/ && seen[s, "o"]) {
 		path = value[s, "o"]; sub(/\/[^\/]*$/, "", path)
 		return path
