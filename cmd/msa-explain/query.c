@@ -27,7 +27,7 @@ static const struct query {
 	enum about about;
 } queries[] = {
 	{ "copy", 't', "", ABOUT_RECIPIENTS },
-	{ "limit", 'd', "rt", ABOUT_USER },
+	{ "limit", 'd', "artw", ABOUT_USER },
 	{ "rewrite", 't', "cdr", ABOUT_ADDRESSES },
 	{ "rights", 's', "", ABOUT_AUTHORS },
 };

@@ -249,6 +249,20 @@ test_stages_that_ask_a_server() {
 		"$(cd "$D/services" && grep -l AF_INET msa-policy.service msa-milter.service msa-rewrite.service msa-rewrite-2.service | tr '\n' ' ')"
 }
 
+test_counts_that_several_machines_share() {
+	write_service systemd -l /run/lmtp
+	sed -i "s|limit -d [^ ]*|limit -a /etc/redis -w 3 -d redis:192.0.2.1:6379|" "$D/chain"
+	conf "$D"
+	assertEquals "$(cat "$T/said")" 0 "$code"
+	assertContains "$(cat "$D/services/msa-limit.service")" 'msa limit -l 0 -A msa-submit -a /etc/redis -w 3 -d redis:192.0.2.1:6379 '
+	assertContains 'the network' "$(cat "$D/services/msa-limit.service")" AF_INET
+	assertNotContains 'no directory' "$(cat "$D/services/msa-limit.service")" ReadWritePaths
+	sed -i "s|redis:192.0.2.1:6379|redis:/run/redis/redis.sock|" "$D/chain"
+	conf "$D"
+	assertEquals "$(cat "$T/said")" 0 "$code"
+	assertNotContains 'a socket' "$(cat "$D/services/msa-limit.service")" AF_INET
+}
+
 test_inline_is_one_service() {
 	write_service s6 -l /run/lmtp
 	sed -i 's/ submitd / inline submitd /' "$D/chain"
