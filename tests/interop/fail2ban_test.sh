@@ -70,7 +70,7 @@ make_log() {
 
 # The addresses that the filter finds, in the order of their numbers. usage: found mode log
 found() {
-	fail2ban-regex -o ip "$2" "$FILTER[mode=$1]" 2>/dev/null | sort -n -t . -k 4 | tr '\n' ' '
+	fail2ban-regex -o ip "$2" "${FILTER}[mode=$1]" 2>/dev/null | sort -n -t . -k 4 | tr '\n' ' '
 }
 
 GUESSES='127.0.0.2 127.0.0.2 127.0.0.3 127.0.0.3 127.0.0.3 ' STRANGERS='127.0.0.6 127.0.0.7 127.0.0.8 '
