@@ -164,41 +164,38 @@ now(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Ask only, and count nothing. For COUNTS_ERROR, why has the reason. */
+/* Ask only, and count nothing. Returns as shared_count. */
 static enum counts_result
 look(const struct conf *conf, int64_t deadline_ms, const char *who, bool is_peer, const struct rates *rates, int64_t k,
-    struct counts_state *state, int64_t *now_ms, const struct rate **which, int64_t *wait_s, char why[STARTER_WHY])
+    struct shared_answer *a)
 {
 	enum counts_result r;
 
 	if (is_shared(conf))
-		return shared_count(&conf->shared, deadline_ms, who, is_peer, rates, k, false, state, now_ms, which, wait_s, why);
-	*now_ms = now();
-	r = counts_ask(conf->directory, who, is_peer, rates, k, *now_ms, state, which, wait_s);
+		return shared_count(&conf->shared, deadline_ms, who, is_peer, rates, k, false, a);
+	a->now_ms = now();
+	r = counts_ask(conf->directory, who, is_peer, rates, k, a->now_ms, &a->state, &a->which, &a->wait_s);
 	if (r == COUNTS_ERROR)
-		snprintf(why, STARTER_WHY, "%s", strerror(errno));
+		snprintf(a->why, sizeof a->why, "%s", strerror(errno));
 	return r;
 }
 
-/* Count k recipients, or with -n only ask whether they would be counted. Returns as counts_add, and as look. */
+/* Count k recipients, or with -n only ask whether they would be counted. Returns as shared_count, without a state. */
 static enum counts_result
 count(const struct conf *conf, struct call *call, const char *who, bool is_peer, const struct rates *rates, int64_t k,
-    const struct rate **which, int64_t *wait_s, char why[STARTER_WHY])
+    struct shared_answer *a)
 {
-	struct counts_state state;
 	enum counts_result r;
-	int64_t now_ms;
 
 	if (rates->n == 0)
 		return COUNTS_OK;
 	if (conf->only_look)
-		return look(conf, call_own_deadline(call), who, is_peer, rates, k, &state, &now_ms, which, wait_s, why);
+		return look(conf, call_own_deadline(call), who, is_peer, rates, k, a);
 	if (is_shared(conf))
-		return shared_count(&conf->shared, call_own_deadline(call), who, is_peer, rates, k, true, &state, &now_ms, which,
-		    wait_s, why);
-	r = counts_add(conf->directory, who, is_peer, rates, k, now(), which, wait_s);
+		return shared_count(&conf->shared, call_own_deadline(call), who, is_peer, rates, k, true, a);
+	r = counts_add(conf->directory, who, is_peer, rates, k, now(), &a->which, &a->wait_s);
 	if (r == COUNTS_ERROR)
-		snprintf(why, STARTER_WHY, "%s", strerror(errno));
+		snprintf(a->why, sizeof a->why, "%s", strerror(errno));
 	return r;
 }
 
@@ -218,10 +215,10 @@ serve(struct call *call, void *arg)
 {
 	struct conf *conf = arg;
 	const char *user = facts_get(&call->facts, "SMTPAUTHUSER"), *who;
-	const struct rate *which = NULL;
+	struct shared_answer a;
 	struct rates rates;
-	int64_t k, wait_s = 0;
-	char why[120], octets[24], net[IPADDR_TEXT + 4], reason[STARTER_WHY];
+	int64_t k;
+	char why[120], octets[24], net[IPADDR_TEXT + 4];
 	int r;
 
 	if (user && !*user)
@@ -232,19 +229,19 @@ serve(struct call *call, void *arg)
 		r = learn_rates(conf, call, user, &rates);
 	if (r != CHAIN_DONE)
 		return r;
-	switch (count(conf, call, who, !user, &rates, k, &which, &wait_s, reason)) {
+	switch (count(conf, call, who, !user, &rates, k, &a)) {
 	case COUNTS_OK:
 		break;
 	case COUNTS_OVER:
-		snprintf(why, sizeof why, "Over %lld recipients in %lld s, try again in %lld s", (long long)which->n,
-		    (long long)which->seconds, (long long)wait_s);
+		snprintf(why, sizeof why, "Over %lld recipients in %lld s, try again in %lld s", (long long)a.which->n,
+		    (long long)a.which->seconds, (long long)a.wait_s);
 		return refuse(call, who, REPLY_OVER_LIMIT, why);
 	case COUNTS_NEVER:
-		snprintf(why, sizeof why, "More recipients than the %lld in %lld s that you may send to", (long long)which->n,
-		    (long long)which->seconds);
+		snprintf(why, sizeof why, "More recipients than the %lld in %lld s that you may send to", (long long)a.which->n,
+		    (long long)a.which->seconds);
 		return refuse(call, who, REPLY_NO_RIGHT, why);
 	case COUNTS_ERROR:
-		if ((r = fail(conf, call, reason)) != CHAIN_DONE)
+		if ((r = fail(conf, call, a.why)) != CHAIN_DONE)
 			return r;
 		break;
 	}
@@ -259,38 +256,36 @@ print_counts(struct conf *conf, const char *name)
 {
 	bool is_peer = *name == '=';
 	const char *who = is_peer ? name + 1 : name;
-	const struct rate *which = NULL;
-	struct counts_state state;
 	enum counts_result result;
+	struct shared_answer a;
 	struct rates rates;
-	int64_t wait_s, now_ms, end_ms = clock_ms() + CHAIN_DEADLINE_MAX_S * INT64_C(1000);
-	char why[STARTER_WHY];
+	int64_t end_ms = clock_ms() + CHAIN_DEADLINE_MAX_S * INT64_C(1000);
 	size_t i;
 
 	if (find_rates(conf, is_peer ? NULL : name, &rates) < 0) {
 		fprintf(stderr, "limit: %s: %s\n", conf->path, *conf->table.why ? conf->table.why : table_why(errno));
 		return CHAIN_LATER;
 	}
-	result = look(conf, end_ms, who, is_peer, &rates, 1, &state, &now_ms, &which, &wait_s, why);
+	result = look(conf, end_ms, who, is_peer, &rates, 1, &a);
 	if (result == COUNTS_ERROR) {
-		fprintf(stderr, "limit: %s: %s\n", conf->place, why);
+		fprintf(stderr, "limit: %s: %s\n", conf->place, a.why);
 		return CHAIN_LATER;
 	}
 	if (rates.n == 0 && (conf->rates.n > 0 || conf->path))
 		printf("%s: no limit\n", name);
-	else if (state.n == 0)
+	else if (a.state.n == 0)
 		printf("%s: nothing counted\n", name);
 	for (i = 0; i < rates.n; i++)
-		printf("%s: %lld of %lld recipients used in %lld s\n", name, (long long)(state.line[i].had + 999) / 1000,
+		printf("%s: %lld of %lld recipients used in %lld s\n", name, (long long)(a.state.line[i].had + 999) / 1000,
 		    (long long)rates.rate[i].n, (long long)rates.rate[i].seconds);
-	for (; i < state.n; i++)
+	for (; i < a.state.n; i++)
 		printf("%s: %lld recipients in %lld s, %lld s ago; no rate has these seconds\n", name,
-		    (long long)(state.line[i].had + 999) / 1000, (long long)state.line[i].seconds,
-		    (long long)(now_ms - state.line[i].since_ms) / 1000);
+		    (long long)(a.state.line[i].had + 999) / 1000, (long long)a.state.line[i].seconds,
+		    (long long)(a.now_ms - a.state.line[i].since_ms) / 1000);
 	if (result == COUNTS_NEVER)
-		printf("%s: may not send: 0 recipients in %lld s\n", name, (long long)which->seconds);
+		printf("%s: may not send: 0 recipients in %lld s\n", name, (long long)a.which->seconds);
 	if (result == COUNTS_OVER)
-		printf("%s: may send to another recipient in %lld s\n", name, (long long)wait_s);
+		printf("%s: may send to another recipient in %lld s\n", name, (long long)a.wait_s);
 	return result == COUNTS_OK ? QUERY_YES : QUERY_NO;
 }
 
@@ -449,14 +444,12 @@ examine(const void *arg, struct instance *i)
 {
 	const struct conf *conf = arg;
 	const struct rates rates = { .n = 1, .rate = { { 1, 1 } } };
-	const struct rate *which;
-	int64_t now_ms, wait_s;
-	char why[STARTER_WHY];
+	struct shared_answer a;
 
-	if (i->asked->network && is_shared(conf) && shared_count(&conf->shared, clock_ms() + 10000, "-", true, &rates, 0, false,
-	    NULL, &now_ms, &which, &wait_s, why) == COUNTS_ERROR)
+	if (i->asked->network && is_shared(conf) &&
+	    shared_count(&conf->shared, clock_ms() + 10000, "-", true, &rates, 0, false, &a) == COUNTS_ERROR)
 		stage_found(i, conf->place, "start the Redis server that listens there, or correct the address or the password",
-		    "%s", why);
+		    "%s", a.why);
 }
 
 const struct stage limit_stage = {

@@ -25,8 +25,8 @@ struct redis_reply {
 int redis_command(struct buf *b, const char *const *argv, size_t argc);
 
 /*
- * Read a reply at the start of p[0..n): a status, an error, or a list of integers. Returns the octets it has; 0: it is not
- * complete; -1: it is no such reply.
+ * Read a reply at the start of p[0..n): a status, an error, or a list of integers. Returns its octets; 0: the reply is
+ * not complete; -1: there is no such reply.
  */
 long redis_reply(struct redis_reply *r, const char *p, size_t n);
 

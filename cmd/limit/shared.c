@@ -20,9 +20,9 @@ enum {
 const char shared_prefix[] = "redis:";
 
 /*
- * A key is a user, its value a hash: for each number of seconds "count time", as in the lines of a file of counts.h. The
- * reply is the number of the rate that is exceeded (0: none), for how many more seconds, the time, and "seconds count time"
- * of each count: first those of the rates, then at most 8 others.
+ * A key is a user, its value a hash: for each number of seconds "count time", as in the lines of a file of counts.h.
+ * The reply is the number of the rate that is exceeded (0: none), for how many more seconds, the time, and "seconds
+ * count time" of each count: first those of the rates, then at most 8 others.
  */
 static const char script[] =
     "local t = redis.call('TIME') "
@@ -77,7 +77,7 @@ static const char script[] =
     "end "
     "return out";
 
-/* Append the one or two lines of a text, each as a word with a NUL. Returns 0, or -1: there are more, or an empty one. */
+/* Append the one or two lines of a text, each as a word with a NUL. Returns 0, or -1: more lines, or an empty one. */
 static int
 take_words(struct buf *login, const char *text, size_t n)
 {
@@ -87,7 +87,8 @@ take_words(struct buf *login, const char *text, size_t n)
 	for (; n > 0; words++) {
 		lf = memchr(text, '\n', n);
 		len = lf ? (size_t)(lf - text) : n;
-		if (len == 0 || memchr(text, '\0', len) || words == 2 || buf_add(login, text, len) < 0 || buf_add(login, "", 1) < 0)
+		if (len == 0 || memchr(text, '\0', len) || words == 2 || buf_add(login, text, len) < 0 ||
+		    buf_add(login, "", 1) < 0)
 			return -1;
 		len += lf != NULL;
 		text += len;
@@ -120,7 +121,8 @@ shared_login(struct shared *s, const char *path, const char **why)
 
 /* Append the commands: AUTH, if there is a password, and our script. Returns 0, or -1 with errno set (ENOMEM). */
 static int
-compose(struct buf *b, const struct shared *s, const char *who, bool is_peer, const struct rates *r, int64_t k, bool add)
+compose(struct buf *b, const struct shared *s, const char *who, bool is_peer, const struct rates *r, int64_t k,
+    bool add)
 {
 	char number[1 + 2 * RATES_MAX][24];
 	const char *argv[WORDS + 1], *second;
@@ -173,7 +175,8 @@ hear(int fd, int64_t deadline_ms, size_t replies, struct redis_reply *reply, cha
 			return -1;
 		}
 		if (n > 0 && reply->kind == REDIS_ERROR) {
-			snprintf(why, STARTER_WHY, "%.*s", (int)(reply->len < STARTER_WHY ? reply->len : STARTER_WHY - 1), reply->text);
+			snprintf(why, STARTER_WHY, "%.*s", (int)(reply->len < STARTER_WHY ? reply->len : STARTER_WHY - 1),
+			    reply->text);
 			return -1;
 		}
 		if (n > 0) {
@@ -194,7 +197,8 @@ hear(int fd, int64_t deadline_ms, size_t replies, struct redis_reply *reply, cha
 
 /* Have the server run our script. Returns 0, or -1 with the reason in why. */
 static int
-ask(const struct shared *s, const struct buf *request, int64_t deadline_ms, struct redis_reply *reply, char why[STARTER_WHY])
+ask(const struct shared *s, const struct buf *request, int64_t deadline_ms, struct redis_reply *reply,
+    char why[STARTER_WHY])
 {
 	char in[REDIS_REPLY_MAX];
 	int fd = contact_open(&s->server, deadline_ms, why), r;
@@ -232,37 +236,38 @@ take(const struct redis_reply *reply, const struct rates *r, struct counts_state
 }
 
 enum counts_result
-shared_count(const struct shared *s, int64_t deadline_ms, const char *who, bool is_peer, const struct rates *r, int64_t k,
-    bool add, struct counts_state *state, int64_t *now_ms, const struct rate **which, int64_t *wait_s, char why[STARTER_WHY])
+shared_count(const struct shared *s, int64_t deadline_ms, const char *who, bool is_peer, const struct rates *r,
+    int64_t k, bool add, struct shared_answer *a)
 {
 	struct redis_reply reply = { .n = 0 };
 	struct buf request = { 0 };
-	struct counts_state own;
 	int64_t end_ms = clock_ms() + (int64_t)s->wait_s * 1000;
-	bool never = (*which = rates_too_small(r, k)) != NULL;
+	bool never;
 	int result;
 
+	a->which = rates_too_small(r, k);
+	never = a->which;
 	if (never && add)
 		return COUNTS_NEVER;
 	result = compose(&request, s, who, is_peer, r, k, add);
 	if (result < 0)
-		snprintf(why, STARTER_WHY, "%s", strerror(errno));
+		snprintf(a->why, sizeof a->why, "%s", strerror(errno));
 	else
-		result = ask(s, &request, end_ms < deadline_ms ? end_ms : deadline_ms, &reply, why);
-	buf_free(&request);
+		result = ask(s, &request, end_ms < deadline_ms ? end_ms : deadline_ms, &reply, a->why);
+	buf_wipe(&request); /* the password is in it */
 	if (result < 0)
 		return COUNTS_ERROR;
-	if (take(&reply, r, state ? state : &own) < 0) {
-		snprintf(why, STARTER_WHY, "not the reply of the script");
+	if (take(&reply, r, &a->state) < 0) {
+		snprintf(a->why, sizeof a->why, "not the reply of the script");
 		return COUNTS_ERROR;
 	}
-	*now_ms = reply.number[2];
+	a->now_ms = reply.number[2];
 	if (never)
 		return COUNTS_NEVER;
 	if (reply.number[0] == 0)
 		return COUNTS_OK;
-	*which = &r->rate[reply.number[0] - 1];
-	*wait_s = reply.number[1];
+	a->which = &r->rate[reply.number[0] - 1];
+	a->wait_s = reply.number[1];
 	return COUNTS_OVER;
 }
 

@@ -57,7 +57,7 @@ static size_t
 first_line(const struct kind *k, const char *text, size_t n, const struct record *r)
 {
 	struct buf value = { 0 };
-	struct record one;
+	struct record one = { .line = 0 };
 	const char *why;
 	struct text t;
 
@@ -89,7 +89,8 @@ add(struct job *j, struct cdb_make *make, const struct record *r, const char *te
 	}
 	found = cdb_make_exists(make, r->key, (unsigned)r->key_len);
 	if (found > 0) {
-		snprintf(why, sizeof why, "a second record of this key; line %zu has the first", first_line(j->kind, text, n, r));
+		snprintf(why, sizeof why, "a second record of this key; line %zu has the first",
+		    first_line(j->kind, text, n, r));
 		job_blame(j, r->line, why);
 		return 0;
 	}
@@ -97,8 +98,8 @@ add(struct job *j, struct cdb_make *make, const struct record *r, const char *te
 }
 
 /*
- * Read the text: add each record to make; or, if make is NULL, ask whether it can be used in the whole table t. Returns 0,
- * also after complaints; or -1 with errno set.
+ * Read the text: add each record to make; or, if make is NULL, ask whether it can be used in the whole table t. Returns
+ * 0, also after complaints; or -1 with errno set.
  */
 static int
 read_text(struct job *j, const char *text, size_t n, struct cdb_make *make, struct table *t)

@@ -48,7 +48,7 @@ add(struct import *m, size_t line, const char *key, size_t key_len, const char *
 	return p->key && p->item ? 0 : -1;
 }
 
-/* A line of smtpd_sender_login_maps: an address, "@domain" or a name, and the users who may send as it. Returns as add. */
+/* A line of smtpd_sender_login_maps: an address, "@domain" or a name, and who may send as that. Returns as add. */
 static int
 add_owners(struct import *m, const struct record *r)
 {
@@ -198,7 +198,8 @@ int
 import_text(struct job *j, const char *format, const char *domain, const char *text, size_t n)
 {
 	bool senders = strcmp(j->kind->name, "senders") == 0, locals = strcmp(j->kind->name, "locals") == 0;
-	bool postfix = strcmp(format, "postfix") == 0 && senders, passwd = strcmp(format, "passwd") == 0 && (senders || locals);
+	bool postfix = senders && strcmp(format, "postfix") == 0;
+	bool passwd = (senders || locals) && strcmp(format, "passwd") == 0;
 	struct import m = { .job = j, .domain = domain };
 	int code = CHAIN_DONE, r;
 	size_t i;

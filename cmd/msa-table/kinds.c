@@ -49,9 +49,10 @@ add_variable(struct buf *b, const char *s, size_t n)
 		while (end < s + n && !is_blank(*end))
 			end++;
 	if (memchr(value, '\0', (size_t)(end - value)) || buf_add(b, "+", 1) < 0 ||
-	    buf_add(b, s, (size_t)(equals + 1 - s)) < 0 || buf_add(b, value, (size_t)(end - value)) < 0 || buf_add(b, "", 1) < 0)
+	    buf_add(b, s, (size_t)(equals + 1 - s)) < 0 || buf_add(b, value, (size_t)(end - value)) < 0 ||
+	    buf_add(b, "", 1) < 0)
 		return 0;
-	return (size_t)(end - s) + (equals + 1 < value);
+	return (size_t)(end - s) + (equals + 1 < value); /* with the quote that ends it */
 }
 
 static int
@@ -64,13 +65,13 @@ encode_rule(struct buf *b, const char *text, size_t n, const char **why)
 		return buf_puts(b, "D");
 	if (n < used || memcmp(text, allow, used) != 0 || (n > used && !is_blank(text[used])))
 		return -1;
-	while (used > 0 && (text += used, n -= used) > 0) {
+	for (text += used, n -= used; n > 0; text += used, n -= used) {
 		for (used = 0; used < n && is_blank(text[used]); used++)
 			;
-		if (used == 0)
-			used = add_variable(b, text, n);
+		if (used == 0 && (used = add_variable(b, text, n)) == 0)
+			return -1;
 	}
-	return used > 0 ? 0 : -1;
+	return 0;
 }
 
 static int

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../rewrite/mapping.h"
+#include "base/os.h"
 #include "base/program.h"
 #include "build.h"
 #include "chain/limits.h"
@@ -69,11 +70,12 @@ from_text(struct job *j, const char *format, const char *domain, const char *nam
 	struct buf text = { 0 };
 	int code;
 
+	os_undumpable(); /* another program's file may have passwords */
 	j->text_name = name ? name : "standard input";
 	code = read_text(&text, name);
 	if (code == CHAIN_DONE)
 		code = format ? import_text(j, format, domain, text.p, text.len) : build_table(j, text.p, text.len);
-	buf_free(&text);
+	buf_wipe(&text);
 	return code < 0 ? usage() : code;
 }
 
@@ -115,5 +117,6 @@ main(int argc, char *argv[])
 		return build_check(&j);
 	if (how == 'x')
 		return build_print(&j);
-	return from_text(&j, format, mapping.sites > 0 ? mapping.site[0] : NULL, how == 'i' ? argv[1] : words == 3 ? argv[2] : NULL);
+	return from_text(&j, format, mapping.sites > 0 ? mapping.site[0] : NULL,
+	    how == 'i' ? argv[1] : words == 3 ? argv[2] : NULL);
 }

@@ -13,7 +13,8 @@ is_blank(char c)
 static bool
 is_escape(const char *s, size_t n)
 {
-	return n >= 4 && *s == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7';
+	return n >= 4 && *s == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
+	    s[3] <= '7';
 }
 
 void
@@ -22,7 +23,7 @@ text_begin(struct text *t, const char *text, size_t n, bool raw)
 	*t = (struct text){ .p = text, .n = n, .line = 1, .raw = raw };
 }
 
-/* Look at the next line: *line, of *n octets without its end and the blanks before it. Returns the octets it has in all. */
+/* Look at the next line: *line, of *n octets without its end and the blanks before that. Returns all its octets. */
 static size_t
 look(const struct text *t, const char **line, size_t *n)
 {

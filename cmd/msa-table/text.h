@@ -8,9 +8,9 @@
 #include "msa/buf.h"
 
 /*
- * A table as text: one record is a key, blanks and a value, to the end of the line. A line that begins with a blank goes
- * on with the value of the record before. Empty lines, and lines whose first character is "#", are comments. In keys and
- * values a backslash and three octal digits are one octet.
+ * A table as text: one record is a key, blanks and a value, to the end of the line. A line that begins with a blank
+ * goes on with the value of the record before. Empty lines, and lines whose first character is "#", are comments. In
+ * keys and values a backslash and three octal digits are one octet.
  */
 enum { TEXT_MAX = 1 << 29 }; /* octets of a text */
 

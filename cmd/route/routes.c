@@ -32,7 +32,7 @@ routes_bad(const char *value, size_t n, size_t *len)
 	return n == 0 || routes_is_chain(value, n) ? NULL : value;
 }
 
-/* Returns true if key[0..n) is an address, whose local part may have capital letters, or a domain: in canonical form. */
+/* Returns true if key[0..n) is an address, whose local part may have capital letters, or a domain; both canonical. */
 static bool
 is_key(const char *key, size_t n)
 {

@@ -40,7 +40,7 @@ is_passing(int error)
 	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
 }
 
-/* Returns true if the hash tables, which end a cdb file, are all there: a file that was cut off would find too little. */
+/* Returns true if the hash tables, which end a cdb file, are all there: in a file that was cut off keys are missing. */
 static bool
 is_whole(const struct cdb *cdb)
 {

@@ -41,8 +41,8 @@ struct usertable {
 int usertable_open(struct usertable *u, const char *path, bool whole);
 
 /*
- * Check one record of t, or one that t will have; t NULL: bad_record is not asked. Returns 0, or -1 with u->why set. This
- * is the check that usertable_open makes of each record.
+ * Check one record of t, or one that t will have; t NULL: bad_record is not asked. usertable_open makes this check of
+ * each record. Returns 0, or -1 with u->why set.
  */
 int usertable_check(struct usertable *u, struct table *t, const char *key, size_t n, const char *value, size_t len);
 

@@ -37,8 +37,8 @@ enum tcprules_result {
 enum tcprules_result tcprules_look(struct tcprules *r, const char *ip, struct facts *f);
 
 /*
- * The members of struct usertable for this table, whose keys may have capital letters: bad, what, and is_bad_key. A value
- * that tcprules_look would ignore is invalid too: it does not do what somebody has meant.
+ * The members of struct usertable for this table, whose keys may have capital letters: bad, what, and is_bad_key. A
+ * value that tcprules_look would ignore is invalid too: it does not do what somebody has meant.
  */
 const char *tcprules_bad(const char *value, size_t n, size_t *len);
 bool tcprules_is_bad_key(const char *key, size_t n);

@@ -145,7 +145,8 @@ test_the_jail() {
 	cp "$ROOT/examples/fail2ban/filter.d/ucspi-msa.conf" "$T/etc/filter.d/"
 	cp "$ROOT/examples/fail2ban/jail.d/ucspi-msa.conf" "$T/etc/jail.d/"
 	fail2ban-client -c "$T/etc" -d >"$T/got" 2>&1
-	assertEquals "$(cat "$T/got")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/got")" 0 "$code"
 	assertContains "$(cat "$T/got")" "['set', 'ucspi-msa', 'maxretry', 10]"
 	assertContains "$(cat "$T/got")" 'refused (?:user='
 }

@@ -19,16 +19,20 @@ records() {
 # usage: assert_records kind text <records
 assert_records() {
 	printf '%b' "$2" | msa-table "$1" t.cdb >"$T/log" 2>&1
-	assertEquals "$1: $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$1: $(cat "$T/log")" 0 "$code"
 	records t.cdb >"$T/got"
 	assert_got "$1: $2"
 	msa-table -c "$1" t.cdb >"$T/log" 2>&1
-	assertEquals "$1: -c: $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$1: -c: $(cat "$T/log")" 0 "$code"
 	msa-table -x "$1" t.cdb >again
 	msa-table "$1" again.cdb again
-	assertEquals "$1: again: $(cat again)" 0 $?
+	code=$?
+	assertEquals "$1: again: $(cat again)" 0 "$code"
 	cmp -s t.cdb again.cdb
-	assertEquals "$1: its own text: $(cat again)" 0 $?
+	code=$?
+	assertEquals "$1: its own text: $(cat again)" 0 "$code"
 }
 
 # Text that makes no table. A line of the table: "kind | text | what is said after standard input:, or = and that".
@@ -232,7 +236,8 @@ test_a_table_of_another_program_is_checked_and_printed() {
 	msa-table -x senders t.cdb >"$T/got" 2>&1
 	assertEquals 100 $?
 	grep -qx 'msa-table: t.cdb: record of : an empty key' "$T/got"
-	assertEquals "$(cat "$T/got")" 0 $?
+	code=$?
+	assertEquals "$(cat "$T/got")" 0 "$code"
 	printf '+2,17:1.->+A="x" y~+B=z~\n\n' | tr '~' '\0' | cdb -c t.cdb 2>/dev/null
 	printf '+2,10:1.->+A="x" y~~\n\n' | tr '~' '\0' | cdb -c t.cdb
 	msa-table -x rules t.cdb >"$T/got" 2>&1
@@ -252,9 +257,11 @@ test_what_is_no_table_or_damaged() {
 	for n in 2049 2052 2060 3000; do
 		head -c $n t.cdb >cut.cdb
 		msa-table -c senders cut.cdb >"$T/log" 2>&1
-		assertEquals "$n: $(cat "$T/log")" 100 $?
+		code=$?
+		assertEquals "$n: $(cat "$T/log")" 100 "$code"
 		msa-table -x senders cut.cdb >"$T/log" 2>&1
-		assertEquals "$n: $(cat "$T/log")" 100 $?
+		code=$?
+		assertEquals "$n: $(cat "$T/log")" 100 "$code"
 	done
 	assert_got 'text, text, nothing' <<-'E2'
 		msa-table: t.cdb: not a cdb file
@@ -322,7 +329,8 @@ test_misuse() {
 		msa-table $words </dev/null >"$T/got" 2>&1
 		assertEquals "$words" 100 $?
 		grep -q '^usage: msa-table ' "$T/got"
-		assertEquals "$words: $(cat "$T/got")" 0 $?
+		code=$?
+		assertEquals "$words: $(cat "$T/got")" 0 "$code"
 	done
 	assertEquals '' "$(ls)"
 }
