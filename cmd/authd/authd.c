@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "chain/limits.h"
 #include "dialogue.h"
+#include "smtp/addr.h"
 #include "stage/instance.h"
 
 enum {
@@ -20,7 +21,7 @@ struct conf {
 	struct authd authd; /* what the dialogue needs */
 	struct userdb db;
 	struct table certs;
-	const char *config, *mechs; /* -s, -m */
+	const char *config, *mechs, *realm; /* -s, -m, -r */
 	char trouble[TROUBLE_ROOM];
 };
 
@@ -50,15 +51,23 @@ open_tables(const struct authd *a, struct userdb *db, struct table *certs, char 
 
 /* Open the tables and start Cyrus. If that fails, a->trouble is set, and authd_serve logs it and answers 421. */
 static void
-prepare(struct authd *a, const char *config, const char *mechs, char *text, size_t cap)
+prepare(struct conf *conf)
 {
+	struct authd *a = &conf->authd;
+	const struct sasl_conf sasl = {
+		.db = a->store ? a->db : NULL,
+		.certs = a->certs_path ? a->certs : NULL,
+		.config = conf->config,
+		.mechs = conf->mechs,
+		.realm = conf->realm,
+	};
+
 	a->trouble_exit = CHAIN_MISUSE;
-	if (open_tables(a, a->db, a->certs, text, cap) < 0) {
+	if (open_tables(a, a->db, a->certs, conf->trouble, sizeof conf->trouble) < 0) {
 		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES && errno != EPERM)
 			a->trouble_exit = CHAIN_LATER;
-		a->trouble = text;
-	} else if (sasl_service_open(&a->service, a->store ? a->db : NULL, a->certs_path ? a->certs : NULL, config, mechs,
-	    &a->trouble) == 0)
+		a->trouble = conf->trouble;
+	} else if (sasl_service_open(&a->service, &sasl, &a->trouble) == 0)
 		a->trouble = NULL;
 }
 
@@ -119,12 +128,18 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'F':
 		i->options.believe = true;
 		return 0;
+	case 'H':
+		a->helo = true;
+		return 0;
 	case 'm':
 		conf->mechs = value;
 		return 0;
 	case 'p':
 		a->clear = true;
 		return 0;
+	case 'r':
+		conf->realm = value;
+		return addr_is_domain(value, strlen(value)) ? 0 : stage_wrong(i, value, "not a domain");
 	case 's':
 		conf->config = value;
 		return 0;
@@ -149,7 +164,7 @@ check(void *arg, struct instance *i)
 		return -1;
 	a->db = &conf->db;
 	a->certs = &conf->certs;
-	prepare(a, conf->config, conf->mechs, conf->trouble, sizeof conf->trouble);
+	prepare(conf);
 	if (!a->trouble || !i->options.path || i->asked) /* an exec'd stage reports the trouble when it serves */
 		return 0;
 	fprintf(stderr, "authd: %s\n", a->trouble);
@@ -190,8 +205,8 @@ const struct stage authd_stage = {
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.options = "a:c:Fm:ps:t:u:",
-	.usage = "[-Fp] [-a attempts] [-c certs.cdb] [-m mechanisms] [-t seconds] " STAGE_USAGE
+	.options = "a:c:FHm:pr:s:t:u:",
+	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-m mechanisms] [-r realm] [-t seconds] " STAGE_USAGE
 	    " -u users.cdb | -s service prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.init = init,

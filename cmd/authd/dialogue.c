@@ -162,7 +162,8 @@ mail(struct session *s, enum verb v, char *arg, size_t len)
 
 /*
  * Returns true if the name of a failed attempt may be logged. People type passwords in its place, so it must surely be
- * a name: it is in the store, or it has the form of an ordinary mail address, which no password generator makes.
+ * a name: it is in the store, or it has the form of an ordinary mail address, which no password generator makes. A
+ * domain that we have added says nothing.
  */
 static bool
 is_loggable(const struct saslserver *x)
@@ -171,8 +172,8 @@ is_loggable(const struct saslserver *x)
 	size_t local = strspn(x->user, word);
 	const char *domain = x->user + local + 1;
 
-	if (saslserver_is_known(x))
-		return true;
+	if (saslserver_is_known(x) || x->is_completed)
+		return saslserver_is_known(x);
 	return local > 0 && x->user[local] == '@' && strchr(domain, '.') && domain[strspn(domain, word)] == '\0';
 }
 
@@ -268,7 +269,7 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 	bool go_on = true;
 
 	(void)v;
-	if (s->hello != VERB_EHLO && s->hello != VERB_LHLO)
+	if (s->hello == VERB_UNKNOWN || (s->hello == VERB_HELO && !s->conf->helo)) /* RFC 4954 4: EHLO has offered it */
 		return answer(s, REPLY_ORDER);
 	if (len == 0)
 		return answer(s, REPLY_NO_ARGUMENT);

@@ -17,6 +17,7 @@ struct authd {
 	const char *trouble; /* why no call can be served; NULL: calls can be served */
 	int trouble_exit;    /* the exit code if trouble is set */
 	bool clear;          /* offer AUTH without TLS too */
+	bool helo;           /* take AUTH after HELO too */
 	int attempts;        /* failed attempts after which the session ends */
 	int wait_ms;         /* for a line */
 };

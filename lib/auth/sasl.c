@@ -271,14 +271,14 @@ take_config(struct sasl_service *s, const char *config)
 }
 
 int
-sasl_service_open(struct sasl_service *s, struct userdb *db, struct table *certs, const char *config,
-    const char *mechs, const char **why)
+sasl_service_open(struct sasl_service *s, const struct sasl_conf *conf, const char **why)
 {
+	struct userdb *db = conf->db;
 	int r, n = 0;
 
-	*s = (struct sasl_service){ .db = db, .certs = certs };
+	*s = (struct sasl_service){ .db = db, .certs = conf->certs, .realm = conf->realm };
 	*why = s->trouble;
-	if (!db && take_config(s, config) < 0) {
+	if (!db && take_config(s, conf->config) < 0) {
 		sasl_service_close(s);
 		return -1;
 	}
@@ -294,7 +294,7 @@ sasl_service_open(struct sasl_service *s, struct userdb *db, struct table *certs
 		r = sasl_auxprop_add_plugin(plugin_name, plugin_init);
 	if (r != SASL_OK)
 		snprintf(s->trouble, sizeof s->trouble, "Cyrus SASL: %s", sasl_errstring(r, NULL, NULL));
-	if (r != SASL_OK || choose_from_cyrus(s, mechs) < 0) {
+	if (r != SASL_OK || choose_from_cyrus(s, conf->mechs) < 0) {
 		sasl_service_close(s);
 		return -1;
 	}

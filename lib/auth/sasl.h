@@ -24,25 +24,30 @@ enum {
 struct sasl_service {
 	struct userdb *db;                  /* borrowed; NULL: the backend of Cyrus's configuration */
 	struct table *certs;                /* borrowed, see certmap.h; NULL: no EXTERNAL */
+	const char *realm;                  /* borrowed; the domain of a user whose name has none; NULL: there is no such domain */
 	char mechs[SASL_MECHS_MAX + 1];     /* all mechanisms, in upper case, single spaces between */
 	char *app, *dir;                    /* owned: name and directory of Cyrus's configuration; dir NULL: Cyrus's default */
 	char trouble[128];                  /* storage for *why of sasl_service_open */
 	sasl_callback_t callbacks[SASL_CALLBACKS];
 };
 
+/* What a service is made of. All is borrowed. */
+struct sasl_conf {
+	struct userdb *db;    /* the user store, with PLAIN, LOGIN and SCRAM-SHA-256; the system's SASL configuration does not
+	                         count. NULL: Cyrus's configuration counts */
+	const char *config;   /* without db: the configuration's name ("smtpd": smtpd.conf in Cyrus's directories), or the path
+	                         of a file, which has a slash and ends in .conf */
+	struct table *certs;  /* NULL, or the table that adds EXTERNAL; the last mechanism if mechs does not name it */
+	const char *mechs;    /* NULL: all mechanisms; or those to offer, in this order */
+	const char *realm;    /* NULL, or the domain of a user whose name has none */
+};
+
 /*
  * Start Cyrus's library. It does not see SASL_PATH and SASL_CONF_PATH of the environment, which would let the caller
- * choose the code that checks passwords.
- *   db      the user store, with PLAIN, LOGIN and SCRAM-SHA-256; the system's SASL configuration does not count. NULL:
- *           Cyrus's configuration counts.
- *   config  without db: the configuration's name ("smtpd": smtpd.conf in Cyrus's directories), or the path of a file,
- *           which has a slash and ends in .conf
- *   certs   NULL, or the table that adds EXTERNAL; the last mechanism if mechs does not name it
- *   mechs   NULL: all mechanisms; or those to offer, in this order
- * s must not move afterwards. Returns 0, or -1 with *why set to a text that lives as long as s.
+ * choose the code that checks passwords. s must not move afterwards.
+ * Returns 0, or -1 with *why set to a text that lives as long as s.
  */
-int sasl_service_open(struct sasl_service *s, struct userdb *db, struct table *certs, const char *config,
-    const char *mechs, const char **why);
+int sasl_service_open(struct sasl_service *s, const struct sasl_conf *conf, const char **why);
 void sasl_service_close(struct sasl_service *s);
 
 /*

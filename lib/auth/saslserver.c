@@ -7,20 +7,33 @@
 #include <sasl/saslplug.h>
 
 #include "auth/certmap.h"
+#include "base/username.h"
 #include "chain/offer.h"
 
 enum { HOST_MAX = 256 };
 
 /*
- * Write a name that the client sent to name, in the form that the store has, if there is one. Returns as userdb_name.
+ * Write a name that the client sent to name, in the one form that the user has everywhere: with a domain if there is a
+ * realm, and in lower case, or as an older store has it. Returns as userdb_name.
  */
 static int
-take_name(const struct saslserver *x, char *name, const char *given, size_t len)
+take_name(struct saslserver *x, char *name, const char *given, size_t len)
 {
+	char whole[2 * USERDB_NAME_MAX + 2];
+	int n;
+
 	if (userdb_name(name, given, len) < 0)
 		return -1;
+	if (x->service->realm && !strchr(name, '@')) {
+		n = snprintf(whole, sizeof whole, "%s@%s", name, x->service->realm);
+		if (n < 0 || (size_t)n >= sizeof whole || userdb_name(name, whole, (size_t)n) < 0)
+			return -1;
+		x->is_completed = true;
+	}
 	if (x->check.db)
 		userdb_fold(x->check.db, name);
+	else
+		username_fold(name, name, strlen(name));
 	return 0;
 }
 
@@ -39,7 +52,10 @@ log_trouble(void *context, int level, const char *message)
 	return SASL_OK;
 }
 
-/* Without this Cyrus would not treat alice@example.net and Alice@Example.NET as the same user. */
+/*
+ * Without this Cyrus would not treat alice@example.net and Alice@Example.NET as the same user. Its own back ends get
+ * the name in this form too, so that two of their users whose names differ by case cannot both be this one.
+ */
 static int
 canon_user(sasl_conn_t *conn, void *context, const char *in, unsigned inlen, unsigned flags, const char *realm,
     char *out, unsigned max, unsigned *len)
@@ -113,7 +129,7 @@ learn_user(struct saslserver *x, int property)
 	x->user[0] = '\0';
 	if (sasl_getprop(x->conn, property, &user) != SASL_OK || !user)
 		return -1;
-	return userdb_name(x->user, user, strlen(user));
+	return take_name(x, x->user, user, strlen(user));
 }
 
 static enum saslserver_result
@@ -218,11 +234,13 @@ static enum saslserver_result
 external_begin(struct saslserver *x, const struct facts *facts, const char *response, size_t len)
 {
 	const char *hash = facts_get(facts, "SSL_PEER_CERT_HASH");
+	char name[USERDB_NAME_MAX + 1];
+	enum certmap_result found = certmap_find(x->service->certs, facts, name);
 
-	switch (certmap_find(x->service->certs, facts, x->user)) {
+	if (found == CERTMAP_USER && take_name(x, x->user, name, strlen(name)) < 0)
+		found = CERTMAP_NO_NAME;
+	switch (found) {
 	case CERTMAP_USER:
-		if (x->check.db)
-			userdb_fold(x->check.db, x->user);
 		snprintf(x->check.label, sizeof x->check.label, "%s", strchr(hash, ':') + 1);
 		return external(x, response, len);
 	case CERTMAP_DAMAGED:
@@ -268,10 +286,9 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 		return external_begin(x, facts, response, len);
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_trouble), x };
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, SASL_PROC(authorize), x };
-	if (s->db) {
-		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_CANON_USER, SASL_PROC(canon_user), x };
+	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_CANON_USER, SASL_PROC(canon_user), x };
+	if (s->db)
 		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, SASL_PROC(check_password), &x->check };
-	}
 	x->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	r = sasl_conn_open(&x->conn, offer_host(facts, host, sizeof host), facts, x->callbacks);
 	if (r != SASL_OK) {

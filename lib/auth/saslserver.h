@@ -28,6 +28,7 @@ struct saslserver {
 	sasl_callback_t callbacks[SASL_CALLBACKS];
 	char mech[SASL_MECHS_MAX + 1];     /* in upper case */
 	char user[USERDB_NAME_MAX + 1];    /* the name that the peer gave, in canonical form; "" if unknown (yet) */
+	bool is_completed;                 /* a name had no domain, and got the realm's */
 	struct sasl_check check;           /* with EXTERNAL, check.label is the certificate's hash */
 	const char *challenge;             /* the next one, valid until the next step */
 	size_t challenge_len;

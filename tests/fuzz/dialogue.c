@@ -119,7 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!conf.db) {
 		make_store(&db);
 		conf = (struct authd){ .store = "store", .db = &db, .attempts = 3, .wait_ms = 5000 };
-		MUST(sasl_service_open(&conf.service, &db, NULL, NULL, NULL, &why) == 0);
+		MUST(sasl_service_open(&conf.service, &(struct sasl_conf){ .db = &db }, &why) == 0);
 	}
 	conf.clear = kind & 1;
 	call.in = os_memory_file("in");
