@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "auth/userdb.h"
 #include "base/file.h"
@@ -14,6 +16,7 @@ enum {
 	ATTEMPTS = 3,
 	ATTEMPTS_MAX = 100,
 	WAIT_MAX_S = 3600,
+	SOCKET_MAX = 108,   /* octets of the path of a Unix socket, with a NUL */
 	TROUBLE_ROOM = 512, /* octets of the text about a file that cannot be used */
 };
 
@@ -22,6 +25,8 @@ struct conf {
 	struct userdb db;
 	struct table certs;
 	const char *config, *mechs, *realm; /* -s, -m, -r */
+	struct backend backend;             /* -k, -D */
+	char *words[NEXT_WORDS + 2];        /* of -k: the program's, and "true" */
 	char trouble[TROUBLE_ROOM];
 };
 
@@ -57,6 +62,7 @@ prepare(struct conf *conf)
 	const struct sasl_conf sasl = {
 		.db = a->store ? a->db : NULL,
 		.certs = a->certs_path ? a->certs : NULL,
+		.backend = conf->backend.program || conf->backend.socket ? &conf->backend : NULL,
 		.config = conf->config,
 		.mechs = conf->mechs,
 		.realm = conf->realm,
@@ -71,19 +77,26 @@ prepare(struct conf *conf)
 		a->trouble = NULL;
 }
 
-/* SIGHUP: open store and table anew. The configuration of -s stays: Cyrus reads it only once in a process. */
+/* Open store and table anew: after SIGHUP, or when one has changed. The configuration of -s stays: Cyrus reads it only once in a process. */
 static int
 reload(void *arg, const struct log *log)
 {
 	struct authd *a = &((struct conf *)arg)->authd;
 	struct userdb db;
-	struct table certs;
+	struct table certs = { .error = 0 };
+	struct table_file store = { 0 };
 	char text[TROUBLE_ROOM];
 
+	if (a->store)
+		store = table_file_look(a->store);
 	if (open_tables(a, &db, &certs, text, sizeof text) < 0) {
 		log_error(log, "failed", "%s", text);
+		a->refused = store;
+		if (a->certs_path)
+			table_refuse(a->certs, &certs);
 		return -1;
 	}
+	a->refused = (struct table_file){ 0 };
 	if (a->store) {
 		userdb_close(a->db);
 		*a->db = db;
@@ -95,10 +108,34 @@ reload(void *arg, const struct log *log)
 	return 0;
 }
 
+static bool
+changed(const void *arg)
+{
+	return authd_changed(&((const struct conf *)arg)->authd);
+}
+
 static int
 serve(struct call *call, void *arg)
 {
 	return authd_serve(call, &((struct conf *)arg)->authd);
+}
+
+/* Take the words of -k. Returns 0, or -1 as stage_wrong does. */
+static int
+take_program(struct conf *conf, char *value, struct instance *i)
+{
+	static char last[] = "true"; /* what the program becomes if the password is right */
+	struct next words;
+	int n = 0;
+
+	if (next_split(&words, conf->words, value) < 0)
+		return stage_wrong(i, "-k", "no words, or more than %d", NEXT_WORDS);
+	while (conf->words[n])
+		n++;
+	conf->words[n] = last;
+	conf->words[n + 1] = NULL;
+	conf->backend.program = conf->words;
+	return 0;
 }
 
 static void
@@ -125,12 +162,17 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'c':
 		a->certs_path = value;
 		return 0;
+	case 'D':
+		conf->backend.socket = value;
+		return strlen(value) < SOCKET_MAX && strchr(value, '/') ? 0 : stage_wrong(i, value, "not the path of a socket");
 	case 'F':
 		i->options.believe = true;
 		return 0;
 	case 'H':
 		a->helo = true;
 		return 0;
+	case 'k':
+		return take_program(conf, value, i);
 	case 'm':
 		conf->mechs = value;
 		return 0;
@@ -159,9 +201,12 @@ check(void *arg, struct instance *i)
 {
 	struct conf *conf = arg;
 	struct authd *a = &conf->authd;
+	int backends = (conf->config != NULL) + (conf->backend.program != NULL) + (conf->backend.socket != NULL);
 
-	if (!a->store == !conf->config)
+	if (backends > 1 || (backends == 0 && !a->store))
 		return -1;
+	if (conf->backend.program && geteuid() == 0 && !i->options.user)
+		return stage_wrong(i, "-k", "no program is run as root: -U is missing");
 	a->db = &conf->db;
 	a->certs = &conf->certs;
 	prepare(conf);
@@ -175,17 +220,24 @@ check(void *arg, struct instance *i)
 static void
 examine(const void *arg, struct instance *i)
 {
-	const struct authd *a = &((const struct conf *)arg)->authd;
+	const struct conf *conf = arg;
+	const struct authd *a = &conf->authd;
+	bool alone = !conf->config && !conf->backend.program && !conf->backend.socket;
 	size_t users, without;
+	struct stat st;
 
+	if (conf->backend.program)
+		finding_fact("program", conf->words[0]);
+	if (conf->backend.socket && (stat(conf->backend.socket, &st) < 0 || !S_ISSOCK(st.st_mode)))
+		stage_found(i, conf->backend.socket, "Dovecot makes it: service auth, unix_listener", "no socket is there");
 	if (a->trouble)
 		stage_found(i, "", a->store && strncmp(a->trouble, a->store, strlen(a->store)) == 0 &&
 		    strstr(a->trouble, "not a cdb") ? "make it with msa-passwd" : NULL, "%s", a->trouble);
 	else if (a->store && userdb_count(a->db, &users, &without) < 0)
 		stage_found(i, a->store, "restore it, or make it anew with msa-passwd", "damaged");
-	else if (a->store && users == 0)
+	else if (a->store && users == 0 && alone)
 		stage_found(i, a->store, "msa-passwd adds one", "no user is in it, so nobody can log in");
-	else if (a->store && without > 0 && !a->certs_path)
+	else if (a->store && without > 0 && alone && !a->certs_path)
 		finding_warning(i->asked, a->store, "msa-passwd sets it, msa-passwd -d removes a user",
 		    "users without a password: %zu", without);
 }
@@ -194,10 +246,14 @@ examine(const void *arg, struct instance *i)
 static void
 claim(const void *arg, struct claims *c)
 {
-	if (((const struct conf *)arg)->config)
+	const struct conf *conf = arg;
+
+	if (conf->config || conf->backend.program)
 		stage_starts(c);
 	else
 		stage_reads(c, "/dev/urandom"); /* for SCRAM's nonces; without it Cyrus takes the time */
+	if (conf->backend.socket)
+		stage_connects(c, 0);
 }
 
 const struct stage authd_stage = {
@@ -205,9 +261,9 @@ const struct stage authd_stage = {
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.options = "a:c:FHm:pr:s:t:u:",
+	.options = "a:c:D:FHk:m:pr:s:t:u:",
 	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-m mechanisms] [-r realm] [-t seconds] " STAGE_USAGE
-	    " -u users.cdb | -s service prog [arg ...]",
+	    " [-u users.cdb] [-D socket | -k check | -s service] prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.init = init,
 	.option = option,
@@ -215,5 +271,6 @@ const struct stage authd_stage = {
 	.claim = claim,
 	.serve = serve,
 	.reload = reload,
+	.changed = changed,
 	.examine = examine,
 };

@@ -275,6 +275,9 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 		return answer(s, REPLY_NO_ARGUMENT);
 	if (!s->auth)
 		return answer(s, REPLY_AUTH_NEEDS_TLS);
+	/* The user may be locked by now. The next session has the new files: this process may not be allowed to open them. */
+	if (authd_changed(s->conf))
+		return part(s, REPLY_SHUTDOWN, "outdated");
 	if (!sasl_service_offers(&s->conf->service, &s->call->facts, arg, mech))
 		return answer(s, REPLY_NO_MECHANISM);
 	if (initial && strcmp(initial, "=") != 0)
@@ -398,6 +401,26 @@ converse(struct session *s)
 			step = count(s);
 	}
 	return step;
+}
+
+/* Returns true if path names a file. One that is not there, or not to be seen, is no new one. */
+static bool
+is_there(const char *path)
+{
+	return path && table_file_look(path).ino != 0;
+}
+
+bool
+authd_changed(const struct authd *a)
+{
+	struct table_file now;
+
+	if (is_there(a->store)) {
+		now = table_file_look(a->store);
+		if (!table_file_is_same(&now, &a->db->file) && !table_file_is_same(&now, &a->refused))
+			return true;
+	}
+	return is_there(a->certs_path) && table_changed(a->certs);
 }
 
 int

@@ -13,6 +13,7 @@ struct authd {
 	struct userdb *db;
 	const char *certs_path; /* the path of certs; NULL: no table */
 	struct table *certs;
+	struct table_file refused; /* what store names, if it cannot be used and db is older */
 	struct sasl_service service;
 	const char *trouble; /* why no call can be served; NULL: calls can be served */
 	int trouble_exit;    /* the exit code if trouble is set */
@@ -21,6 +22,9 @@ struct authd {
 	int attempts;        /* failed attempts after which the session ends */
 	int wait_ms;         /* for a line */
 };
+
+/* Returns true if the file of the store or of the table is another than the one that is open, or was refused. */
+bool authd_changed(const struct authd *a);
 
 /*
  * Hold the dialogue until the client is authenticated, or may go on without that; then become the next stage. The serve

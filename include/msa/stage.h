@@ -105,6 +105,11 @@ struct stage {
 	 */
 	int (*reload)(void *conf, const struct log *log);
 	/*
+	 * Returns true if a file that reload would open anew is another now. A resident asks before each call, and reloads
+	 * before the call is served. Not called without reload. NULL: only SIGHUP reloads.
+	 */
+	bool (*changed)(const void *conf);
+	/*
 	 * Let go of what was kept for the next call (a connection). What is kept belongs to the worker, and must hold nothing
 	 * of any call. NULL: nothing is kept.
 	 */

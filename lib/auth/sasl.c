@@ -14,7 +14,7 @@
 #include "auth/certmap.h"
 
 static const char service_name[] = "smtp"; /* RFC 4954 4 */
-static const char store_mechs[] = "PLAIN LOGIN SCRAM-SHA-256";
+static const char store_mechs[] = "PLAIN LOGIN SCRAM-SHA-256", password_mechs[] = "PLAIN LOGIN";
 static const char plugin_name[] = "msa";
 
 const char sasl_login[] = "LOGIN", sasl_external[] = "EXTERNAL";
@@ -23,21 +23,20 @@ const char sasl_login[] = "LOGIN", sasl_external[] = "EXTERNAL";
  * Callbacks for the library. In all of them context is the service.
  */
 
-/* With the store, the options come from here instead of a configuration file. */
+/* Without Cyrus's configuration, the options come from here. */
 static int
 get_option(void *context, const char *plugin, const char *option, const char **result, unsigned *len)
 {
-	static const struct {
+	const struct {
 		const char *option, *value;
 	} table[] = {
-		{ "mech_list", "PLAIN SCRAM-SHA-256" },
+		{ "mech_list", ((struct sasl_service *)context)->db ? "PLAIN SCRAM-SHA-256" : "PLAIN" },
 		{ "pwcheck_method", "auxprop" }, /* asked after our own check has refused: our plugin has no plaintext passwords */
 		{ "auxprop_plugin", plugin_name },
 		{ "auto_transition", "no" },
 	};
 	size_t i;
 
-	(void)context;
 	(void)plugin;
 	for (i = 0; i < sizeof table / sizeof *table; i++)
 		if (strcmp(option, table[i].option) == 0) {
@@ -49,7 +48,7 @@ get_option(void *context, const char *plugin, const char *option, const char **r
 	return SASL_FAIL;
 }
 
-/* With the store, load two plugins only: each costs a dlopen, and each is code that strangers can reach. */
+/* Without Cyrus's configuration, load two plugins only: each costs a dlopen, and each is code that strangers can reach. */
 static int
 verify_file(void *context, const char *file, sasl_verify_type_t type)
 {
@@ -98,12 +97,14 @@ lookup(void *context, sasl_server_params_t *params, unsigned flags, const char *
 	if (params->utils->getcallback(params->utils->conn, SASL_CB_SERVER_USERDB_CHECKPASS, &proc, &found) != SASL_OK)
 		return SASL_FAIL;
 	check = found;
+	if (!check->db)
+		return SASL_NOUSER;
 	snprintf(name, sizeof name, "%.*s", (int)len, user);
 	for (p = params->utils->prop_get(params->propctx); p && p->name; p++) {
 		if (strcmp(p->name, "*authPassword") != 0 || p->values)
 			continue;
 		check->found = userdb_scram(check->db, name, &verifier, check->label);
-		check->asked = true;
+		check->asked = check->worked = true; /* no password is compared here */
 		r = SASL_UNAVAIL;
 		if (check->found != USERDB_ERROR)
 			r = params->utils->prop_set(params->propctx, p->name, verifier.p, (int)verifier.len);
@@ -194,7 +195,7 @@ choose(struct sasl_service *s, const char *wanted, const char *cyrus)
 	size_t used = 0, i, n;
 
 	if (!wanted)
-		wanted = s->db ? store_mechs : cyrus;
+		wanted = s->app ? cyrus : s->backend ? password_mechs : store_mechs; /* a back end cannot prove itself by SCRAM */
 	for (; *wanted; wanted += n + (wanted[n] == ' ')) {
 		n = strcspn(wanted, " ");
 		if (n == 0)
@@ -273,24 +274,23 @@ take_config(struct sasl_service *s, const char *config)
 int
 sasl_service_open(struct sasl_service *s, const struct sasl_conf *conf, const char **why)
 {
-	struct userdb *db = conf->db;
 	int r, n = 0;
 
-	*s = (struct sasl_service){ .db = db, .certs = conf->certs, .realm = conf->realm };
+	*s = (struct sasl_service){ .db = conf->db, .backend = conf->backend, .certs = conf->certs, .realm = conf->realm };
 	*why = s->trouble;
-	if (!db && take_config(s, conf->config) < 0) {
+	if (conf->config && take_config(s, conf->config) < 0) {
 		sasl_service_close(s);
 		return -1;
 	}
 	s->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_nothing), s };
-	if (db) {
+	if (!s->app) {
 		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_GETOPT, SASL_PROC(get_option), s };
 		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_VERIFYFILE, SASL_PROC(verify_file), s };
 	} else if (s->dir)
 		s->callbacks[n++] = (sasl_callback_t){ SASL_CB_GETCONFPATH, SASL_PROC(get_config_path), s };
 	s->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	r = init_blind(s->callbacks, s->app); /* s->app NULL: Cyrus reads no configuration file */
-	if (r == SASL_OK && db)
+	if (r == SASL_OK && !s->app)
 		r = sasl_auxprop_add_plugin(plugin_name, plugin_init);
 	if (r != SASL_OK)
 		snprintf(s->trouble, sizeof s->trouble, "Cyrus SASL: %s", sasl_errstring(r, NULL, NULL));

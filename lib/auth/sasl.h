@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "auth/backend.h"
 #include "auth/userdb.h"
 #include "base/table.h"
 #include "chain/facts.h"
@@ -22,29 +23,33 @@ enum {
 
 /* What all exchanges of a process share. Cyrus's library keeps one state for each process, so there is one of these. */
 struct sasl_service {
-	struct userdb *db;                  /* borrowed; NULL: the backend of Cyrus's configuration */
+	struct userdb *db;                  /* borrowed; NULL: no store */
+	const struct backend *backend;      /* borrowed; NULL: none of ours */
 	struct table *certs;                /* borrowed, see certmap.h; NULL: no EXTERNAL */
 	const char *realm;                  /* borrowed; the domain of a user whose name has none; NULL: there is no such domain */
 	char mechs[SASL_MECHS_MAX + 1];     /* all mechanisms, in upper case, single spaces between */
-	char *app, *dir;                    /* owned: name and directory of Cyrus's configuration; dir NULL: Cyrus's default */
+	char *app, *dir;                    /* owned: name and directory of Cyrus's configuration; dir NULL: Cyrus's default;
+	                                       app NULL: no configuration and no back end of Cyrus */
 	char trouble[128];                  /* storage for *why of sasl_service_open */
 	sasl_callback_t callbacks[SASL_CALLBACKS];
 };
 
 /* What a service is made of. All is borrowed. */
 struct sasl_conf {
-	struct userdb *db;    /* the user store, with PLAIN, LOGIN and SCRAM-SHA-256; the system's SASL configuration does not
-	                         count. NULL: Cyrus's configuration counts */
-	const char *config;   /* without db: the configuration's name ("smtpd": smtpd.conf in Cyrus's directories), or the path
-	                         of a file, which has a slash and ends in .conf */
+	struct userdb *db;    /* the user store, with PLAIN, LOGIN and SCRAM-SHA-256 */
+	const struct backend *backend; /* with PLAIN and LOGIN; beside db it is asked about passwords that db does not have */
+	const char *config;   /* the same with Cyrus: its configuration's name ("smtpd": smtpd.conf in Cyrus's directories), or
+	                         the path of a file, which has a slash and ends in .conf. NULL: the system's SASL configuration
+	                         does not count */
 	struct table *certs;  /* NULL, or the table that adds EXTERNAL; the last mechanism if mechs does not name it */
 	const char *mechs;    /* NULL: all mechanisms; or those to offer, in this order */
 	const char *realm;    /* NULL, or the domain of a user whose name has none */
 };
 
 /*
- * Start Cyrus's library. It does not see SASL_PATH and SASL_CONF_PATH of the environment, which would let the caller
- * choose the code that checks passwords. s must not move afterwards.
+ * Start Cyrus's library. At least one of db, backend and config is set, but not both of the latter. The library does
+ * not see SASL_PATH and SASL_CONF_PATH of the environment, which would let the caller choose the code that checks
+ * passwords. s must not move afterwards.
  * Returns 0, or -1 with *why set to a text that lives as long as s.
  */
 int sasl_service_open(struct sasl_service *s, const struct sasl_conf *conf, const char **why);
@@ -67,12 +72,17 @@ bool sasl_service_offers(const struct sasl_service *s, const struct facts *facts
 extern const char sasl_login[], sasl_external[];
 
 /*
- * What our store answered about the user of one exchange. This is the context of the callback
+ * What our store, and our back end after it, answered about the user of one exchange. This is the context of the callback
  * SASL_CB_SERVER_USERDB_CHECKPASS, where our plugin finds it too.
  */
 struct sasl_check {
 	struct userdb *db;                /* borrowed; NULL: no store */
-	bool asked;                       /* the store was asked, and found is its answer */
+	const struct backend *backend;    /* borrowed; NULL: none of ours */
+	const struct facts *facts;        /* borrowed, as log is; for the back end */
+	const struct log *log;
+	bool asked;                       /* the store was asked, or else the back end, and found is the answer */
+	bool worked;                      /* the store has computed a slow hash */
+	bool unanswered;                  /* the back end did not answer, and found is USERDB_ERROR */
 	enum userdb_result found;
 	char label[USERDB_LABEL_MAX + 1]; /* of the password that was right; "" if unknown */
 };

@@ -12,6 +12,8 @@
 
 enum { HOST_MAX = 256 };
 
+static const char locked[] = "user is locked";
+
 /*
  * Write a name that the client sent to name, in the one form that the user has everywhere: with a domain if there is a
  * realm, and in lower case, or as an older store has it. Returns as userdb_name.
@@ -78,7 +80,42 @@ sasl_code(enum userdb_result r)
 	return r == USERDB_RIGHT ? SASL_OK : r == USERDB_ERROR ? SASL_UNAVAIL : SASL_BADAUTH;
 }
 
-/* Check a password of PLAIN or LOGIN against the store. */
+/* The store does not have the password: ask our back end. A user who is locked in the store stays so. */
+static void
+ask_backend(struct sasl_check *check, const char *user, const char *pass, size_t len)
+{
+	switch (backend_ask(check->backend, check->facts, check->log, user, pass, len)) {
+	case BACKEND_RIGHT:
+		if (check->found != USERDB_LOCKED)
+			check->found = USERDB_RIGHT;
+		break;
+	case BACKEND_LATER:
+		check->unanswered = true;
+		check->found = USERDB_ERROR;
+		break;
+	case BACKEND_WRONG:
+		break;
+	}
+}
+
+/*
+ * A password was refused, or the back end did not answer. That takes the same time whatever the store has: compute a
+ * slow hash unless that was done.
+ */
+static void
+even_out(struct sasl_check *check)
+{
+	if (!check->db || !check->asked || check->worked || check->found == USERDB_RIGHT ||
+	    (check->found == USERDB_ERROR && !check->unanswered))
+		return;
+	if (userdb_work(check->db) < 0)
+		check->found = USERDB_ERROR;
+}
+
+/*
+ * Check a password of PLAIN or LOGIN against the store, and then our back end. After a refusal Cyrus asks its own back
+ * end, if it has one.
+ */
 static int
 check_password(sasl_conn_t *conn, void *context, const char *user, const char *pass, unsigned len,
     struct propctx *props)
@@ -87,8 +124,12 @@ check_password(sasl_conn_t *conn, void *context, const char *user, const char *p
 
 	(void)conn;
 	(void)props;
-	check->found = userdb_check(check->db, user, pass, len, check->label);
+	check->found = USERDB_UNKNOWN;
 	check->asked = true;
+	if (check->db)
+		check->found = userdb_check(check->db, user, pass, len, check->label, &check->worked);
+	if (check->backend && check->found != USERDB_RIGHT && check->found != USERDB_ERROR)
+		ask_backend(check, user, pass, len);
 	return sasl_code(check->found);
 }
 
@@ -132,18 +173,39 @@ learn_user(struct saslserver *x, int property)
 	return take_name(x, x->user, user, strlen(user));
 }
 
+/*
+ * Returns true if the user whom Cyrus has authenticated may log in. Beside a back end of Cyrus's, the store may have
+ * locked the user, or cannot be read.
+ */
+static bool
+may_enter(struct saslserver *x)
+{
+	if (!x->check.db || !x->service->app)
+		return true;
+	if (!x->check.asked) /* a mechanism that is not about a password in clear */
+		x->check.found = userdb_admits(x->check.db, x->user);
+	x->check.asked = true;
+	return x->check.found != USERDB_LOCKED && x->check.found != USERDB_ERROR;
+}
+
 static enum saslserver_result
 judge(struct saslserver *x, int r)
 {
 	if (r == SASL_CONTINUE)
 		return SASLSERVER_CHALLENGE;
-	if (r == SASL_OK)
-		return learn_user(x, SASL_USERNAME) == 0 ? SASLSERVER_DONE : refuse(x, "unusable user name");
-	learn_user(x, SASL_AUTHUSER);
+	if (r == SASL_OK && learn_user(x, SASL_USERNAME) < 0)
+		return refuse(x, "unusable user name");
+	if (r == SASL_OK && may_enter(x))
+		return SASLSERVER_DONE;
+	if (r != SASL_OK)
+		learn_user(x, SASL_AUTHUSER);
+	even_out(&x->check);
 	if (x->check.asked && x->check.found == USERDB_ERROR) {
-		x->reason = "user store cannot be read";
+		x->reason = x->check.unanswered ? "the back end does not answer" : "user store cannot be read";
 		return SASLSERVER_LATER;
 	}
+	if (r == SASL_OK)
+		return refuse(x, locked);
 	switch (r) {
 	case SASL_BADAUTH:
 	case SASL_NOUSER:
@@ -168,8 +230,10 @@ judge(struct saslserver *x, int r)
 		return SASLSERVER_REFUSED;
 	if (!x->check.asked)
 		return refuse(x, r == SASL_BADPROT ? "malformed response" : sasl_errstring(r, NULL, NULL));
+	if (x->check.found == USERDB_UNKNOWN && (x->service->app || x->service->backend))
+		return refuse(x, "wrong user or password");
 	return refuse(x, x->check.found == USERDB_UNKNOWN ? "unknown user" :
-	    x->check.found == USERDB_LOCKED               ? "user is locked" :
+	    x->check.found == USERDB_LOCKED               ? locked :
 	    r == SASL_BADPROT                             ? "malformed response" :
 	                                                    "wrong password");
 }
@@ -219,6 +283,8 @@ external(struct saslserver *x, const char *response, size_t len)
 	if (len > 0 && strcmp(wanted, x->user) != 0)
 		return refuse(x, "another authorization identity");
 	x->check.found = x->check.db ? userdb_admits(x->check.db, x->user) : USERDB_RIGHT;
+	if (x->check.found == USERDB_UNKNOWN && (x->service->app || x->service->backend))
+		x->check.found = USERDB_RIGHT; /* the back end may have the user; not every one can be asked */
 	switch (x->check.found) {
 	case USERDB_RIGHT:
 		return SASLSERVER_DONE;
@@ -226,7 +292,7 @@ external(struct saslserver *x, const char *response, size_t len)
 		x->reason = "user store cannot be read";
 		return SASLSERVER_LATER;
 	default:
-		return refuse(x, x->check.found == USERDB_LOCKED ? "user is locked" : "unknown user");
+		return refuse(x, x->check.found == USERDB_LOCKED ? locked : "unknown user");
 	}
 }
 
@@ -279,7 +345,8 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 	size_t i;
 	int r, n = 0;
 
-	*x = (struct saslserver){ .service = s, .log = log, .check = { .db = s->db } };
+	*x = (struct saslserver){ .service = s, .log = log };
+	x->check = (struct sasl_check){ .db = s->db, .backend = s->backend, .facts = facts, .log = log };
 	for (i = 0; i < mech_len && i < SASL_MECHS_MAX; i++)
 		x->mech[i] = (char)(mech[i] >= 'a' && mech[i] <= 'z' ? mech[i] - 32 : mech[i]);
 	if (strcmp(x->mech, sasl_external) == 0)
@@ -287,7 +354,7 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_trouble), x };
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, SASL_PROC(authorize), x };
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_CANON_USER, SASL_PROC(canon_user), x };
-	if (s->db)
+	if (s->db || s->backend)
 		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, SASL_PROC(check_password), &x->check };
 	x->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	r = sasl_conn_open(&x->conn, offer_host(facts, host, sizeof host), facts, x->callbacks);

@@ -94,7 +94,7 @@ userdb_take(struct userdb *db, int fd, const char **why)
 	struct stat st;
 	int e;
 
-	*db = (struct userdb){ .fd = fd };
+	*db = (struct userdb){ .fd = fd, .file = table_file_of(fd) };
 	*why = NULL;
 	if (fstat(db->fd, &st) < 0 || !S_ISREG(st.st_mode) || cdb_init(&db->cdb, db->fd) < 0) {
 		*why = "not a cdb";
@@ -166,16 +166,15 @@ set_label(char *label, const char *from)
 }
 
 enum userdb_result
-userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label)
+userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label, bool *worked)
 {
 	struct buf value = { 0 }, copy = { 0 };
 	struct credential c;
-	struct credential_scram decoy = { .iterations = db->iterations, .salt_len = CREDENTIAL_SALT };
 	enum userdb_result result;
-	bool worked = false;
 	int found = userdb_get(db, name, &value), fit = 0, slow;
 
 	*label = '\0';
+	*worked = false;
 	result = found < 0 ? USERDB_ERROR : !found ? USERDB_UNKNOWN : is_locked(&value) ? USERDB_LOCKED : USERDB_WRONG;
 	/* Try generated passwords first: their hash is fast, so their users do not wait for the slow ones. */
 	for (slow = 0; result == USERDB_WRONG && slow < 2; slow++) {
@@ -187,21 +186,26 @@ userdb_check(struct userdb *db, const char *name, const char *password, size_t l
 		while (result == USERDB_WRONG && next_credential(&copy, &pos, &c)) {
 			if (credential_is_random(c.text) == (slow == 1))
 				continue;
-			fit = credential_fits(c.text, password, len, &worked);
+			fit = credential_fits(c.text, password, len, worked);
 			if (fit == 1)
 				set_label(label, c.label);
 			if (fit != 0)
 				result = fit == 1 ? USERDB_RIGHT : USERDB_ERROR;
 		}
 	}
-	if (!worked && result != USERDB_RIGHT && result != USERDB_ERROR) {
-		memcpy(decoy.salt, db->secret, CREDENTIAL_SALT);
-		if (credential_scram_compute(&decoy, password, len) < 0)
-			result = USERDB_ERROR;
-	}
 	buf_wipe(&copy);
 	buf_wipe(&value);
 	return result;
+}
+
+int
+userdb_work(struct userdb *db)
+{
+	static const char password[] = "password";
+	struct credential_scram decoy = { .iterations = db->iterations, .salt_len = CREDENTIAL_SALT };
+
+	memcpy(decoy.salt, db->secret, CREDENTIAL_SALT);
+	return credential_scram_compute(&decoy, password, sizeof password - 1);
 }
 
 enum userdb_result

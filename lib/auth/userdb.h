@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/table.h"
 #include "msa/buf.h"
 
 /*
@@ -28,6 +29,7 @@ enum {
 
 struct userdb {
 	struct cdb cdb;
+	struct table_file file; /* that is open */
 	int fd; /* close-on-exec */
 	unsigned iterations;
 	unsigned char secret[USERDB_SECRET];
@@ -67,10 +69,15 @@ enum userdb_result {
 };
 
 /*
- * Compare password to the user's credentials. An unknown or locked user takes as much work as a wrong password. label
- * has room for USERDB_LABEL_MAX + 1 and gets the label of the right password, otherwise "".
+ * Compare password to the user's credentials. label has room for USERDB_LABEL_MAX + 1 and gets the label of the right
+ * password, otherwise "". Sets *worked if that took the work that a slow hash takes: otherwise a refusal comes after
+ * userdb_work, so that no time tells an unknown or locked user from a wrong password.
  */
-enum userdb_result userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label);
+enum userdb_result userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label,
+    bool *worked);
+
+/* Do the work of a slow hash for nothing. Returns 0, or -1 with errno ENOMEM. */
+int userdb_work(struct userdb *db);
 
 /*
  * Look up a user who was authenticated without a password. Returns USERDB_RIGHT if the user may log in, even without

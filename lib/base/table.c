@@ -10,15 +10,28 @@
 
 enum { CDB_TABLES = 256 };
 
-/* The file that path names now, or zeroes if there is none. */
 static struct table_file
-look(const char *path)
+file_from(int r, struct stat *st)
+{
+	if (r < 0)
+		memset(st, 0, sizeof *st);
+	return (struct table_file){ st->st_dev, st->st_ino, st->st_size, st->st_mtim, st->st_ctim };
+}
+
+struct table_file
+table_file_look(const char *path)
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0)
-		memset(&st, 0, sizeof st);
-	return (struct table_file){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
+	return file_from(stat(path, &st), &st);
+}
+
+struct table_file
+table_file_of(int fd)
+{
+	struct stat st;
+
+	return file_from(fstat(fd, &st), &st);
 }
 
 static bool
@@ -27,8 +40,8 @@ is_same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static bool
-is_same(const struct table_file *a, const struct table_file *b)
+bool
+table_file_is_same(const struct table_file *a, const struct table_file *b)
 {
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && is_same_time(&a->mtime, &b->mtime);
 }
@@ -58,13 +71,12 @@ is_whole(const struct cdb *cdb)
 int
 table_open(struct table *t, const char *path)
 {
-	struct stat st;
 	int fd, r = -1, e;
 
-	*t = (struct table){ .path = path, .file = look(path) };
+	*t = (struct table){ .path = path, .file = table_file_look(path) };
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0) {
-		t->file = (struct table_file){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
+	if (fd >= 0) {
+		t->file = table_file_of(fd);
 		r = cdb_init(&t->cdb, fd);
 		if (r == 0 && !is_whole(&t->cdb)) {
 			cdb_free(&t->cdb);
@@ -83,10 +95,10 @@ table_open(struct table *t, const char *path)
 bool
 table_changed(const struct table *t)
 {
-	struct table_file now = look(t->path);
+	struct table_file now = table_file_look(t->path);
 
-	return !is_same(&now, &t->file) &&
-	    !(t->has_refused && is_same(&now, &t->refused) && is_same_time(&now.ctime, &t->refused.ctime));
+	return !table_file_is_same(&now, &t->file) &&
+	    !(t->has_refused && table_file_is_same(&now, &t->refused) && is_same_time(&now.ctime, &t->refused.ctime));
 }
 
 void

@@ -19,6 +19,15 @@ struct table_file {
 	struct timespec mtime, ctime;
 };
 
+/* The file that path names now, or zeroes if there is none, or none that can be seen. */
+struct table_file table_file_look(const char *path);
+
+/* The same for an open file. */
+struct table_file table_file_of(int fd);
+
+/* Returns true if both are the same content of the same file. ctime does not count: it changes with mode and links. */
+bool table_file_is_same(const struct table_file *a, const struct table_file *b);
+
 /*
  * A read-only table: a cdb file, mapped once (before privileges are dropped) and searched by key. No descriptor stays
  * open. To change a table, write a new file and rename it: a process that has mapped the old file keeps it until it

@@ -210,6 +210,17 @@ instance_idle_s(const struct instance *i)
 }
 
 bool
+instance_changed(const struct instance *i)
+{
+	while (!(i->stage->changed && i->stage->changed(i->conf))) {
+		if (i->next.how != NEXT_INNER)
+			return false;
+		i = i->next.inner;
+	}
+	return true;
+}
+
+bool
 instance_reloads(const struct instance *i)
 {
 	while (!i->stage->reload && i->next.how == NEXT_INNER)

@@ -44,6 +44,8 @@ enum {
 	REAP_MS = 100,       /* after a call, by when a program that gave its verdict has ended */
 	FULL_LOOK_MS = 100,  /* between two looks for an idle worker, while all are busy */
 	USHER_MS = 1000,     /* without a call to refuse, after which the usher ends */
+	LOOK_MS = 1000,      /* after its start, from when on a worker looks whether a file has changed */
+	WORKER_STALE = 99,   /* exit code of a worker that found a file changed: it took no call, and the parent reloads */
 	ERRAND_MAX_S = 60,   /* the longest pause after an errand that failed; the first is 1 s */
 };
 
@@ -174,6 +176,7 @@ work(struct pool *p, int slot)
 	struct os_waiter w;
 	/* quiet_s: since the last call. After idle_s, let go of what was kept; after POOL_IDLE_S, end if superfluous. */
 	int quiet_s = 0, calls = 0;
+	int64_t start_ms = clock_ms();
 	bool has_child = false; /* of the last call, when that ended */
 
 	if (os_waiter_open(&w, p->listener, p->retire[0]) < 0) {
@@ -207,6 +210,9 @@ work(struct pool *p, int slot)
 			atomic_store(state, SLOT_IDLE);
 			continue;
 		}
+		/* A young worker takes the call in any case: a file that nobody can open must not keep workers from it. */
+		if (clock_ms() >= start_ms + LOOK_MS && instance_changed(p->instance))
+			return WORKER_STALE;
 		fd = os_accept(p->listener);
 		if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ECONNABORTED))
 			continue;
@@ -339,10 +345,11 @@ end_errand(struct pool *p, int status)
 		log_lost(p, status);
 }
 
-/* Reap the workers that have ended, and free their slots. */
-static void
+/* Reap the workers that have ended, and free their slots. Returns true if one of them was stale. */
+static bool
 reap(struct pool *p)
 {
+	bool stale = false;
 	int status, slot;
 	pid_t pid;
 
@@ -358,7 +365,9 @@ reap(struct pool *p)
 			end_errand(p, status);
 		if (slot == p->conf->max)
 			continue;
-		if (WIFSIGNALED(status) || WEXITSTATUS(status) != CHAIN_DONE) {
+		if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_STALE)
+			stale = p->owed = true;
+		else if (WIFSIGNALED(status) || WEXITSTATUS(status) != CHAIN_DONE) {
 			log_lost(p, status);
 			p->owed = true;
 			/* Otherwise workers that always fail would be replaced as fast as we can fork. */
@@ -368,6 +377,7 @@ reap(struct pool *p)
 		p->worker[slot].pid = 0;
 		atomic_store(&p->board->slot[slot], SLOT_FREE);
 	}
+	return stale;
 }
 
 /* The usher */
@@ -533,7 +543,8 @@ turn(struct pool *p)
 		if (signo == SIGHUP)
 			reload(p);
 	}
-	reap(p);
+	if (reap(p) && instance_changed(p->instance))
+		reload(p);
 	if (f[2].revents && idle(p) == 0)
 		start_usher(p);
 	return true;

@@ -95,6 +95,64 @@ test_a_chunk_is_waited_for_as_data_is() {
 	printf '%s\n' "$TIMEOUT" EOF | assert_out 'BDAT'
 }
 
+# Returns true if the session has ended; the time goes on.
+time_passes() {
+	at=$((at + 2))
+	clock_at $at
+	[ -e "$T/ended" ]
+}
+
+# A back end has 30 s. usage: back_end_is_waited_for mark option ... ; the file mark is there when the back end has been asked
+back_end_is_waited_for() {
+	mark=$1
+	shift
+	chmod 755 "$T"
+	rm -f "$mark" "$T/ended"
+	printf '%s\n' '> EHLO client.example' '> AUTH PLAIN AGJvYgBwZW5jaWw=' '> QUIT' '<<' >"$T/script"
+	{
+		talk -t 100 "$T/timed" authd -p "$@" true <"$T/script" >"$T/all" 2>"$T/log"
+		: >"$T/ended"
+	} &
+	wait_until [ -e "$mark" ]
+	clock_at 29
+	sleep 0.2
+	assertFalse 'still asked' "[ -e '$T/ended' ]"
+	at=29
+	wait_until time_passes
+	wait
+	tail -n 3 "$T/all" >"$T/out"
+	printf '%s\n' '454 4.7.0 Temporary authentication failure' '221 2.0.0 Bye' EOF | assert_out "$*"
+}
+
+test_a_program_that_hangs_is_ended_after_30_s() {
+	clock_starts || return 0
+	user=
+	[ "$(id -u)" -ne 0 ] || user='-U nobody'
+	mkdir -p "$T/run"
+	chmod 777 "$T/run"
+	program_lines hangs "unset LD_PRELOAD; trap '' TERM; echo \$\$ >'$T/run/pid.new'; mv '$T/run/pid.new' '$T/run/pid'" \
+		'while :; do sleep 1; done'
+	# shellcheck disable=SC2086
+	back_end_is_waited_for "$T/run/pid" $user -k "$T/hangs"
+	assertContains "$(cat "$T/log")" " unanswered program=$T/hangs why=\"no answer\""
+	assertFalse 'it has ended' "kill -0 $(cat "$T/run/pid")"
+}
+
+test_a_server_that_is_silent_is_left_after_30_s() {
+	clock_starts || return 0
+	python3 -c 'import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+c = s.accept()[0]
+c.recv(99)
+open(sys.argv[2], "w")
+c.recv(99)' "$T/silent" "$T/heard" &
+	wait_until [ -S "$T/silent" ]
+	back_end_is_waited_for "$T/heard" -D "$T/silent"
+	assertContains "$(cat "$T/log")" " unanswered socket=$T/silent why=\"no answer in time\""
+}
+
 # Want of descriptors is no misconfiguration: the super-server may try again.
 test_a_store_that_cannot_be_opened_now_is_no_misuse() {
 	echo | cdb -c "$T/certs.cdb"

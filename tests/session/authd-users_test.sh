@@ -37,11 +37,11 @@ plain() { # authzid user password
 # The reply to a password by PLAIN, and the user that the next stage gets. usage: gives expected authzid user password program ...
 gives() {
 	expected=$1 initial=$(plain "$2" "$3" "$4")
-	who="$2 $3"
+	gives_to="$2 $3"
 	shift 4
 	printf '<\n> EHLO client.example\n<\n> AUTH PLAIN %s\n<\n%s' "$initial" "$(case $expected in "$yes"*) echo '<' ;; esac)" >"$T/script"
-	talk "$@" <"$T/script" 2>"$T/log" | sed -n '/^250 /,$p' | sed 1d >"$T/out"
-	printf '%s\n' "$expected" | assert_out "$who"
+	talk -t 20 "$@" <"$T/script" 2>"$T/log" | sed -n '/^250 /,$p' | sed 1d >"$T/out"
+	printf '%s\n' "$expected" | assert_out "$gives_to"
 }
 
 test_a_name_without_a_domain_is_in_the_realm() {

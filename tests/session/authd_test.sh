@@ -77,7 +77,7 @@ test_usage_is_one_line_and_the_synopsis() {
 	authd 2>"$T/usage"
 	assertEquals 100 $?
 	assertEquals 1 "$(wc -l <"$T/usage")"
-	for args in "-u x" "-s x" "true" "-u x -s y true"; do
+	for args in "-u x" "-s x" "true" "-k x -s y true" "-D /x -s y true" "-D /x -k y -u z true"; do
 		# shellcheck disable=SC2086
 		authd $args 2>"$T/other"
 		assertEquals "$args" 100 $?

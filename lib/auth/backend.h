@@ -1,0 +1,31 @@
+/* ISC licence, see LICENSE. */
+#ifndef MSA_AUTH_BACKEND_H
+#define MSA_AUTH_BACKEND_H
+
+#include <stddef.h>
+
+#include "base/log.h"
+#include "chain/facts.h"
+
+/*
+ * Another program that knows passwords and only says whether one is right: a checkpassword program (checkpassword.h) or
+ * Dovecot's authentication server (dovecotauth.h). One of the two is set; both are borrowed.
+ */
+struct backend {
+	char *const *program; /* the words of the checkpassword program */
+	const char *socket;   /* the path of Dovecot's socket */
+};
+
+enum backend_answer {
+	BACKEND_RIGHT,
+	BACKEND_WRONG, /* the password, or the user */
+	BACKEND_LATER, /* nothing is known: no answer, or none that counts; the reason was logged */
+};
+
+enum { BACKEND_WAIT_S = 30 }; /* for the answer */
+
+/* Ask whether the password of len octets is the user's. facts describe the client. */
+enum backend_answer backend_ask(const struct backend *b, const struct facts *facts, const struct log *log,
+    const char *user, const char *password, size_t len);
+
+#endif

@@ -1,0 +1,17 @@
+/* ISC licence, see LICENSE. */
+#ifndef MSA_AUTH_DOVECOTAUTH_H
+#define MSA_AUTH_DOVECOTAUTH_H
+
+#include "auth/backend.h"
+
+/*
+ * The client's side of Dovecot's authentication protocol, version 1: lines of fields between tabs, on a Unix socket.
+ * Both sides say their version; the server names its mechanisms and says DONE; then PLAIN asks, and OK or FAIL answers.
+ */
+enum { DOVECOTAUTH_LINE_MAX = 8192 }; /* octets of a line that we take */
+
+/* Ask the server at the socket path, as backend_ask does, on a connection of its own. */
+enum backend_answer dovecotauth_ask(const char *path, const struct facts *facts, const struct log *log,
+    const char *user, const char *password, size_t len);
+
+#endif
