@@ -83,20 +83,19 @@ reload(void *arg, const struct log *log)
 {
 	struct authd *a = &((struct conf *)arg)->authd;
 	struct userdb db;
-	struct table certs = { .error = 0 };
-	struct table_file store = { 0 };
+	struct table certs;
 	char text[TROUBLE_ROOM];
 
 	if (a->store)
-		store = table_file_look(a->store);
+		a->refused_store = table_file_look(a->store);
+	if (a->certs_path)
+		a->refused_certs = table_file_look(a->certs_path);
 	if (open_tables(a, &db, &certs, text, sizeof text) < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) /* another attempt may succeed */
+			a->refused_store = a->refused_certs = (struct table_file){ 0 };
 		log_error(log, "failed", "%s", text);
-		a->refused = store;
-		if (a->certs_path)
-			table_refuse(a->certs, &certs);
 		return -1;
 	}
-	a->refused = (struct table_file){ 0 };
 	if (a->store) {
 		userdb_close(a->db);
 		*a->db = db;
@@ -165,6 +164,9 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'D':
 		conf->backend.socket = value;
 		return strlen(value) < SOCKET_MAX && strchr(value, '/') ? 0 : stage_wrong(i, value, "not the path of a socket");
+	case 'd':
+		a->locked = value;
+		return 0;
 	case 'F':
 		i->options.believe = true;
 		return 0;
@@ -230,6 +232,8 @@ examine(const void *arg, struct instance *i)
 		finding_fact("program", conf->words[0]);
 	if (conf->backend.socket && (stat(conf->backend.socket, &st) < 0 || !S_ISSOCK(st.st_mode)))
 		stage_found(i, conf->backend.socket, "Dovecot makes it: service auth, unix_listener", "no socket is there");
+	if (a->locked && (stat(a->locked, &st) < 0 || !S_ISDIR(st.st_mode)))
+		stage_found(i, a->locked, "make it: root's, mode 0755", "no directory is there, so that nobody can log in");
 	if (a->trouble)
 		stage_found(i, "", a->store && strncmp(a->trouble, a->store, strlen(a->store)) == 0 &&
 		    strstr(a->trouble, "not a cdb") ? "make it with msa-passwd" : NULL, "%s", a->trouble);
@@ -261,8 +265,8 @@ const struct stage authd_stage = {
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.options = "a:c:D:FHk:m:pr:s:t:u:",
-	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-m mechanisms] [-r realm] [-t seconds] " STAGE_USAGE
+	.options = "a:c:D:d:FHk:m:pr:s:t:u:",
+	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-d locked] [-m mechanisms] [-r realm] [-t seconds] " STAGE_USAGE
 	    " [-u users.cdb] [-D socket | -k check | -s service] prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.init = init,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/lockout.h"
 #include "auth/saslserver.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -187,11 +188,26 @@ log_attempt(struct session *s, const struct saslserver *x, const char *event, co
 	    "tls", facts_get(f, "SSL_PROTOCOL"), (char *)NULL);
 }
 
+/* Look whether the user was stopped, whatever the result is: no time tells a right password. Returns the new result. */
+static enum saslserver_result
+stop(struct session *s, struct saslserver *x, enum saslserver_result r)
+{
+	enum lockout found = s->conf->locked ? lockout_find(s->conf->locked, x->user) : LOCKOUT_FREE;
+
+	if (found == LOCKOUT_FREE || r != SASLSERVER_DONE)
+		return r;
+	if (found == LOCKOUT_UNKNOWN)
+		log_error(&s->call->log, "failed", "%s:", s->conf->locked);
+	x->reason = found == LOCKOUT_STOPPED ? "user is locked" : "locked users are not known";
+	return found == LOCKOUT_STOPPED ? SASLSERVER_REFUSED : SASLSERVER_LATER;
+}
+
 static enum step
 finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 {
 	struct facts *f = &s->call->facts;
 
+	r = stop(s, x, r);
 	if (r == SASLSERVER_DONE && (facts_set(f, "SMTPAUTHUSER", x->user) < 0 ||
 	    facts_set(f, "SMTPAUTHMETHOD", x->mech) < 0)) {
 		facts_unset(f, "SMTPAUTHUSER");
@@ -403,24 +419,24 @@ converse(struct session *s)
 	return step;
 }
 
-/* Returns true if path names a file. One that is not there, or not to be seen, is no new one. */
+/* Returns true if path names another file than these. One that is not there, or not to be seen, is no other. */
 static bool
-is_there(const char *path)
+is_new(const char *path, const struct table_file *open, const struct table_file *refused)
 {
-	return path && table_file_look(path).ino != 0;
+	struct table_file now = table_file_look(path);
+
+	if (now.ino == 0 || table_file_is_same(&now, open))
+		return false;
+	/* A file that was refused for its mode is another one after chmod. */
+	return !table_file_is_same(&now, refused) || now.ctime.tv_sec != refused->ctime.tv_sec ||
+	    now.ctime.tv_nsec != refused->ctime.tv_nsec;
 }
 
 bool
 authd_changed(const struct authd *a)
 {
-	struct table_file now;
-
-	if (is_there(a->store)) {
-		now = table_file_look(a->store);
-		if (!table_file_is_same(&now, &a->db->file) && !table_file_is_same(&now, &a->refused))
-			return true;
-	}
-	return is_there(a->certs_path) && table_changed(a->certs);
+	return (a->store && is_new(a->store, &a->db->file, &a->refused_store)) ||
+	    (a->certs_path && is_new(a->certs_path, &a->certs->file, &a->refused_certs));
 }
 
 int

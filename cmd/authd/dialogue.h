@@ -13,10 +13,11 @@ struct authd {
 	struct userdb *db;
 	const char *certs_path; /* the path of certs; NULL: no table */
 	struct table *certs;
-	struct table_file refused; /* what store names, if it cannot be used and db is older */
+	struct table_file refused_store, refused_certs; /* what the paths named when reload failed; db and certs are older */
 	struct sasl_service service;
 	const char *trouble; /* why no call can be served; NULL: calls can be served */
 	int trouble_exit;    /* the exit code if trouble is set */
+	const char *locked;  /* the directory of users who were stopped, lockout.h; NULL: none */
 	bool clear;          /* offer AUTH without TLS too */
 	bool helo;           /* take AUTH after HELO too */
 	int attempts;        /* failed attempts after which the session ends */

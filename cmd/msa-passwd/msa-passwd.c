@@ -15,14 +15,17 @@
 #include "base/os.h"
 #include "base/program.h"
 #include "base/username.h"
+#include "bulk.h"
 #include "chain/limits.h"
+#include "value.h"
 
 enum { LINE_MAX_LEN = 4096, GENERATED = 26 }; /* 26 letters of 5 bits: 130 bits of entropy */
 
-enum action { SET, GENERATE, IMPORT, DELETE, LIST, LOCK, UNLOCK };
+enum action { SET, GENERATE, IMPORT, DELETE, LOCK, UNLOCK, LIST, BULK, PRINT };
 
 /* What the usage says after the name. */
-static const char usage_words[] = "[-d | -e | -g | -L | -R] [-i iterations] [-n label] users.cdb user | -l users.cdb";
+static const char usage_words[] = "[-d | -e | -g | -L | -R] [-i iterations] [-n label] users.cdb user"
+    " | -b [-d] users.cdb | -l users.cdb | -x users.cdb";
 
 static int
 usage(void)
@@ -109,7 +112,7 @@ get_secret(enum action what, char *line, size_t cap)
 		return complain(CHAIN_MISUSE, "no line on standard input");
 	len = strlen(line);
 	if (what == IMPORT)
-		return credential_is_valid(line) ? 0 : complain(CHAIN_MISUSE, "not a credential: see msa-passwd(8)");
+		return 0;
 	if (len < 1 || len > USERDB_PASSWORD_MAX)
 		return complain(CHAIN_MISUSE, "a password has 1 to %d octets", USERDB_PASSWORD_MAX);
 	for (i = 0; i < len; i++)
@@ -131,25 +134,6 @@ generate(char *password)
 		password[i] = letters[random[i] & 31];
 	password[GENERATED] = '\0';
 	explicit_bzero(random, sizeof random);
-	return 0;
-}
-
-/* Append value without the lines of label and the lock. Sets *found if there were lines of label. Returns 0 or -1. */
-static int
-copy_without(struct buf *out, const struct buf *value, const char *label, bool *found)
-{
-	size_t at = 0, l = strlen(label);
-
-	while (at < value->len) {
-		const char *p = value->p + at, *lf = memchr(p, '\n', value->len - at);
-		size_t n = lf ? (size_t)(lf - p) + 1 : value->len - at;
-		bool hit = n > l && strncmp(p, label, l) == 0 && p[l] == ':';
-
-		*found |= hit;
-		if (!hit && *p != '!' && buf_add(out, p, n) < 0)
-			return -1;
-		at += n;
-	}
 	return 0;
 }
 
@@ -177,20 +161,18 @@ list(struct userdb_change *c)
 	return r < 0 || fflush(stdout) != 0 ? -1 : 0;
 }
 
-/*
- * Make the user's new value: the lock, then the main password, because SCRAM takes the first, then the others. Returns
- * 0, or an exit code.
- */
+/* Make the user's new value. Returns 0, or an exit code. */
 static int
 change(enum action what, const struct buf *old, struct buf *value, const char *label, const char *credential)
 {
-	bool locked = old->len > 0 && old->p[0] == '!', main_label = strcmp(label, "main") == 0, found = false;
+	bool found = false;
+	int r;
 
-	locked = what == LOCK || (locked && what != UNLOCK);
-	if ((locked && buf_puts(value, "!\n") < 0) ||
-	    (credential && main_label && buf_printf(value, "%s:%s\n", label, credential) < 0) ||
-	    copy_without(value, old, what == LOCK || what == UNLOCK ? "" : label, &found) < 0 ||
-	    (credential && !main_label && buf_printf(value, "%s:%s\n", label, credential) < 0))
+	if (what == LOCK || what == UNLOCK)
+		r = value_lock(value, old, what == LOCK);
+	else
+		r = credential ? value_set(value, old, label, credential) : value_delete(value, old, label, &found);
+	if (r < 0)
 		return complain(CHAIN_LATER, "out of memory");
 	if (what == DELETE && !found)
 		return complain(CHAIN_MISUSE, "%s: no such label", label);
@@ -208,19 +190,52 @@ commit(struct userdb_change *c, const char *path, const char *user, bool is_othe
     unsigned iterations, bool *changed)
 {
 	char folded[USERDB_NAME_MAX + 1];
-	const char *name = !value ? NULL : is_other ? user : folded;
+	struct userdb_item item[2] = { { user, NULL }, { folded, value } }; /* a capital letter comes before a small one */
 	enum userdb_commit r;
+	bool one;
 
 	username_fold(folded, user, strlen(user) + 1);
-	r = userdb_change_commit(c, user, name, value, iterations);
-
+	one = !value || is_other || strcmp(folded, user) == 0;
+	if (one)
+		item[0].value = value;
+	r = userdb_change_commit(c, item, one ? 1 : 2, false, iterations);
 	*changed = r != USERDB_COMMIT_FAILED;
 	if (r == USERDB_COMMIT_UNFLUSHED)
 		return complain(CHAIN_LATER, "%s: changed, but a crash may undo it:", path);
 	return r == USERDB_COMMIT_DONE ? CHAIN_DONE : complain(CHAIN_LATER, "%s:", path);
 }
 
-/* List the store, or change one user in it. Sets *changed if that was done. Returns an exit code. */
+/* Print the store, or take a list for it. Returns an exit code. */
+static int
+whole(const char *path, enum action what, bool only)
+{
+	struct userdb_change c;
+	struct bulk_count count = { 0 };
+	enum userdb_commit made = USERDB_COMMIT_DONE;
+	const char *why;
+	int r;
+
+	if (userdb_change_begin(&c, path, &why) < 0)
+		return why ? complain(CHAIN_MISUSE, "%s: %s", path, why) : complain(CHAIN_LATER, "%s:", path);
+	if (what != BULK && !c.exists) {
+		userdb_change_end(&c);
+		return complain(CHAIN_MISUSE, "%s: no such store", path);
+	}
+	r = what == LIST ? list(&c) : what == PRINT ? bulk_print(&c) : bulk_take(&c, STDIN_FILENO, only, &count, &made);
+	userdb_change_end(&c);
+	if (r < 0)
+		return complain(CHAIN_LATER, "%s:", path);
+	if (r > 0)
+		return complain(CHAIN_MISUSE, "%s: nothing was changed", path);
+	if (what == BULK && printf("added %zu, changed %zu, removed %zu, unchanged %zu\n", count.added, count.changed,
+	    count.removed, count.same) > 0)
+		r = fflush(stdout);
+	if (made == USERDB_COMMIT_UNFLUSHED)
+		return complain(CHAIN_LATER, "%s: changed, but a crash may undo it:", path);
+	return r == 0 ? CHAIN_DONE : complain(CHAIN_LATER, "standard output:");
+}
+
+/* Change one user in the store. Sets *changed if that was done. Returns an exit code. */
 static int
 edit(const char *path, enum action what, const char *user, const char *label, const char *credential,
     unsigned iterations, bool *changed)
@@ -232,10 +247,7 @@ edit(const char *path, enum action what, const char *user, const char *label, co
 
 	if (userdb_change_begin(&c, path, &why) < 0)
 		return why ? complain(CHAIN_MISUSE, "%s: %s", path, why) : complain(CHAIN_LATER, "%s:", path);
-	if (what == LIST)
-		r = !c.exists ? complain(CHAIN_MISUSE, "%s: no such store", path) : list(&c) < 0 ?
-		    complain(CHAIN_LATER, "%s:", path) : CHAIN_DONE;
-	else if ((found = userdb_change_get(&c, user, &old)) < 0 || (similar = userdb_change_similar(&c, user, &other)) < 0)
+	if ((found = userdb_change_get(&c, user, &old)) < 0 || (similar = userdb_change_similar(&c, user, &other)) < 0)
 		r = complain(CHAIN_LATER, "%s:", path);
 	else if (similar && !(found && (what == DELETE || what == LOCK)))
 		r = complain(CHAIN_MISUSE, "%s: the store has %s, and two names must not differ by case only", user, other.p);
@@ -243,7 +255,7 @@ edit(const char *path, enum action what, const char *user, const char *label, co
 		r = complain(CHAIN_MISUSE, c.exists ? "%s: no such user" : "%s: no such store", c.exists ? user : path);
 	else
 		r = what == DELETE && !label ? CHAIN_DONE : change(what, &old, &value, label ? label : "main", credential);
-	if (what != LIST && r == CHAIN_DONE)
+	if (r == CHAIN_DONE)
 		r = commit(&c, path, user, similar, what == DELETE && !label ? NULL : &value, iterations, changed);
 	buf_wipe(&old);
 	buf_wipe(&value);
@@ -280,9 +292,10 @@ make(enum action what, struct buf *credential, char *password, unsigned iteratio
 		return r;
 	}
 	r = get_secret(what, line, sizeof line);
-	if (r == 0 && (what == IMPORT ? buf_puts(credential, line) :
+	if (r == 0 && (what == IMPORT ? userdb_import(credential, line) :
 	    userdb_make_scram(credential, line, strlen(line), iterations)) < 0)
-		r = complain(CHAIN_LATER, "password:");
+		r = errno == EINVAL ? complain(CHAIN_MISUSE, "not a credential: see msa-passwd(8)") :
+		    complain(CHAIN_LATER, "password:");
 	explicit_bzero(line, sizeof line);
 	return r;
 }
@@ -295,13 +308,13 @@ main(int argc, char *argv[])
 	char name[USERDB_NAME_MAX + 1] = "", password[GENERATED + 1];
 	struct buf credential = { 0 };
 	long long iterations = 0;
-	bool changed = false;
+	bool changed = false, only = false;
 	int c, actions = 0, r = 0;
 
 	if (program_answers("msa-passwd", usage_words, argc, argv))
 		return 0;
 	os_undumpable(); /* no core with a password in it */
-	while ((c = getopt(argc, argv, "+degi:lLn:R")) != -1) {
+	while ((c = getopt(argc, argv, "+bdegi:lLn:Rx")) != -1) {
 		switch (c) {
 		case 'i':
 			if (number_parse(optarg, CREDENTIAL_ITERATIONS_MIN, CREDENTIAL_ITERATIONS_MAX, &iterations) < 0)
@@ -316,14 +329,22 @@ main(int argc, char *argv[])
 		case '?':
 			return usage();
 		default:
+			if ((what == BULK && c == 'd') || (what == DELETE && c == 'b' && actions == 1)) {
+				only = true;
+				what = BULK;
+				break;
+			}
 			actions++;
-			what = c == 'd' ? DELETE : c == 'e' ? IMPORT : c == 'g' ? GENERATE : c == 'l' ? LIST : c == 'L' ? LOCK : UNLOCK;
+			what = c == 'b' ? BULK : c == 'd' ? DELETE : c == 'e' ? IMPORT : c == 'g' ? GENERATE : c == 'l' ? LIST :
+			    c == 'L' ? LOCK : c == 'x' ? PRINT : UNLOCK;
 		}
 	}
-	if (actions > 1 || argc - optind != (what == LIST ? 1 : 2) || (label && (what == LIST || what == LOCK ||
-	    what == UNLOCK)) || (what == GENERATE && !label))
+	if (actions > 1 || argc - optind != (what >= LIST ? 1 : 2) || (what >= LIST && iterations > 0) ||
+	    (label && what >= LOCK) || (what == GENERATE && !label))
 		return usage();
-	if (what != LIST && userdb_name(name, argv[optind + 1], strlen(argv[optind + 1])) < 0)
+	if (what >= LIST)
+		return whole(argv[optind], what, only);
+	if (userdb_name(name, argv[optind + 1], strlen(argv[optind + 1])) < 0)
 		return complain(CHAIN_MISUSE, "a user's name is 1 to %d octets of UTF-8, no control characters, no space at the ends",
 		    USERDB_NAME_MAX);
 	if (what == SET || what == IMPORT || what == GENERATE)

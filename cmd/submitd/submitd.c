@@ -1,6 +1,7 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "chain/limits.h"
 #include "chain/offer.h"
@@ -77,6 +78,9 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'b':
 		s->mend = true;
 		return 0;
+	case 'd':
+		s->locked = value;
+		return 0;
 	case 'D':
 		conf->fqdn.labels_path = value;
 		return 0;
@@ -148,7 +152,10 @@ examine(const void *arg, struct instance *i)
 	struct facts facts = { .n = 0 };
 	struct ehlo offer;
 	const char *wrong = NULL;
+	struct stat st;
 
+	if (conf->session.locked && (stat(conf->session.locked, &st) < 0 || !S_ISDIR(st.st_mode)))
+		stage_found(i, conf->session.locked, "make it: root's, mode 0755", "no directory is there, so that nobody can send");
 	if (conf->session.check)
 		finding_chain("submitd -r", conf->check.argv);
 	if (facts_from_environ(&facts) == 0) {
@@ -167,8 +174,8 @@ const struct stage submitd_stage = {
 	.next = STAGE_HANDS_ON,
 	.starts_chain = true,
 	.needs = STAGE_TEMPORARY,
-	.options = "bD:e:L:r:S:T:t:w:",
-	.usage = "[-b] [-D table] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] [-w seconds] "
+	.options = "bD:d:e:L:r:S:T:t:w:",
+	.usage = "[-b] [-D table] [-d locked] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] [-w seconds] "
 	    STAGE_USAGE " prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.init = init,

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "auth/userdb_name.h"
 #include "base/table.h"
 #include "msa/buf.h"
 
@@ -19,7 +20,6 @@
  * without this key is not a user store.
  */
 enum {
-	USERDB_NAME_MAX = 255,     /* octets */
 	USERDB_PASSWORD_MAX = 255, /* octets */
 	USERDB_LABEL_MAX = 64,     /* octets of letters, digits, "." "_" "-" */
 	USERDB_VALUE_MAX = 65536,  /* octets of one user's credentials */
@@ -44,14 +44,6 @@ int userdb_open(struct userdb *db, const char *path, const char **why);
 /* The same for a file that is open: fd belongs to db afterwards, and is closed if it cannot be used. */
 int userdb_take(struct userdb *db, int fd, const char **why);
 void userdb_close(struct userdb *db);
-
-/*
- * Check a name, and copy it to name, which has room for USERDB_NAME_MAX + 1: well-formed UTF-8 without control
- * characters, 1 to USERDB_NAME_MAX octets, no space at either end. What follows the last "@" becomes lower case
- * (ASCII).
- * Returns 0, or -1: no user can have this name.
- */
-int userdb_name(char *name, const char *given, size_t len);
 
 /*
  * Bring a name that userdb_name made into the form that is the user's key: all of it in lower case (username.h). In a

@@ -40,6 +40,57 @@ userdb_make_random(struct buf *out, const char *password, size_t len)
 	    base64_encode(out, hash, CREDENTIAL_HASH) < 0 ? -1 : 0;
 }
 
+/* Append Dovecot's "iterations,salt,StoredKey,ServerKey" as a verifier. Returns as userdb_import. */
+static int
+import_scram(struct buf *out, const char *s)
+{
+	char part[4][80];
+	int n = 0;
+
+	if (sscanf(s, "%79[^,],%79[^,],%79[^,],%79[^,]%n", part[0], part[1], part[2], part[3], &n) != 4 || s[n] != '\0') {
+		errno = EINVAL;
+		return -1;
+	}
+	return buf_printf(out, "SCRAM-SHA-256$%s:%s$%s:%s", part[0], part[1], part[2], part[3]);
+}
+
+int
+userdb_import(struct buf *out, const char *credential)
+{
+	static const struct {
+		const char *prefix, *hash; /* and how the hash begins */
+	} table[] = {
+		{ "{CRYPT}", "$" },
+		{ "{SHA512-CRYPT}", "$6$" },
+		{ "{SHA256-CRYPT}", "$5$" },
+		{ "{MD5-CRYPT}", "$1$" },
+		{ "{BLF-CRYPT}", "$2" },
+	};
+	static const char scram[] = "{SCRAM-SHA-256}";
+	size_t i, was = out->len, n;
+	int r = 0;
+
+	if (strncasecmp(credential, scram, sizeof scram - 1) == 0)
+		r = import_scram(out, credential + sizeof scram - 1);
+	else {
+		for (i = 0; i < sizeof table / sizeof *table; i++) {
+			n = strlen(table[i].prefix);
+			if (strncasecmp(credential, table[i].prefix, n) == 0 &&
+			    strncmp(credential + n, table[i].hash, strlen(table[i].hash)) == 0) {
+				credential += n;
+				break;
+			}
+		}
+		r = buf_puts(out, credential);
+	}
+	if (r == 0 && credential_is_valid(out->p + was))
+		return 0;
+	if (r == 0)
+		errno = EINVAL;
+	out->len = was;
+	return -1;
+}
+
 /*
  * Follow the symbolic links of path, so that the file is replaced and not a link to it. The file need not exist.
  * Returns the path, which the caller frees, or NULL with errno set.
@@ -161,30 +212,43 @@ add_format(struct cdb_make *make, struct userdb_change *c, unsigned iterations)
 }
 
 static int
-write_store(int fd, struct userdb_change *c, const char *without, const char *name, const struct buf *value,
-    unsigned iterations)
+compare_item(const void *name, const void *item)
+{
+	return strcmp(name, ((const struct userdb_item *)item)->name);
+}
+
+const struct userdb_item *
+userdb_item_find(const struct userdb_item *item, size_t n, const char *name)
+{
+	return n ? bsearch(name, item, n, sizeof *item, compare_item) : NULL;
+}
+
+/* Write the new store to fd, as userdb_change_commit says. Returns 0, or -1 with errno set. */
+static int
+write_store(int fd, struct userdb_change *c, const struct userdb_item *item, size_t n, bool only, unsigned iterations)
 {
 	struct buf old_name = { 0 }, old_value = { 0 };
 	struct cdb_make make;
 	unsigned pos = 0;
+	size_t i;
 	int r, ok;
 
 	if (cdb_make_start(&make, fd) < 0)
 		return -1;
 	ok = add_format(&make, c, iterations) == 0;
-	while (ok && (r = userdb_change_next(c, &pos, &old_name, &old_value)) != 0)
-		ok = r == 1 && (strcmp(old_name.p, without) == 0 ||
+	while (ok && !only && (r = userdb_change_next(c, &pos, &old_name, &old_value)) != 0)
+		ok = r == 1 && (userdb_item_find(item, n, old_name.p) ||
 		    cdb_make_add(&make, old_name.p, (unsigned)old_name.len, old_value.p, (unsigned)old_value.len) == 0);
-	if (ok && name)
-		ok = cdb_make_add(&make, name, (unsigned)strlen(name), value->p, (unsigned)value->len) == 0;
+	for (i = 0; ok && i < n; i++)
+		ok = !item[i].value || cdb_make_add(&make, item[i].name, (unsigned)strlen(item[i].name), item[i].value->p,
+		    (unsigned)item[i].value->len) == 0;
 	buf_wipe(&old_name);
 	buf_wipe(&old_value);
 	return cdb_make_finish(&make) == 0 && ok && fsync(fd) == 0 ? 0 : -1;
 }
 
 enum userdb_commit
-userdb_change_commit(struct userdb_change *c, const char *old_name, const char *name, const struct buf *value,
-    unsigned iterations)
+userdb_change_commit(struct userdb_change *c, const struct userdb_item *item, size_t n, bool only, unsigned iterations)
 {
 	struct buf path = { 0 };
 	struct stat st, now;
@@ -199,7 +263,7 @@ userdb_change_commit(struct userdb_change *c, const char *old_name, const char *
 		errno = e;
 		return USERDB_COMMIT_FAILED;
 	}
-	if (write_store(fd, c, old_name, name, value, iterations) < 0 ||
+	if (write_store(fd, c, item, n, only, iterations) < 0 ||
 	    (c->exists && (fstat(c->old.fd, &st) < 0 || fstat(fd, &now) < 0 ||
 	    ((st.st_uid != now.st_uid || st.st_gid != now.st_gid) && fchown(fd, st.st_uid, st.st_gid) < 0) ||
 	    fchmod(fd, st.st_mode & 0777) < 0)) ||

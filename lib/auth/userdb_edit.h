@@ -19,6 +19,13 @@
 int userdb_make_scram(struct buf *out, const char *password, size_t len, unsigned iterations);
 int userdb_make_random(struct buf *out, const char *password, size_t len);
 
+/*
+ * Append the credential of another system in the form in which it is stored: one of credential.h as it is, one of
+ * crypt(3) without the prefix that Dovecot and others put in front of it, {SHA512-CRYPT}, or Dovecot's {SCRAM-SHA-256}.
+ * Returns 0, or -1 with errno set (EINVAL: not such a credential; ENOMEM).
+ */
+int userdb_import(struct buf *out, const char *credential);
+
 /* A change of the store, which is written as a new file that then replaces the old one. One process at a time. */
 struct userdb_change {
 	struct userdb old;
@@ -54,12 +61,21 @@ enum userdb_commit {
 	USERDB_COMMIT_FAILED,    /* the old store is in place, unchanged: errno */
 };
 
+/* What becomes of one name. Both are borrowed. */
+struct userdb_item {
+	const char *name;
+	const struct buf *value; /* NULL: the store has no such user any more */
+};
+
+/* Find a name among n items, which are in the order of strcmp(3). Returns it, or NULL. */
+const struct userdb_item *userdb_item_find(const struct userdb_item *item, size_t n, const char *name);
+
 /*
- * Write the store without the user old_name, with this value for name (NULL: for no name), and with this number of
- * iterations for the salt of unknown users (0: as before).
+ * Write the store with these n items, which are in the order of strcmp(3) and have each name once. Other users stay, or
+ * with only they go. iterations is for the salt of unknown users (0: as before).
  */
-enum userdb_commit userdb_change_commit(struct userdb_change *c, const char *old_name, const char *name,
-    const struct buf *value, unsigned iterations);
+enum userdb_commit userdb_change_commit(struct userdb_change *c, const struct userdb_item *item, size_t n, bool only,
+    unsigned iterations);
 
 /* Unlock, and free what c owns. errno stays. */
 void userdb_change_end(struct userdb_change *c);

@@ -58,6 +58,9 @@ int instance_reload(const struct instance *i, const struct log *log);
 /* Returns true if a file of i or of a stage after it in this process is another than the one that is open. */
 bool instance_changed(const struct instance *i);
 
+/* Returns true if i or a stage after it in this process can tell that. */
+bool instance_watches(const struct instance *i);
+
 /* Returns true if i or a stage after it in this process has files to open anew. */
 bool instance_reloads(const struct instance *i);
 

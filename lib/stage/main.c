@@ -210,6 +210,14 @@ instance_idle_s(const struct instance *i)
 }
 
 bool
+instance_watches(const struct instance *i)
+{
+	while (!i->stage->changed && i->next.how == NEXT_INNER)
+		i = i->next.inner;
+	return i->stage->changed != NULL;
+}
+
+bool
 instance_changed(const struct instance *i)
 {
 	while (!(i->stage->changed && i->stage->changed(i->conf))) {

@@ -366,7 +366,7 @@ reap(struct pool *p)
 		if (slot == p->conf->max)
 			continue;
 		if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_STALE)
-			stale = p->owed = true;
+			stale = true;
 		else if (WIFSIGNALED(status) || WEXITSTATUS(status) != CHAIN_DONE) {
 			log_lost(p, status);
 			p->owed = true;
@@ -496,21 +496,23 @@ static void
 reload(struct pool *p)
 {
 	int fresh[2], r = instance_reload(p->instance, &p->log);
+	bool anew = r >= 0 || instance_watches(p->instance); /* workers that look at files learn that these are refused */
 
 	p->errand_ms = clock_ms();
-	if (r < 0) {
-		log_event(&p->log, "kept", "reason", "the new files cannot be used", (char *)NULL);
-		return;
-	}
-	if (make_pipe(fresh) < 0) {
+	if (anew && make_pipe(fresh) < 0) {
 		log_error(&p->log, "failed", "reload:");
 		return;
 	}
-	close(p->retire[0]);
-	close(p->retire[1]);
-	memcpy(p->retire, fresh, sizeof fresh);
-	log_event(&p->log, r == 0 ? "reloaded" : "kept", "reason", r == 0 ? NULL : "some of the new files cannot be used",
-	    (char *)NULL);
+	if (anew) {
+		close(p->retire[0]);
+		close(p->retire[1]);
+		memcpy(p->retire, fresh, sizeof fresh);
+	}
+	if (r < 0)
+		log_event(&p->log, "kept", "reason", "the new files cannot be used", (char *)NULL);
+	else
+		log_event(&p->log, r == 0 ? "reloaded" : "kept", "reason", r == 0 ? NULL : "some of the new files cannot be used",
+		    (char *)NULL);
 }
 
 /* Wait for an event and handle it. Returns false at the end of the service. */
@@ -543,8 +545,11 @@ turn(struct pool *p)
 		if (signo == SIGHUP)
 			reload(p);
 	}
-	if (reap(p) && instance_changed(p->instance))
-		reload(p);
+	if (reap(p)) {
+		p->owed = true; /* the call that it did not take */
+		if (instance_changed(p->instance))
+			reload(p);
+	}
 	if (f[2].revents && idle(p) == 0)
 		start_usher(p);
 	return true;

@@ -9,6 +9,7 @@
 
 /* What submitd's options set for every session and its transactions. */
 struct session_conf {
+	const char *locked; /* the directory of users who were stopped, lockout.h; borrowed; NULL: none */
 	const struct next *check; /* the message chain that is asked about each recipient at RCPT; NULL: none */
 	int command_wait_s; /* seconds for the client's next command, and for the client to take our replies */
 	int answer_s;       /* seconds from the end of the data to the answer */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "auth/lockout.h"
 #include "base/clock.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
@@ -124,6 +125,26 @@ do_lhlo(struct session *s, char *arg, size_t len)
 	return greet(s, VERB_LHLO, arg, len);
 }
 
+/* Returns REPLY_OK, or the refusal if the user was stopped after the login. */
+static enum reply
+stop(struct session *s)
+{
+	const char *locked = s->conf->locked, *user = facts_get(&s->call->facts, "SMTPAUTHUSER");
+
+	if (!locked || !user || !*user)
+		return REPLY_OK;
+	switch (lockout_find(locked, user)) {
+	case LOCKOUT_FREE:
+		return REPLY_OK;
+	case LOCKOUT_STOPPED:
+		return REPLY_NO_RIGHT;
+	case LOCKOUT_UNKNOWN:
+		break;
+	}
+	log_error(&s->call->log, "failed", "%s:", locked);
+	return REPLY_LOCAL_ERROR;
+}
+
 static enum reply
 do_mail(struct session *s, char *arg, size_t len)
 {
@@ -137,6 +158,9 @@ do_mail(struct session *s, char *arg, size_t len)
 	}
 	if (!facts_is_authenticated(f) && !facts_get(f, "RELAYCLIENT"))
 		return REPLY_AUTH_FIRST; /* a chain without authd is closed: RFC 6409 4.3 */
+	r = stop(s);
+	if (r != REPLY_OK)
+		return r;
 	forget(s); /* the state FAILED leaves a transaction */
 	r = mailcmd_mail(&s->in.mail, &rule, arg, len, &s->detail, &s->detail_len);
 	if (r != REPLY_SENDER_OK)

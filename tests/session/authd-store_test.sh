@@ -63,6 +63,15 @@ test_a_store_that_cannot_be_used_is_not_taken() {
 	assertContains "$(cat "$T/authd.log")" 'authd: - kept'
 	assertTrue 'again' "gives '$yes' old"
 	assertEquals 'and is looked at once' 1 "$(grep -c 'authd: - kept' "$T/authd.log")"
+	printf 'new\n' | msa-passwd -i 4096 "$T/open.cdb" bob
+	chmod 604 "$T/open.cdb"
+	mv "$T/open.cdb" "$db"
+	wait_until gives "$yes" old
+	assertContains "$(cat "$T/authd.log")" 'users.cdb: open to everybody'
+	chmod 600 "$db"
+	wait_until gives "$yes" new
+	printf 'old\n' | msa-passwd "$db" bob
+	wait_until gives "$yes" old
 	rm "$db"
 	assertTrue 'nor one that is gone' "gives '$yes' old"
 	printf 'new\n' | msa-passwd -i 4096 "$db" bob
@@ -106,7 +115,7 @@ test_a_session_from_before_the_change_is_told_to_come_again() {
 		echo 'authd 1 1' >"$T/changed"
 		wait $!
 		sed '1,/^250 /d' "$T/all" >"$T/out"
-		printf '%s\n' '421 4.3.2 Service shutting down, closing the connection' EOF | assert_out "$program"
+		printf '%s\n' '421 4.3.2 Service not available, closing the connection' EOF | assert_out "$program"
 		msa-passwd -R "$db" bob
 	done
 	assertContains "$(cat "$T/authd.log")" ' outdated'

@@ -37,7 +37,8 @@ test_usage_is_one_line_and_the_synopsis() {
 	msa-passwd 2>"$T/usage"
 	assertEquals 100 $?
 	assertEquals 1 "$(wc -l <"$T/usage")"
-	for args in "x" "-l" "-l x y" "x y z" "-g x y" "-d -e x y" "-L -n a x y" "-z x y"; do
+	for args in "x" "-l" "-l x y" "x y z" "-g x y" "-d -e x y" "-L -n a x y" "-z x y" "-b" "-b x y" "-bl x" "-bdx x" "-db -n a x" \
+		"-b -i 5000 x" "-x x y" "-dx x"; do
 		# shellcheck disable=SC2086
 		msa-passwd $args 2>"$T/other" </dev/null
 		assertEquals "$args" 100 $?
@@ -286,6 +287,143 @@ test_passwords() {
 	assertEquals 100 $?
 	assertEquals 'msa-passwd: no line on standard input' "$(cat "$T/out")"
 	assertTrue 'the old one still holds' "takes a \"p ä\\\$'\\\"ss: word\""
+}
+
+# The store by a list: what is expected on fd 1 and 2, then -b and its options; the list is standard input.
+bulk() {
+	expected=$1
+	shift
+	msa-passwd "$@" "$db" >"$T/out" 2>&1
+	code=$?
+	assertEquals "$*" "$expected" "$code $(cat "$T/out")"
+}
+
+six=$(perl -e 'print crypt("crypted", "\$6\$abcdefghijklmnop\$")')
+rfc='SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU='
+
+test_a_list_makes_a_store() {
+	five=$(perl -e 'print crypt("five", "\$5\$abcdefghijklmnop\$")')
+	blow=$(perl -e 'print crypt("blow", "\$2b\$04\$abcdefghijklmnopqrstuu")')
+	dovecot=$(echo "$rfc" | sed 's/^[^$]*.//; s/[$:]/,/g')
+	bulk '0 added 8, changed 0, removed 0, unchanged 0' -b <<-X
+		# a comment, and an empty line
+
+		six:$six
+		Shadow@Example.NET:$six:19000:0:99999:7:::
+		five:{SHA256-CRYPT}$five:1000:1000::/home:
+		blow:{blf-crypt}$blow
+		rfc:$rfc
+		dovecot:{SCRAM-SHA-256}$dovecot
+		a:b	main	{CRYPT}$six
+		a:b	phone	$rfc
+		none	-
+	X
+	assertEquals 600 "$(stat -c %a "$db")"
+	while read -r user password; do
+		assertTrue "$user" "takes $user $password"
+	done <<-X
+		six crypted
+		shadow@example.net crypted
+		five five
+		blow blow
+		rfc pencil
+		dovecot pencil
+		a:b crypted
+		a:b pencil
+	X
+	assertContains "$(cat "$T/log")" 'label=phone'
+	assertFalse 'without a password' "takes none ''"
+	assertContains "$(msa-passwd -l "$db")" "$(printf 'a:b\tmain\tphone')"
+}
+
+test_a_list_leaves_what_it_does_not_name() {
+	set_password a wonderland
+	set_password b wonderland
+	phone=$(msa-passwd -g -n phone "$db" a)
+	msa-passwd -L "$db" a
+	secret=$(value '')
+	before=$(stat -c %i "$db")
+	printf 'a:%s\nc:%s\n' "$six" "$six" >"$T/list"
+	bulk '0 added 1, changed 1, removed 0, unchanged 0' -b <"$T/list"
+	assertEquals "$(printf 'a\t!locked\tmain\tphone\nb\tmain\nc\tmain')" "$(msa-passwd -l "$db" | sort)"
+	assertEquals 'the secret stays' "$secret" "$(value '')"
+	assertNotEquals 'a new file' "$before" "$(stat -c %i "$db")"
+	before=$(stat -c %i "$db")
+	bulk '0 added 0, changed 0, removed 0, unchanged 2' -b <"$T/list"
+	assertEquals 'nothing to do' "$before" "$(stat -c %i "$db")"
+	bulk '0 added 0, changed 0, removed 1, unchanged 2' -bd <"$T/list"
+	assertEquals "$(printf 'a\t!locked\tmain\tphone\nc\tmain')" "$(msa-passwd -l "$db" | sort)"
+	msa-passwd -R "$db" a
+	assertTrue 'the application password' "takes a '$phone'"
+	assertTrue 'the new password' "takes a crypted"
+	printf 'c\t!\n' | bulk '0 added 0, changed 1, removed 0, unchanged 0' -b
+	assertContains "$(msa-passwd -l "$db")" "$(printf 'c\t!locked\tmain')"
+	printf 'a:%s\n' "$six" | bulk '0 added 0, changed 0, removed 1, unchanged 1' -db
+}
+
+test_a_list_with_a_mistake_changes_nothing() {
+	set_password a wonderland
+	cp "$db" "$T/before"
+	printf '%s\n' "b:$six" 'nocolon' ':x' "c:{PBKDF2}x" 'd:' "e:secret" 'f	label' "g	two words	$six" "h	a	$six	x" \
+		"b:$six" "$(printf '\001x'):$six" >"$T/list"
+	bulk "100 msa-passwd: line 2: no colon behind the name
+msa-passwd: line 3: not a user's name
+msa-passwd: line 4: not a credential: see msa-passwd(8)
+msa-passwd: line 5: not a credential: see msa-passwd(8)
+msa-passwd: line 6: not a credential: see msa-passwd(8)
+msa-passwd: line 7: a label without a credential
+msa-passwd: line 8: not a label
+msa-passwd: line 9: more than three fields between tabs
+msa-passwd: line 11: not a user's name
+msa-passwd: $db: nothing was changed" -b <"$T/list"
+	printf '%s\n' "b:$six" "B	main	$six" | bulk "100 msa-passwd: line 2: the same user and label in an earlier line
+msa-passwd: $db: nothing was changed" -b
+	printf 'a:x\0y\n' | bulk "100 msa-passwd: line 1: a NUL
+msa-passwd: $db: nothing was changed" -b
+	for empty in '' '# nothing'; do
+		echo "$empty" | bulk "100 msa-passwd: line 0: the list is empty
+msa-passwd: $db: nothing was changed" -bd
+	done
+	i=0
+	while [ $((i += 1)) -le 22 ]; do echo bad; done >"$T/list"
+	msa-passwd -b "$db" <"$T/list" 2>"$T/out"
+	assertEquals 'errors are counted' 'msa-passwd: 2 more errors' "$(sed -n 21p "$T/out")"
+	head -c 70000000 /dev/zero | tr '\0' '#' | bulk "111 msa-passwd: $db: File too large" -b
+	assertTrue 'unchanged' "cmp '$T/before' '$db'"
+	old_store Carol
+	printf 'carol:%s\n' "$six" | bulk "100 msa-passwd: line 1: the store has this name with capital letters; delete or change that user first
+msa-passwd: $db: nothing was changed" -b
+}
+
+test_what_is_printed_makes_the_same_store() {
+	set_password 'two words: and more' wonderland
+	set_password '#hash' wonderland
+	msa-passwd -g -n phone "$db" '#hash' >/dev/null
+	msa-passwd -L "$db" '#hash'
+	set_password bare wonderland
+	msa-passwd -d -n main "$db" bare
+	msa-passwd -x "$db" >"$T/list"
+	assertEquals 0 $?
+	assertEquals 'no secret of the store' 5 "$(wc -l <"$T/list")"
+	cdb -d "$db" | grep -v '^+0,' | sort >"$T/before"
+	rm "$db"
+	bulk '0 added 3, changed 0, removed 0, unchanged 0' -b <"$T/list"
+	cdb -d "$db" | grep -v '^+0,' | sort >"$T/after"
+	assert_same 'the records' "$T/before" "$T/after"
+	bulk '0 added 0, changed 0, removed 0, unchanged 3' -bd <"$T/list"
+	msa-passwd -x "$T/missing" 2>"$T/out"
+	assertEquals 100 $?
+	assertEquals "msa-passwd: $T/missing: no such store" "$(cat "$T/out")"
+}
+
+test_five_thousand_users_are_one_list() {
+	users='BEGIN { for (i = from; i < 5000; i++) print "user" i "@example.net:" (i == 1 && from == 1 ? other : hash) }'
+	awk -v from=0 -v hash="$six" "$users" >"$T/list"
+	bulk '0 added 5000, changed 0, removed 0, unchanged 0' -b <"$T/list"
+	bulk '0 added 0, changed 0, removed 0, unchanged 5000' -bd <"$T/list"
+	awk -v from=1 -v hash="$six" -v other="$rfc" "$users" | bulk '0 added 0, changed 1, removed 1, unchanged 4998' -bd
+	assertTrue "takes user1@example.net pencil"
+	assertTrue "takes user4999@example.net crypted"
 }
 
 test_what_is_no_credential_is_not_imported() {

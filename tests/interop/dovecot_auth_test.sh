@@ -1,0 +1,121 @@
+#!/bin/sh
+# authd -D asks Dovecot's authentication server; msa-passwd -b takes Dovecot's passwd-file. ISC licence, see LICENSE.
+# shellcheck disable=SC2016
+# shellcheck source=tests/lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/resident.sh
+. "$ROOT/tests/lib/resident.sh"
+
+yes='235 2.7.0 Authentication succeeded'
+no='535 5.7.8 Authentication credentials invalid'
+schemes='sha512-crypt sha256-crypt blf-crypt md5-crypt crypt scram-sha-256'
+later='454 4.7.0 Temporary authentication failure'
+
+# A server of the test's own, which reads no other configuration. Needs root, as Dovecot does.
+oneTimeSetUp() {
+	export MSA_HOST=mx.example TCPREMOTEIP=192.0.2.1 SSL_PROTOCOL=TLSv1.3
+	chmod 755 "$T"
+	ready=
+	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/auth ] || return 0
+	mkdir "$T/run" "$T/state"
+	for scheme in $schemes; do
+		echo "$scheme@example.net:$(doveadm -c /dev/null pw -s "$scheme" -p "of-$scheme" 2>>"$T/pw.log")"
+	done >"$T/users"
+	chmod 644 "$T/users"
+	cat >"$T/conf" <<-CONF
+		base_dir = $T/run
+		state_dir = $T/state
+		log_path = $T/dovecot.log
+		protocols = none
+		ssl = no
+		auth_mechanisms = plain login
+		auth_failure_delay = 0
+		auth_default_realm = example.net
+		passdb {
+		  driver = passwd-file
+		  args = username_format=%Lu $T/users
+		}
+		userdb {
+		  driver = static
+		  args = uid=mail gid=mail home=/nonexistent
+		}
+		service auth {
+		  unix_listener $T/auth {
+		    mode = 0666
+		  }
+		}
+		service stats {
+		  unix_listener stats-writer {
+		    mode = 0666
+		  }
+		}
+	CONF
+	dovecot -c "$T/conf" >"$T/start.log" 2>&1 && wait_until [ -S "$T/auth" ] && ready=1
+}
+
+oneTimeTearDown() {
+	[ -z "${ready:-}" ] || kill "$(cat "$T/run/master.pid")"
+	ready=
+}
+
+tearDown() {
+	resident_stop_all
+}
+
+# The reply to a password. usage: reply user password option ...
+reply() {
+	printf '<\n> EHLO client.example\n<\n> AUTH PLAIN %s\n<\n' "$(printf '\0%s\0%s' "$1" "$2" | base64 -w0)" >"$T/script"
+	shift 2
+	talk -t 60 authd "$@" true <"$T/script" 2>"$T/log" | tail -n 1
+}
+
+test_dovecot_decides() {
+	needs root /usr/lib/dovecot/auth || return 0
+	assertTrue 'Dovecot starts' "[ '$ready' ]"
+	for scheme in $schemes; do
+		password=of-$scheme
+		assertEquals "$scheme" "$yes" "$(reply "$scheme@example.net" "$password" -D "$T/auth")"
+		assertContains "$(cat "$T/log")" "authenticated user=$scheme@example.net mech=PLAIN ip=192.0.2.1"
+		assertEquals "$scheme" "$no" "$(reply "$scheme@example.net" "${password}x" -D "$T/auth")"
+	done
+	assertEquals "$no" "$(reply nobody x -D "$T/auth")"
+	assertEquals 'the realm' "$yes" "$(reply Crypt of-crypt -r example.net -D "$T/auth")"
+	assertContains "$(cat "$T/log")" 'authenticated user=crypt@example.net '
+}
+
+test_a_resident_with_a_store_in_front() {
+	needs root /usr/lib/dovecot/auth || return 0
+	phone=$(msa-passwd -g -n phone "$T/store.cdb" crypt@example.net)
+	resident_start authd authd -U nobody -u "$T/store.cdb" -D "$T/auth" true || return
+	for password in "$phone" of-crypt; do
+		printf '<\n> EHLO x\n<\n> AUTH PLAIN %s\n<\n' "$(printf '\0crypt@example.net\0%s' "$password" | base64 -w0)" |
+			talk -t 60 call "$T/authd" 2>"$T/log" | tail -n 1 >"$T/out"
+		echo "$yes" | assert_out "$password"
+	done
+	assertContains "$(cat "$T/authd.log")" 'label=phone'
+}
+
+test_dovecots_file_makes_a_store() {
+	needs root /usr/lib/dovecot/auth || return 0
+	assertEquals 'added 6, changed 0, removed 0, unchanged 0' "$(msa-passwd -b "$T/all.cdb" <"$T/users")"
+	for scheme in $schemes; do
+		password=of-$scheme
+		assertEquals "$scheme" "$yes" "$(reply "$scheme@example.net" "$password" -u "$T/all.cdb")"
+		assertEquals "$scheme" "$no" "$(reply "$scheme@example.net" "${password}x" -u "$T/all.cdb")"
+	done
+}
+
+# The last test: its user base is gone.
+test_trouble_of_dovecots_is_454() {
+	needs root /usr/lib/dovecot/auth || return 0
+	mv "$T/users" "$T/gone"
+	assertEquals 'no user base' "$later" "$(reply crypt@example.net of-crypt -D "$T/auth")"
+	assertContains "$(cat "$T/log")" "unanswered socket=$T/auth why=\"a temporary failure there\""
+	kill "$(cat "$T/run/master.pid")"
+	ready=
+	wait_until [ ! -e "$T/run/master.pid" ]
+	assertEquals 'no server' "$later" "$(reply crypt@example.net of-crypt -D "$T/auth")"
+}
+
+# shellcheck disable=SC1090
+. "$SHUNIT2"
