@@ -77,7 +77,10 @@ prepare(struct conf *conf)
 		a->trouble = NULL;
 }
 
-/* Open store and table anew: after SIGHUP, or when one has changed. The configuration of -s stays: Cyrus reads it only once in a process. */
+/*
+ * Open store and table anew: after SIGHUP, or when one has changed. The configuration of -s stays: Cyrus reads it only
+ * once in a process.
+ */
 static int
 reload(void *arg, const struct log *log)
 {

@@ -175,8 +175,8 @@ const struct stage submitd_stage = {
 	.starts_chain = true,
 	.needs = STAGE_TEMPORARY,
 	.options = "bD:d:e:L:r:S:T:t:w:",
-	.usage = "[-b] [-D table] [-d locked] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] [-w seconds] "
-	    STAGE_USAGE " prog [arg ...]",
+	.usage = "[-b] [-D table] [-d locked] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] "
+	    "[-w seconds] " STAGE_USAGE " prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.init = init,
 	.option = option,

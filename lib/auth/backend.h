@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "auth/answer.h"
 #include "base/log.h"
 #include "chain/facts.h"
 
@@ -15,14 +16,6 @@ struct backend {
 	char *const *program; /* the words of the checkpassword program */
 	const char *socket;   /* the path of Dovecot's socket */
 };
-
-enum backend_answer {
-	BACKEND_RIGHT,
-	BACKEND_WRONG, /* the password, or the user */
-	BACKEND_LATER, /* nothing is known: no answer, or none that counts; the reason was logged */
-};
-
-enum { BACKEND_WAIT_S = 30 }; /* for the answer */
 
 /* Ask whether the password of len octets is the user's. facts describe the client. */
 enum backend_answer backend_ask(const struct backend *b, const struct facts *facts, const struct log *log,

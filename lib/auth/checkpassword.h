@@ -2,7 +2,11 @@
 #ifndef MSA_AUTH_CHECKPASSWORD_H
 #define MSA_AUTH_CHECKPASSWORD_H
 
-#include "auth/backend.h"
+#include <stddef.h>
+
+#include "auth/answer.h"
+#include "base/log.h"
+#include "chain/facts.h"
 
 /*
  * The checkpassword interface: a program reads "user\0password\0timestamp\0" from descriptor 3, at most 512 octets, and

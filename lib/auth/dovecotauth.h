@@ -2,7 +2,11 @@
 #ifndef MSA_AUTH_DOVECOTAUTH_H
 #define MSA_AUTH_DOVECOTAUTH_H
 
-#include "auth/backend.h"
+#include <stddef.h>
+
+#include "auth/answer.h"
+#include "base/log.h"
+#include "chain/facts.h"
 
 /*
  * The client's side of Dovecot's authentication protocol, version 1: lines of fields between tabs, on a Unix socket.

@@ -48,7 +48,7 @@ get_option(void *context, const char *plugin, const char *option, const char **r
 	return SASL_FAIL;
 }
 
-/* Without Cyrus's configuration, load two plugins only: each costs a dlopen, and each is code that strangers can reach. */
+/* Without Cyrus's configuration, load two plugins only: each costs a dlopen and is code that strangers can reach. */
 static int
 verify_file(void *context, const char *file, sasl_verify_type_t type)
 {

@@ -26,7 +26,7 @@ struct sasl_service {
 	struct userdb *db;                  /* borrowed; NULL: no store */
 	const struct backend *backend;      /* borrowed; NULL: none of ours */
 	struct table *certs;                /* borrowed, see certmap.h; NULL: no EXTERNAL */
-	const char *realm;                  /* borrowed; the domain of a user whose name has none; NULL: there is no such domain */
+	const char *realm;                  /* borrowed; the domain of users whose names have none; NULL: none */
 	char mechs[SASL_MECHS_MAX + 1];     /* all mechanisms, in upper case, single spaces between */
 	char *app, *dir;                    /* owned: name and directory of Cyrus's configuration; dir NULL: Cyrus's default;
 	                                       app NULL: no configuration and no back end of Cyrus */
@@ -72,8 +72,8 @@ bool sasl_service_offers(const struct sasl_service *s, const struct facts *facts
 extern const char sasl_login[], sasl_external[];
 
 /*
- * What our store, and our back end after it, answered about the user of one exchange. This is the context of the callback
- * SASL_CB_SERVER_USERDB_CHECKPASS, where our plugin finds it too.
+ * What our store, and our back end after it, answered about the user of one exchange. This is the context of the
+ * callback SASL_CB_SERVER_USERDB_CHECKPASS, where our plugin finds it too.
  */
 struct sasl_check {
 	struct userdb *db;                /* borrowed; NULL: no store */

@@ -103,12 +103,12 @@ ask_backend(struct sasl_check *check, const char *user, const char *pass, size_t
  * slow hash unless that was done.
  */
 static void
-even_out(struct sasl_check *check)
+even_out(struct sasl_check *check, const char *user)
 {
 	if (!check->db || !check->asked || check->worked || check->found == USERDB_RIGHT ||
 	    (check->found == USERDB_ERROR && !check->unanswered))
 		return;
-	if (userdb_work(check->db) < 0)
+	if (userdb_work(check->db, user) < 0)
 		check->found = USERDB_ERROR;
 }
 
@@ -199,7 +199,7 @@ judge(struct saslserver *x, int r)
 		return SASLSERVER_DONE;
 	if (r != SASL_OK)
 		learn_user(x, SASL_AUTHUSER);
-	even_out(&x->check);
+	even_out(&x->check, x->user);
 	if (x->check.asked && x->check.found == USERDB_ERROR) {
 		x->reason = x->check.unanswered ? "the back end does not answer" : "user store cannot be read";
 		return SASLSERVER_LATER;

@@ -59,18 +59,36 @@ userdb_get(struct userdb *db, const char *name, struct buf *value)
 	return buf_add(value, p, cdb_datalen(&db->cdb)) < 0 ? -1 : 1;
 }
 
+/* Parse the counts ",iterations*users" at *s, and move *s to their end. Returns true if all are valid. */
+static bool
+read_counts(struct userdb *db, const char **s)
+{
+	struct userdb_count c;
+	int n;
+
+	while (**s == ',') {
+		if (db->ncounts == USERDB_COUNTS_MAX || sscanf(*s, ",%9u*%9u%n", &c.iterations, &c.users, &n) != 2 || c.users == 0 ||
+		    c.iterations < CREDENTIAL_ITERATIONS_MIN || c.iterations > CREDENTIAL_ITERATIONS_MAX)
+			return false;
+		db->count[db->ncounts++] = c;
+		*s += n;
+	}
+	return true;
+}
+
 /* Read key "" into db. Returns 0, or -1 with errno EINVAL. */
 static int
 read_format(struct userdb *db)
 {
 	struct buf value = { 0 };
 	const char *s;
-	int r = userdb_get(db, "", &value), ok = 0;
+	int r = userdb_get(db, "", &value), ok = 0, n = 0;
 
-	if (r == 1 && strncmp(value.p, "1:", 2) == 0 && strlen(value.p) == value.len) {
-		s = value.p + 2;
-		db->iterations = credential_iterations(&s);
-		ok = db->iterations && credential_field(&s, '\0', db->secret, USERDB_SECRET) == USERDB_SECRET;
+	if (r == 1 && strlen(value.p) == value.len && sscanf(value.p, "1:%8u%n", &db->iterations, &n) == 1) {
+		s = value.p + n;
+		ok = read_counts(db, &s) && *s++ == ':' && db->iterations >= CREDENTIAL_ITERATIONS_MIN &&
+		    db->iterations <= CREDENTIAL_ITERATIONS_MAX &&
+		    credential_field(&s, '\0', db->secret, USERDB_SECRET) == USERDB_SECRET;
 	}
 	buf_wipe(&value);
 	if (!ok)
@@ -178,11 +196,47 @@ userdb_check(struct userdb *db, const char *name, const char *password, size_t l
 	return result;
 }
 
+/* Returns the iterations of an unknown user: as many have them as of those who are known. */
+static unsigned
+iterations_of(const struct userdb *db, const char *name)
+{
+	unsigned char mac[CREDENTIAL_HASH];
+	unsigned long all = 0, at;
+	size_t i;
+
+	for (i = 0; i < db->ncounts; i++)
+		all += db->count[i].users;
+	if (all == 0 || credential_hmac(mac, db->secret, USERDB_SECRET, "iterations ", name) < 0)
+		return db->iterations;
+	at = ((unsigned long)mac[0] << 24 | (unsigned long)mac[1] << 16 | (unsigned long)mac[2] << 8 | mac[3]) % all;
+	for (i = 0; at >= db->count[i].users; i++)
+		at -= db->count[i].users;
+	return db->count[i].iterations;
+}
+
+unsigned
+userdb_iterations(const struct buf *value)
+{
+	struct buf copy = { 0 };
+	struct credential c;
+	struct credential_scram v;
+	unsigned n = 0;
+	size_t pos = 0;
+
+	if (value->len > 0 && buf_add(&copy, value->p, value->len) == 0)
+		while (n == 0 && next_credential(&copy, &pos, &c))
+			if (credential_is_scram(c.text) && credential_scram_parse(&v, c.text) == 0)
+				n = v.iterations;
+	explicit_bzero(&v, sizeof v);
+	buf_wipe(&copy);
+	return n;
+}
+
 int
-userdb_work(struct userdb *db)
+userdb_work(struct userdb *db, const char *name)
 {
 	static const char password[] = "password";
-	struct credential_scram decoy = { .iterations = db->iterations, .salt_len = CREDENTIAL_SALT };
+	struct credential_scram decoy = { .iterations = iterations_of(db, name), .salt_len = CREDENTIAL_SALT };
 
 	memcpy(decoy.salt, db->secret, CREDENTIAL_SALT);
 	return credential_scram_compute(&decoy, password, sizeof password - 1);
@@ -205,7 +259,7 @@ userdb_scram(struct userdb *db, const char *name, struct buf *verifier, char *la
 {
 	struct buf value = { 0 };
 	struct credential c;
-	struct credential_scram v = { .iterations = db->iterations, .salt_len = CREDENTIAL_SALT };
+	struct credential_scram v = { .salt_len = CREDENTIAL_SALT };
 	unsigned char salt[CREDENTIAL_HASH];
 	enum userdb_result result;
 	size_t pos = 0;
@@ -219,7 +273,7 @@ userdb_scram(struct userdb *db, const char *name, struct buf *verifier, char *la
 			set_label(label, c.label);
 		}
 	if (result != USERDB_RIGHT && result != USERDB_ERROR) {
-		v.iterations = db->iterations;
+		v.iterations = iterations_of(db, name);
 		v.salt_len = CREDENTIAL_SALT;
 		if (credential_hmac(salt, db->secret, USERDB_SECRET, "salt ", name) < 0 ||
 		    credential_hmac(v.stored, db->secret, USERDB_SECRET, "stored ", name) < 0 ||

@@ -16,14 +16,16 @@
  *
  * Key: the user's name as userdb_fold makes it. Value: lines that end with LF: "!" first if the user is locked, then
  * one "label:credential" for each password (credential.h). Key "": "1:iterations:secret", which is the format's number,
- * the iterations, and a secret in base64 from which an unknown user gets a salt that looks like any other. A cdb
- * without this key is not a user store.
+ * the iterations of the next password, and a secret in base64 from which an unknown user gets a salt that looks like any
+ * other. If the users' verifiers have other iterations too, what each count has follows the first number as
+ * ",iterations*users", and an unknown user has one of these. A cdb without this key is not a user store.
  */
 enum {
 	USERDB_PASSWORD_MAX = 255, /* octets */
 	USERDB_LABEL_MAX = 64,     /* octets of letters, digits, "." "_" "-" */
 	USERDB_VALUE_MAX = 65536,  /* octets of one user's credentials */
 	USERDB_SECRET = 32,        /* octets */
+	USERDB_COUNTS_MAX = 8,     /* different iterations that unknown users may have */
 	USERDB_ITERATIONS = 10000, /* by default: 2 to 4 ms of one processor for a PLAIN login */
 };
 
@@ -31,7 +33,11 @@ struct userdb {
 	struct cdb cdb;
 	struct table_file file; /* that is open */
 	int fd; /* close-on-exec */
-	unsigned iterations;
+	unsigned iterations;             /* of the next password */
+	struct userdb_count {
+		unsigned iterations, users;
+	} count[USERDB_COUNTS_MAX];      /* of the users' verifiers, ncounts of them; none: all have iterations */
+	size_t ncounts;
 	unsigned char secret[USERDB_SECRET];
 };
 
@@ -68,8 +74,11 @@ enum userdb_result {
 enum userdb_result userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label,
     bool *worked);
 
-/* Do the work of a slow hash for nothing. Returns 0, or -1 with errno ENOMEM. */
-int userdb_work(struct userdb *db);
+/* Do the work of a slow hash for nothing, as it is for an unknown user of this name. Returns 0, or -1 with errno ENOMEM. */
+int userdb_work(struct userdb *db, const char *name);
+
+/* Returns the iterations of the first SCRAM verifier in a user's value, or 0: it has none. */
+unsigned userdb_iterations(const struct buf *value);
 
 /*
  * Look up a user who was authenticated without a password. Returns USERDB_RIGHT if the user may log in, even without

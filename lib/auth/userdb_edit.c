@@ -190,12 +190,35 @@ userdb_change_similar(struct userdb_change *c, const char *name, struct buf *oth
 	return r;
 }
 
-/* Add key "" to the new store. Returns 0, or -1 with errno set. */
+/* How many users have which iterations. */
+struct tally {
+	struct userdb_count count[USERDB_COUNTS_MAX];
+	size_t n;
+};
+
+/* Count a user. More different iterations than there is room for are not counted. */
+static void
+count_user(struct tally *t, const struct buf *value)
+{
+	unsigned iterations = userdb_iterations(value);
+	size_t i;
+
+	for (i = 0; i < t->n && t->count[i].iterations != iterations; i++)
+		;
+	if (iterations == 0 || i == USERDB_COUNTS_MAX)
+		return;
+	if (i == t->n)
+		t->count[t->n++] = (struct userdb_count){ .iterations = iterations };
+	t->count[i].users++;
+}
+
+/* Add key "" to the new store, whose users were counted. Returns 0, or -1 with errno set. */
 static int
-add_format(struct cdb_make *make, struct userdb_change *c, unsigned iterations)
+add_format(struct cdb_make *make, struct userdb_change *c, unsigned iterations, const struct tally *t)
 {
 	unsigned char secret[USERDB_SECRET];
 	struct buf b = { 0 };
+	size_t i;
 	int r;
 
 	if (!c->exists && os_random(secret, sizeof secret) < 0)
@@ -204,7 +227,10 @@ add_format(struct cdb_make *make, struct userdb_change *c, unsigned iterations)
 		memcpy(secret, c->old.secret, sizeof secret);
 	if (iterations == 0)
 		iterations = c->exists ? c->old.iterations : USERDB_ITERATIONS;
-	r = buf_printf(&b, "1:%u:", iterations) < 0 || base64_encode(&b, secret, sizeof secret) < 0 ||
+	r = buf_printf(&b, "1:%u", iterations);
+	for (i = 0; r == 0 && (t->n > 1 || (t->n == 1 && t->count[0].iterations != iterations)) && i < t->n; i++)
+		r = buf_printf(&b, ",%u*%u", t->count[i].iterations, t->count[i].users);
+	r = r < 0 || buf_puts(&b, ":") < 0 || base64_encode(&b, secret, sizeof secret) < 0 ||
 	    cdb_make_add(make, "", 0, b.p, (unsigned)b.len) < 0 ? -1 : 0;
 	explicit_bzero(secret, sizeof secret);
 	buf_wipe(&b);
@@ -228,20 +254,28 @@ static int
 write_store(int fd, struct userdb_change *c, const struct userdb_item *item, size_t n, bool only, unsigned iterations)
 {
 	struct buf old_name = { 0 }, old_value = { 0 };
+	struct tally tally = { .n = 0 };
 	struct cdb_make make;
 	unsigned pos = 0;
 	size_t i;
-	int r, ok;
+	int r, ok = 1;
 
 	if (cdb_make_start(&make, fd) < 0)
 		return -1;
-	ok = add_format(&make, c, iterations) == 0;
-	while (ok && !only && (r = userdb_change_next(c, &pos, &old_name, &old_value)) != 0)
-		ok = r == 1 && (userdb_item_find(item, n, old_name.p) ||
-		    cdb_make_add(&make, old_name.p, (unsigned)old_name.len, old_value.p, (unsigned)old_value.len) == 0);
-	for (i = 0; ok && i < n; i++)
-		ok = !item[i].value || cdb_make_add(&make, item[i].name, (unsigned)strlen(item[i].name), item[i].value->p,
+	while (ok && !only && (r = userdb_change_next(c, &pos, &old_name, &old_value)) != 0) {
+		if (r == 1 && userdb_item_find(item, n, old_name.p))
+			continue;
+		ok = r == 1 && cdb_make_add(&make, old_name.p, (unsigned)old_name.len, old_value.p, (unsigned)old_value.len) == 0;
+		count_user(&tally, &old_value);
+	}
+	for (i = 0; ok && i < n; i++) {
+		if (!item[i].value)
+			continue;
+		ok = cdb_make_add(&make, item[i].name, (unsigned)strlen(item[i].name), item[i].value->p,
 		    (unsigned)item[i].value->len) == 0;
+		count_user(&tally, item[i].value);
+	}
+	ok = ok && add_format(&make, c, iterations, &tally) == 0;
 	buf_wipe(&old_name);
 	buf_wipe(&old_value);
 	return cdb_make_finish(&make) == 0 && ok && fsync(fd) == 0 ? 0 : -1;

@@ -22,6 +22,7 @@ oneTimeSetUp() {
 		echo "$scheme@example.net:$(doveadm -c /dev/null pw -s "$scheme" -p "of-$scheme" 2>>"$T/pw.log")"
 	done >"$T/users"
 	chmod 644 "$T/users"
+	program_lines broken 'exit 111'
 	cat >"$T/conf" <<-CONF
 		base_dir = $T/run
 		state_dir = $T/state
@@ -31,6 +32,11 @@ oneTimeSetUp() {
 		auth_mechanisms = plain login
 		auth_failure_delay = 0
 		auth_default_realm = example.net
+		passdb {
+		  driver = checkpassword
+		  args = $T/broken
+		  username_filter = *@broken.example
+		}
 		passdb {
 		  driver = passwd-file
 		  args = username_format=%Lu $T/users
@@ -105,11 +111,10 @@ test_dovecots_file_makes_a_store() {
 	done
 }
 
-# The last test: its user base is gone.
+# The last test: the server is gone.
 test_trouble_of_dovecots_is_454() {
 	needs root /usr/lib/dovecot/auth || return 0
-	mv "$T/users" "$T/gone"
-	assertEquals 'no user base' "$later" "$(reply crypt@example.net of-crypt -D "$T/auth")"
+	assertEquals 'no user base' "$later" "$(reply crypt@broken.example of-crypt -D "$T/auth")"
 	assertContains "$(cat "$T/log")" "unanswered socket=$T/auth why=\"a temporary failure there\""
 	kill "$(cat "$T/run/master.pid")"
 	ready=

@@ -306,6 +306,17 @@ next bob" bob "$phone" -u "$db" -D "$T/dove"
 	gives "$no" locked pencil -u "$db" -D "$T/dove"
 }
 
+# Nothing is there to be called afterwards; but the password was asked about.
+test_the_sandbox_lets_the_question_through() {
+	answer 'OK\t1\n'
+	# shellcheck disable=SC2086
+	resident_start authd authd $as_nobody -p -D "$T/dove" call "$T/nothing" || return
+	printf '<\n> EHLO client.example\n<\n> AUTH PLAIN %s\n<\n' "$(plain '' bob pencil)" >"$T/script"
+	talk -t 60 call "$T/authd" <"$T/script" 2>"$T/log" | tail -n 1 >"$T/out"
+	echo "$yes" | assert_out
+	assertNotContains "$(cat "$T/authd.log")" ' lost '
+}
+
 test_residents_ask_them() {
 	answer 'OK\t1\n'
 	printf '<\n> EHLO client.example\n<\n> AUTH PLAIN %s\n<\n<\n' "$(plain '' bob pencil)" >"$T/script"

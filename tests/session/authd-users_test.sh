@@ -8,7 +8,6 @@
 
 yes='235 2.7.0 Authentication succeeded'
 no='535 5.7.8 Authentication credentials invalid'
-later='454 4.7.0 Temporary authentication failure'
 
 oneTimeSetUp() {
 	export MSA_HOST=mx.example

@@ -204,6 +204,22 @@ test_scram_shows_an_unknown_user_the_same_salt_each_time() {
 	assertEquals 'salt' "$(sed -n 1p "$T/four" | wc -c)" "$(sed -n 1p "$T/one" | wc -c)"
 }
 
+# After msa-passwd -i new users have other iterations than old ones; the unknown have either.
+test_scram_shows_unknown_users_the_iterations_of_old_and_new_ones() {
+	for user in a b c; do printf 'x\n' | msa-passwd -i 5000 "$T/mixed.cdb" $user; done
+	for user in d e f; do printf 'x\n' | msa-passwd -i 6000 "$T/mixed.cdb" $user; done
+	assertContains "$(cdb -q "$T/mixed.cdb" '')" '1:6000,5000*3,6000*3:'
+	for user in a f nobody-0 nobody-1 nobody-2 nobody-3 nobody-4 nobody-5 nobody-6 nobody-7 nobody-8 nobody-9 nobody-10 nobody-11; do
+		scram -s $user y authd -p -u "$T/mixed.cdb" false 2>>"$T/log" | sed -n "1s/.* /${user%-*} /p"
+	done | sort >"$T/shown"
+	assertEquals 'known' 'a 5000 f 6000' "$(grep '^[af] ' "$T/shown" | tr '\n' ' ' | sed 's/ $//')"
+	assertEquals 'unknown' 'nobody 5000 nobody 6000' "$(grep nobody "$T/shown" | uniq | tr '\n' ' ' | sed 's/ $//')"
+	scram a x authd -p -u "$T/mixed.cdb" true 2>"$T/log" >"$T/out"
+	assertContains 'an old user logs in' "$(cat "$T/log")" ' authenticated user=a '
+	for user in a b c; do msa-passwd -d "$T/mixed.cdb" $user; done
+	assertContains 'one kind is left' "$(cdb -q "$T/mixed.cdb" '')" '1:6000:'
+}
+
 test_scram_plus_is_not_offered() {
 	store '504 5.5.4 Mechanism not supported' <<-X
 		> AUTH SCRAM-SHA-256-PLUS $(b64 'p=tls-unique,,n=bob,r=abcdefgh')
