@@ -7,7 +7,8 @@
 yes='235 2.7.0 Authentication succeeded'
 no='535 5.7.8 Authentication credentials invalid'
 
-# A PAM service of the test's own, in a name space where nobody else sees it: carol's password is pencil.
+# A PAM service of the test's own, in a name space where nobody else sees it: carol's password is pencil. At its end
+# saslauthd ends its process group.
 oneTimeSetUp() {
 	export MSA_HOST=mx.example
 	[ -x /usr/sbin/saslauthd ] && "$ROOT/tests/tools/has" mount || return 0
@@ -15,7 +16,7 @@ oneTimeSetUp() {
 	printf '%s\n' "auth required pam_exec.so expose_authtok quiet $T/passwords" 'account required pam_permit.so' >"$T/pam.d/smtp"
 	program_lines passwords 'password=$(tr -d "\0")' '[ "$PAM_USER:$password" = carol:pencil ]'
 	printf 'pwcheck_method: saslauthd\nsaslauthd_path: %s/run/mux\nmech_list: PLAIN LOGIN\n' "$T" >"$T/pam.conf"
-	unshare -m sh -c 'mount --bind "$1/pam.d" /etc/pam.d && exec /usr/sbin/saslauthd -d -a pam -n 1 -m "$1/run"' sh "$T" \
+	setsid unshare -m sh -c 'mount --bind "$1/pam.d" /etc/pam.d && exec /usr/sbin/saslauthd -d -a pam -n 1 -m "$1/run"' sh "$T" \
 		>"$T/saslauthd.log" 2>&1 &
 	server=$!
 	wait_until [ -S "$T/run/mux" ]
