@@ -250,7 +250,8 @@ look_at_store(struct userdb_change *c, struct list *l, const struct userdb_item 
 
 /* Fill items and values, one for each user of the list. Returns their number, or -1 with errno set. */
 static ssize_t
-make_items(struct userdb_change *c, struct list *l, struct userdb_item *items, struct buf *values, struct bulk_count *count)
+make_items(struct userdb_change *c, struct list *l, struct userdb_item *items, struct buf *values,
+    struct bulk_count *count)
 {
 	struct buf old = { 0 };
 	size_t i, n, users = 0;

@@ -16,9 +16,9 @@
  *
  * Key: the user's name as userdb_fold makes it. Value: lines that end with LF: "!" first if the user is locked, then
  * one "label:credential" for each password (credential.h). Key "": "1:iterations:secret", which is the format's number,
- * the iterations of the next password, and a secret in base64 from which an unknown user gets a salt that looks like any
- * other. If the users' verifiers have other iterations too, what each count has follows the first number as
- * ",iterations*users", and an unknown user has one of these. A cdb without this key is not a user store.
+ * the iterations of the next password, and a secret in base64 from which an unknown user gets a salt that looks like
+ * any other. If the users' verifiers have other iterations too, ",iterations*users" follows the first number for each
+ * count of iterations, and an unknown user has one of these. A cdb without this key is not a user store.
  */
 enum {
 	USERDB_PASSWORD_MAX = 255, /* octets */
@@ -74,7 +74,10 @@ enum userdb_result {
 enum userdb_result userdb_check(struct userdb *db, const char *name, const char *password, size_t len, char *label,
     bool *worked);
 
-/* Do the work of a slow hash for nothing, as it is for an unknown user of this name. Returns 0, or -1 with errno ENOMEM. */
+/*
+ * Do the work of a slow hash for nothing, as it is for an unknown user of this name. Returns 0, or -1 with errno
+ * ENOMEM.
+ */
 int userdb_work(struct userdb *db, const char *name);
 
 /* Returns the iterations of the first SCRAM verifier in a user's value, or 0: it has none. */
