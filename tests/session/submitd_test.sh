@@ -10,7 +10,7 @@
 test_usage_is_the_pages_synopsis() {
 	submitd >"$T/out" 2>&1
 	assertEquals 100 $?
-	echo 'usage: submitd [-b] [-D table] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] [-w seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] prog [arg ...]' >"$T/want"
+	echo 'usage: submitd [-b] [-D table] [-d locked] [-e errors] [-L octets] [-r check] [-S seconds] [-T tlds] [-t seconds] [-w seconds] [-l path [-A user] [-C calls] [-P min:max] [-R fd]] [-U user] prog [arg ...]' >"$T/want"
 	assert_same usage "$T/want" "$T/out"
 	{
 		printf 'usage: '
