@@ -26,6 +26,17 @@ test_no_soliciting_offers_the_sites_words() {
 	assertEquals 'without words' 'NO-SOLICITING' "$(sed -n 's/^250[- ]\(NO-SOL.*\)/\1/p' "$T/out")"
 }
 
+# A line of a reply has 512 octets.
+test_the_sites_words_fit_into_a_line() {
+	for n in 479 480; do
+		printf '%s\n' '<' '> EHLO x' '<' '> QUIT' '<<' | MSA_SOLICIT=net.example:$(text_repeat $n a) talk submitd true >"$T/out" 2>"$T/log"
+		mv "$T/out" "$T/out.$n"
+	done
+	assertTrue 'a whole line' "grep -qx '250 NO-SOLICITING net.example:a\{479\}' $T/out.479"
+	assertTrue 'one octet more' "grep -q '^421 4.3.0 ' $T/out.480"
+	assert_logged 'misuse reason="MSA_SOLICIT is invalid"'
+}
+
 # Each line of standard input is a value of SOLICIT and its reply ("ok": the good one), all in one session.
 # usage: solicit
 solicit() {

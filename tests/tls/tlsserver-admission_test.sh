@@ -114,6 +114,32 @@ test_rules_deny_and_set_what_an_operator_may_set() {
 	tlsd_stop
 }
 
+test_rules_do_not_say_who_the_client_is() {
+	program_lines info "printf '220 x\r\n'" 'read -r l; printf "250 info=%s host=%s\r\n" "${TCPREMOTEINFO-no}" "${TCPREMOTEHOST-no}"'
+	echo '127.0.0.1:allow,TCPREMOTEINFO="root",TCPREMOTEHOST="office.example.net"' | tcprules rules.cdb rules.tmp
+	tlsd_start -x rules.cdb ./info
+	tlsd_clients "$port" <<-'END'
+		print(ask(tls(connect()), 'X'))
+	END
+	assert_got info <<-'END'
+		250 info=no host=no
+	END
+	tlsd_stop
+}
+
+test_a_damaged_rule_lets_nobody_in() {
+	printf '+9,3:127.0.0.1->xyz\n\n' | cdb -c rules.cdb
+	tlsd_start -x rules.cdb ./who
+	tlsd_clients "$port" <<-'END'
+		print(repr(line(connect())))
+	END
+	assert_got damaged <<-'END'
+		''
+	END
+	assert_logged 'failed reason="rules.cdb: '
+	tlsd_stop
+}
+
 test_rules_that_cannot_be_used_are_kept_at_the_second_sighup_too() {
 	printf ':deny\n' | tcprules rules.cdb rules.tmp
 	tlsd_start -P 1 -x rules.cdb ./who

@@ -32,6 +32,26 @@ table() {
 	assert_same "$1" "$T/want" "$T/got"
 }
 
+test_a_refused_mail_leaves_nothing_to_the_next() {
+	export MSA_EHLO=8BITMIME,SMTPUTF8
+	dialogue_submit submitd "$SINK" <<-'E2'
+		> EHLO x
+		> MAIL FROM:<a@example.org> SMTPUTF8 FOO=1
+		>> MAIL FROM:<\xc3\xb6@example.org>\r\n
+		> QUIT
+		<<
+	E2
+	unset MSA_EHLO
+	sed -i '1,/^250 /d' "$T/out"
+	assert_out 'replies' <<-'E2'
+		555 5.5.4 Parameter not recognized or not implemented: FOO
+		550 5.6.7 Non-ASCII address, but SMTPUTF8 was not given or is not available
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	E2
+}
+
 test_reverse_paths() {
 	l64=$(text_repeat 64 l)
 	l63=$(text_repeat 63 d)
