@@ -292,6 +292,14 @@ test_the_floor_is_measured() {
 	assertEquals "a wrong password is no check" 111 $?
 }
 
+test_the_work_on_a_header_is_measured() {
+	bench-header >"$T/header"
+	assertEquals 'no header is changed or refused' 0 $?
+	grep -Eqx 'header_us=[0-9]+\.[0-9]{2}' "$T/header"
+	code=$?
+	assertEquals "a figure: $(cat "$T/header")" 0 $code
+}
+
 # The value in the row of a server and in the column of that name (one of two names), in BENCH.md.
 # usage: figure server column [column]
 figure() {
