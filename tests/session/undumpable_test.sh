@@ -53,8 +53,9 @@ test_nobody_else_of_its_uid_can_look_into_it() {
 		tlsc -F SHA256:$(printf %064d 0) localhost
 		tlsd -c $T/one.pem -k $T/one.key cat
 		submitd -l $T/store/resident true
+		tlsd -l 127.0.0.1:0 -c $T/one.pem -k $T/one.key cat
 	X
-	printf '%s 0\n' msa-passwd saslc spoold submitd tlsc tlsd submitd >"$T/want"
+	printf '%s 0\n' msa-passwd saslc spoold submitd tlsc tlsd submitd tlsd >"$T/want"
 	assert_same "owners: $(cat "$T/said")" "$T/want" "$T/got"
 }
 
