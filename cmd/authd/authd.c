@@ -68,6 +68,7 @@ prepare(struct conf *conf)
 		.realm = conf->realm,
 	};
 
+	conf->backend.realm = conf->realm;
 	a->trouble_exit = CHAIN_MISUSE;
 	if (open_tables(a, a->db, a->certs, conf->trouble, sizeof conf->trouble) < 0) {
 		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES && errno != EPERM)
@@ -102,6 +103,7 @@ reload(void *arg, const struct log *log)
 	if (a->store) {
 		userdb_close(a->db);
 		*a->db = db;
+		a->refused_store = (struct table_file){ 0 };
 	}
 	if (a->certs_path) {
 		table_close(a->certs);

@@ -6,9 +6,11 @@
  */
 #include "dialogue.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "auth/lockout.h"
 #include "auth/saslserver.h"
@@ -188,7 +190,7 @@ log_attempt(struct session *s, const struct saslserver *x, const char *event, co
 	    "tls", facts_get(f, "SSL_PROTOCOL"), (char *)NULL);
 }
 
-/* Look whether the user was stopped, whatever the result is: no time tells a right password. Returns the new result. */
+/* Look whether the user was stopped, whatever the result is. Returns the new result. */
 static enum saslserver_result
 stop(struct session *s, struct saslserver *x, enum saslserver_result r)
 {
@@ -207,6 +209,9 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 {
 	struct facts *f = &s->call->facts;
 
+	/* A user who was locked during the exchange does not come in. */
+	if (r == SASLSERVER_DONE && authd_changed(s->conf))
+		return part(s, REPLY_SHUTDOWN, "outdated");
 	r = stop(s, x, r);
 	if (r == SASLSERVER_DONE && (facts_set(f, "SMTPAUTHUSER", x->user) < 0 ||
 	    facts_set(f, "SMTPAUTHMETHOD", x->mech) < 0)) {
@@ -419,12 +424,18 @@ converse(struct session *s)
 	return step;
 }
 
-/* Returns true if path names another file than these. One that is not there, or not to be seen, is no other. */
+/*
+ * Returns true if path names another file than these. A file that is not there is no other. Where our user cannot see
+ * it, a store that was replaced is known by fd, the open one, which has no name any more; fd -1: there is none.
+ */
 static bool
-is_new(const char *path, const struct table_file *open, const struct table_file *refused)
+is_new(const char *path, int fd, const struct table_file *open, const struct table_file *refused)
 {
 	struct table_file now = table_file_look(path);
+	struct stat st;
 
+	if (now.ino == 0 && errno == EACCES && fd >= 0 && refused->ino == 0)
+		return fstat(fd, &st) == 0 && st.st_nlink == 0;
 	if (now.ino == 0 || table_file_is_same(&now, open))
 		return false;
 	/* A file that was refused for its mode is another one after chmod. */
@@ -435,8 +446,8 @@ is_new(const char *path, const struct table_file *open, const struct table_file 
 bool
 authd_changed(const struct authd *a)
 {
-	return (a->store && is_new(a->store, &a->db->file, &a->refused_store)) ||
-	    (a->certs_path && is_new(a->certs_path, &a->certs->file, &a->refused_certs));
+	return (a->store && is_new(a->store, a->db->fd, &a->db->file, &a->refused_store)) ||
+	    (a->certs_path && is_new(a->certs_path, -1, &a->certs->file, &a->refused_certs));
 }
 
 int

@@ -106,7 +106,9 @@ look_after(char *spool, const char *user, bool unlock)
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return complain(CHAIN_LATER, "%s: msa-spool has failed, so not all messages may be held", spool);
 	printf("%s: %s%zu\n", spool, unlock ? "messages that are still held: " : "messages held: ", n);
-	if (unlock && n > 0)
+	if (unlock && n > 0 && strchr(user, '\'')) /* it would end the quotes below */
+		printf("msa-spool release and msa-spool remove, see msa-spool(8), take their user by -u and -s held\n");
+	else if (unlock && n > 0)
 		printf("Let them go:  msa-spool release -u '%s' -s held %s\nThrow them away:  msa-spool remove -u '%s' -s held %s\n",
 		    pattern, spool, pattern, spool);
 	return CHAIN_DONE;

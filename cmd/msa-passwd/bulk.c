@@ -85,6 +85,8 @@ parse(struct line *l, char *s)
 {
 	static char main_label[] = "main";
 
+	if (*s == '\\') /* so that a name may begin with "#" */
+		s++;
 	if (strchr(s, '\t')) {
 		l->name = field(&s, '\t');
 		l->label = field(&s, '\t');
@@ -152,8 +154,12 @@ cut(struct list *l)
 			continue;
 		}
 		s[n > 0 && s[n - 1] == '\r' ? n - 1 : n] = '\0';
-		if (*s == '\0' || (*s == '#' && !strchr(s, '\t')))
+		if (*s == '\0' || *s == '#')
 			continue;
+		if (!lf) { /* a list that was cut off could take a user's password away */
+			wrong(l, number, "no end of line: the list was cut off");
+			continue;
+		}
 		what = parse(&line, s);
 		if (!what)
 			what = take_credential(&line, &made);
@@ -330,16 +336,17 @@ bulk_print(struct userdb_change *c)
 	int r;
 
 	while ((r = userdb_change_next(c, &pos, &name, &value)) == 1) {
-		const char *line, *colon;
+		const char *line, *colon, *escape = *name.p == '#' || *name.p == '\\' ? "\\" : "";
 		size_t at = 0, n;
 
 		if (value.len == 0)
-			printf("%s\t-\n", name.p);
+			printf("%s%s\t-\n", escape, name.p);
 		while ((line = value_line(&value, &at, &n)))
 			if (*line == '!')
-				printf("%s\t!\n", name.p);
+				printf("%s%s\t!\n", escape, name.p);
 			else if ((colon = memchr(line, ':', n)))
-				printf("%s\t%.*s\t%.*s\n", name.p, (int)(colon - line), line, (int)(n - (size_t)(colon - line) - 1), colon + 1);
+				printf("%s%s\t%.*s\t%.*s\n", escape, name.p, (int)(colon - line), line,
+				    (int)(n - (size_t)(colon - line) - 1), colon + 1);
 	}
 	buf_wipe(&name);
 	buf_wipe(&value);

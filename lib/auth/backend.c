@@ -10,5 +10,5 @@ backend_ask(const struct backend *b, const struct facts *facts, const struct log
 {
 	if (b->program)
 		return checkpassword_ask(b->program, facts, log, user, password, len);
-	return dovecotauth_ask(b->socket, facts, log, user, password, len);
+	return dovecotauth_ask(b->socket, b->realm, facts, log, user, password, len);
 }

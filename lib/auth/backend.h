@@ -15,6 +15,7 @@
 struct backend {
 	char *const *program; /* the words of the checkpassword program */
 	const char *socket;   /* the path of Dovecot's socket */
+	const char *realm;    /* the domain of a name that has none there, or NULL */
 };
 
 /* Ask whether the password of len octets is the user's. facts describe the client. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -68,6 +69,12 @@ wait_for(pid_t pid, const char *program, const struct log *log)
 
 	if (!in_time)
 		process_end_group(pid, clock_ms() + GRACE_MS);
+	else
+		kill(-pid, SIGKILL); /* what the program has left may hold the log and the secret */
+	if (!in_time && !process_has_ended(pid, clock_ms() + GRACE_MS)) { /* it has another uid now, and lives on */
+		log_event(log, "unanswered", "program", program, "why", "no answer, and it cannot be ended", (char *)NULL);
+		return BACKEND_LATER;
+	}
 	status = process_reap(pid);
 	if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return BACKEND_RIGHT;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -98,14 +99,43 @@ after(const char *line, const char *word)
 	return line + n + (line[n] == '\t');
 }
 
+/* Returns the first of the fields that begins like this, or NULL. */
+static const char *
+find_field(const char *fields, const char *start)
+{
+	for (; *fields; fields += fields[strcspn(fields, "\t")] ? strcspn(fields, "\t") + 1 : strlen(fields))
+		if (strncmp(fields, start, strlen(start)) == 0)
+			return fields;
+	return NULL;
+}
+
 /* Returns true if one of the fields is this one. */
 static bool
 has_field(const char *fields, const char *field)
 {
-	for (; *fields; fields += fields[strcspn(fields, "\t")] ? strcspn(fields, "\t") + 1 : strlen(fields))
-		if (after(fields, field))
-			return true;
-	return false;
+	const char *found = find_field(fields, field);
+
+	return found && after(found, field);
+}
+
+/*
+ * Returns true if the name of the answer is the user that we asked for. The server may drop a domain, add one, or follow
+ * an alias: then it has judged another user's password, whom our locks, limits and rights know by another name. The
+ * letters' case does not matter, and a name without a domain is one of our realm.
+ */
+static bool
+is_user(const char *fields, const char *user, const char *realm)
+{
+	const char *name = find_field(fields, "user=");
+	size_t n, whole = strlen(user);
+
+	if (!name)
+		return false;
+	name += strlen("user=");
+	n = strcspn(name, "\t");
+	if (n > whole || strncasecmp(name, user, n) != 0)
+		return false;
+	return n == whole || (realm && !memchr(name, '@', n) && user[n] == '@' && strcasecmp(user + n + 1, realm) == 0);
 }
 
 /* Read the server's greeting up to DONE. Returns 0, or -1 with t->why set. */
@@ -125,7 +155,10 @@ read_greeting(struct talk *t)
 	}
 	if (!line)
 		return -1;
-	t->why = !version ? "not Dovecot's protocol, version 1" : !plain ? "no PLAIN there" : NULL;
+	t->why = !version ? "not Dovecot's protocol, version 1" :
+	    !plain        ? "no PLAIN there" :
+	    t->len > 0    ? "an answer before the question" :
+	                    NULL;
 	return t->why ? -1 : 0;
 }
 
@@ -161,15 +194,23 @@ add_question(struct buf *b, const struct facts *f, const char *user, const char 
 	return r;
 }
 
-/* Read the answer to our only question. */
+/* Read the answer to our only question, which was about user. */
 static enum backend_answer
-read_answer(struct talk *t)
+read_answer(struct talk *t, const char *user, const char *realm)
 {
 	const char *line, *rest;
 
 	while ((line = next_line(t))) {
-		if ((rest = after(line, "OK")) && after(rest, "1"))
-			return BACKEND_RIGHT;
+		if ((rest = after(line, "OK")) && (rest = after(rest, "1"))) {
+			if (is_user(rest, user, realm))
+				return BACKEND_RIGHT;
+			if (!find_field(rest, "user=")) {
+				t->why = "an answer without a user";
+				return BACKEND_LATER;
+			}
+			t->why = "the password is that of a user with another name there";
+			return BACKEND_WRONG;
+		}
 		if ((rest = after(line, "FAIL")) && (rest = after(rest, "1"))) {
 			if (!has_field(rest, "temp") && !has_field(rest, "code=temp_fail"))
 				return BACKEND_WRONG;
@@ -185,8 +226,8 @@ read_answer(struct talk *t)
 }
 
 enum backend_answer
-dovecotauth_ask(const char *path, const struct facts *facts, const struct log *log, const char *user,
-    const char *password, size_t len)
+dovecotauth_ask(const char *path, const char *realm, const struct facts *facts, const struct log *log,
+    const char *user, const char *password, size_t len)
 {
 	struct nexthop hop = { .is_unix = true, .text = path };
 	struct talk t = { .deadline_ms = clock_ms() + BACKEND_WAIT_S * 1000 };
@@ -200,12 +241,12 @@ dovecotauth_ask(const char *path, const struct facts *facts, const struct log *l
 		t.why = "out of memory";
 	else if ((t.fd = nexthop_connect(&hop, false, t.deadline_ms, &t.why)) >= 0) {
 		if (send_all(&t, &hello) == 0 && read_greeting(&t) == 0 && send_all(&t, &question) == 0)
-			answer = read_answer(&t);
+			answer = read_answer(&t, user, realm);
 		close(t.fd);
 	}
 	buf_free(&hello);
 	buf_wipe(&question);
 	if (t.why)
-		log_event(log, "unanswered", "socket", path, "why", t.why, (char *)NULL);
+		log_event(log, answer == BACKEND_WRONG ? "mismatch" : "unanswered", "socket", path, "why", t.why, (char *)NULL);
 	return answer;
 }

@@ -14,8 +14,12 @@
  */
 enum { DOVECOTAUTH_LINE_MAX = 8192 }; /* octets of a line that we take */
 
-/* Ask the server at the socket path, as backend_ask does, on a connection of its own. */
-enum backend_answer dovecotauth_ask(const char *path, const struct facts *facts, const struct log *log,
-    const char *user, const char *password, size_t len);
+/*
+ * Ask the server at the socket path, as backend_ask does, on a connection of its own. A password is right only if the
+ * server knows its user by the same name, in any case of letters. Where the server's name has no domain, realm is the
+ * domain (NULL: none).
+ */
+enum backend_answer dovecotauth_ask(const char *path, const char *realm, const struct facts *facts,
+    const struct log *log, const char *user, const char *password, size_t len);
 
 #endif

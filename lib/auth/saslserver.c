@@ -80,10 +80,15 @@ sasl_code(enum userdb_result r)
 	return r == USERDB_RIGHT ? SASL_OK : r == USERDB_ERROR ? SASL_UNAVAIL : SASL_BADAUTH;
 }
 
-/* The store does not have the password: ask our back end. A user who is locked in the store stays so. */
+/*
+ * The store does not have the password: ask our back end. A user who is locked in the store stays so. Nobody has an empty
+ * password: servers of LDAP say yes to it, and mean that nobody was authenticated (RFC 4513 5.1.2).
+ */
 static void
 ask_backend(struct sasl_check *check, const char *user, const char *pass, size_t len)
 {
+	if (len == 0)
+		return;
 	switch (backend_ask(check->backend, check->facts, check->log, user, pass, len)) {
 	case BACKEND_RIGHT:
 		if (check->found != USERDB_LOCKED)

@@ -247,12 +247,13 @@ answer() {
 }
 
 test_dovecots_protocol() {
-	answer 'OK\t1\tuser=somebody else\n'
+	answer 'OK\t1\tnologin\tuser=Bob\n' # a name without a domain is the realm's
 	SSL_PROTOCOL=TLSv1.3 gives "$yes
 next bob@example.net" bob pencil -r example.net -D "$T/dove"
 	printf 'VERSION\t1\t1\nCPID\t%s\nAUTH\t1\tPLAIN\tservice=smtp\tnologin\tsecured\tlip=192.0.2.2\trip=192.0.2.1\tresp=%s\n' \
 		"$(sed -n 's/^CPID.//p' "$T/heard")" "$(plain '' bob@example.net pencil)" >"$T/want"
 	assert_same heard "$T/want" "$T/heard"
+	answer 'OK\t1\tuser=bob\n'
 	TCPREMOTEIP=$(printf 'x\ty') gives "$yes
 next bob" bob pencil -D "$T/dove"
 	assertFalse 'in the clear, from no address' "grep -q -e secured -e rip= '$T/heard'"
@@ -266,6 +267,12 @@ next bob" bob pencil -D "$T/dove"
 		FAIL\t1\tuser=bob\ttemp\n|$later|unanswered socket=$T/dove why="a temporary failure there"
 		FAIL\t1\tuser=bob\tcode=temp_fail\n|$later|why="a temporary failure there"
 		FAIL\t1\tuser=temp\tauthz\n|$no|wrong user or password
+		OK\t1\n|$later|why="an answer without a user"
+		OK\t1\tuser=\n|$no|mismatch socket=$T/dove why="the password is that of a user with another name there"
+		OK\t1\tuser=bo\n|$no|mismatch
+		OK\t1\tuser=bobby\n|$no|mismatch
+		OK\t1\tuser=bob@example.net\n|$no|mismatch
+		OK\t1\tuser=bob\001t\n|$no|mismatch
 		CONT\t1\tabcd\n|$later|why="an answer that PLAIN does not have"
 		OK\t2\tuser=bob\n|$later|why="the connection was closed"
 		OK\t11\n|$later|why="the connection was closed"
@@ -274,11 +281,11 @@ next bob" bob pencil -D "$T/dove"
 		OK\t1|$later|why="the connection was closed"
 		$(printf '%09000d' 0)|$later|why="a line is too long"
 	X
-	answer 'NOTE\nMECH\tX\nFAIL\t2\nOK\t1\n'
+	answer 'NOTE\nMECH\tX\nFAIL\t2\nOK\t1\tuser=bob\n'
 	gives "$yes
 next bob" bob pencil -D "$T/dove"
 	cp "$T/greeting" "$T/kept"
-	answer 'OK\t1\n'
+	answer 'OK\t1\tuser=bob\n'
 	while IFS='|' read -r said why; do
 		printf "$said" >"$T/greeting"
 		rm -f "$T/heard"
@@ -290,6 +297,7 @@ next bob" bob pencil -D "$T/dove"
 		VERSION\t10\t0\nMECH\tPLAIN\nDONE\n|why="not Dovecot's protocol, version 1"
 		MECH\tPLAIN\nDONE\n|why="not Dovecot's protocol, version 1"
 		VERSION\t1\t2\nMECH\tPLAINER\nDONE\n|why="no PLAIN there"
+		VERSION\t1\t2\nMECH\tPLAIN\nDONE\nOK\t1\tuser=bob\n|why="an answer before the question"
 	X
 	mv "$T/kept" "$T/greeting"
 	gives "$later" bob pencil -D "$T/nobody-listens"
@@ -299,16 +307,39 @@ next bob" bob pencil -D "$T/dove"
 		code=$?
 		assertEquals "100 authd: $path: not the path of a socket" "$code $(cat "$T/log")"
 	done
-	answer 'OK\t1\n'
+	answer 'OK\t1\tuser=bob\n'
 	gives "$yes
 next bob" bob "$phone" -u "$db" -D "$T/dove"
 	assertContains "$(cat "$T/log")" label=phone
 	gives "$no" locked pencil -u "$db" -D "$T/dove"
 }
 
+# With a realm, the server's users of other domains are others, and so is one of its users without a domain.
+test_a_user_with_another_name_at_dovecot_is_refused() {
+	answer 'OK\t1\tuser=carol\n'
+	gives "$yes
+next carol@example.net" carol pencil -r example.net -D "$T/dove"
+	gives "$no" carol@evil.example pencil -r example.net -D "$T/dove"
+	gives "$no" carol@example.net pencil -D "$T/dove"
+	answer 'OK\t1\tuser=carol@example.net\n'
+	gives "$no" carol pencil -D "$T/dove"
+	gives "$no" alice*admin pencil -D "$T/dove"
+}
+
+# A server of LDAP says yes to an empty password, and means that nobody was authenticated.
+test_no_back_end_is_asked_about_an_empty_password() {
+	answer 'OK\t1\tuser=bob\n'
+	for options in "$asks" "-D $T/dove"; do
+		rm -f "$T/heard"
+		# shellcheck disable=SC2086
+		MSA_X_SEEN=$T/heard gives "$no" bob '' $options
+		assertFalse "$options" "[ -e $T/heard ]"
+	done
+}
+
 # Nothing is there to be called afterwards; but the password was asked about.
 test_the_sandbox_lets_the_question_through() {
-	answer 'OK\t1\n'
+	answer 'OK\t1\tuser=bob\n'
 	# shellcheck disable=SC2086
 	resident_start authd authd $as_nobody -p -D "$T/dove" call "$T/nothing" || return
 	printf '<\n> EHLO client.example\n<\n> AUTH PLAIN %s\n<\n' "$(plain '' bob pencil)" >"$T/script"
@@ -318,7 +349,7 @@ test_the_sandbox_lets_the_question_through() {
 }
 
 test_residents_ask_them() {
-	answer 'OK\t1\n'
+	answer 'OK\t1\tuser=bob\n'
 	printf '<\n> EHLO client.example\n<\n> AUTH PLAIN %s\n<\n<\n' "$(plain '' bob pencil)" >"$T/script"
 	for options in "$asks" "-D $T/dove"; do
 		# shellcheck disable=SC2086

@@ -93,6 +93,48 @@ test_a_new_table_of_certificates_counts_too() {
 	wait_until offers 235
 }
 
+# Who may not even look into the folder knows a replaced store by the open one, which has lost its name.
+test_a_store_in_a_folder_of_roots_is_seen_anew_too() {
+	needs root || return 0
+	rm -rf "$T/private"
+	mkdir -m 700 "$T/private"
+	printf 'old\n' | msa-passwd -i 4096 "$T/private/users.cdb" bob
+	resident_start authd authd -U nobody -p -u "$T/private/users.cdb" true || return
+	assertTrue 'before' "gives '$yes' old"
+	msa-passwd -L "$T/private/users.cdb" bob
+	wait_until gives "$no" old
+	msa-passwd -R "$T/private/users.cdb" bob
+	wait_until gives "$yes" old
+	echo rubbish >"$T/private/rubbish"
+	chmod 600 "$T/private/rubbish"
+	mv "$T/private/rubbish" "$T/private/users.cdb"
+	wait_until gives "$yes" old # that is not taken, and the old one stays
+}
+
+# The password comes after the lock, in an exchange that began before it.
+test_an_exchange_from_before_the_change_lets_nobody_in() {
+	cat >"$T/script" <<-X
+		<
+		> EHLO client.example
+		<
+		> AUTH PLAIN
+		<
+		put $T/began 1
+		waits $T/changed authd 1 1
+		> $(printf '\0bob\0old' | base64)
+		<<
+	X
+	rm -f "$T/began" "$T/changed"
+	# shellcheck disable=SC2086
+	talk -t 60 authd $user -p -u "$db" true <"$T/script" >"$T/all" 2>"$T/log" &
+	wait_until [ -e "$T/began" ]
+	msa-passwd -L "$db" bob
+	echo 'authd 1 1' >"$T/changed"
+	wait $!
+	sed '1,/^334/d' "$T/all" >"$T/out"
+	printf '%s\n' '421 4.3.2 Service not available, closing the connection' EOF | assert_out
+}
+
 # A session that began before the change cannot log in by what was then: resident or not, with the right to open it or not.
 test_a_session_from_before_the_change_is_told_to_come_again() {
 	cat >"$T/script" <<-X

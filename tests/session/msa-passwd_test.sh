@@ -380,6 +380,8 @@ msa-passwd: $db: nothing was changed" -b <"$T/list"
 msa-passwd: $db: nothing was changed" -b
 	printf 'a:x\0y\n' | bulk "100 msa-passwd: line 1: a NUL
 msa-passwd: $db: nothing was changed" -b
+	printf 'a:%s\nb:%s' "$six" "$six" | bulk "100 msa-passwd: line 2: no end of line: the list was cut off
+msa-passwd: $db: nothing was changed" -b
 	for empty in '' '# nothing'; do
 		echo "$empty" | bulk "100 msa-passwd: line 0: the list is empty
 msa-passwd: $db: nothing was changed" -bd
@@ -411,6 +413,8 @@ test_what_is_printed_makes_the_same_store() {
 	cdb -d "$db" | grep -v '^+0,' | sort >"$T/after"
 	assert_same 'the records' "$T/before" "$T/after"
 	bulk '0 added 0, changed 0, removed 0, unchanged 3' -bd <"$T/list"
+	sed 's/^bare/# bare/' "$T/list" >"$T/less" # whatever follows, the line is a comment
+	bulk '0 added 0, changed 0, removed 1, unchanged 2' -bd <"$T/less"
 	msa-passwd -x "$T/missing" 2>"$T/out"
 	assertEquals 100 $?
 	assertEquals "msa-passwd: $T/missing: no such store" "$(cat "$T/out")"
