@@ -119,9 +119,9 @@ has_field(const char *fields, const char *field)
 }
 
 /*
- * Returns true if the name of the answer is the user that we asked for. The server may drop a domain, add one, or follow
- * an alias: then it has judged another user's password, whom our locks, limits and rights know by another name. The
- * letters' case does not matter, and a name without a domain is one of our realm.
+ * Returns true if the name of the answer is the user that we asked for. The server may drop a domain, add one, or
+ * follow an alias: then it has judged another user's password, whom our locks, limits and rights know by another name.
+ * The letters' case does not matter, and a name without a domain is one of our realm.
  */
 static bool
 is_user(const char *fields, const char *user, const char *realm)

@@ -81,8 +81,8 @@ sasl_code(enum userdb_result r)
 }
 
 /*
- * The store does not have the password: ask our back end. A user who is locked in the store stays so. Nobody has an empty
- * password: servers of LDAP say yes to it, and mean that nobody was authenticated (RFC 4513 5.1.2).
+ * The store does not have the password: ask our back end. A user who is locked in the store stays so. Nobody has an
+ * empty password: servers of LDAP say yes to it, and mean that nobody was authenticated (RFC 4513 5.1.2).
  */
 static void
 ask_backend(struct sasl_check *check, const char *user, const char *pass, size_t len)
