@@ -425,8 +425,9 @@ converse(struct session *s)
 }
 
 /*
- * Returns true if path names another file than these. A file that is not there is no other. Where our user cannot see
- * it, a store that was replaced is known by fd, the open one, which has no name any more; fd -1: there is none.
+ * Returns true if path names a file other than these two, false if no file is there. Our user may be unable to look
+ * into the directory: then the open file fd tells, which has no link left once the store was replaced. fd is -1 if the
+ * file is not kept open.
  */
 static bool
 is_new(const char *path, int fd, const struct table_file *open, const struct table_file *refused)

@@ -29,7 +29,7 @@ line(const char *p, size_t n, const char **text, size_t *len)
 	return (size_t)(lf - p) + 1;
 }
 
-/* Parse the number of a line. Returns 0, or -1: there is none, or it is under least. */
+/* Parse the number of a line. Returns 0, or -1: the number is missing, or less than least. */
 static int
 number(const char *text, size_t len, long long least, long long most, int64_t *value)
 {

@@ -25,8 +25,8 @@ int value_delete(struct buf *value, const struct buf *old, const char *label, bo
 int value_lock(struct buf *value, const struct buf *old, bool locked);
 
 /*
- * Step through the lines of a value: *at starts at 0. Returns the next line, *n octets without its LF, or NULL: there
- * is none.
+ * Step through the lines of a value: *at starts at 0. Returns the next line, *n octets without its LF, or NULL if no
+ * line is left.
  */
 const char *value_line(const struct buf *value, size_t *at, size_t *n);
 

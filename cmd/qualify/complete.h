@@ -54,7 +54,7 @@ enum complete_result complete(struct completion *c, const struct rules *rules, c
 
 void completion_free(struct completion *c);
 
-/* Returns true if key[0..n) of the locals is none that is looked for: a local part in the form of addr_mailbox. */
+/* Returns true if no look-up finds key[0..n) of the locals: it is no local part in the form of addr_mailbox. */
 bool complete_is_bad_local(const char *key, size_t n);
 
 #endif

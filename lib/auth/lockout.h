@@ -14,7 +14,7 @@ enum { LOCKOUT_NAME_MAX = 255 }; /* octets of a file's name: a user with a longe
 enum lockout {
 	LOCKOUT_FREE,
 	LOCKOUT_STOPPED,
-	LOCKOUT_UNKNOWN, /* the directory is not there or cannot be looked into: errno */
+	LOCKOUT_UNKNOWN, /* the directory is missing or cannot be read; errno is set */
 };
 
 /* Append the name of the user's file. Returns 0, or -1 with errno set (ENAMETOOLONG, ENOMEM). */

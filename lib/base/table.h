@@ -19,7 +19,7 @@ struct table_file {
 	struct timespec mtime, ctime;
 };
 
-/* The file that path names now, or zeroes if there is none, or none that can be seen. */
+/* Returns the file that path names now, or zeroes, with errno set, if the file is missing or cannot be looked at. */
 struct table_file table_file_look(const char *path);
 
 /* The same for an open file. */
