@@ -210,7 +210,9 @@ test_new_is_looked_at_each_minute() {
 	wait_until spoold_empty
 	clock_at 50
 	put_now
+	: >"$WAITS"
 	kill -CHLD "$runner_pid" # the wait ends, and sees the clock
+	clock_awaits spoold 60000 # from 50 on
 	clock_at 110
 	wait_until [ -e "$T/2.done" ]
 }
