@@ -67,16 +67,18 @@ field(char **s, char end)
 	return start;
 }
 
-/* Bring a name into the form of a key, in its own place: no form is longer. Returns 0, or -1. */
-static int
+/* Bring a name into the form of a key, in its own place. Returns NULL, or what is wrong. */
+static const char *
 take_name(char *name)
 {
 	char whole[USERDB_NAME_MAX + 1];
 
 	if (userdb_name(whole, name, strlen(name)) < 0)
-		return -1;
+		return "not a user's name";
+	if (strlen(whole) > strlen(name))
+		return "a name that RFC 4013 makes longer: write it in that form";
 	username_fold(name, whole, strlen(whole) + 1);
-	return 0;
+	return NULL;
 }
 
 /* Parse a line of the list in its place. Returns NULL, or what is wrong. */
@@ -105,9 +107,7 @@ parse(struct line *l, char *s)
 		/* In passwd and shadow more fields follow; a verifier of SCRAM has a colon in it. */
 		l->credential = strncmp(s, "SCRAM-", 6) == 0 ? s : field(&s, ':');
 	}
-	if (take_name(l->name) < 0)
-		return "not a user's name";
-	return NULL;
+	return take_name(l->name);
 }
 
 /* Check the credential, and replace it by the one that is stored. Returns NULL, or what is wrong. */

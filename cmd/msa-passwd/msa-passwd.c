@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "auth/credential.h"
+#include "auth/saslprep.h"
 #include "auth/userdb_edit.h"
 #include "base/number.h"
 #include "base/os.h"
@@ -98,7 +99,7 @@ static int
 get_secret(enum action what, char *line, size_t cap)
 {
 	char again[LINE_MAX_LEN];
-	size_t i, len;
+	size_t len;
 	int differ = 0;
 
 	if (what == SET && isatty(STDIN_FILENO)) {
@@ -115,9 +116,6 @@ get_secret(enum action what, char *line, size_t cap)
 		return 0;
 	if (len < 1 || len > USERDB_PASSWORD_MAX)
 		return complain(CHAIN_MISUSE, "a password has 1 to %d octets", USERDB_PASSWORD_MAX);
-	for (i = 0; i < len; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 127) /* RFC 4013 2.3: no SCRAM client could send it */
-			return complain(CHAIN_MISUSE, "a control character in the password");
 	return 0;
 }
 
@@ -279,6 +277,22 @@ iterations_of(const char *path)
 	return n;
 }
 
+/* Make a verifier of the password as SASLprep makes it. Returns 0, or an exit code. */
+static int
+make_scram(struct buf *credential, const char *password, unsigned iterations)
+{
+	char prepared[SASLPREP_MAX];
+	ssize_t n = saslprep(prepared, password, strlen(password));
+	int r = 0;
+
+	if (n < 0 && errno == EINVAL)
+		r = complain(CHAIN_MISUSE, "the password is not UTF-8, or has a character that RFC 4013 prohibits");
+	else if (n < 0 || userdb_make_scram(credential, prepared, (size_t)n, iterations) < 0)
+		r = complain(CHAIN_LATER, "password:");
+	explicit_bzero(prepared, sizeof prepared);
+	return r;
+}
+
 /* Make the credential to store. Returns 0, or an exit code; the caller wipes credential and password in any case. */
 static int
 make(enum action what, struct buf *credential, char *password, unsigned iterations)
@@ -292,8 +306,9 @@ make(enum action what, struct buf *credential, char *password, unsigned iteratio
 		return r;
 	}
 	r = get_secret(what, line, sizeof line);
-	if (r == 0 && (what == IMPORT ? userdb_import(credential, line) :
-	    userdb_make_scram(credential, line, strlen(line), iterations)) < 0)
+	if (r == 0 && what == SET)
+		r = make_scram(credential, line, iterations);
+	else if (r == 0 && userdb_import(credential, line) < 0)
 		r = errno == EINVAL ? complain(CHAIN_MISUSE, "not a credential: see msa-passwd(8)") :
 		    complain(CHAIN_LATER, "password:");
 	explicit_bzero(line, sizeof line);

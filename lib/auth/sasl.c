@@ -104,7 +104,7 @@ lookup(void *context, sasl_server_params_t *params, unsigned flags, const char *
 		if (strcmp(p->name, "*authPassword") != 0 || p->values)
 			continue;
 		check->found = userdb_scram(check->db, name, &verifier, check->label);
-		check->asked = check->worked = true; /* no password is compared here */
+		check->asked = true; /* no password is compared here, so no slow hash is due */
 		r = SASL_UNAVAIL;
 		if (check->found != USERDB_ERROR)
 			r = params->utils->prop_set(params->propctx, p->name, verifier.p, (int)verifier.len);

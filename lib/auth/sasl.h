@@ -81,7 +81,7 @@ struct sasl_check {
 	const struct facts *facts;        /* borrowed, as log is; for the back end */
 	const struct log *log;
 	bool asked;                       /* the store was asked, or else the back end, and found is the answer */
-	bool worked;                      /* the store has computed a slow hash */
+	unsigned due;                     /* slow hashes that the store would have computed for another user */
 	bool unanswered;                  /* the back end did not answer, and found is USERDB_ERROR */
 	enum userdb_result found;
 	char label[USERDB_LABEL_MAX + 1]; /* of the password that was right; "" if unknown */

@@ -1,12 +1,14 @@
 /* ISC licence, see LICENSE. */
 #include "auth/saslserver.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <sasl/saslplug.h>
 
 #include "auth/certmap.h"
+#include "auth/saslprep.h"
 #include "base/username.h"
 #include "chain/offer.h"
 
@@ -104,17 +106,49 @@ ask_backend(struct sasl_check *check, const char *user, const char *pass, size_t
 }
 
 /*
- * A password was refused, or the back end did not answer. That takes the same time whatever the store has: compute a
- * slow hash unless that was done.
+ * A password was refused, or the back end did not answer. That takes the same time whatever the store has: compute the
+ * slow hashes that were not.
  */
 static void
 even_out(struct sasl_check *check, const char *user)
 {
-	if (!check->db || !check->asked || check->worked || check->found == USERDB_RIGHT ||
+	if (!check->db || !check->asked || check->found == USERDB_RIGHT ||
 	    (check->found == USERDB_ERROR && !check->unanswered))
 		return;
-	if (userdb_work(check->db, user) < 0)
+	for (; check->due > 0; check->due--)
+		if (userdb_work(check->db, user) < 0)
+			check->found = USERDB_ERROR;
+}
+
+/* Compare one form of a password to the store's. */
+static void
+check_form(struct sasl_check *check, const char *user, const char *pass, size_t len)
+{
+	bool worked;
+
+	check->found = userdb_check(check->db, user, pass, len, check->label, &worked);
+	check->due += !worked;
+}
+
+/*
+ * Compare a password to the store's, as SASLprep makes it. The password as it was typed has its turn too: another
+ * system, or an older msa-passwd, may have made the hash from that.
+ */
+static void
+check_store(struct sasl_check *check, const char *user, const char *pass, size_t len)
+{
+	char prepared[SASLPREP_MAX];
+	ssize_t n = saslprep(prepared, pass, len);
+	bool differs = n < 0 || (size_t)n != len || memcmp(prepared, pass, len) != 0;
+
+	check->found = USERDB_WRONG;
+	if (n >= 0)
+		check_form(check, user, prepared, (size_t)n);
+	else if (errno == ENOMEM)
 		check->found = USERDB_ERROR;
+	if (differs && check->found != USERDB_RIGHT && check->found != USERDB_ERROR)
+		check_form(check, user, pass, len);
+	explicit_bzero(prepared, sizeof prepared);
 }
 
 /*
@@ -132,7 +166,7 @@ check_password(sasl_conn_t *conn, void *context, const char *user, const char *p
 	check->found = USERDB_UNKNOWN;
 	check->asked = true;
 	if (check->db)
-		check->found = userdb_check(check->db, user, pass, len, check->label, &check->worked);
+		check_store(check, user, pass, len);
 	if (check->backend && check->found != USERDB_RIGHT && check->found != USERDB_ERROR)
 		ask_backend(check, user, pass, len);
 	return sasl_code(check->found);

@@ -1,24 +1,22 @@
 /* ISC licence, see LICENSE. */
 #include "auth/userdb_name.h"
 
+#include <string.h>
+
+#include "auth/saslprep.h"
 #include "base/username.h"
-#include "smtp/addr.h"
 
 int
 userdb_name(char *name, const char *given, size_t len)
 {
-	size_t i, at = len;
+	char prepared[SASLPREP_MAX], *at;
+	ssize_t n = saslprep(prepared, given, len);
 
-	if (len < 1 || len > USERDB_NAME_MAX || !addr_is_utf8(given, len) || given[0] == ' ' || given[len - 1] == ' ')
+	if (n < 1 || n > USERDB_NAME_MAX || prepared[0] == ' ' || prepared[n - 1] == ' ')
 		return -1;
-	for (i = 0; i < len; i++) {
-		if ((unsigned char)given[i] < ' ' || given[i] == 127)
-			return -1;
-		name[i] = given[i];
-		if (given[i] == '@')
-			at = i;
-	}
-	username_fold(name + at, name + at, len - at);
-	name[len] = '\0';
+	memcpy(name, prepared, (size_t)n + 1);
+	at = strrchr(name, '@');
+	if (at)
+		username_fold(at, at, strlen(at));
 	return 0;
 }

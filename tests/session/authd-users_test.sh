@@ -5,6 +5,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/resident.sh
 . "$ROOT/tests/lib/resident.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 
 yes='235 2.7.0 Authentication succeeded'
 no='535 5.7.8 Authentication credentials invalid'
@@ -95,6 +97,53 @@ next bob@example.net" '' "$who" pencil authd -p -s "$T/sasl/msa.conf" "$T/next"
 next bob@example.net" 'BOB' Bob pencil authd -p -r example.net -s "$T/sasl/msa.conf" "$T/next"
 	scram Bob pencil authd -p -r example.net -s "$T/sasl/msa.conf" true >"$T/out" 2>"$T/log"
 	assertContains "$(cat "$T/log")" ' authenticated user=bob@example.net mech=SCRAM-SHA-256'
+}
+
+# Superscript two, micro sign, and e with acute: as typed, as SASLprep makes them, and with the accent apart.
+test_a_password_is_the_same_however_it_is_typed() {
+	typed='m²µé' prepared='m2μé' apart=$(printf 'm2μe\314\201')
+	echo "$typed" | msa-passwd -i 4096 "$T/prep.cdb" prep@example.net
+	for word in "$typed" "$prepared" "$apart"; do
+		gives "$yes
+next prep@example.net" '' prep@example.net "$word" authd -p -u "$T/prep.cdb" "$T/next"
+	done
+	gives "$no" '' prep@example.net 'm2µe' authd -p -u "$T/prep.cdb" "$T/next"
+	scram prep@example.net "$prepared" authd -p -u "$T/prep.cdb" true >"$T/out" 2>"$T/log"
+	assertContains 'a client that prepares' "$(cat "$T/log")" ' authenticated user=prep@example.net mech=SCRAM-SHA-256'
+}
+
+test_a_hash_of_a_password_as_typed_still_counts() {
+	openssl passwd -6 -salt abcdefgh 'm²µé' | msa-passwd -e "$T/typed.cdb" old@example.net
+	gives "$yes
+next old@example.net" '' old@example.net 'm²µé' authd -p -u "$T/typed.cdb" "$T/next"
+	gives "$no" '' old@example.net 'm2μé' authd -p -u "$T/typed.cdb" "$T/next"
+	printf 'p\303' | openssl passwd -6 -salt abcdefgh -stdin | msa-passwd -e "$T/typed.cdb" octets@example.net
+	gives "$yes
+next octets@example.net" '' octets@example.net "$(printf 'p\303')" authd -p -u "$T/typed.cdb" "$T/next"
+}
+
+test_a_name_is_the_same_however_it_is_typed() {
+	echo wonderland | msa-passwd -i 4096 "$T/prep.cdb" "$(printf 'rene\314\201')@example.net"
+	for who in rené "$(printf 'rene\314\201')" "$(printf 'ren\302\255\303\251')"; do
+		gives "$yes
+next ren\xc3\xa9@example.net\r\n" "$who" "$who" wonderland authd -p -r example.net -u "$T/prep.cdb" "$T/next"
+	done
+	gives "$no" '' "$(printf 'ren\351')" wonderland authd -p -r example.net -u "$T/prep.cdb" "$T/next"
+}
+
+# Each form that is tried costs a slow hash, whoever the user is: with a verifier, a fast hash alone, locked, or unknown.
+test_no_time_tells_a_user_by_a_password_in_two_forms() {
+	preload_build hashes || return 0
+	echo wonderland | msa-passwd -i 5000 "$T/time.cdb" slow@example.net
+	msa-passwd -g -n phone "$T/time.cdb" fast@example.net >/dev/null
+	echo wonderland | msa-passwd "$T/time.cdb" locked@example.net
+	msa-passwd -L "$T/time.cdb" locked@example.net
+	for who in slow fast locked unknown; do
+		for word in 'wonderlanD 1' 'm²µé 2' 'μ 1' "$(printf 'p\303') 1"; do
+			gives "$no" '' "$who@example.net" "${word% *}" env LD_PRELOAD="$T/hashes.so" authd -p -u "$T/time.cdb" "$T/next"
+			assertEquals "$who $word" "${word#* }" "$(grep -c '^slow hash 5000$' "$T/log")"
+		done
+	done
 }
 
 test_auth_after_helo_needs_an_option() {

@@ -203,6 +203,23 @@ test_user_names() {
 	done
 }
 
+test_a_password_that_no_client_can_send_is_refused() {
+	for bad in 'caf\351' 'a\001b' 'a\177' '\356\200\200' '\330\2471' '\302\255'; do
+		printf "$bad\n" | msa-passwd -i 4096 "$db" a 2>"$T/out"
+		code=$?
+		assertEquals "$bad" 100 "$code"
+		assertEquals 'msa-passwd: the password is not UTF-8, or has a character that RFC 4013 prohibits' "$(cat "$T/out")"
+	done
+}
+
+# One half has two octets, and its form 1/2 has five.
+test_a_name_that_grows_is_refused_in_a_list() {
+	printf 'one\302\275half\t-\n' | msa-passwd -b "$db" 2>"$T/out"
+	code=$?
+	assertEquals 100 "$code"
+	assertContains "$(cat "$T/out")" 'msa-passwd: line 1: a name that RFC 4013 makes longer: write it in that form'
+}
+
 # A store that an earlier msa-passwd wrote, where names kept their capital letters. usage: old_store name ...
 old_store() {
 	printf 'wonderland\n' | msa-passwd "$T/one" x

@@ -55,6 +55,13 @@ test_only_encrypt_links_gpgme() {
 	[ ! -x "$BIN/encrypt" ] || assertEquals encrypt "$(linked libgpgme)"
 }
 
+# It prepares names and passwords (RFC 4013).
+test_only_what_takes_names_of_users_links_libidn() {
+	# shellcheck disable=SC2046
+	only_in 'authd msa-lock msa-passwd msa-table' $(linked 'libidn\.so')
+	[ ! -x "$BIN/authd" ] || assertEquals authd "$(linked 'libidn\.so' | grep -x authd)"
+}
+
 test_only_rewrite_and_the_process_of_several_stages_link_c_ares() {
 	# shellcheck disable=SC2046
 	only_in 'inline msa-table rewrite' $(linked libcares)

@@ -43,6 +43,7 @@ static const struct {
 	{ "relaxed", unit_relaxed },
 	{ "reply", unit_reply },
 	{ "resent", unit_resent },
+	{ "saslprep", unit_saslprep },
 	{ "stage", unit_stage },
 	{ "standby", unit_standby },
 	{ "strictlist", unit_strictlist },

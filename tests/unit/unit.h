@@ -55,6 +55,7 @@ int unit_received(int argc, char **argv);
 int unit_relaxed(int argc, char **argv);
 int unit_reply(int argc, char **argv);
 int unit_resent(int argc, char **argv);
+int unit_saslprep(int argc, char **argv);
 int unit_stage(int argc, char **argv);
 int unit_standby(int argc, char **argv);
 int unit_strictlist(int argc, char **argv);
