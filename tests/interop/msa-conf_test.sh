@@ -94,11 +94,16 @@ submit() {
 		--from "${4:-alice@example.net}" --to bob@example.net --data "@$T/sent" >"$T/swaks" 2>&1
 }
 
-# The message can be submitted, after other tries while services start, and bob has it with this subject.
-# usage: assert_arrives port tls-option subject subject-that-arrives
+# usage: arrives port tls-option subject subject-that-arrives
+arrives() {
+	rm -f "$T/site/mail-$STYLE/bob@example.net/new"/*
+	submit "$1" "$2" "$3" && grep -q -x "Subject: $4" "$T/site/mail-$STYLE/bob@example.net/new"/*
+}
+
+# The message can be submitted, and bob has it with this subject, after other tries while services start: supervise looks
+# at nothing in the second after a start, so what it is told to start again may be the old service for as long.
 assert_arrives() {
-	wait_until submit "$1" "$2" "$3"
-	assertEquals "$(cat "$T/swaks")" "$4" "$(cat "$T/site/mail-$STYLE/bob@example.net/new"/* 2>/dev/null | sed -n "s/^Subject: \(.*$3\)/\1/p")"
+	wait_until arrives "$@" || fail "$*: $(cat "$T/swaks" "$T/site/mail-$STYLE/bob@example.net/new"/*)"
 }
 
 # The words of a line of the chain become other ones. usage: change_chain sed-script
@@ -127,7 +132,7 @@ supervised() {
 	do_as_said 'new services'
 	[ "$1" = tcpserver ] || wait_until test -S "$DIR/run/filter/socket"
 	restart
-	assert_arrives "$PORT" -tls 'with a stage more' '[list] with a stage more'
+	assert_arrives "$PORT" -tls 'with a stage more' '\[list] with a stage more'
 
 	change_chain "s/ filter .* stamp / stamp /"
 	restart
