@@ -133,6 +133,11 @@ run_start(struct run *r, const struct call *call, const struct next *next, int m
 		log_error(&call->log, "misuse", "%s", r->why);
 		return;
 	}
+	if (clock_left(deadline_ms) == 0) { /* our caller has answered 451, and may not have a delivery after that */
+		r->is_late = true;
+		r->why = "no time was left to start it";
+		return;
+	}
 	if (pipe(fd) < 0) {
 		r->why = "no pipe";
 		log_error(&call->log, "failed", "pipe:");
@@ -161,7 +166,7 @@ run_start(struct run *r, const struct call *call, const struct next *next, int m
 int
 run_finish(struct run *r, const struct call *call, struct verdict *v)
 {
-	enum verdict_end end = VERDICT_CUT;
+	enum verdict_end end = r->is_late ? VERDICT_LATE : VERDICT_CUT;
 	char name[PROCESS_NAME] = "";
 	bool forbidden; /* the sandbox ended it */
 	int status = 0;
@@ -190,8 +195,8 @@ run_finish(struct run *r, const struct call *call, struct verdict *v)
 	if (forbidden)
 		v->why = "ended by a bad system call";
 	if (r->pid < 0)
-		v->why = r->why; /* logged by run_start */
-	else
+		v->why = r->why;
+	if (r->pid >= 0 || r->is_late) /* anything else was logged by run_start */
 		log_verdict(call, forbidden && *name ? name : r->next->argv[0], &r->text, end, status, v);
 	buf_free(&r->text);
 	return 0;

@@ -2,6 +2,7 @@
 #ifndef MSA_STAGE_RUN_H
 #define MSA_STAGE_RUN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "stage/call.h"
@@ -15,7 +16,8 @@ int call_next_to(struct call *call, const struct next *next);
 /*
  * Run next for one message as a message chain of its own: message is its fd 0, envelope is its fd 3, and its output is
  * the verdict for n recipients. Set the facts before; the descriptors stay the caller's. A program gets a process group
- * of its own, which is ended at deadline_ms (clock_ms). A stage in this process keeps the deadline itself.
+ * of its own, which is ended at deadline_ms (clock_ms), and is not started after that. A stage in this process keeps the
+ * deadline itself.
  * Returns 0 with a verdict in *v, even if next failed, or -1 with errno set (ENOMEM).
  */
 int call_deliver(const struct call *call, const struct next *next, int message, int envelope, size_t n,
@@ -33,6 +35,7 @@ struct run {
 	int fd;    /* the verdict is read here; -1: none will come */
 	int64_t deadline_ms;
 	const char *why; /* why nothing was started; a constant */
+	bool is_late;    /* because deadline_ms had passed */
 	struct verdict verdict; /* room for it, made before the start; empty: there was no memory */
 	struct buf text;        /* room for what is read */
 };

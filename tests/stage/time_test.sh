@@ -98,6 +98,8 @@ test_a_share_of_the_time_is_kept_for_the_answer() {
 	rm "$T/deadline.is"
 	chain_call MSA_DEADLINE=$((BEGIN - 10)) "$T/timed" trace "$T/deadline"
 	assert_verdict 'the time has passed' "$LATE"
+	assertFalse 'nothing is delivered after that' "[ -e '$T/deadline.is' ]"
+	assertContains "$(cat "$T/log")" '/deadline why="no time was left to start it"'
 }
 
 # Of what is then left a fifth is kept for a report, 20 s at most.
