@@ -41,69 +41,10 @@ $(BIN): libmsa.a $(OBJ) $(SCRIPT) scripts/link
 check-bin: libmsa.a
 	$(MAKE) -f tests/Makefile
 
-demo:
-	sh scripts/setup demo
-	$(MAKE) all
-	sh examples/quickstart/demo
-
-check:
-	sh scripts/setup check
-	sh scripts/check
-
-# What CI runs: check, and the same with clang and under ASan and UBSan.
-check-all:
-	sh scripts/setup check
-	sh scripts/check --all
-
-# Peers that cannot be installed or started here are left out aloud.
-bench:
-	sh scripts/setup demo
-	sh scripts/setup bench || echo "bench: not every peer could be installed"
-	$(MAKE) all check-bin
-	sh tests/bench/run
-
-# Runs the tests of the suite that it names too, unless they have run with this tree.
-conformance:
-	sh scripts/setup check
-	$(MAKE) all check-bin
-	tests/conformance/report/run --slow -o CONFORMANCE.md
-
-# Kills workers and residents at random for minutes, then programs at each of their system calls and without descriptors
-# and memory, and counts what became of every message.
-soak:
-	sh scripts/setup check
-	$(MAKE) all check-bin
-	sh tests/soak/all
-
-# What mail readers make of From fields that rights passes: READERS of them, from SEED.
-READERS = 10000
-SEED = 1
-readers:
-	sh scripts/setup check
-	$(MAKE) all
-	dir=$$(mktemp -d) && PATH=$$PWD/bin:$$PATH sh tests/tools/readers/run $(READERS) $(SEED) $$dir && rm -rf $$dir
-
-# What becomes of thousands of messages from the tests of other programs, and of those in the directories CORPUS.
-CORPUS =
-corpus:
-	sh scripts/setup corpus
-	$(MAKE) all
-	sh tests/corpus/fetch bin/corpus
-	PATH=$$PWD/bin:$$PATH tests/corpus/run -n 500 bin/corpus $(CORPUS)
-
-lint:
-	sh scripts/setup lint
-	sh scripts/lint
-	sh scripts/analyze
-
-fuzz:
-	sh scripts/setup fuzz
-	sh tests/fuzz/run
-
-# More than a thousand one-line faults, one at a time: which test notices each? Hours.
-mutants:
-	sh scripts/setup check
-	python3 tests/mutants/run
+# These install the packages that they need: scripts/target says what each does.
+TARGET = demo check check-all lint bench conformance soak readers corpus fuzz mutants deb deb-check
+$(TARGET):
+	sh scripts/target $@
 
 # Programs that are installed know where the words of a chain are; those of the tree rely on PATH.
 install:
@@ -116,17 +57,7 @@ uninstall:
 dist:
 	sh scripts/dist
 
-deb:
-	sh scripts/setup deb
-	sh scripts/deb
-
-# The packages in a fresh Debian 12 that systemd-nspawn boots: installed, used, upgraded under load, purged. As root.
-deb-check:
-	sh scripts/setup deb-check
-	sh scripts/deb-check
-
 clean:
 	rm -rf libmsa.a lib/base/program_impl.h lib/*/*.[od] cmd/*/*.[od] tests/*/*.[od] tests/tools/lib/*.[od] bin/*
 
-.PHONY: all check-bin demo check check-all bench conformance soak readers corpus lint fuzz mutants install \
-	uninstall dist deb deb-check clean
+.PHONY: all check-bin $(TARGET) install uninstall dist clean

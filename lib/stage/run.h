@@ -16,8 +16,8 @@ int call_next_to(struct call *call, const struct next *next);
 /*
  * Run next for one message as a message chain of its own: message is its fd 0, envelope is its fd 3, and its output is
  * the verdict for n recipients. Set the facts before; the descriptors stay the caller's. A program gets a process group
- * of its own, which is ended at deadline_ms (clock_ms), and is not started after that. A stage in this process keeps the
- * deadline itself.
+ * of its own, which is ended at deadline_ms (clock_ms), and no program is started after that. A stage in this process
+ * keeps the deadline itself.
  * Returns 0 with a verdict in *v, even if next failed, or -1 with errno set (ENOMEM).
  */
 int call_deliver(const struct call *call, const struct next *next, int message, int envelope, size_t n,

@@ -1,5 +1,5 @@
 /* ISC licence, see LICENSE. */
-/* For LD_PRELOAD: PBKDF2 says "slow hash" and its iterations on descriptor 2, which a sandbox leaves open, and works. */
+/* For LD_PRELOAD: PBKDF2 works, and says "slow hash" and its iterations on descriptor 2, which no sandbox closes. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
