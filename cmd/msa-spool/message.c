@@ -95,7 +95,7 @@ message_matches(const struct message *m, const struct filter *f, time_t now)
 	    is_like(f->user, user ? user : "", user ? strlen(user) : 0) && ((!f->rcpt && !f->answer) || has_rcpt(m, f));
 }
 
-/* Print " key=value" as the log does, chain(7): in quotes, with \xHH, unless it is a plain word. */
+/* Print " key=value" as the log does, chain-log(7): in quotes, with \xHH, unless it is a plain word. */
 static void
 put(const char *key, const char *value, size_t n)
 {

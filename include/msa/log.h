@@ -2,7 +2,7 @@
 #ifndef MSA_LOG_H
 #define MSA_LOG_H
 
-/* The log of a stage and a call, chain(7) LOG: each line begins with the stage's name and the ids of the call. */
+/* The log of a stage and a call, chain-log(7): each line begins with the stage's name and the ids of the call. */
 struct log;
 
 /*

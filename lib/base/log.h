@@ -7,7 +7,7 @@
 #include "msa/log.h"
 
 /*
- * Log lines, chain(7) LOG: "stage: SESSION[/MESSAGE] event key=value ...", at most LOG_LINE_MAX octets.
+ * Log lines, chain-log(7): "stage: SESSION[/MESSAGE] event key=value ...", at most LOG_LINE_MAX octets.
  * They go to fd 2. They go to syslog instead if fd 2 is the peer (the same socket as fd 0, or any network socket) or
  * /dev/null: the first stage replaces a peer on fd 2 by /dev/null, so that no later stage or script writes to the peer.
  * A value with a space, a quote, a backslash or an octet other than graphic ASCII is written in quotes; each such octet

@@ -8,10 +8,10 @@
 #include "msa/chain.h"
 
 /*
- * The facts of a call, chain(7) ENVIRONMENT: the variables that earlier stages set, as NAME=value.
+ * The facts of a call, chain-facts(7): the variables that earlier stages set, as NAME=value.
  * The shape is that of environ: v[0..n) are owned strings, v[n] is NULL. In a stage that was exec'd they are the whole
- * environment. In a call to a resident they are only the variables of chain(7), and the process's own environ has the
- * others. Zero-initialised it is empty.
+ * environment. In a call to a resident they are only the variables of chain-facts(7), and the process's own environ has
+ * the others. Zero-initialised it is empty.
  */
 struct facts {
 	char **v;
@@ -26,8 +26,8 @@ struct facts {
 int facts_from_environ(struct facts *f);
 
 /*
- * Take the facts of a call to a resident from the n octets at p, each NAME=value NUL. Only variables of chain(7) are
- * kept; if a name comes twice, the last value counts. f must be empty.
+ * Take the facts of a call to a resident from the n octets at p, each NAME=value NUL. Only variables of chain-facts(7)
+ * are kept; if a name comes twice, the last value counts. f must be empty.
  * Returns 0, or -1 with errno set (ENOMEM; EPROTO: p is not such a list, or has more than max names).
  */
 int facts_from_call(struct facts *f, const char *p, size_t n, size_t max);
@@ -66,7 +66,8 @@ enum facts_owner facts_owner(const char *name);
 
 /*
  * Make f the environment, for a process that is about to exec: environ becomes f->v. If f is of a call, the variables
- * of the process's own environment that chain(7) does not name are kept. Returns 0, or -1 with errno set (ENOMEM).
+ * of the process's own environment that chain-facts(7) does not name are kept. Returns 0, or -1 with errno set
+ * (ENOMEM).
  */
 int facts_to_environ(const struct facts *f);
 

@@ -4,7 +4,7 @@
 
 #include "msa/chain.h"
 
-/* The limits that chain(7) fixes. Those of an RFC carry its section. */
+/* The limits that chain-facts(7) lists. Those of an RFC carry its section. */
 enum {
 	CHAIN_ANSWER_S = 100,            /* from the end of the data to the reply; RFC 6409 5.3 wants under two minutes */
 	CHAIN_COMMAND_WAIT_S = 300,      /* RFC 5321 4.5.3.2.7: the server waits at least 5 minutes for a command */

@@ -24,8 +24,8 @@ enum {
 
 /*
  * Hand call over to the resident at path. The resident must run as root, as our own user, or as the owner of the socket
- * in a directory that is not writable by everybody. Only the facts that chain(7) names are sent. The caller keeps its
- * descriptors. wait_ms is the longest wait for a place in the resident's queue (0: do not wait).
+ * in a directory that is not writable by everybody. Only the facts that chain-facts(7) names are sent. The caller keeps
+ * its descriptors. wait_ms is the longest wait for a place in the resident's queue (0: do not wait).
  * Returns the descriptor on which a session is acknowledged, or -1 with errno set (EAGAIN: the queue is full and
  * wait_ms is 0; ETIMEDOUT; E2BIG: the facts are over a limit; EPERM: another user runs the resident; ENAMETOOLONG:
  * path).
@@ -39,8 +39,8 @@ int handover_call(const char *path, const struct call *call, enum call_kind kind
 const char *handover_probe(const char *path);
 
 /*
- * Receive a call of the given kind into call, which is empty except for its log. Only facts that chain(7) names are
- * kept: other variables (PATH, LD_PRELOAD, SASL_PATH ...) are the receiver's own. call owns the descriptors that came.
+ * Receive a call of the given kind into call, which is empty except for its log. Only facts that chain-facts(7) names
+ * are kept: other variables (PATH, LD_PRELOAD, SASL_PATH ...) are the receiver's own. call owns the descriptors that came.
  * All of it must arrive within wait_ms. *uid is the caller's uid, or (uid_t)-1 if it is unknown.
  * Returns 0, or -1 with errno set (EPROTO: not a valid call; ETIMEDOUT; ENOMEM; EPERM: the caller is neither root, nor
  * our own user, nor one of allow).
