@@ -18,7 +18,7 @@ struct conf {
 	bool verbose;
 };
 
-/* Log the variables that chain-facts(7) names. Other variables of the environment may be private, and are not logged. */
+/* Log the variables that chain-facts(7) names. Other ones of the environment may be private, and are not logged. */
 static void
 show_facts(const struct call *call)
 {

@@ -40,8 +40,8 @@ const char *handover_probe(const char *path);
 
 /*
  * Receive a call of the given kind into call, which is empty except for its log. Only facts that chain-facts(7) names
- * are kept: other variables (PATH, LD_PRELOAD, SASL_PATH ...) are the receiver's own. call owns the descriptors that came.
- * All of it must arrive within wait_ms. *uid is the caller's uid, or (uid_t)-1 if it is unknown.
+ * are kept: other variables (PATH, LD_PRELOAD, SASL_PATH ...) are the receiver's own. call owns the descriptors that
+ * came. All of it must arrive within wait_ms. *uid is the caller's uid, or (uid_t)-1 if it is unknown.
  * Returns 0, or -1 with errno set (EPROTO: not a valid call; ETIMEDOUT; ENOMEM; EPERM: the caller is neither root, nor
  * our own user, nor one of allow).
  */
