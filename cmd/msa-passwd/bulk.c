@@ -145,10 +145,11 @@ cut(struct list *l)
 
 	for (; s < end; s = next) {
 		char *lf = memchr(s, '\n', (size_t)(end - s));
-		struct line line = { .number = ++number };
+		struct line line = { .number = number + 1 };
 		size_t n = (size_t)((lf ? lf : end) - s);
 
 		next = s + n + 1;
+		number++;
 		if (memchr(s, '\0', n)) {
 			wrong(l, number, "a NUL");
 			continue;

@@ -111,7 +111,10 @@ send_message(struct submission *s, const struct request *q, const char *domain, 
 		r = letter_complete(s, q->by_header, domain, q->full_name, *sender ? sender : user);
 	if (r == EX_OK && s->n == 0)
 		r = submission_wrong(s, EX_USAGE, "no recipient", "none in To, Cc and Bcc");
-	return r == EX_OK ? submission_run(s) : r;
+	if (r == EX_OK)
+		r = submission_run(s);
+	s->mail_params = s->rcpt_params = s->sender = ""; /* they were ours */
+	return r;
 }
 
 /* Become another program. Returns the exit code if that fails. */

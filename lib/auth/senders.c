@@ -187,7 +187,9 @@ senders_address(const struct senders *s, struct addr *a, const char **bad, size_
 
 	if (s->stopped)
 		return 0;
-	*a = s->own.is_utf8 ? (struct addr){ .len = 0 } : s->own;
+	*a = s->own;
+	if (a->is_utf8)
+		*a = (struct addr){ .len = 0 };
 	while (!*a->text && (*bad = usertable_item(&p, s->list + s->len, bad_len))) {
 		if (item_read(&item, *bad, *bad_len) < 0) {
 			errno = EPROTO;

@@ -470,7 +470,6 @@ read_header(struct mime *m, off_t *off, struct mime_survey *s)
 
 		if (look_at(m, *off, &w) < 0)
 			return -1;
-		i = 0;
 		if (line_start && find_delimiter(m, &w, &len, &close) >= 0)
 			break;
 		lf = memchr(w.p, '\n', w.n);

@@ -197,20 +197,23 @@ static int
 parse_known(struct spoolrec *s, struct lines *l)
 {
 	struct buf facts = { 0 };
-	const char *line;
-	size_t n;
+	const char *line = NULL;
+	size_t n = 0;
 	long long last = 0;
+	bool more = false;
 	int r = 0;
 
 	s->is_report = word_line(l, "report");
 	errno = EINVAL;
-	while (r == 0 && next_line(l, &line, &n) && take_word(&line, &n, "fact"))
+	while (r == 0 && (more = next_line(l, &line, &n)) && take_word(&line, &n, "fact"))
 		r = unescape(&facts, line, n) < 0 || buf_add(&facts, "", 1) < 0 ? -1 : 0;
 	if (r == 0)
 		r = facts_from_call(&s->facts, facts.p, facts.len, HANDOVER_NAMES_MAX);
 	if (r < 0 && errno == EPROTO)
 		errno = EINVAL;
 	buf_free(&facts);
+	if (r == 0 && !more)
+		r = (errno = EINVAL, -1);
 	while (r == 0 && n > 0) {
 		r = take_word(&line, &n, "rcpt") ? parse_rcpt(s, line, n, &last) : (errno = EINVAL, -1);
 		if (r == 0 && !next_line(l, &line, &n))

@@ -327,6 +327,21 @@ test_a_damaged_message_is_seen_and_can_be_removed() {
 	assertEquals 'no trace' '' "$(find "$T/spool" -mindepth 2)"
 }
 
+test_a_record_that_was_cut_off_is_damaged() {
+	queue_put alice bob@example.org
+	file=$T/spool/new/$id/envelope
+	cp "$file" "$T/whole"
+	lines=$(grep -n '^$' "$T/whole" | head -n 1 | cut -d: -f1)
+	assertTrue "several lines: $lines" "[ $lines -gt 4 ]"
+	while [ "$lines" -gt 0 ]; do
+		lines=$((lines - 1))
+		head -n "$lines" "$T/whole" >"$file"
+		queue list "$T/spool"
+		assertContains "$lines lines" "$(cat "$T/out")" ' damaged reason="spooled: not a record of a message"'
+	done
+	queue remove -s damaged "$T/spool"
+}
+
 test_monitoring_gets_figures_and_an_exit_code() {
 	queue_put alice bob@example.org
 	spoold_age 5000
