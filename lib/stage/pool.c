@@ -49,11 +49,6 @@ enum {
 	ERRAND_MAX_S = 60,   /* the longest pause after an errand that failed; the first is 1 s */
 };
 
-struct board {
-	atomic_int used; /* slots from this number on were never taken */
-	atomic_uchar slot[];
-};
-
 struct worker {
 	pid_t pid; /* 0: the slot is free */
 	int64_t since_ms;
@@ -69,7 +64,7 @@ struct pool {
 	int stop[2];         /* the parent closes [1] at the end of the service */
 	int retire[2];       /* the same for workers that wait for a call; a new pipe at each reload */
 	int signals;         /* os_signals */
-	struct board *board; /* the state of each slot, shared */
+	atomic_uchar *board; /* the state of each slot, shared */
 	struct worker *worker;
 	pid_t usher;         /* 0: there is none */
 	const struct instance *sends; /* the stage that has an errand; NULL: none */
@@ -84,12 +79,10 @@ struct pool {
 static int
 idle(const struct pool *p)
 {
-	int i, used = atomic_load(&p->board->used), n = 0;
+	int i, n = 0;
 
-	if (used > p->conf->max) /* a worker has written to it */
-		used = p->conf->max;
-	for (i = 0; i < used; i++)
-		n += atomic_load(&p->board->slot[i]) == SLOT_IDLE;
+	for (i = 0; i < p->conf->max; i++)
+		n += atomic_load(&p->board[i]) == SLOT_IDLE;
 	return n;
 }
 
@@ -172,7 +165,7 @@ serve(struct pool *p, int fd)
 static int
 work(struct pool *p, int slot)
 {
-	atomic_uchar *state = &p->board->slot[slot];
+	atomic_uchar *state = &p->board[slot];
 	struct os_waiter w;
 	/* quiet_s: since the last call. After idle_s, let go of what was kept; after POOL_IDLE_S, end if superfluous. */
 	int quiet_s = 0, calls = 0;
@@ -291,12 +284,10 @@ start(struct pool *p)
 
 	if (slot == p->conf->max)
 		return -1;
-	if (slot >= atomic_load(&p->board->used))
-		atomic_store(&p->board->used, slot + 1);
-	atomic_store(&p->board->slot[slot], SLOT_IDLE);
+	atomic_store(&p->board[slot], SLOT_IDLE);
 	pid = fork();
 	if (pid < 0) {
-		atomic_store(&p->board->slot[slot], SLOT_FREE);
+		atomic_store(&p->board[slot], SLOT_FREE);
 		p->pace_ms = clock_ms() + PACE_MS;
 		log_error(&p->log, "failed", "fork:");
 		return -1;
@@ -375,7 +366,7 @@ reap(struct pool *p)
 				p->pace_ms = clock_ms() + PACE_MS;
 		}
 		p->worker[slot].pid = 0;
-		atomic_store(&p->board->slot[slot], SLOT_FREE);
+		atomic_store(&p->board[slot], SLOT_FREE);
 	}
 	return stale;
 }
@@ -679,7 +670,7 @@ make(struct pool *p)
 	if (p->conf->notify_fd >= 0)
 		fcntl(p->conf->notify_fd, F_SETFD, FD_CLOEXEC);
 	os_close_inherited(CHAIN_FD_LOG + 1);
-	p->board = mmap(NULL, sizeof *p->board + max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p->board = mmap(NULL, max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	p->worker = calloc(max, sizeof *p->worker);
 	p->log.budget = log_budget_new();
 	if (p->board == MAP_FAILED || !p->worker || !p->log.budget || make_pipe(p->wake) < 0 || make_pipe(p->stop) < 0 ||
