@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "submit/pace.h"
 #include "unit.h"
 
 static const char *
@@ -62,20 +63,20 @@ show_sent(int fd)
  * Read lines from fd 0 and show each result. -e exact; -m max; -w wait_ms; -d session's deadline in ms; -n stop after n
  * results; -a answer each line; -r show what is left in fd 0 at the end; -c show each write (to a
  * socket that keeps their bounds) at the end; -f n write n octets to fd 0 and say how that went; -q only
- * say whether memory grew.
+ * say whether memory grew; -s n skip n octets after the first line.
  */
 int
 unit_lineio(int argc, char **argv)
 {
 	struct lineio c;
-	int opt, exact = 0, wait_ms = 5000, n = -1, answer = 0, rest = 0, count = 0, fill = 0, quiet = 0, sv[2], i = 0;
+	int opt, exact = 0, wait_ms = 5000, n = -1, answer = 0, rest = 0, count = 0, fill = 0, quiet = 0, skip = 0, sv[2], i = 0;
 	size_t max = LINE_COMMAND_MAX, len;
 	int64_t deadline = 0;
 	char *line;
 	long before;
 	enum line_result r;
 
-	while ((opt = getopt(argc, argv, "+em:w:d:n:arcf:q")) != -1)
+	while ((opt = getopt(argc, argv, "+em:w:d:n:arcf:qs:")) != -1)
 		switch (opt) {
 		case 'e': exact = 1; break;
 		case 'm': max = strtoul(optarg, NULL, 10); break;
@@ -87,6 +88,7 @@ unit_lineio(int argc, char **argv)
 		case 'c': count = 1; break;
 		case 'f': fill = atoi(optarg); break;
 		case 'q': quiet = 1; break;
+		case 's': skip = atoi(optarg); break;
 		default: return 100;
 		}
 	if (count && socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv) < 0)
@@ -130,7 +132,8 @@ unit_lineio(int argc, char **argv)
 		fflush(stdout);
 		if (answer && r == LINE_OK)
 			buf_printf(&c.out, "re %s\r\n", line);
-		i++;
+		if (i++ == 0 && skip)
+			printf("skipped %s\n", result(pace_skip(&c, skip)));
 	} while ((n < 0 || i < n) && r != LINE_EOF && r != LINE_TIMEOUT && r != LINE_ERROR);
 	if (count) {
 		printf("held %zu\n", c.out.len);

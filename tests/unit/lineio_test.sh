@@ -283,4 +283,20 @@ test_a_slow_reader_gets_everything() {
 	assertEquals 400000 "$(tr -d ' ' <"$T/count")"
 }
 
+# A chunk that is not wanted, with what comes behind it or without its end.
+test_what_is_skipped_is_neither_more_nor_less() {
+	from 'BDAT 5\r\nNO\nOPRSET\r\nQUIT\r\n' -s 5 <<-'END'
+	OK BDAT 5
+	skipped OK
+	OK RSET
+	OK QUIT
+	EOF
+	END
+	from 'BDAT 3\r\nab' -s 3 <<-'END'
+	OK BDAT 3
+	skipped EOF
+	EOF
+	END
+}
+
 . "$SHUNIT2"

@@ -4,6 +4,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/table.sh
 . "$ROOT/tests/lib/table.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 
 setUp() {
 	printf 'Subject: x\r\n\r\nbody\r\n' >"$T/message"
@@ -124,6 +126,15 @@ test_the_deadline_ends_the_whole_group() {
 	assert_gone 'sleep 24.125'
 }
 
+# The starter and the child both make the group, for either may come first.
+test_a_program_that_begins_before_its_starter_goes_on_has_its_group() {
+	preload_build moment || return 0
+	export MOMENT_BEGUN=1 LD_PRELOAD="$T/moment.so"
+	delivered '451 4.4.7 No answer in time, try again later|(deadline passed)|' -w 300 sh -c 'echo 250 ok; sleep 8.125; true'
+	unset MOMENT_BEGUN LD_PRELOAD
+	assert_gone 'sleep 8.125'
+}
+
 # A program that wrote the dot may run a little longer; it is reaped when the next message comes.
 test_zombies_do_not_gather() {
 	printf '%s\n' 'ps -o stat= --ppid $PPID | grep -c Z >&2; echo 250 ok; echo .; exec >&-; sleep 0.01' >"$T/script"
@@ -148,7 +159,8 @@ test_the_chain_gets_its_descriptors_and_no_others() {
 
 test_the_chain_gets_default_signals() {
 	python3 -c 'import os, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_DFL) # which Python ignores
+for s in signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM: # some may be ignored
+    signal.signal(s, signal.SIG_DFL)
 for s in (signal.SIGPIPE, signal.SIGCHLD): signal.signal(s, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1])
 os.execvp(sys.argv[1], sys.argv[1:])' test-unit stage deliver sh -c \
@@ -156,7 +168,8 @@ os.execvp(sys.argv[1], sys.argv[1:])' test-unit stage deliver sh -c \
 	assertEquals '0000000000000000 0000000000000000 ' \
 		"$(sed -n 's/.*Sig...:.*\([0-9a-f]\{16\}\).*/\1/p' "$T/got" | proc_libc_aside | tr '\n' ' ')"
 	python3 -c 'import os, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_DFL) # which Python ignores
+for s in signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM: # some may be ignored
+    signal.signal(s, signal.SIG_DFL)
 for s in (signal.SIGPIPE, signal.SIGCHLD): signal.signal(s, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM])
 os.execvp(sys.argv[1], sys.argv[1:])' test-unit stage session grep -E '^Sig(Blk|Ign)' /proc/self/status \
@@ -303,6 +316,16 @@ test_a_standby_gets_all_its_facts_or_is_told_of_none() {
 		assertEquals "$more too many" 'not sent: Argument list too long' \
 			"$(timeout 20 test-unit standby $((n + more)) sh -c 'echo "$SSL_CIPHER"' 2>&1)"
 	done
+	preload_build moment || return 0
+	assertEquals 'not a part of them' 'not sent: Input/output error' \
+		"$(MOMENT_SHORT=1 LD_PRELOAD="$T/moment.so" timeout 20 test-unit standby 1 sh -c 'echo "$SSL_CIPHER"' 2>"$T/log")"
+}
+
+# It must not hold the other end of its own socket.
+test_a_standby_that_is_not_needed_ends() {
+	timeout 20 test-unit standby - sh -c 'echo began' >"$T/got" 2>&1
+	assertEquals 'the end' 0 $?
+	assertEquals 'no program' '' "$(cat "$T/got")"
 }
 
 test_the_options_of_a_resident_have_their_defaults_and_limits() {
