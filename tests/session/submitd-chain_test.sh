@@ -388,14 +388,14 @@ test_what_the_caller_forged_does_not_survive() {
 test_each_message_has_its_own_facts_and_process() {
 	program_make each <<-'E2'
 		#!/bin/sh
-		echo "$MSA_MESSAGE $MSA_RCPTS" >>"$T/seen"
+		echo "$MSA_MESSAGE $MSA_RCPTS partial=${MSA_PARTIAL-no}" >>"$T/seen"
 		cat >>"$T/seen"
 		cat <&3 >>"$T/seen"
 		echo 250 ok
 	E2
 	dialogue_submit submitd "$T/each" <<-'E2'
 		> EHLO x
-		> MAIL FROM:<a@example.org>
+		> MAIL FROM:<a@example.org> PRDR
 		> RCPT TO:<b@example.net>
 		> RCPT TO:<c@example.net>
 		> DATA
@@ -411,12 +411,12 @@ test_each_message_has_its_own_facts_and_process() {
 	assertEquals 'two ids' 2 "$(grep '^[0-9a-z]\{14\} ' "$T/seen" | cut -d' ' -f1 | sort -u | wc -l)"
 	sed 's/^[0-9a-z]\{14\} /ID /' "$T/seen" | tr -d '\r' >"$T/got"
 	cat >"$T/want" <<-'E2'
-		ID 2
+		ID 2 partial=
 		one
 		MAIL FROM:<a@example.org>
 		RCPT TO:<b@example.net>
 		RCPT TO:<c@example.net>
-		ID 1
+		ID 1 partial=no
 		two
 		MAIL FROM:<d@example.org>
 		RCPT TO:<e@example.net>

@@ -422,6 +422,13 @@ test_a_second_ehlo_resets() {
 	assert_same 'nothing of before' "$T/want" "$T/envelope"
 	printf '\r\n' >"$T/want"
 	assert_same 'nothing of before' "$T/want" "$T/message"
+	for greeting in '' '> HELO y'; do
+		printf '%s\n' '> HELO x' '> MAIL FROM:<a@example.org>' '> RCPT TO:<b@example.net>' "$greeting" shut '<<' |
+			grep . | dialogue_submit submitd "$SINK"
+		lost=$(grep -c ' lost where=commands reason="*closed' "$T/log")
+		[ -n "$greeting" ] || assertEquals "a message is lost: $(cat "$T/log")" 1 "$lost"
+		[ -z "$greeting" ] || assertEquals "nothing is left to lose: $(cat "$T/log")" 0 "$lost"
+	done
 }
 
 test_a_whole_session_in_one_packet_with_a_reset_in_it() {
@@ -1049,15 +1056,15 @@ test_what_was_accepted_is_said_so_without_memory() {
 	assertEquals 'delivered' delivered "$(cat "$T/delivered")"
 	assertEquals 'one line' 1 "$(grep -c ' mixed ' "$T/log")"
 	assertFalse 'and no other' "grep -q ' refused ' $T/log"
-	# where there is no room for the shortest answer, the chain is not started
+	# where there is no room for the shortest answer, the chain is not started: that of 420 recipients alone is so large
 	{
 		printf 'LHLO x\r\nMAIL FROM:<a@example.org>\r\n'
-		seq 1000 | sed 's/.*/RCPT TO:<r&@example.net>\r/'
+		seq 420 | sed 's/.*/RCPT TO:<r&@example.net>\r/'
 		printf 'BDAT 2 LAST\r\n\r\nQUIT\r\n'
 	} >"$T/in"
 	rm -f "$T/delivered"
 	short_of_memory OOM_OVER=40000 submitd "$T/long"
-	assertEquals 'later' 1000 "$(grep -c '^451 4.3.0 Out of memory' "$T/out")"
+	assertEquals 'later' 420 "$(grep -c '^451 4.3.0 Out of memory' "$T/out")"
 	assertFalse 'not delivered' "[ -e $T/delivered ]"
 	assertEquals 'one line' 1 "$(grep -c ' refused ' "$T/log")"
 }

@@ -314,16 +314,19 @@ test_a_damaged_message_is_seen_and_can_be_removed() {
 	damaged=$id
 	queue_put carol bob@example.org
 	rm "$T/spool/new/$id/message"
+	queue_put dave bob@example.org
+	sed -i '0,/^$/s/^$/rcpt 1 waiting untold\nrcpt 1 waiting untold\n/' "$T/spool/new/$id/envelope" # a recipient twice
 	queue list "$T/spool"
 	sort -k3 "$T/out" -o "$T/out"
 	assert_queue 'seen' 0 <<-'X'
 		ID1 damaged reason="message cannot be read"
-		ID2 damaged reason="spooled: not a record of a message"
+		ID2 damaged reason="spooled: a line that is neither a fact nor a recipient"
+		ID3 damaged reason="spooled: not a record of a message"
 	X
 	queue try -s damaged "$T/spool" "$damaged"
 	assert_queue 'not tried' 111 'msa-spool: ID: damaged' </dev/null
 	queue remove -s damaged "$T/spool"
-	assertEquals 'removed' "0 2" "$code $(wc -l <"$T/out")"
+	assertEquals 'removed' "0 3" "$code $(wc -l <"$T/out")"
 	assertEquals 'no trace' '' "$(find "$T/spool" -mindepth 2)"
 }
 

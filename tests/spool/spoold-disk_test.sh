@@ -69,5 +69,21 @@ test_a_folder_that_does_not_reach_the_disk_is_logged() {
 	assert_failed_sync .
 }
 
+# It may not be written where the old one stands: what is known of the recipients would be lost.
+test_a_record_that_cannot_be_written_leaves_the_old_one() {
+	preload_build fsync || return 0
+	spoold_answers 1 '450 4.2.2 Full'
+	spoold_put
+	cp "$T/spool/new/$id/envelope" "$T/before"
+	FSYNC_ERRNO=5 FSYNC_OF=file LD_PRELOAD="$T/fsync.so" spoold -b 1:1 -n 1 "$T/spool" "$T/next" \
+		2>>"$T/spoold.log" </dev/null &
+	runner_pid=$!
+	residents="$residents $!"
+	assert_spoold_logs "failed reason=\"recording $id: Input/output error\""
+	spoold_stop
+	assert_same 'the record' "$T/before" "$T/spool/cur/$id/envelope"
+	assertEquals 'and nothing else' 'envelope message' "$(ls "$T/spool/cur/$id" | paste -sd ' ')"
+}
+
 # shellcheck source=/dev/null
 . "$SHUNIT2"

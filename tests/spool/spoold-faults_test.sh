@@ -68,6 +68,22 @@ test_a_message_can_be_taken_away_by_hand_and_put_back() {
 	assertEquals 'no complaint' '' "$(grep failed\  "$T/spoold.log")"
 }
 
+test_a_message_that_is_put_back_while_it_is_tried_is_not_tried_twice() {
+	: >"$T/hold"
+	spoold_put
+	spoold_start
+	wait_until [ -e "$T/1.begun" ]
+	mv "$T/spool/cur/$id" "$T/spool/new/$id"
+	spool -f "$T/spool"
+	wait_until [ -d "$T/spool/cur/$id" ]
+	spoold_put
+	wait_until [ -e "$T/2.begun" ] # it comes after the other
+	rm "$T/hold"
+	wait_until spoold_empty
+	spoold_stop
+	assert_spoold_runs 'each once' 2
+}
+
 test_a_damaged_message_is_left_and_told_and_others_go_on() {
 	spoold_put
 	echo junk >"$T/spool/new/$id/envelope"
@@ -80,7 +96,7 @@ test_a_damaged_message_is_left_and_told_and_others_go_on() {
 	cat "$T/many" >"$T/spool/new/$id/envelope" # a chain has 1,000 recipients
 	many=$id
 	spoold_put
-	mkdir "$T/spool/new/other" "$T/spool/new/1ng4pp4y0e82" "$T/spool/cur/.x" # nothing of ours
+	mkdir "$T/spool/new/other" "$T/spool/new/1ng4pp4y0e82" "$T/spool/new/1ng4pp4y0e82te.old" "$T/spool/cur/.x" # nothing of ours
 	spoold_start
 	wait_until [ -e "$T/1.done" ]
 	assert_spoold_logs "^spoold: - failed reason=\"$damaged: Invalid argument\""
@@ -88,6 +104,7 @@ test_a_damaged_message_is_left_and_told_and_others_go_on() {
 	assert_spoold_logs "^spoold: - failed reason=\"$half: message cannot be read: No such file"
 	assert_spoold_runs 'the last' 1
 	assertFalse 'a name of another length is no message' "grep -q 1ng4pp4y0e82 $T/spoold.log"
+	assertTrue 'and stays where it is' "[ -d $T/spool/new/1ng4pp4y0e82te.old ]"
 	spoold_stop
 	assertTrue 'left' "[ -e $T/spool/cur/$damaged/message ] && [ -e $T/spool/cur/$half/envelope ]"
 }
