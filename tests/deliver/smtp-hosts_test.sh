@@ -5,6 +5,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/inject.sh
 . "$ROOT/tests/lib/inject.sh"
+# shellcheck source=tests/lib/clock.sh
+. "$ROOT/tests/lib/clock.sh"
 
 setUp() {
 	chain_message 'Subject: test\r\n\r\nHello\r\n'
@@ -136,6 +138,69 @@ test_a_killed_injector_leaves_nobody_who_asks_the_resolver() {
 		assert_logged '^processes [1-9]'
 		assert_logged '^left \[\]$'
 	done
+}
+
+# The first address of the name is one where nobody answers, for its queue is full.
+test_each_address_of_a_name_has_its_share_of_the_time() {
+	needs mount || return 0
+	clock_starts || return 0
+	printf '127.0.0.2 smarthost.test\n127.0.0.3 smarthost.test\n' >"$T/hosts"
+	: >"$T/full.port"
+	python3 -c 'import socket, time
+full = socket.create_server(("127.0.0.2", 0), backlog=0)
+waiting = [socket.socket() for i in range(8)]
+for s in waiting:
+    s.setblocking(False)
+    s.connect_ex(full.getsockname())
+print(full.getsockname()[1], flush=True)
+time.sleep(1000)' >"$T/full.port" &
+	full=$!
+	wait_until [ -s "$T/full.port" ]
+	chain_call unshare -m sh -c 'mount --bind "$1" /etc/hosts; shift; exec "$@"' sh "$T/hosts" \
+		"$T/timed" smtp-inject -p -t 20 "smarthost.test:$(cat "$T/full.port")" &
+	clock_awaits smtp-inject 10000
+	clock_at 10
+	wait $!
+	kill "$full"
+	wait "$full" 2>/dev/null
+	assert_logged 'at=connect reason="Connection refused"'
+}
+
+# The verdict of a worker that was killed has ended, though somebody whom it started still asks the resolver.
+test_who_asks_the_resolver_keeps_no_verdict_open() {
+	needs network ip || return 0
+	cat >"$T/quiet" <<-'P'
+		import os, socket, subprocess, sys, time
+		subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+		subprocess.run(['mount', '--bind', sys.argv[1], '/etc/resolv.conf'], check=True)
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(('127.0.0.1', 53))
+		s.settimeout(60)
+		ready, told = os.pipe()
+		os.set_inheritable(told, True)
+		resident = subprocess.Popen(['smtp-inject', '-l', sys.argv[2], '-P', '1:1', '-R', str(told), '-t', '30',
+		    'smarthost.test'], env={'PATH': os.environ['PATH'], 'MSA_SANDBOX': 'off'}, pass_fds=[told])
+		os.close(told)
+		os.read(ready, 1)
+		call = subprocess.Popen(['call', sys.argv[2]], stdout=subprocess.PIPE, pass_fds=[3])
+		s.recv(512)
+		def children(pid):
+		    return [int(p) for p in open('/proc/%s/task/%s/children' % (pid, pid)).read().split()]
+		def alive(pid):
+		    try: return open('/proc/%s/stat' % pid).read().rsplit(')', 1)[1].split()[0] != 'Z'
+		    except OSError: return False
+		worker = children(resident.pid)[0]
+		asks = children(worker)
+		os.kill(worker, 9)
+		print('verdict', call.stdout.read()[:9].decode(), 'asks', [alive(p) for p in asks], file=sys.stderr)
+		for p in filter(alive, asks): os.kill(p, 9)
+		resident.terminate()
+		resident.wait()
+		call.wait()
+	P
+	printf 'nameserver 127.0.0.1\noptions timeout:60 attempts:5\n' >"$T/resolv"
+	chain_call unshare -n -m python3 "$T/quiet" "$T/resolv" "$T/inject" 3<"$T/env"
+	assert_logged '^verdict 451 4.3.0 asks \[True\]$'
 }
 
 # shellcheck source=/dev/null

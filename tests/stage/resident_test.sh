@@ -130,7 +130,7 @@ os.execvp(sys.argv[2], sys.argv[2:])' "$T/given" stamp -l 0 -P 1:1 -R 1 "$T/take
 
 test_what_is_no_socket_is_not_removed_and_nothing_is_stolen() {
 	echo precious >"$T/file"
-	stamp -l "$T/file" "$T/take" 2>"$T/log"
+	timeout 20 stamp -l "$T/file" "$T/take" 2>"$T/log"
 	assertEquals 100 $?
 	assertEquals precious "$(cat "$T/file")"
 	resident_start stamp stamp "$T/take"
@@ -442,6 +442,75 @@ test_a_full_session_pool_says_421_and_a_message_pool_queues() {
 	wait "$pid1" "$pid2" "$pid3"
 	assertEquals 'all were served, one after another' 3 "$(grep -l '250 2.0.0 taken|.|' "$T"/got.[123] | wc -l)"
 	rm -f "$T"/got.*
+}
+
+# usage: usher_stops pool ; its process that refuses sessions is there, and stopped: $usher
+usher_stops() {
+	printf '<<\n' | talk call "$T/$1" >"$T/out"
+	eval "usher=\$(proc_children \"\$${1}_pid\" | grep -vx \"$worker\" | head -n 1)"
+	[ -n "$usher" ] && kill -STOP "$usher" && wait_until usher_is_still && grep -q ') T ' "/proc/$usher/stat"
+}
+
+usher_is_still() {
+	! grep -q ') [RSD] ' "/proc/$usher/stat" 2>/dev/null
+}
+
+# A pool of one worker, which a session holds, and its usher.
+full_pool() {
+	resident_start submit submitd -P 1:1 "$T/take"
+	worker=$(resident_worker submit)
+	: >"$T/held"
+	handover "$T/submit" hold >"$T/held" &
+	held=$!
+	wait_until [ -s "$T/held" ]
+	wait_until usher_stops submit
+}
+
+reloaded() {
+	[ "$(grep -c ' reloaded' "$T/submit.log")" -eq "$1" ]
+}
+
+# However many sessions wait: a connection is left to the usher, which is slow here.
+test_there_is_one_usher() {
+	full_pool
+	: >"$T/connected"
+	python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+print("connected", flush=True)
+time.sleep(1000)' "$T/submit" >"$T/connected" &
+	waits=$!
+	wait_until [ -s "$T/connected" ]
+	for n in 1 2; do # at the second, the parent has looked at everything that came before the first
+		kill -HUP "$submit_pid"
+		wait_until reloaded $n
+	done
+	assertEquals 'the worker and the usher' "$worker $usher" "$(proc_children "$submit_pid" | paste -sd ' ')"
+	assertFalse "nobody has taken it: $(cat "$T/submit.log")" "grep -q 'reason=call' $T/submit.log"
+	kill "$waits" "$held"
+	wait "$waits" "$held" 2>/dev/null
+	kill -CONT "$usher"
+}
+
+# The worker is stopped: who takes the session is not a matter of chance.
+test_the_usher_leaves_a_session_to_a_worker_that_is_idle() {
+	full_pool
+	kill -9 "$worker"
+	wait_until new_worker
+	kill -STOP "$fresh"
+	handover -x MSA_HOST=mx.test "$T/submit" good >"$T/got.late" &
+	late=$!
+	kill -CONT "$usher"
+	wait_until proc_gone "$usher"
+	kill -CONT "$fresh"
+	wait "$late" "$held" 2>/dev/null
+	assertEquals '220 mx.test ESMTP' "$(sed -n 2p "$T/got.late")"
+	rm -f "$T/got.late"
+}
+
+new_worker() {
+	fresh=$(proc_children "$submit_pid" | grep -vx -e "$worker" -e "$usher")
+	[ -n "$fresh" ]
 }
 
 greeted() {
