@@ -3,6 +3,8 @@
 # shellcheck disable=SC2016 # what is quoted is for the next stage
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/preload.sh
+. "$ROOT/tests/lib/preload.sh"
 
 MSA_HOST=mail.example.net
 export MSA_HOST
@@ -272,6 +274,23 @@ test_a_line_of_a_megabyte_is_one_error() {
 		220 mail.example.net ESMTP
 		500 5.5.2 Line too long
 		250 2.0.0 Ok
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	END
+}
+
+test_a_line_of_a_megabyte_takes_no_memory() {
+	preload_build oom || return 0
+	{
+		printf '<\n> NOOP '
+		head -c 1000000 /dev/zero | tr '\0' x
+		printf '\n<\n> QUIT\n<<\n'
+	} >script
+	OOM_IN=tlsd OOM_OVER=100000 LD_PRELOAD=$T/oom.so talk_to ./echo <script
+	assert_got megabyte <<-'END'
+		220 mail.example.net ESMTP
+		500 5.5.2 Line too long
 		221 2.0.0 Bye
 		EOF
 		exit 0
@@ -822,11 +841,14 @@ test_an_end_without_221_is_told_where_a_reply_may_stand() {
 			exit 0
 		END
 	done
-	# a reply that is cut before the last one
-	program_lines said "printf '220 x\r\n25'" 'sleep 0.2' "printf '0 y\r\n221 bye\r\n'"
-	peer_of -l 5 /dev/null out tlsd -c cert.pem -k key.pem ./said
-	printf '250 y\r\n221 bye\r\n' >want
-	assert_same 'cut' want out
+	# a reply that is cut before the last one, in its code and behind it
+	for cut in 25:0 '250 :'; do
+		program_lines said "printf '220 x\r\n${cut%:*}'" 'sleep 0.2' "printf '${cut#*:} y\r\n221 bye\r\n'"
+		peer_of -l 5 /dev/null out tlsd -c cert.pem -k key.pem ./said
+		printf '%s y\r\n221 bye\r\n' "${cut%:*}${cut#*:}" >want
+		assert_same "cut $cut" want out
+		assert_not_logged 'next reason='
+	done
 }
 
 test_a_stage_killed_while_the_client_sends() {

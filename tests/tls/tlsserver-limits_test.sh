@@ -59,6 +59,16 @@ test_50_early_ones_of_an_address_and_250_in_all() {
 	assert_logged 'refused reason="too many connections without authentication from this address" peer=127.0.0.1'
 	assertEquals 'one net has 125 of the 250: the oldest of the 252 make room' 127 "$(grep -c ' end=evicted$' log)"
 	tlsd_stop
+	tlsd_start ./cat
+	tlsd_clients "$port" <<-'END'
+		keep = []
+		for i in range(252):
+		    keep.append(socket.create_connection(('127.0.0.1', port), timeout=20, source_address=('127.0.%d.1' % (i // 50), 0)))
+		    assert line(keep[-1])[:3] == '220'
+	END
+	assert_got 'all were let in' </dev/null
+	tlsd_stop
+	assertEquals 'of many nets: two make room' 2 "$(grep -c ' end=evicted$' log)"
 }
 
 test_1000_in_all() {

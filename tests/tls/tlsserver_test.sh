@@ -219,6 +219,52 @@ test_a_worker_that_cannot_watch_its_socket_tries_again() {
 	tlsd_stop
 }
 
+# Then its limit is raised again.
+test_a_worker_without_descriptors_waits_for_some() {
+	tlsd_start -P 1 ./cat
+	worker=$(pgrep -P "$tlsd")
+	prlimit --pid "$worker" --nofile=3:
+	tlsd_clients "$port" <<-'END' &
+		print(line(connect(60)))
+	END
+	client=$!
+	wait_until grep -q 'failed reason="accept: Too many open files"' log
+	prlimit --pid "$worker" --nofile=100:
+	wait "$client"
+	assert_got 'served then' <<-'END'
+		220 mail.example.net ESMTP
+	END
+	tlsd_stop
+}
+
+# Connections share their buffers while they have nothing in them.
+test_half_a_line_waits_while_others_are_served() {
+	tlsd_start -P 1 ./cat
+	tlsd_clients "$port" <<-'END'
+		slow = connect(); line(slow); slow.sendall(b'NO')
+		other = connect(); line(other); print(ask(other, 'NOOP'), ask(other, 'RSET'))
+		print(ask(slow, 'OP'))
+	END
+	assert_got 'each its own' <<-'END'
+		250 2.0.0 Ok 530 5.7.0 Must issue a STARTTLS command first
+		250 2.0.0 Ok
+	END
+	tlsd_stop
+}
+
+# Whatever limit the starter has: three descriptors for each, with those that have to go.
+test_the_limit_of_open_files_is_raised_for_the_connections() {
+	tlsd_next
+	: >log
+	prlimit --nofile=100: tlsd -l 127.0.0.1:0 -c one.pem -k one.key -P 1 -a 90:90 -m 90 -e 30 call "$T/next" 2>log &
+	tlsd=$!
+	servers="$servers $tlsd"
+	wait_until grep -q '^tlsd: - ready address=' log
+	assertEquals "enough: $(cat log)" $((120 * 3 + 64)) "$(sed -n 's/^Max open files *\([0-9]*\) .*/\1/p' "/proc/$tlsd/limits")"
+	tlsd_stop
+	tlsd_next_stop
+}
+
 test_a_resident_that_is_not_there_is_421() {
 	tlsd_start call "$T/nobody"
 	tlsd_talk <<-'END'
@@ -256,7 +302,17 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(50)
 while True: s.accept()[0].close()
 ' "$T/closes" &
 	servers="$servers $!"
-	wait_until eval '[ -S mute ] && [ -S closes ]'
+	# Speaks to the client without having taken the call.
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(50)
+while True:
+    c, a = s.accept()
+    fds = socket.recv_fds(c, 65536, 2)[1]
+    socket.socket(fileno=fds[0]).sendall(b"220 x\r\n250 taken\r\n")
+' "$T/speaks" &
+	servers="$servers $!"
+	wait_until eval '[ -S mute ] && [ -S closes ] && [ -S speaks ]'
 	tlsd_start -P 1 call "$T/mute"
 	tlsd_clients "$port" <<-'END'
 		start = time.time()
@@ -278,6 +334,14 @@ while True: s.accept()[0].close()
 	END
 	assert_got closes <<-END
 		$BUSY True
+	END
+	tlsd_stop
+	tlsd_start -P 1 call "$T/speaks"
+	tlsd_clients "$port" <<-'END'
+		print(line(tls(connect())))
+	END
+	assert_got speaks <<-END
+		$BUSY
 	END
 	tlsd_stop
 }
