@@ -186,10 +186,8 @@ mailcmd_mail(struct mailcmd *t, const struct mailcmd_rules *rules, const char *a
 {
 	enum reply r = command(t, rules, PARAM_OF_MAIL, arg, len, &t->from, detail, detail_len);
 
-	if (r != REPLY_OK) {
-		mailcmd_reset(t);
+	if (r != REPLY_OK)
 		return r;
-	}
 	t->open = true;
 	return REPLY_SENDER_OK;
 }

@@ -356,7 +356,7 @@ test_pipelined_commands_are_answered_in_order() {
 
 test_input_behind_starttls_is_never_executed_and_ends_it() {
 	program_lines mark 'touch started' "printf '220 x\r\n'" 'exec cat'
-	talk_to ./mark <<-'END'
+	talk_to -t 5 ./mark <<-'END'
 		<
 		>> STARTTLS\r\nNOOP\r\nQUIT\r\n
 		<
@@ -369,7 +369,28 @@ test_input_behind_starttls_is_never_executed_and_ends_it() {
 		exit 0
 	END
 	assert_logged 'pipelined reason="12 octets after STARTTLS were dropped"'
+	assert_logged 'done .* end=pipelined$'
 	assertFalse 'no next stage' '[ -e started ]'
+}
+
+test_input_behind_starttls_is_dropped_where_there_is_no_tls_too() {
+	talk_to ./missing <<-'END'
+		<
+		>> STARTTLS\r\nNOOP\r\n
+		<
+		> RSET
+		<
+		> QUIT
+		<<
+	END
+	assert_got 'no answer to NOOP' <<-END
+		220 mail.example.net ESMTP
+		454 4.7.0 TLS not available due to a temporary reason
+		$TLS_FIRST
+		221 2.0.0 Bye
+		EOF
+		exit 0
+	END
 }
 
 test_anything_but_a_clienthello_ends_it() {

@@ -251,6 +251,21 @@ test_a_lost_worker_gives_back_its_places() {
 	END
 }
 
+# One that had to go counts no more, and so is not given back.
+test_a_lost_worker_does_not_give_back_what_had_to_go() {
+	unit_table admission 9 9 1 3 <<-'END'
+	enter a 192.0.2.1 1 => ok
+	enter b 198.51.100.1 => ok
+	lost 1 => 
+	settle b => ok
+	enter c 198.51.100.2 => ok
+	settle c => ok
+	enter d 198.51.100.3 => ok
+	settle d => ok
+	enter e 198.51.100.4 => over total
+	END
+}
+
 # An address that a proxy has still to tell counts for no net.
 test_who_has_no_address_yet_goes_last() {
 	unit_table admission 9 9 2 100 <<-'END'
