@@ -41,8 +41,8 @@ struct mailcmd_rules {
 /*
  * Take the argument of MAIL or RCPT ("FROM:<...> KEY=value"). Returns the reply: REPLY_SENDER_OK or REPLY_RCPT_OK, or a
  * refusal, REPLY_NO_MEMORY among them. The caller resets t before each MAIL, for a refused one may have left something.
- * A recipient who is named again, with the same parameters, gets no second copy: the envelope stays. *detail is NULL, or
- * points to the keyword in arg that the reply is about, of *detail_len octets.
+ * A recipient who is named again, with the same parameters, gets no second copy: the envelope stays. *detail is NULL,
+ * or points to the keyword in arg that the reply is about, of *detail_len octets.
  */
 enum reply mailcmd_mail(struct mailcmd *t, const struct mailcmd_rules *rules, const char *arg, size_t len,
     const char **detail, size_t *detail_len);

@@ -1,9 +1,9 @@
 /* ISC licence, see LICENSE. */
 /*
  * For LD_PRELOAD: something happens at a moment that a test cannot hit from outside. MOMENT_TERM: SIGTERM comes just
- * before the first pselect(). MOMENT_GONE: the file of this path is removed just before the first flock(). MOMENT_BEGUN:
- * setpgid() of a child comes when the child has become another program. MOMENT_SHORT: the first send() takes an octet
- * less than it was given.
+ * before the first pselect(). MOMENT_GONE: the file of this path is removed just before the first flock().
+ * MOMENT_BEGUN: setpgid() of a child comes when the child has become another program. MOMENT_SHORT: the first send()
+ * takes an octet less than it was given.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -216,7 +216,7 @@ test_another_authority_is_taken_without_a_restart() {
 	reloads=$(grep -c '^tlsd: - reloaded' log)
 	cp house.pem trusted.pem
 	kill -HUP "$tlsd"
-	wait_until eval '[ "$(grep -c "^tlsd: - reloaded" log)" -gt "$reloads" ]'
+	wait_until eval "[ \"\$(grep -c '^tlsd: - reloaded' log)\" -gt $reloads ]"
 	wait_until eval 'tls_says "$port" 1.3 mallory NOOP QUIT >got; grep -q "^alert " got'
 	assertTrue "a stranger again: $(cat got)" "grep -q '^alert ' got"
 	tlsd_stop

@@ -69,7 +69,8 @@ int
 unit_lineio(int argc, char **argv)
 {
 	struct lineio c;
-	int opt, exact = 0, wait_ms = 5000, n = -1, answer = 0, rest = 0, count = 0, fill = 0, quiet = 0, skip = 0, sv[2], i = 0;
+	int opt, exact = 0, wait_ms = 5000, n = -1, answer = 0, rest = 0, count = 0, fill = 0, quiet = 0, skip = 0, i = 0;
+	int sv[2];
 	size_t max = LINE_COMMAND_MAX, len;
 	int64_t deadline = 0;
 	char *line;
