@@ -899,6 +899,25 @@ test_a_store_that_breaks_inside_is_454() {
 	assertEquals '454 4.7.0 Temporary authentication failure' "$(head -n 1 "$T/out")"
 }
 
+# A record of msa-passwd has 65,536 octets at most; lines of a kind that is not known do not matter.
+test_a_record_that_is_too_large_is_454() {
+	for octets in 65536 65537; do
+		cdb -d "$T/users.cdb" | python3 -c '
+import re, sys
+text, octets = sys.stdin.buffer.read(), int(sys.argv[1])
+bob = re.search(rb"\+3,(\d+):bob->", text)
+end = bob.end() + int(bob[1])
+sys.stdout.buffer.write(text[:bob.start()] + b"+3,%d:bob->" % octets + (text[bob.end():end] + b"\n").ljust(octets, b"x") + text[end:])' \
+			$octets | cdb -c "$T/large.cdb"
+		chmod 600 "$T/large.cdb"
+		[ $octets = 65536 ] && want='235 2.7.0 Authentication succeeded' || want='454 4.7.0 Temporary authentication failure'
+		after_ehlo "$want" authd -p -u "$T/large.cdb" "$T/next" <<-X
+			> AUTH PLAIN AGJvYgBwZW5jaWw=
+			<
+		X
+	done
+}
+
 test_nobody_else_of_its_uid_can_look_into_it_but_into_the_next_stage() {
 	needs root || return 0
 	chmod 755 "$T"

@@ -73,5 +73,43 @@ test_another_certificate_is_a_reason_and_nothing_passes() {
 	done
 }
 
+# A server that refuses a text in the middle, and reads no more.
+test_a_server_that_takes_nothing_is_still_heard() {
+	python3 - "$(cert_fingerprint)" >"$T/got" 2>"$T/log" <<-'P'
+		import array, fcntl, os, socket, ssl, subprocess, sys, termios, threading, time
+		net, far = socket.socketpair()
+		app, near = socket.socketpair()
+		deaf, written = threading.Event(), threading.Event()
+		def server():
+		    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+		    context.load_cert_chain(os.environ['T'] + '/server.pem')
+		    raw = far.dup()
+		    with context.wrap_socket(far, server_side=True) as s:
+		        raw.shutdown(socket.SHUT_RD)
+		        deaf.set()
+		        written.wait(60)
+		        s.sendall(b'552 5.3.4 Too big\r\n')
+		threading.Thread(target=server, daemon=True).start()
+		def third(): os.dup2(net.fileno(), 3); os.set_inheritable(3, True)
+		p = subprocess.Popen(['tlsc', '-F', sys.argv[1], 'localhost'], stdin=near, stdout=near, preexec_fn=third, close_fds=False)
+		net.close(); near.close()
+		app.settimeout(60)
+		f = app.makefile('rb')
+		print(f.readline()[:1].decode())
+		deaf.wait(60)
+		app.sendall(b'text\r\n')
+		left = array.array('i', [1])
+		end = time.monotonic() + 60
+		while left[0] and time.monotonic() < end: # until tlsc has it
+		    fcntl.ioctl(app, termios.TIOCOUTQ, left)
+		written.set()
+		print(f.readline().decode().strip())
+		app.shutdown(socket.SHUT_WR)
+		print('exit', p.wait(60))
+	P
+	printf '%s\n' '+' '552 5.3.4 Too big' 'exit 0' >"$T/want"
+	assert_same "heard: $(cat "$T/log")" "$T/want" "$T/got"
+}
+
 # shellcheck source=/dev/null
 . "$SHUNIT2"
