@@ -105,13 +105,12 @@ test_a_table_behind_a_link_can_be_replaced() {
 
 test_no_process_of_the_uid_can_read_or_change_another() {
 	needs root || return 0
-	as_nobody() {
-		setpriv --reuid nobody --regid nogroup --clear-groups "$@"
-	}
+	as_nobody='setpriv --reuid nobody --regid nogroup --clear-groups' # no function: $! would be a shell's
 	: >"$T/ready"
 	chmod 666 "$T/ready"
 	mkdir -m 777 "$T/run"
-	as_nobody stamp -l "$T/run/stamp" -R 3 sleep 3>"$T/ready" 2>"$T/stamp.log" &
+	# shellcheck disable=SC2086
+	$as_nobody stamp -l "$T/run/stamp" -R 3 sleep 3>"$T/ready" 2>"$T/stamp.log" &
 	stamp_pid=$!
 	wait_until [ -s "$T/ready" ]
 	for pid in "$stamp_pid" "$(resident_worker stamp)"; do
@@ -121,8 +120,8 @@ test_no_process_of_the_uid_can_read_or_change_another() {
 	wait "$stamp_pid"
 	# A stage that becomes the next program has no sandbox, but nobody looks into it.
 	mkfifo "$T/fifo"
-	# shellcheck disable=SC2094
-	as_nobody env RELAYCLIENT= submitd sleep <"$T/fifo" >"$T/out" 2>"$T/log" &
+	# shellcheck disable=SC2094,SC2086
+	$as_nobody env RELAYCLIENT= submitd sleep <"$T/fifo" >"$T/out" 2>"$T/log" &
 	pid=$!
 	exec 9>"$T/fifo"
 	wait_until [ -s "$T/out" ]
