@@ -134,12 +134,12 @@ test_what_is_no_socket_is_not_removed_and_nothing_is_stolen() {
 	assertEquals 100 $?
 	assertEquals precious "$(cat "$T/file")"
 	resident_start stamp stamp "$T/take"
-	stamp -l "$T/stamp" "$T/take" 2>"$T/log"
+	timeout 20 stamp -l "$T/stamp" "$T/take" 2>"$T/log"
 	assertEquals 'in use' 100 $?
 	assertTrue "$(cat "$T/log")" "grep -q 'Address already in use' $T/log"
-	stamp -l 0 "$T/take" 2>"$T/log" </dev/null
+	timeout 20 stamp -l 0 "$T/take" 2>"$T/log" </dev/null
 	assertEquals 'no listening socket' 100 $?
-	stamp -l "$T/other" -U nosuchuser "$T/take" 2>"$T/log"
+	timeout 20 stamp -l "$T/other" -U nosuchuser "$T/take" 2>"$T/log"
 	assertEquals 'no such user' 100 $?
 	assertEquals 'one line' 1 "$(wc -l <"$T/log")"
 	orphans=$(proc_children "$stamp_pid")
@@ -279,7 +279,7 @@ test_members_of_a_group_may_call() {
 		-A daemon|666 0 0
 	X
 	assertEquals 'the resident itself refuses, where the mode is open' 1 "$(grep -c 'refused reason=call .*uid=65002' "$T/group.log")"
-	stamp -l "$T/x" -A @no-such-group "$T/take" 2>"$T/errors"
+	timeout 20 stamp -l "$T/x" -A @no-such-group "$T/take" 2>"$T/errors"
 	assertEquals 'no such group: exit code' 100 $?
 	assertEquals 'stamp: no-such-group: no such group' "$(cat "$T/errors")"
 }

@@ -374,7 +374,7 @@ test_misuse_is_100() {
 		'-l 127.0.0.1:0 -k one.key' '-l 127.0.0.1:0 -a 0 -c one.pem -k one.key' \
 		'-l 127.0.0.1:0 -a 5:0 -c one.pem -k one.key' '-a 5 -c one.pem -k one.key'; do
 		# shellcheck disable=SC2086
-		tlsd $o ./cat </dev/null 2>log
+		timeout 20 tlsd $o ./cat </dev/null 2>log
 		code=$?
 		assertEquals "$o: $(cat log)" 100 "$code"
 		assertTrue "says why: $o" '[ -s log ]'

@@ -560,11 +560,11 @@ test_a_client_that_reads_nothing_is_not_read_either() {
 }
 
 test_what_can_never_serve_does_not_say_that_it_is_ready() {
-	tlsd -l 127.0.0.1:0 -R 5 -U nosuchuser -c one.pem -k one.key ./who 5>ready 2>log
+	timeout 20 tlsd -l 127.0.0.1:0 -R 5 -U nosuchuser -c one.pem -k one.key ./who 5>ready 2>log
 	assertEquals 100 $?
 	assertEquals 'tlsd: - misuse reason="user nosuchuser: No such file or directory"' "$(cat log)"
 	for address in 16700 127.0.0.1 localhost:16700; do
-		tlsd -l "$address" -R 5 -c one.pem -k one.key ./who 5>>ready 2>log
+		timeout 20 tlsd -l "$address" -R 5 -c one.pem -k one.key ./who 5>>ready 2>log
 		assertEquals 100 $?
 		assertEquals "tlsd: - misuse reason=\"-l $address: not address:port\"" "$(cat log)"
 	done
@@ -626,11 +626,11 @@ test_addresses_to_listen_at() {
 	END
 	listen=
 	for address in '' : 587 x:1 127.0.0.1:70000 127.0.0.1: 127.0.0.1:1x '[::1:1' ::1:1; do
-		tlsd -l "$address" -c one.pem -k one.key ./cat 2>log
+		timeout 20 tlsd -l "$address" -c one.pem -k one.key ./cat 2>log
 		assertEquals "$address" 100 $?
 	done
 	tlsd_start ./cat
-	tlsd -l "127.0.0.1:$port" -c one.pem -k one.key ./cat 2>log2
+	timeout 20 tlsd -l "127.0.0.1:$port" -c one.pem -k one.key ./cat 2>log2
 	assertEquals 'in use' 111 $?
 	tlsd_stop
 }
