@@ -35,6 +35,7 @@ static const struct {
 	{ "os", unit_os },
 	{ "param", unit_param },
 	{ "peer", unit_peer },
+	{ "penalty", unit_penalty },
 	{ "policy", unit_policy },
 	{ "proof", unit_proof },
 	{ "readdress", unit_readdress },
