@@ -26,6 +26,7 @@ struct conf {
 	struct table certs;
 	const char *config, *mechs, *realm; /* -s, -m, -r */
 	struct backend backend;             /* -k, -D */
+	const char *penalties;              /* -g */
 	char *words[NEXT_WORDS + 2];        /* of -k: the program's, and "true" */
 	char trouble[TROUBLE_ROOM];
 };
@@ -54,9 +55,39 @@ open_tables(const struct authd *a, struct userdb *db, struct table *certs, char 
 	return 0;
 }
 
+/*
+ * Open the table of who guesses. Without -g a resident has one in memory, which its workers share; an exec'd stage
+ * serves one session, and has nobody to share one with. Returns 0, or -1 with errno and the text set.
+ */
+static int
+open_penalties(struct conf *conf, const struct instance *i)
+{
+	struct authd *a = &conf->authd;
+	const char *why = "";
+	int r = 0, e;
+
+	a->waiters = PENALTY_WAITERS;
+	if (i->options.path && (unsigned)i->options.max / 4 < a->waiters) /* of a few workers none would be left */
+		a->waiters = (unsigned)i->options.max / 4;
+	if (i->asked)
+		return 0;
+	if (conf->penalties)
+		r = penalty_open(&a->penalty, conf->penalties, &why);
+	else if (i->options.path && (r = penalty_share(&a->penalty)) < 0)
+		why = strerror(errno);
+	e = errno;
+	if (r < 0)
+		snprintf(conf->trouble, sizeof conf->trouble, "%s: %s", conf->penalties ? conf->penalties : "penalties", why);
+	a->replaced = r > 0 && !i->options.path; /* logged at the call: standard error may be the client */
+	if (r > 0 && i->options.path)
+		fprintf(stderr, "authd: %s: the table was damaged, and is a new one\n", conf->penalties);
+	errno = e;
+	return r < 0 ? -1 : 0;
+}
+
 /* Open the tables and start Cyrus. If that fails, a->trouble is set, and authd_serve logs it and answers 421. */
 static void
-prepare(struct conf *conf)
+prepare(struct conf *conf, const struct instance *i)
 {
 	struct authd *a = &conf->authd;
 	const struct sasl_conf sasl = {
@@ -70,12 +101,15 @@ prepare(struct conf *conf)
 
 	conf->backend.realm = conf->realm;
 	a->trouble_exit = CHAIN_MISUSE;
-	if (open_tables(a, a->db, a->certs, conf->trouble, sizeof conf->trouble) < 0) {
-		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES && errno != EPERM)
+	if (open_penalties(conf, i) < 0 || open_tables(a, a->db, a->certs, conf->trouble, sizeof conf->trouble) < 0) {
+		if (errno != EINVAL && errno != EPROTO && errno != ENOENT && errno != EACCES && errno != EPERM &&
+		    errno != ENOTDIR && errno != EISDIR)
 			a->trouble_exit = CHAIN_LATER;
 		a->trouble = conf->trouble;
-	} else if (sasl_service_open(&a->service, &sasl, &a->trouble) == 0)
+	} else if (sasl_service_open(&a->service, &sasl, &a->trouble) == 0) {
 		a->trouble = NULL;
+		a->service.penalty = a->penalty.table ? &a->penalty : NULL;
+	}
 }
 
 /*
@@ -175,6 +209,11 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'F':
 		i->options.believe = true;
 		return 0;
+	case 'G':
+		return proxyhdr_trust_add(&a->spared, value) == 0 ? 0 : stage_wrong(i, value, "not a list of addresses");
+	case 'g':
+		conf->penalties = value;
+		return 0;
 	case 'H':
 		a->helo = true;
 		return 0;
@@ -216,7 +255,7 @@ check(void *arg, struct instance *i)
 		return stage_wrong(i, "-k", "no program is run as root: -U is missing");
 	a->db = &conf->db;
 	a->certs = &conf->certs;
-	prepare(conf);
+	prepare(conf, i);
 	if (!a->trouble || !i->options.path || i->asked) /* an exec'd stage reports the trouble when it serves */
 		return 0;
 	fprintf(stderr, "authd: %s\n", a->trouble);
@@ -239,6 +278,15 @@ examine(const void *arg, struct instance *i)
 		stage_found(i, conf->backend.socket, "Dovecot makes it: service auth, unix_listener", "no socket is there");
 	if (a->locked && (stat(a->locked, &st) < 0 || !S_ISDIR(st.st_mode)))
 		stage_found(i, a->locked, "make it: root's, mode 0755", "no directory is there, so that nobody can log in");
+	if (conf->penalties) {
+		const char *why;
+		int fd = file_open_directory(conf->penalties, false, &why);
+
+		if (fd >= 0)
+			close(fd);
+		else
+			stage_found(i, conf->penalties, "make it: root's, mode 0700", "%s", why);
+	}
 	if (a->trouble)
 		stage_found(i, "", a->store && strncmp(a->trouble, a->store, strlen(a->store)) == 0 &&
 		    strstr(a->trouble, "not a cdb") ? "make it with msa-passwd" : NULL, "%s", a->trouble);
@@ -270,9 +318,9 @@ const struct stage authd_stage = {
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.options = "a:c:D:d:FHk:m:pr:s:t:u:",
-	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-d locked] [-m mechanisms] [-r realm] [-t seconds] " STAGE_USAGE
-	    " [-u users.cdb] [-D socket | -k check | -s service] prog [arg ...]",
+	.options = "a:c:D:d:FG:g:Hk:m:pr:s:t:u:",
+	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-d locked] [-G addresses] [-g penalties] [-m mechanisms] [-r realm] "
+	    "[-t seconds] " STAGE_USAGE " [-u users.cdb] [-D socket | -k check | -s service] prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.init = init,
 	.option = option,

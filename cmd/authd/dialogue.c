@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "chain/limits.h"
 #include "chain/offer.h"
+#include "guesses.h"
 #include "net/lineio.h"
 #include "smtp/chunk.h"
 #include "smtp/ehlo.h"
@@ -39,10 +40,11 @@ struct session {
 	enum verb hello; /* the client's last greeting; VERB_UNKNOWN: none yet */
 	enum verb verb;  /* of the current command */
 	int code;        /* of the reply to it; 0: not refused */
-	int failures;    /* to authenticate */
+	int failures;    /* wrong passwords */
 	struct patience patience; /* every command counts as idle: no dialogue before MAIL needs CHAIN_IDLE_MAX of them */
 	struct ehlo offer; /* without AUTH */
 	struct rejectlog refusals;
+	struct guesses guesses;
 	bool attempt; /* the reply is about an attempt, which has a log line of its own */
 	bool auth;    /* AUTH may be offered */
 	struct lineio c; /* last: its buffer is not zeroed */
@@ -208,6 +210,7 @@ static enum step
 finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 {
 	struct facts *f = &s->call->facts;
+	enum guesses_result g = GUESSES_ANSWER;
 
 	/* A user who was locked during the exchange does not come in. */
 	if (r == SASLSERVER_DONE && authd_changed(s->conf))
@@ -221,12 +224,22 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 	}
 	switch (r) {
 	case SASLSERVER_DONE:
+		if (guesses_end(&s->guesses, x, r) == GUESSES_REFUSE) {
+			facts_unset(f, "SMTPAUTHUSER");
+			facts_unset(f, "SMTPAUTHMETHOD");
+			return part(s, REPLY_GUESSED, NULL);
+		}
 		log_attempt(s, x, "authenticated", x->user);
 		return answer(s, REPLY_AUTHENTICATED) == STEP_ON ? STEP_NEXT : STEP_END;
 	case SASLSERVER_REFUSED:
-		s->failures++;
+		s->failures += x->is_guess;
 		s->attempt = true;
 		log_attempt(s, x, "refused", is_loggable(x) ? x->user : NULL);
+		g = guesses_end(&s->guesses, x, r);
+		if (g == GUESSES_REFUSE)
+			return part(s, REPLY_GUESSED, NULL);
+		if (g == GUESSES_END)
+			s->failures = s->conf->attempts;
 		return answer(s, REPLY_AUTH_FAILED);
 	case SASLSERVER_SERVER_FIRST:
 		s->code = reply_code(REPLY_AUTH_CANCELLED);
@@ -301,6 +314,8 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 		return part(s, REPLY_SHUTDOWN, "outdated");
 	if (!sasl_service_offers(&s->conf->service, &s->call->facts, arg, mech))
 		return answer(s, REPLY_NO_MECHANISM);
+	if ((mech != strlen(sasl_external) || strncasecmp(arg, sasl_external, mech) != 0) && guesses_refuse(&s->guesses))
+		return part(s, REPLY_GUESSED, NULL);
 	if (initial && strcmp(initial, "=") != 0)
 		n = base64_decode(initial, initial, len - at);
 	if (n < 0)
@@ -395,12 +410,24 @@ count(struct session *s)
 	return part(s, r, r == REPLY_TOO_MANY_ERRORS ? "too-many-errors" : "too-many-commands");
 }
 
+/* Who needs no password, or may have a better proof, is heard. */
+static bool
+is_turned_away(struct session *s)
+{
+	const struct facts *f = &s->call->facts;
+
+	return !facts_get(f, "RELAYCLIENT") && !(s->conf->certs_path && facts_get(f, "SSL_PEER_CERT_HASH")) &&
+	    guesses_refuse(&s->guesses);
+}
+
 static enum step
 converse(struct session *s)
 {
 	char buf[HOST_MAX];
 	enum step step = STEP_ON;
 
+	if (is_turned_away(s))
+		return part(s, REPLY_GUESSED, NULL);
 	if (greet_banner(&s->c.out, offer_host(&s->call->facts, buf, sizeof buf), facts_is_lmtp(&s->call->facts)) < 0)
 		return STEP_END;
 	while (step == STEP_ON) {
@@ -467,6 +494,9 @@ authd_serve(struct call *call, void *conf)
 	s.c.stop = call->stop;
 	s.c.exact = true;
 	s.c.deadline_ms = clock_ms() + (int64_t)CHAIN_SESSION_S * 1000;
+	guesses_open(&s.guesses, a, call);
+	if (a->replaced)
+		log_event(&call->log, "replaced", "reason", "the table of penalties was damaged", (char *)NULL);
 	if (a->trouble) {
 		log_error(&call->log, "misuse", "%s", a->trouble);
 		reply_add(&s.c.out, REPLY_TROUBLE);

@@ -4,7 +4,9 @@
 
 #include <stdbool.h>
 
+#include "auth/penalty.h"
 #include "auth/sasl.h"
+#include "net/proxyhdr.h"
 #include "stage/run.h"
 
 /* The configuration of the dialogue. It changes at SIGHUP only, between calls. */
@@ -18,6 +20,10 @@ struct authd {
 	const char *trouble; /* why no call can be served; NULL: calls can be served */
 	int trouble_exit;    /* the exit code if trouble is set */
 	const char *locked;  /* the directory of users who were stopped, lockout.h; NULL: none */
+	struct penalty penalty; /* who guesses passwords; without a table nobody is counted */
+	bool replaced;       /* the table's file was damaged, and is a new one */
+	struct proxyhdr_trust spared; /* addresses that are not counted */
+	unsigned waiters;    /* answers that may be delayed at the same time */
 	bool clear;          /* offer AUTH without TLS too */
 	bool helo;           /* take AUTH after HELO too */
 	int attempts;        /* failed attempts after which the session ends */

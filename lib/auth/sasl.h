@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "auth/backend.h"
+#include "auth/penalty.h"
 #include "auth/userdb.h"
 #include "base/table.h"
 #include "chain/facts.h"
@@ -27,6 +28,7 @@ struct sasl_service {
 	const struct backend *backend;      /* borrowed; NULL: none of ours */
 	struct table *certs;                /* borrowed, see certmap.h; NULL: no EXTERNAL */
 	const char *realm;                  /* borrowed; the domain of users whose names have none; NULL: none */
+	const struct penalty *penalty;      /* borrowed; set by the caller after sasl_service_open; NULL: no proofs */
 	char mechs[SASL_MECHS_MAX + 1];     /* all mechanisms, in upper case, single spaces between */
 	char *app, *dir;                    /* owned: name and directory of Cyrus's configuration; dir NULL: Cyrus's default;
 	                                       app NULL: no configuration and no back end of Cyrus */
@@ -78,6 +80,8 @@ extern const char sasl_login[], sasl_external[];
 struct sasl_check {
 	struct userdb *db;                /* borrowed; NULL: no store */
 	const struct backend *backend;    /* borrowed; NULL: none of ours */
+	const struct penalty *penalty;    /* borrowed; NULL: no proof is wanted */
+	struct penalty_proof proof;       /* what tells the password of PLAIN or LOGIN from others */
 	const struct facts *facts;        /* borrowed, as log is; for the back end */
 	const struct log *log;
 	bool asked;                       /* the store was asked, or else the back end, and found is the answer */

@@ -163,6 +163,10 @@ check_password(sasl_conn_t *conn, void *context, const char *user, const char *p
 
 	(void)conn;
 	(void)props;
+	if (check->penalty)
+		penalty_prove(check->penalty, &check->proof, user, pass, len);
+	if (!check->db && !check->backend)
+		return SASL_BADAUTH;
 	check->found = USERDB_UNKNOWN;
 	check->asked = true;
 	if (check->db)
@@ -232,6 +236,7 @@ judge(struct saslserver *x, int r)
 {
 	if (r == SASL_CONTINUE)
 		return SASLSERVER_CHALLENGE;
+	x->is_guess = r != SASL_BADPROT && r != SASL_BADPARAM;
 	if (r == SASL_OK && learn_user(x, SASL_USERNAME) < 0)
 		return refuse(x, "unusable user name");
 	if (r == SASL_OK && may_enter(x))
@@ -385,7 +390,8 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 	int r, n = 0;
 
 	*x = (struct saslserver){ .service = s, .log = log };
-	x->check = (struct sasl_check){ .db = s->db, .backend = s->backend, .facts = facts, .log = log };
+	x->check = (struct sasl_check){ .db = s->db, .backend = s->backend, .penalty = s->penalty, .facts = facts,
+		.log = log };
 	for (i = 0; i < mech_len && i < SASL_MECHS_MAX; i++)
 		x->mech[i] = (char)(mech[i] >= 'a' && mech[i] <= 'z' ? mech[i] - 32 : mech[i]);
 	if (strcmp(x->mech, sasl_external) == 0)
@@ -393,7 +399,7 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_trouble), x };
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, SASL_PROC(authorize), x };
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_CANON_USER, SASL_PROC(canon_user), x };
-	if (s->db || s->backend)
+	if (s->db || s->backend || s->penalty)
 		x->callbacks[n++] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, SASL_PROC(check_password), &x->check };
 	x->callbacks[n] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	r = sasl_conn_open(&x->conn, offer_host(facts, host, sizeof host), facts, x->callbacks);

@@ -34,6 +34,7 @@ struct saslserver {
 	size_t challenge_len;
 	bool takes_empty;                  /* an empty response to it is valid: EXTERNAL */
 	const char *reason;                /* a constant */
+	bool is_guess;                     /* after DONE or REFUSED: a proof of a password was judged */
 	bool has_login_user;               /* LOGIN: the next response is the password */
 	struct buf login_user;
 };

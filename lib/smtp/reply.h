@@ -32,6 +32,7 @@
 	X(REPLY_CHUNK_LENGTH,    421, "4.5.4", "Cannot tell the chunk's length, closing the connection") \
 	X(REPLY_FOREIGN,         421, "4.7.0", "Not the protocol of this port, closing the connection") \
 	X(REPLY_TOO_MANY_ERRORS, 421, "4.7.0", "Too many errors, closing the connection") \
+	X(REPLY_GUESSED,         421, "4.7.0", "Too many wrong passwords, try again later") \
 	X(REPLY_TOO_MANY_COMMANDS, 421, "4.7.0", "Too many commands without a message, closing the connection") \
 	X(REPLY_TOO_MANY_MAILS,  421, "4.7.0", "Too many messages in one session, closing the connection") \
 	X(REPLY_LOCAL_ERROR,     451, "4.3.0", "Local error, try again later") \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -116,8 +117,9 @@ compare(const void *a, const void *b)
 	return strcmp(((const struct penalty_entry *)a)->net, ((const struct penalty_entry *)b)->net);
 }
 
+/* round: in whole wrong passwords, which are the same a little later. */
 static void
-list(const struct penalty *p, int64_t now)
+list(const struct penalty *p, int64_t now, bool round)
 {
 	struct penalty_entry e[LISTED];
 	size_t at = 0, n = 0, i;
@@ -125,7 +127,9 @@ list(const struct penalty *p, int64_t now)
 	while (n < LISTED && penalty_next(p, &at, now, &e[n]))
 		n++;
 	qsort(e, n, sizeof *e, compare);
-	for (i = 0; i < n; i++)
+	for (i = 0; round && i < n; i++)
+		printf("%s%s %u", i ? ", " : "", e[i].net, (e[i].score + PENALTY_POINT - 1) / PENALTY_POINT);
+	for (i = 0; !round && i < n; i++)
 		printf("%s%s %u %d %lld", i ? ", " : "", e[i].net, e[i].score, (int)e[i].level,
 		    e[i].until ? (long long)(e[i].until - now) : 0LL);
 }
@@ -140,12 +144,16 @@ act(const struct penalty *p, char *word[WORDS], int64_t *now)
 	int i, n = word[3] ? atoi(word[3]) : 1;
 	char text[32];
 
-	if (strcmp(word[0], "later") == 0) {
+	if (strcmp(word[0], "later") == 0 && word[1]) {
 		*now += atoll(word[1]);
 		return;
 	}
-	if (strcmp(word[0], "list") == 0)
-		list(p, *now);
+	if (strcmp(word[0], "today") == 0)
+		*now = time(NULL);
+	else if (strcmp(word[0], "list") == 0 || strcmp(word[0], "tally") == 0)
+		list(p, *now, *word[0] == 't');
+	else if (strcmp(word[0], "points") == 0)
+		printf("%u", (penalty_user_score(p, word[1], *now) + PENALTY_POINT - 1) / PENALTY_POINT);
 	else if (strcmp(word[0], "siege") == 0)
 		siege(p, atoi(word[1]), atoi(word[2]), *now);
 	else if (strcmp(word[0], "kill") == 0)
@@ -188,7 +196,7 @@ act(const struct penalty *p, char *word[WORDS], int64_t *now)
 		hammer(p, &a, *now);
 }
 
-/* penalty [directory]: lines of words. The time stands still but for "later". */
+/* penalty [directory]: lines of words. The time stands still but for "later", and "today". */
 int
 unit_penalty(int argc, char **argv)
 {
@@ -209,7 +217,7 @@ unit_penalty(int argc, char **argv)
 		fflush(stdout);
 		for (n = 0; n < WORDS && (word[n] = strtok_r(rest, " ", &rest)); n++)
 			;
-		if (word[0] && (word[1] || strcmp(word[0], "list") == 0 || strcmp(word[0], "kill") == 0))
+		if (word[0] && (word[1] || strchr("lkt", *word[0]))) /* list, kill, tally, today */
 			act(&p, word, &now);
 		printf("\n");
 		fflush(stdout);
