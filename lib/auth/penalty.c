@@ -202,6 +202,22 @@ penalty_open(struct penalty *p, const char *directory, const char **why)
 }
 
 int
+penalty_open_old(struct penalty *p, const char *directory, const char **why)
+{
+	int fd = file_open_directory(directory, false, why), r, e;
+
+	p->table = NULL;
+	if (fd < 0)
+		return -1;
+	r = take(p, fd);
+	e = errno;
+	close(fd);
+	errno = r > 0 ? EINVAL : e;
+	*why = r == 1 ? "the table is damaged, or not ours" : r == 2 ? "no table: authd and tlsd make it" : strerror(e);
+	return r == 0 ? 0 : -1;
+}
+
+int
 penalty_share(struct penalty *p)
 {
 	struct penalty_table *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

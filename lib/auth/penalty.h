@@ -95,6 +95,9 @@ struct penalty {
  */
 int penalty_open(struct penalty *p, const char *directory, const char **why);
 
+/* The same, but only a table that is there. Returns 0, or -1. */
+int penalty_open_old(struct penalty *p, const char *directory, const char **why);
+
 /* Make a table in memory that this process and its children share. Returns 0, or -1 with errno set. */
 int penalty_share(struct penalty *p);
 

@@ -45,7 +45,7 @@ test_only_tlsd_and_tlsc_link_libtls() {
 # Of the stages of a message only dkim-sign, and encrypt, which verifies a digest. (libsasl2 and libtls link it too)
 test_libcrypto_stays_with_secrets() {
 	# shellcheck disable=SC2046
-	only_in 'authd dkim-sign encrypt msa-passwd msa-table saslc tlsd tlsc' $(linked libcrypto)
+	only_in 'authd dkim-sign encrypt msa-passwd msa-penalty msa-table saslc tlsd tlsc' $(linked libcrypto)
 	[ ! -x "$BIN/dkim-sign" ] || assertEquals dkim-sign "$(linked libcrypto | grep -x dkim-sign)"
 }
 
