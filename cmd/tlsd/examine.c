@@ -8,6 +8,7 @@
 #include <tls.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/user.h"
 #include "net/listen.h"
 #include "stage/handover.h"
@@ -60,6 +61,18 @@ look_at_keys(const struct tlsconf *keys, const struct finding *asked)
 }
 
 static void
+look_at_penalties(const char *directory, const struct finding *asked)
+{
+	const char *why;
+	int fd = directory ? file_open_directory(directory, false, &why) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	else if (directory)
+		finding_error(asked, directory, "make it: root's, mode 0700", "%s", why);
+}
+
+static void
 look_at_server(const struct tlsserver_conf *conf, const struct finding *asked)
 {
 	struct tcprules rules;
@@ -86,6 +99,7 @@ examine(const struct tlsserver_conf *conf, const struct finding *asked)
 	if (conf->next.how == NEXT_CALL)
 		finding_fact("ends", "");
 	look_at_keys(&conf->keys, asked);
+	look_at_penalties(conf->guard.directory, asked);
 	if (conf->address)
 		look_at_server(conf, asked);
 	if (conf->user && user_find(&user, conf->user) < 0)

@@ -43,13 +43,14 @@ struct conf {
 	const char *user;
 	struct next next;
 	struct pump_conf pump;
+	struct guard guard;
 };
 
 /* What the usage says after the name. */
 static const char usage_words[] =
     "[-i | -o] [-l address:port [-a n[:early]] [-e n] [-m n] [-n n] [-P n] [-R fd] [-x rules] [-y proxies]] "
-    "[-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-O staple] "
-    "prog [arg ...]";
+    "[-G addresses] [-g penalties] [-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] "
+    "-c cert -k key [-O staple] prog [arg ...]";
 
 static void
 usage(void)
@@ -58,14 +59,14 @@ usage(void)
 	exit(CHAIN_MISUSE);
 }
 
-/* Send 421 to a client that is still in the clear. With implicit TLS the client could not read it. */
+/* Send r, a 421, to a client that is still in the clear. With implicit TLS the client could not read it. */
 static void
-refuse(struct call *call, const struct conf *conf)
+refuse(struct call *call, const struct conf *conf, enum reply reply)
 {
 	struct buf b = { 0 };
 	ssize_t r;
 
-	if (!conf->pump.implicit && reply_add(&b, REPLY_TROUBLE) == 0) {
+	if (!conf->pump.implicit && reply_add(&b, reply) == 0) {
 		r = send(call->out, b.p, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (r < 0 && errno == ENOTSOCK)
 			r = write(call->out, b.p, b.len);
@@ -176,6 +177,27 @@ shut_in(const struct call *call)
 }
 
 /*
+ * Open the table of penalties, before privileges are dropped. Returns true if the client was refused, with *code set.
+ * *counted: the connection is to be counted when it is over.
+ */
+static bool
+is_refused(struct call *call, struct conf *conf, struct ipaddr *peer, bool *counted, int *code)
+{
+	const char *ip = facts_get(&call->facts, "TCPREMOTEIP"), *why = NULL;
+
+	*code = guard_open(&conf->guard, &call->log);
+	*counted = *code == CHAIN_DONE && ip && ipaddr_parse_zoned(peer, ip) == 0 && guard_applies(&conf->guard, peer) &&
+	    !facts_get(&call->facts, "RELAYCLIENT");
+	if (*counted)
+		why = guard_refuses(&conf->guard, peer);
+	if (why)
+		log_event(&call->log, "refused", "reason", why, "peer", ip, (char *)NULL);
+	if (why || *code != CHAIN_DONE)
+		refuse(call, conf, why ? REPLY_GUESSED : REPLY_TROUBLE);
+	return why || *code != CHAIN_DONE;
+}
+
+/*
  * This process stays between the client and the next stage, so that the super-server waits for the last octet. Security
  * depends on the order: fork the standbys, read the key, drop privileges, give up what is not needed, and only then
  * talk to the client.
@@ -187,8 +209,12 @@ serve(struct call *call, void *arg)
 	struct session s = { .call = call, .conf = conf, .clear = { .fd = -1 }, .secure = { .fd = -1 } };
 	const int on = 1;
 	char host[256];
+	struct ipaddr peer;
+	bool counted;
 	int code;
 
+	if (is_refused(call, conf, &peer, &counted, &code))
+		return code;
 	setsockopt(call->out, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails harmlessly on anything but TCP */
 	setsockopt(call->out, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	conf->pump.host = offer_host(&call->facts, host, sizeof host);
@@ -210,10 +236,13 @@ serve(struct call *call, void *arg)
 	               facts_get(&call->facts, "TCPREMOTEIP")) < 0) {
 		code = CHAIN_LATER;
 		log_error(&call->log, "failed", "start:");
-	} else
+	} else {
 		run(&s.pump);
+		if (counted)
+			guard_count(&conf->guard, &peer, pump_fate(&s.pump));
+	}
 	if (code != CHAIN_DONE)
-		refuse(call, conf);
+		refuse(call, conf, REPLY_TROUBLE);
 	tls_free(conf->pump.tls);
 	authority_free(&conf->pump.authority);
 	close(call->in); /* the client need not wait until the next stages have ended */
@@ -304,7 +333,7 @@ main(int argc, char *argv[])
 	if (program_answers("tlsd", usage_words, argc, argv))
 		return CHAIN_DONE;
 	is_asked = finding_asked(&asked, "tlsd", &argc, &argv);
-	while ((c = getopt(argc, argv, "+a:c:e:ik:l:m:n:O:oP:p:q:R:r:s:t:U:v:x:y:")) != -1) {
+	while ((c = getopt(argc, argv, "+a:c:e:G:g:ik:l:m:n:O:oP:p:q:R:r:s:t:U:v:x:y:")) != -1) {
 		alone |= strchr("aelmnPRxy", c) != NULL; /* only with -l */
 		switch (c) {
 		case 'a':
@@ -317,6 +346,13 @@ main(int argc, char *argv[])
 		case 'k':
 		case 'O':
 			add_key(&conf.keys, c, optarg);
+			break;
+		case 'G':
+			if (proxyhdr_trust_add(&conf.guard.spared, optarg) < 0)
+				errx(CHAIN_MISUSE, "-G: %s: not a list of addresses", optarg);
+			break;
+		case 'g':
+			conf.guard.directory = optarg;
 			break;
 		case 'i':
 			conf.pump.implicit = true;
@@ -384,6 +420,7 @@ main(int argc, char *argv[])
 	server.user = conf.user;
 	server.next = conf.next;
 	server.pump = conf.pump;
+	server.guard = conf.guard;
 	if (is_asked) {
 		examine(&server, &asked);
 		if (conf.next.how == NEXT_EXEC)

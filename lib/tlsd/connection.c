@@ -35,6 +35,7 @@ struct connection {
 	bool open;           /* pump is open */
 	bool ready;          /* in the list of those that have more to do */
 	bool closed;
+	bool counted;        /* by the guard */
 	struct admission_ticket ticket;
 	int64_t begun_ms;
 	struct facts facts;  /* from the rules */
@@ -66,6 +67,8 @@ finish(struct connection *c)
 	struct connections *all = c->all;
 
 	events_remove(all->events, &c->net);
+	if (c->open && c->counted)
+		guard_count(&all->server->guard, &c->peer.ip, pump_fate(&c->pump));
 	if (c->open)
 		pump_close(&c->pump);
 	let_go(&c->handover);
@@ -323,9 +326,9 @@ step(struct connection *c)
 
 /* The way in */
 
-/* Refuse a connection over a limit: reply, if the client can read a reply, and log it at most once a second. */
+/* Refuse a connection: reply r, if the client can read a reply, and log it at most once a second. */
 static void
-turn_away(struct connections *all, int fd, const char *ip, const char *reason)
+turn_away(struct connections *all, int fd, const char *ip, const char *reason, enum reply r)
 {
 	int64_t now = clock_ms();
 	struct buf b = { 0 };
@@ -340,7 +343,7 @@ turn_away(struct connections *all, int fd, const char *ip, const char *reason)
 		all->said_ms = now;
 		all->unsaid = 0;
 	}
-	if (!all->pump.implicit && reply_add(&b, REPLY_SHUTDOWN) == 0 &&
+	if (!all->pump.implicit && reply_add(&b, r) == 0 &&
 	    send(fd, b.p, b.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		/* the client is gone, as wanted */
 	}
@@ -368,6 +371,7 @@ let_in(struct connection *c)
 	const char *ip = *c->ip ? c->ip : NULL;
 	enum admission_result limit;
 	char counted[IPADDR_TEXT];
+	const char *why;
 
 	if (all->rules)
 		r = tcprules_look(all->rules, ip, &c->facts);
@@ -379,10 +383,18 @@ let_in(struct connection *c)
 		finish(c);
 		return;
 	}
+	/* Who may send mail without a password guesses none. */
+	c->counted = ip && guard_applies(&all->server->guard, &c->peer.ip) && !facts_get(&c->facts, "RELAYCLIENT");
+	why = c->counted ? guard_refuses(&all->server->guard, &c->peer.ip) : NULL;
+	if (why) {
+		turn_away(all, c->net.fd, ip, why, REPLY_GUESSED);
+		finish(c);
+		return;
+	}
 	limit = admission_address(all->limits, &c->ticket, &c->peer);
 	if (limit != ADMISSION_OK) {
 		ipaddr_text(&c->peer.ip, counted);
-		turn_away(all, c->net.fd, counted, why_over(limit));
+		turn_away(all, c->net.fd, counted, why_over(limit), REPLY_SHUTDOWN);
 		finish(c);
 		return;
 	}
@@ -470,7 +482,7 @@ connection_accept(struct connections *all, int fd, const struct sockaddr_storage
 	ipaddr_text(&c->peer.ip, c->ip);
 	r = admission_enter(all->limits, &c->ticket, clock_ms());
 	if (r != ADMISSION_OK) {
-		turn_away(all, fd, c->ip, why_over(r));
+		turn_away(all, fd, c->ip, why_over(r), REPLY_SHUTDOWN);
 		close(fd);
 		free(c);
 		return;

@@ -48,6 +48,17 @@ is_visit(const struct pump *p)
 	return !p->heard && !p->net.secure && p->in_octets == 0 && p->out_octets == 0 && p->end && strcmp(p->end, "gone") == 0;
 }
 
+enum pump_fate
+pump_fate(const struct pump *p)
+{
+	const char *end = p->end ? p->end : "";
+
+	if (p->proof.given || is_visit(p))
+		return PUMP_HARMLESS;
+	return strcmp(end, "unproved") == 0 || strcmp(end, "timeout") == 0 ? PUMP_STALLED :
+	    strcmp(end, "handshake") == 0 ? PUMP_BROKEN : PUMP_UNPROVED;
+}
+
 void
 pump_finish(struct pump *p)
 {

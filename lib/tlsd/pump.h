@@ -184,6 +184,15 @@ bool pump_is_secure(const struct pump *p);
 /* Add what TLS proved to f (SSL_PROTOCOL and so on); nothing in the clear. Returns 0, or -1 with errno set (ENOMEM). */
 int pump_facts(const struct pump *p, struct facts *f);
 
+/* What became of a connection that is over. */
+enum pump_fate {
+	PUMP_HARMLESS, /* the client has proved that it may send mail, or has sent nothing and gone, as monitors do */
+	PUMP_STALLED,  /* a deadline has ended it: the handshake's, or that of the proof */
+	PUMP_BROKEN,   /* the handshake failed */
+	PUMP_UNPROVED, /* it ended without a proof */
+};
+enum pump_fate pump_fate(const struct pump *p);
+
 /* Free what p owns and close the next stage's socket. */
 void pump_close(struct pump *p);
 

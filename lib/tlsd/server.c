@@ -340,6 +340,8 @@ prepare(struct server *s)
 		log_error(&s->log, "misuse", "user %s:", conf->user);
 		return CHAIN_MISUSE;
 	}
+	if ((s->code = guard_open(&conf->guard, &s->log)) != CHAIN_DONE)
+		return s->code;
 	if (listen_there(s) < 0) {
 		bool misuse = errno == EINVAL;
 
@@ -427,6 +429,7 @@ tlsserver_run(struct tlsserver_conf *conf)
 	admission_close(&s.limits);
 	if (conf->rules)
 		tcprules_close(&s.rules);
+	guard_close(&conf->guard);
 	tls_free(conf->pump.tls);
 	authority_free(&conf->pump.authority);
 	return s.code;

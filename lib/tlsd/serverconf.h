@@ -6,6 +6,7 @@
 #include "stage/next.h"
 #include "tlsd/admission.h"
 #include "tlsd/conf.h"
+#include "tlsd/guard.h"
 #include "tlsd/pump.h"
 
 /* The configuration of the server, its workers and their connections. All pointers are borrowed, except pump.tls. */
@@ -18,6 +19,7 @@ struct tlsserver_conf {
 	struct admission_conf limits;
 	const char *rules;        /* file of tcprules(1); NULL: none */
 	struct proxyhdr_trust proxies;
+	struct guard guard;       /* opened by the server */
 	int workers;
 	int notify_fd;            /* the address and a newline are written there once connections are accepted; -1: none */
 };

@@ -1004,7 +1004,7 @@ test_misuse_is_100_and_the_synopsis() {
 		# shellcheck disable=SC2086
 		tlsd $o </dev/null >out 2>log
 		assertEquals "$o" 100 $?
-		echo 'usage: tlsd [-i | -o] [-l address:port [-a n[:early]] [-e n] [-m n] [-n n] [-P n] [-R fd] [-x rules] [-y proxies]] [-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-O staple] prog [arg ...]' >want
+		echo 'usage: tlsd [-i | -o] [-l address:port [-a n[:early]] [-e n] [-m n] [-n n] [-P n] [-R fd] [-x rules] [-y proxies]] [-G addresses] [-g penalties] [-p seconds] [-q ca | -r ca] [-s ciphers] [-t seconds] [-U user] [-v version] -c cert -k key [-O staple] prog [arg ...]' >want
 		sed '/invalid option/d' log >got
 		assert_same "$o" want got
 	done
