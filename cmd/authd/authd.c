@@ -27,6 +27,7 @@ struct conf {
 	const char *config, *mechs, *realm; /* -s, -m, -r */
 	struct backend backend;             /* -k, -D */
 	const char *penalties;              /* -g */
+	char unusable[TROUBLE_ROOM];        /* why that directory is, if asked; "": it is not */
 	char *words[NEXT_WORDS + 2];        /* of -k: the program's, and "true" */
 	char trouble[TROUBLE_ROOM];
 };
@@ -64,11 +65,18 @@ open_penalties(struct conf *conf, const struct instance *i)
 {
 	struct authd *a = &conf->authd;
 	const char *why = "";
-	int r = 0, e;
+	int r = 0, e, fd;
 
 	a->waiters = PENALTY_WAITERS;
 	if (i->options.path && (unsigned)i->options.max / 4 < a->waiters) /* of a few workers none would be left */
 		a->waiters = (unsigned)i->options.max / 4;
+	if (i->asked && conf->penalties) { /* with the uid that opens it */
+		fd = file_open_directory(conf->penalties, false, &why);
+		if (fd < 0)
+			snprintf(conf->unusable, sizeof conf->unusable, "%s", why);
+		else
+			close(fd);
+	}
 	if (i->asked)
 		return 0;
 	if (conf->penalties)
@@ -278,15 +286,8 @@ examine(const void *arg, struct instance *i)
 		stage_found(i, conf->backend.socket, "Dovecot makes it: service auth, unix_listener", "no socket is there");
 	if (a->locked && (stat(a->locked, &st) < 0 || !S_ISDIR(st.st_mode)))
 		stage_found(i, a->locked, "make it: root's, mode 0755", "no directory is there, so that nobody can log in");
-	if (conf->penalties) {
-		const char *why;
-		int fd = file_open_directory(conf->penalties, false, &why);
-
-		if (fd >= 0)
-			close(fd);
-		else
-			stage_found(i, conf->penalties, "make it: root's, mode 0700", "%s", why);
-	}
+	if (*conf->unusable)
+		stage_found(i, conf->penalties, NULL, "%s", conf->unusable);
 	if (a->trouble)
 		stage_found(i, "", a->store && strncmp(a->trouble, a->store, strlen(a->store)) == 0 &&
 		    strstr(a->trouble, "not a cdb") ? "make it with msa-passwd" : NULL, "%s", a->trouble);

@@ -274,8 +274,8 @@ if [ -n "$domain" ]; then
 			# -P, and tlsd's -a, -e and -m, if they are not here. A line that ends with a backslash goes on in the next one.
 			# "NAME: words" is a chain of its own, which begins at $run/NAME/socket; route's table may name it.
 		S
-		echo "tlsd -c $cert -k $key authd -u $dir/users.cdb submitd limit -d $lib/limit -r 200/3600 -r 1000/86400" \
-			"qualify -d $domain rights -s $dir/senders.cdb stamp $end"
+		echo "tlsd -g $lib/penalties -c $cert -k $key authd -g $lib/penalties -u $dir/users.cdb submitd" \
+			"limit -d $lib/limit -r 200/3600 -r 1000/86400 qualify -d $domain rights -s $dir/senders.cdb stamp $end"
 		[ -z "$branch" ] || echo "$branch"
 		[ -z "$behind" ] || echo "$behind"
 	} >"$new/chain"

@@ -193,10 +193,10 @@ END {
 	for (s = 1; s <= count; s++) {
 		h = (s in head) ? head[s] : s
 		where = writes(s)
-		if (where != "") { directory(where, user[s], mode_of(s)); written[h] = join(written[h], where) }
+		if (where != "") { directory(where, owner_of(s), mode_of(s)); written[h] = join(written[h], where) }
 		# Secrets are root's: the parent reads them and its workers take the user (-U). A unit that has the network too
 		# is better off without root.
-		if (kind[s] == "tlsd" || kind[s] == "dkim-sign" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"]) ||
+		if (kind[s] == "tlsd" || kind[s] == "dkim-sign" || kind[s] == "authd" && (seen[s, "u"] || seen[s, "c"] || seen[s, "g"]) ||
 		    style != "systemd" && seen[s, "a"] && kind[s] ~ /^limit$|-inject$/) flags[h] = flags[h] " root"
 		if (site[s] || kind[s] == "filter" || kind[s] == "resume" || kind[s] == "authd" && (seen[s, "s"] || seen[s, "k"]) ||
 		    kind[s] == "rewrite" && seen[s, "c"] ||
@@ -243,8 +243,11 @@ function least(a, b) { return a < b ? a : b }
 function add_front(s, letter, text) { if (!seen[s, letter]) own[s] = join(text, own[s]) }
 # limit keeps its counts in a server of Redis.
 function is_shared(s) { return kind[s] == "limit" && index(value[s, "d"], "redis:") == 1 }
+# The table of penalties is opened by root, before a stage takes its user, so that several users share it.
+function owner_of(s) { return kind[s] ~ /^(tlsd|authd)$/ ? "" : user[s] }
 # The directory that a stage writes to, or nothing.
 function writes(s,    path) {
+	if (kind[s] ~ /^(tlsd|authd)$/) return value[s, "g"]
 	if (kind[s] == "limit") return is_shared(s) ? "" : value[s, "d"]
 	if (kind[s] ~ /^(lmtp|smtp)-inject$/ && seen[s, "o"]) {
 		path = value[s, "o"]; sub(/\/[^\/]*$/, "", path)
@@ -272,7 +275,7 @@ function exec_form(    out, s) {
 			if (out != "") { script("submission", out); out = "" }
 			spooled = s
 		}
-		if (writes(s) != "") directory(writes(s), together, mode_of(s))
+		if (writes(s) != "") directory(writes(s), owner_of(s) == "" ? "" : together, mode_of(s))
 		if (s in head) continue
 		word = site[s] ? "" : prog[s]
 		if (users != "" && kind[s] == "tlsd") word = word " -U " users "tls"

@@ -69,7 +69,7 @@ look_at_penalties(const char *directory, const struct finding *asked)
 	if (fd >= 0)
 		close(fd);
 	else if (directory)
-		finding_error(asked, directory, "make it: root's, mode 0700", "%s", why);
+		finding_error(asked, directory, NULL, "%s", why);
 }
 
 static void

@@ -17,8 +17,9 @@ example_prepare() {
 	done
 	[ -z "$missing" ] || return 0
 	chmod 755 "$T"
-	mkdir "$T/bin" "$T/etc" "$T/run"
-	chmod 755 "$T/bin" "$T/etc" "$T/run"
+	mkdir "$T/bin" "$T/etc" "$T/run" "$T/lib"
+	chmod 755 "$T/bin" "$T/etc" "$T/run" "$T/lib"
+	mkdir -m 700 "$T/lib/penalties"
 	for program in authd call lmtp-inject qualify stamp submitd tlsd; do
 		cp "$(command -v "$program")" "$T/bin"
 	done
@@ -57,7 +58,7 @@ example_copy() {
 		set -- "$@" -e "s/\\<msa-${pair%:*}\\>\\([^.]\\|$\\)/${pair#*:}\\1/g" # not a unit's name
 	done
 	find "$T/$example" -type f -exec sed -i -e "s|/usr/local/bin|$T/bin|g" -e "s|/etc/msa|$T/etc|g" \
-		-e "s|/run/dovecot/lmtp|$T/d/lmtp|g" -e "s|/run/msa|$T/run|g" -e "s|/var/log/msa|$T/log|g" \
+		-e "s|/run/dovecot/lmtp|$T/d/lmtp|g" -e "s|/run/msa|$T/run|g" -e "s|/var/lib/msa|$T/lib|g" -e "s|/var/log/msa|$T/log|g" \
 		-e 's/-U msa /-U nobody /g' -e 's/-o msa /-o nobody /g' "$@" {} +
 }
 

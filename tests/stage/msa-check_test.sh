@@ -31,7 +31,7 @@ oneTimeSetUp() {
 		echo wonderland | msa-passwd users.cdb alice@example.net
 		table senders.cdb alice@example.net alice@example.net
 		table rules.cdb '' ''
-		mkdir -m 700 limit spool
+		mkdir -m 700 limit spool penalties
 		mkdir box
 		echo 'alice:secret' >credentials
 		chmod 600 credentials
@@ -179,6 +179,12 @@ test_secrets_and_directories_that_are_open() {
 		error: limit: open: everybody may write to it; chmod o-w
 		error: smtp-inject: open.text: open to everybody; chmod o= makes it private
 	X
+	finds tlsd -g open -c cert.pem -k key.pem authd -g open -u users.cdb submitd maildir-inject box <<-'X'
+		error: tlsd: open: everybody may write to it; chmod o-w
+		error: authd: open: everybody may write to it; chmod o-w
+	X
+	finds tlsd -g group -c cert.pem -k key.pem authd -g group -u users.cdb submitd maildir-inject box </dev/null
+	assertEquals 'nothing is made' '' "$(ls group)"
 	finds submitd spool group <<-'X'
 		error: spool: group: its group may write to it; chmod g-w
 	X
@@ -507,7 +513,7 @@ chains() {
 
 # Those lines as they are on this machine: files in $T/site, users that there are. usage: localize <chains
 localize() {
-	sed -e "s|/run/msa-offers/lmtp|$T/site/offers|; s|/run/msa/offers|$T/site/offers|" -e "s|/etc/msa/|$T/site/|g" -e "s|/var/lib/msa/limit|$T/site/limit|g" -e "s|[^ ]*/bin/tlsd|tlsd|" \
+	sed -e "s|/run/msa-offers/lmtp|$T/site/offers|; s|/run/msa/offers|$T/site/offers|" -e "s|/etc/msa/|$T/site/|g" -e "s|/var/lib/msa/\([lp]\)|$T/site/\1|g" -e "s|[^ ]*/bin/tlsd|tlsd|" \
 		-e "s|[^ ]*/bin/\([a-z-]*\) |\1 |" -e "s/-\([AU]\) msa[a-z-]*/-\1 $(id -un)/g" -e 's/ \.\.\.$/ maildir-inject box/'
 }
 

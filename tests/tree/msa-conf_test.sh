@@ -106,7 +106,7 @@ test_it_knows_the_options_of_each_stage() {
 
 test_the_line_of_words_is_printed_and_written() {
 	write_service s6 -l /run/lmtp
-	echo "tlsd -c $T/cert.pem -k $T/key.pem authd -u $D/users.cdb submitd limit -d $D/lib/limit -r 200/3600" \
+	echo "tlsd -g $D/lib/penalties -c $T/cert.pem -k $T/key.pem authd -g $D/lib/penalties -u $D/users.cdb submitd limit -d $D/lib/limit -r 200/3600" \
 		"-r 1000/86400 qualify -d example.net rights -s $D/senders.cdb stamp lmtp-inject -o $D/lib/offers/next /run/lmtp" >"$T/want"
 	assert_same 'printed' "$T/want" "$T/out"
 	grep -v '^#' "$D/chain" >"$T/got"
@@ -119,9 +119,9 @@ test_each_stage_calls_the_next_one() {
 		command_of "$service"
 	done >"$T/got"
 	assert_got 'the commands' <<-W
-		tlsd -l 0:5587 -R 3 -m 1000 -e 500 -c $T/cert.pem -k $T/key.pem call D/run/authd/socket
-		tlsd -l 0:5465 -R 3 -i -m 1000 -e 500 -c $T/cert.pem -k $T/key.pem call D/run/authd/socket
-		authd -l D/run/authd/socket -R 3 -P 1:1100 -u D/users.cdb call D/run/submitd/socket
+		tlsd -l 0:5587 -R 3 -m 1000 -e 500 -g D/lib/penalties -c $T/cert.pem -k $T/key.pem call D/run/authd/socket
+		tlsd -l 0:5465 -R 3 -i -m 1000 -e 500 -g D/lib/penalties -c $T/cert.pem -k $T/key.pem call D/run/authd/socket
+		authd -l D/run/authd/socket -R 3 -P 1:1100 -g D/lib/penalties -u D/users.cdb call D/run/submitd/socket
 		submitd -l D/run/submitd/socket -R 3 -P 1:2000 call D/run/limit/socket
 		msa limit -l D/run/limit/socket -R 3 -d D/lib/limit -r 200/3600 -r 1000/86400 call D/run/qualify/socket
 		qualify -l D/run/qualify/socket -R 3 -d example.net call D/run/rights/socket
@@ -411,7 +411,7 @@ test_a_certificate_of_its_own() {
 test_units_take_away_what_they_can() {
 	needs systemd-analyze || return 0
 	write_service systemd -q -l 127.0.0.1:24 -r smtp.example.org
-	sed -i "s| stamp | filter cat bounce /opt/policy trace stamp |; s|authd |authd -s imap |; s|authd -s imap -u [^ ]*|authd -s imap|; s|smtp-inject |smtp-inject -a $D/smarthost |g" "$D/chain"
+	sed -i "s| stamp | filter cat bounce /opt/policy trace stamp |; s|authd |authd -s imap |; s|authd -s imap -g [^ ]* -u [^ ]*|authd -s imap|; s|smtp-inject |smtp-inject -a $D/smarthost |g" "$D/chain"
 	echo 'box: maildir-inject /home/mail' >>"$D/chain"
 	conf "$D"
 	assertEquals "$(cat "$T/said")" 0 "$code"
