@@ -606,7 +606,8 @@ penalty_add(const struct penalty *p, const struct ipaddr *a, enum penalty_deed d
 void
 penalty_prove(const struct penalty *p, struct penalty_proof *proof, const char *user, const char *password, size_t len)
 {
-	*proof = (struct penalty_proof){ hash(p, KIND_REPEAT, user, password, len), true };
+	proof->hash = hash(p, KIND_REPEAT, user, password, len);
+	proof->set = proof->hash != 0; /* or out of memory: then it counts */
 }
 
 /* Remember the password. Returns true if it was remembered already. */

@@ -62,7 +62,7 @@ enum penalty_deed {
 	PENALTY_WRONG = 1000,  /* a wrong password */
 	PENALTY_STALLED = 500, /* a handshake or a session that did not end before its deadline */
 	PENALTY_BROKEN = 100,  /* a handshake that failed */
-	PENALTY_NOTHING = 10,  /* a session that ended without a proof */
+	PENALTY_NOTHING = 5,   /* a session that ended without a proof */
 };
 
 enum penalty_level {

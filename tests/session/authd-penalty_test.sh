@@ -61,7 +61,7 @@ gives() {
 exec_form() { gives "$1" "$2" "$3" authd -p -g "$table" -u "$db" "$T/next"; }
 
 test_over_the_bound_no_password_is_looked_at() {
-	puts 'scram 192.0.2.1 x 12' 'deed 192.0.2.1 nothing 50'
+	puts 'scram 192.0.2.1 x 12' 'deed 192.0.2.1 nothing 100'
 	exec_form "$over" alice@example.net wonderland
 	exec_form "$over" alice@example.net guess
 	assertContains "$(cat "$T/log")" \
@@ -117,6 +117,16 @@ test_a_user_is_one_and_a_password_too_whatever_the_mechanism() {
 	} >"$T/script"
 	talk authd -p -g "$table" -u "$db" "$T/next" <"$T/script" 2>>"$T/log" | grep -q "^$no" || fail LOGIN
 	asks '192.0.0.0/16 1, 192.0.2.0/24 1, 192.0.2.1 1' tally
+}
+
+# Nobody can see by SCRAM which password was tried. A name that is no user's is counted as a user is.
+test_each_wrong_proof_of_scram_counts() {
+	for user in alice@example.net nobody@example.net; do
+		for _ in 1 2; do
+			scram $user guess authd -p -g "$table" -u "$db" "$T/next" >"$T/out" 2>>"$T/log"
+		done
+		asks 2 "points $user"
+	done
 }
 
 test_a_success_clears_nothing() {
@@ -231,7 +241,7 @@ test_a_resident_counts_for_all_its_workers() {
 }
 
 test_the_table_outlives_killed_workers_and_the_resident() {
-	puts 'scram 192.0.2.1 x 12' 'deed 192.0.2.1 nothing 50'
+	puts 'scram 192.0.2.1 x 12' 'deed 192.0.2.1 nothing 100'
 	resident_start authd authd -P 1:3 -g "$table" -p -u "$db" "$T/next"
 	gives "$over" alice@example.net guess call "$T/authd"
 	kill -9 "$(resident_worker authd)"

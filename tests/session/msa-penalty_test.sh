@@ -41,8 +41,8 @@ test_usage_is_one_line_and_the_synopsis() {
 }
 
 test_the_list_has_the_worst_first() {
-	puts 'scram 198.51.100.77 x 12' 'deed 198.51.100.77 nothing 50' 'deed 2001:db8::1 nothing 150' 'scram 192.0.2.7 x 26' \
-		'deed 192.0.2.7 nothing 50'
+	puts 'scram 198.51.100.77 x 12' 'deed 198.51.100.77 nothing 100' 'deed 2001:db8::1 nothing 300' 'scram 192.0.2.7 x 26' \
+		'deed 192.0.2.7 nothing 100'
 	msa-penalty "$table" >"$T/list"
 	assertEquals 'tenths' 9 "$(grep -cx '[^ ]* [a-z]* failures=[0-9]*\.[0-9]' "$T/list")"
 	sed -n 's/\.[0-9]$//; 1,2p' "$T/list" >"$T/out"

@@ -11,7 +11,7 @@
 
 #include "unit.h"
 
-enum { SOON = 1790000000, WORDS = 5, HAMMERS = 2000, KILLS = 40, LISTED = 100 };
+enum { SOON = 1790000000, WORDS = 5, HAMMERS = 4000, KILLS = 40, LISTED = 100 };
 
 static void
 show(const struct penalty_verdict *v)
@@ -158,6 +158,10 @@ act(const struct penalty *p, char *word[WORDS], int64_t *now)
 		siege(p, atoi(word[1]), atoi(word[2]), *now);
 	else if (strcmp(word[0], "kill") == 0)
 		slaughter(p, *now);
+	else if (strcmp(word[0], "wait") == 0 && word[3])
+		printf("%d", penalty_wait(p, atoi(word[3]), (unsigned)atoi(word[2]), atoll(word[1])));
+	else if (strcmp(word[0], "waited") == 0)
+		penalty_waited(p, atoi(word[1]));
 	else if (strcmp(word[0], "forget") == 0)
 		printf("%d", penalty_clear_user(p, word[1]));
 	else if (strcmp(word[0], "score") == 0)

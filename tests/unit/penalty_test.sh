@@ -173,9 +173,9 @@ test_connections_that_come_to_nothing_count_too() {
 	look 192.0.2.1 => refuse 192.0.2.1 12
 	deed 192.0.2.2 broken 120 => 
 	look 192.0.2.2 => refuse 192.0.2.2 12
-	deed 192.0.2.3 nothing 1200 => 
+	deed 192.0.2.3 nothing 2400 => 
 	look 192.0.2.3 => refuse 192.0.2.3 12
-	deed 192.0.2.3 nothing 1200 => 
+	deed 192.0.2.3 nothing 2400 => 
 	look 192.0.2.3 => shut 192.0.2.3 24
 	deed 192.0.2.3 nothing 9999 => 
 	look 192.0.2.3 => shut 192.0.2.3 48
@@ -229,6 +229,33 @@ test_where_the_table_is_full_the_lowest_score_goes() {
 		echo 'look 192.0.2.1 => refuse 192.0.2.1 12'
 	} >"$T/table"
 	unit_table penalty <"$T/table"
+}
+
+test_a_block_is_not_driven_out() {
+	{
+		echo 'block 192.0.2.1 60 => 0'
+		awk 'BEGIN { for (i = 0; i < 60000; i++) print "deed 10." int(i / 250) ".0." i % 250 " stalled => " }'
+		echo 'look 192.0.2.1 => shut 192.0.2.1 0 blocked'
+	} >"$T/table"
+	unit_table penalty <"$T/table"
+}
+
+# A delay that nobody ends, because its process was killed, ends by itself.
+test_only_so_many_wait_at_the_same_time() {
+	unit_table penalty <<-'END'
+	wait 1000 3 500 => 0
+	wait 1000 3 500 => 1
+	wait 1000 3 500 => 2
+	wait 1000 3 500 => -1
+	wait 1000 99 500 => 3
+	waited 1 => 
+	wait 1000 3 500 => 1
+	wait 1499 3 500 => -1
+	wait 1500 3 500 => 0
+	wait 100000 1 500 => 0
+	wait 1 1 500 => 0
+	wait 1000 0 500 => -1
+	END
 }
 
 # The figure of authd(8), in hours: one address, then all of a /24. -a 3 alone let 552 a second pass, 1,987,200 an hour.
