@@ -72,8 +72,13 @@ guesses_end(struct guesses *g, const struct saslserver *x, enum saslserver_resul
 
 	if (!g->on || !x->is_guess)
 		return GUESSES_ANSWER;
+	penalty_look(p, &g->peer, now, &v);
 	if (wrong)
 		penalty_wrong(p, &g->peer, x->user, &x->check.proof, now);
+	if (v.level >= PENALTY_REFUSE) { /* other sessions of the address have used up what it may try meanwhile */
+		say(g, &v, NULL);
+		return GUESSES_REFUSE;
+	}
 	penalty_look_user(p, &g->peer, x->user, now, &v);
 	if (v.level >= PENALTY_REFUSE) {
 		say(g, &v, wrong ? NULL : x->user);

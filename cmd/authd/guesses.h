@@ -26,8 +26,8 @@ bool guesses_refuse(struct guesses *g);
 
 enum guesses_result {
 	GUESSES_ANSWER,  /* send the answer */
-	GUESSES_REFUSE,  /* end the session in place of any answer: the user is being guessed, and this is no net of the
-	                  * user's. Logged */
+	GUESSES_REFUSE,  /* end the session in place of any answer: the address guesses in other sessions, or the user is
+	                  * being guessed, and this is no net of the user's. Logged */
 	GUESSES_END,     /* send the answer, and end the session if it is a refusal: others wait already */
 };
 

@@ -86,6 +86,26 @@ test_a_session_that_is_open_is_refused_at_auth() {
 	assertEquals "$over" "$(tail -n 2 "$T/out" | head -n 1)"
 }
 
+# Many sessions at once are no way around the bound: what comes too late has no answer, right or wrong.
+test_an_exchange_that_others_overtake_has_no_answer() {
+	for password in wonderland guess; do
+		puts 'clear 192.0.2.1'
+		rm -f "$T/go"
+		printf '<\n> EHLO client.example\n<\n> AUTH PLAIN\n<\nuntil %s now\n> %s\n<<\n' "$T/go" \
+			"$(plain alice@example.net $password)" >"$T/script"
+		: >"$T/out"
+		talk -t 30 authd -p -g "$table" -u "$db" "$T/next" <"$T/script" >"$T/out" 2>>"$T/log" &
+		talk_pid=$!
+		wait_until grep -q '^334 ' "$T/out"
+		puts 'scram 192.0.2.1 x 13'
+		echo now >"$T/go"
+		wait "$talk_pid"
+		assertEquals "$password" "$over" "$(tail -n 2 "$T/out" | head -n 1)"
+	done
+	assertEquals 'only the wrong one is counted' 'points alice@example.net => 1' \
+		"$(printf 'today\npoints alice@example.net\n' | test-unit penalty "$table" | tail -n 1)"
+}
+
 test_the_same_wrong_password_again_costs_nothing() {
 	for _ in 1 2 3 4; do exec_form "$no" alice@example.net guess; done
 	asks '192.0.0.0/16 1, 192.0.2.0/24 1, 192.0.2.1 1' tally
