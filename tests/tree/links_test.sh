@@ -58,7 +58,7 @@ test_only_encrypt_links_gpgme() {
 # It prepares names and passwords (RFC 4013).
 test_only_what_takes_names_of_users_links_libidn() {
 	# shellcheck disable=SC2046
-	only_in 'authd msa-lock msa-passwd msa-table' $(linked 'libidn\.so')
+	only_in 'authd msa-lock msa-passwd msa-penalty msa-table' $(linked 'libidn\.so')
 	[ ! -x "$BIN/authd" ] || assertEquals authd "$(linked 'libidn\.so' | grep -x authd)"
 }
 
