@@ -312,8 +312,10 @@ next bare EXTERNAL' <<-X
 	X
 }
 
+# A wrong password is an attempt. A certificate that is another user's is a refused command.
 test_attempts_are_limited() {
 	external "$ALICE" "$yes" '535 5.7.8 Authentication credentials invalid
+535 5.7.8 Authentication credentials invalid
 535 5.7.8 Authentication credentials invalid
 535 5.7.8 Authentication credentials invalid
 421 4.7.0 Too many errors, closing the connection
@@ -322,7 +324,9 @@ EOF' <<-X
 		<
 		> AUTH PLAIN $(printf '\0bob\0x' | base64)
 		<
-		> AUTH EXTERNAL $(b64 bob)
+		> AUTH PLAIN $(printf '\0bob\0x' | base64)
+		<
+		> AUTH PLAIN $(printf '\0bob\0x' | base64)
 		<<
 	X
 }
