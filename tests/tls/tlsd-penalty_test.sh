@@ -85,8 +85,6 @@ test_what_a_connection_counts() {
 		        while s.recv(4096): pass
 		    except (OSError, ssl.SSLError): pass
 		    s.close()
-		monitor = at('127.0.0.2'); line(monitor); monitor.close()
-		proved = tls(at('127.0.0.3')); ask(proved, 'AUTH x'); proved.close()
 		hangs = at('127.0.0.6'); line(hangs); hangs.sendall(b'STARTTLS\r\n'); line(hangs); end(hangs)
 		silent = tls(at('127.0.0.7')); end(silent)
 		for i in range(5):
@@ -94,6 +92,8 @@ test_what_a_connection_counts() {
 		    broken.sendall(b'GET / HTTP/1.0\r\n\r\n'); end(broken)
 		for i in range(100):
 		    s = tls(at('127.0.0.4')); ask(s, 'NOOP'); s.close()
+		    s = tls(at('127.0.0.3')); ask(s, 'AUTH x'); s.close()
+		    s = at('127.0.0.2'); line(s); s.close()
 	END
 	tlsd_stop
 	for n in 4 5 6 7; do counted 127.0.0.$n 500; done

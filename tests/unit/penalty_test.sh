@@ -310,6 +310,17 @@ is_replaced() {
 	assertEquals "$1: it is whole again" 'look 192.0.2.1 => free' "$(echo 'look 192.0.2.1' | test-unit penalty "$T/d")"
 }
 
+test_processes_that_make_the_table_at_once_share_it() {
+	mkdir -m 700 "$T/race"
+	for n in 1 2 3 4 5 6 7 8; do
+		echo "wrong 192.0.2.1 alice $n" | test-unit penalty "$T/race" >/dev/null &
+	done
+	wait
+	unit_table penalty "$T/race" <<-'END'
+	list => 192.0.0.0/16 8000 0 0, 192.0.2.0/24 8000 0 0, 192.0.2.1 8000 1 0
+	END
+}
+
 test_a_file_that_is_damaged_or_foreign_is_replaced() {
 	mkdir -m 700 "$T/d"
 	echo 'scram 192.0.2.1 alice 12' | test-unit penalty "$T/d" >/dev/null
