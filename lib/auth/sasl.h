@@ -36,7 +36,7 @@ struct sasl_service {
 
 /* What a service is made of. All is borrowed. */
 struct sasl_conf {
-	struct userdb *db;    /* the user store, with PLAIN, LOGIN and SCRAM-SHA-256 */
+	struct userdb *db;    /* the user store, with PLAIN, LOGIN and SCRAM-SHA-256; with other hashes if mechs names them */
 	const struct backend *backend; /* with PLAIN and LOGIN; beside db it is asked about passwords that db does not have */
 	const char *config;   /* the same with Cyrus: its configuration's name ("smtpd": smtpd.conf in Cyrus's directories), or
 	                         the path of a file, which has a slash and ends in .conf. NULL: the system's SASL configuration
@@ -80,6 +80,7 @@ struct sasl_check {
 	const struct backend *backend;    /* borrowed; NULL: none of ours */
 	const struct facts *facts;        /* borrowed, as log is; for the back end */
 	const struct log *log;
+	const struct credential_hash *hash; /* of SCRAM; NULL: another mechanism */
 	bool asked;                       /* the store was asked, or else the back end, and found is the answer */
 	unsigned due;                     /* slow hashes that the store would have computed for another user */
 	bool unanswered;                  /* the back end did not answer, and found is USERDB_ERROR */

@@ -388,6 +388,7 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 	x->check = (struct sasl_check){ .db = s->db, .backend = s->backend, .facts = facts, .log = log };
 	for (i = 0; i < mech_len && i < SASL_MECHS_MAX; i++)
 		x->mech[i] = (char)(mech[i] >= 'a' && mech[i] <= 'z' ? mech[i] - 32 : mech[i]);
+	x->check.hash = credential_hash_of(x->mech);
 	if (strcmp(x->mech, sasl_external) == 0)
 		return external_begin(x, facts, response, len);
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_trouble), x };
