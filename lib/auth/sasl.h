@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "auth/backend.h"
+#include "auth/passcache.h"
 #include "auth/userdb.h"
 #include "base/table.h"
 #include "chain/facts.h"
@@ -25,6 +26,7 @@ enum {
 struct sasl_service {
 	struct userdb *db;                  /* borrowed; NULL: no store */
 	const struct backend *backend;      /* borrowed; NULL: none of ours */
+	struct passcache *cache;            /* borrowed; NULL: none */
 	struct table *certs;                /* borrowed, see certmap.h; NULL: no EXTERNAL */
 	const char *realm;                  /* borrowed; the domain of users whose names have none; NULL: none */
 	char mechs[SASL_MECHS_MAX + 1];     /* all mechanisms, in upper case, single spaces between */
@@ -44,6 +46,7 @@ struct sasl_conf {
 	struct table *certs;  /* NULL, or the table that adds EXTERNAL; the last mechanism if mechs does not name it */
 	const char *mechs;    /* NULL: all mechanisms; or those to offer, in this order */
 	const char *realm;    /* NULL, or the domain of a user whose name has none */
+	struct passcache *cache; /* NULL, or what remembers which passwords db had */
 };
 
 /*
@@ -78,6 +81,7 @@ extern const char sasl_login[], sasl_external[];
 struct sasl_check {
 	struct userdb *db;                /* borrowed; NULL: no store */
 	const struct backend *backend;    /* borrowed; NULL: none of ours */
+	struct passcache *cache;          /* borrowed; NULL: none */
 	const struct facts *facts;        /* borrowed, as log is; for the back end */
 	const struct log *log;
 	const struct credential_hash *hash; /* of SCRAM; NULL: another mechanism */

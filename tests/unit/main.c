@@ -34,6 +34,7 @@ static const struct {
 	{ "offerfile", unit_offerfile },
 	{ "os", unit_os },
 	{ "param", unit_param },
+	{ "passcache", unit_passcache },
 	{ "peer", unit_peer },
 	{ "policy", unit_policy },
 	{ "proof", unit_proof },
