@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/passcache.h"
 #include "auth/userdb.h"
 #include "base/file.h"
 #include "chain/limits.h"
@@ -16,6 +17,7 @@ enum {
 	ATTEMPTS = 3,
 	ATTEMPTS_MAX = 100,
 	WAIT_MAX_S = 3600,
+	AGE_MAX_S = 86400,
 	SOCKET_MAX = 108,   /* octets of the path of a Unix socket, with a NUL */
 	TROUBLE_ROOM = 512, /* octets of the text about a file that cannot be used */
 };
@@ -28,6 +30,8 @@ struct conf {
 	struct backend backend;             /* -k, -D */
 	const char *penalties;              /* -g */
 	char unusable[TROUBLE_ROOM];        /* why that directory is, if asked; "": it is not */
+	int age_s;                          /* -M; 0: nothing is remembered */
+	struct passcache *cache;
 	char *words[NEXT_WORDS + 2];        /* of -k: the program's, and "true" */
 	char trouble[TROUBLE_ROOM];
 };
@@ -105,6 +109,7 @@ prepare(struct conf *conf, const struct instance *i)
 		.config = conf->config,
 		.mechs = conf->mechs,
 		.realm = conf->realm,
+		.cache = conf->cache,
 	};
 
 	conf->backend.realm = conf->realm;
@@ -127,11 +132,14 @@ prepare(struct conf *conf, const struct instance *i)
 static int
 reload(void *arg, const struct log *log)
 {
-	struct authd *a = &((struct conf *)arg)->authd;
+	struct conf *conf = arg;
+	struct authd *a = &conf->authd;
 	struct userdb db;
 	struct table certs;
 	char text[TROUBLE_ROOM];
 
+	if (conf->cache)
+		passcache_clear(conf->cache);
 	if (a->store)
 		a->refused_store = table_file_look(a->store);
 	if (a->certs_path)
@@ -227,6 +235,11 @@ option(void *arg, int letter, char *value, struct instance *i)
 		return 0;
 	case 'k':
 		return take_program(conf, value, i);
+	case 'M':
+		if (stage_number(i, letter, value, 1, AGE_MAX_S, &n) < 0)
+			return -1;
+		conf->age_s = (int)n;
+		return 0;
 	case 'm':
 		conf->mechs = value;
 		return 0;
@@ -261,6 +274,15 @@ check(void *arg, struct instance *i)
 		return -1;
 	if (conf->backend.program && geteuid() == 0 && !i->options.user)
 		return stage_wrong(i, "-k", "no program is run as root: -U is missing");
+	if (conf->age_s > 0 && !i->options.path)
+		return stage_wrong(i, "-M", "a process for each session remembers nothing: -l is missing");
+	if (conf->age_s > 0 && !a->store)
+		return stage_wrong(i, "-M", "only passwords of a store are remembered: -u is missing");
+	/* Before the workers start, which share the cache. */
+	if (conf->age_s > 0 && !i->asked && !(conf->cache = passcache_new(PASSCACHE_SETS, (int64_t)conf->age_s * 1000))) {
+		fprintf(stderr, "authd: -M: %s\n", strerror(errno));
+		return CHAIN_LATER;
+	}
 	a->db = &conf->db;
 	a->certs = &conf->certs;
 	prepare(conf, i);
@@ -319,9 +341,9 @@ const struct stage authd_stage = {
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.options = "a:c:D:d:FG:g:Hk:m:pr:s:t:u:",
-	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-d locked] [-G addresses] [-g penalties] [-m mechanisms] [-r realm] "
-	    "[-t seconds] " STAGE_USAGE " [-u users.cdb] [-D socket | -k check | -s service] prog [arg ...]",
+	.options = "a:c:D:d:FG:g:Hk:M:m:pr:s:t:u:",
+	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-d locked] [-G addresses] [-g penalties] [-M seconds] [-m mechanisms] "
+	    "[-r realm] [-t seconds] " STAGE_USAGE " [-u users.cdb] [-D socket | -k check | -s service] prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.init = init,
 	.option = option,

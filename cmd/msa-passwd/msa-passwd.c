@@ -25,7 +25,7 @@ enum { LINE_MAX_LEN = 4096, GENERATED = 26 }; /* 26 letters of 5 bits: 130 bits 
 enum action { SET, GENERATE, IMPORT, DELETE, LOCK, UNLOCK, LIST, BULK, PRINT };
 
 /* What the usage says after the name. */
-static const char usage_words[] = "[-d | -e | -g | -L | -R] [-i iterations] [-n label] users.cdb user"
+static const char usage_words[] = "[-d | -e | -g | -L | -R] [-i iterations] [-m hashes] [-n label] users.cdb user"
     " | -b [-d] users.cdb | -l users.cdb | -x users.cdb";
 
 static int
@@ -277,9 +277,28 @@ iterations_of(const char *path)
 	return n;
 }
 
-/* Make a verifier of the password as SASLprep makes it. Returns 0, or an exit code. */
+/* Parse names of hashes with commas between into a bit for each. Returns 0, or -1. */
 static int
-make_scram(struct buf *credential, const char *password, unsigned iterations)
+read_hashes(unsigned *hashes, const char *s)
+{
+	size_t i, n;
+
+	for (*hashes = 0;; s += n + 1) {
+		n = strcspn(s, ",");
+		for (i = 0; i < CREDENTIAL_HASHES; i++)
+			if (n == strlen(credential_hashes[i].word) && strncmp(s, credential_hashes[i].word, n) == 0)
+				break;
+		if (i == CREDENTIAL_HASHES)
+			return -1;
+		*hashes |= 1U << i;
+		if (!s[n])
+			return 0;
+	}
+}
+
+/* Make verifiers of the password as SASLprep makes it. Returns 0, or an exit code. */
+static int
+make_scram(struct buf *credential, const char *password, unsigned iterations, unsigned hashes)
 {
 	char prepared[SASLPREP_MAX];
 	ssize_t n = saslprep(prepared, password, strlen(password));
@@ -287,7 +306,7 @@ make_scram(struct buf *credential, const char *password, unsigned iterations)
 
 	if (n < 0 && errno == EINVAL)
 		r = complain(CHAIN_MISUSE, "the password is not UTF-8, or has a character that RFC 4013 prohibits");
-	else if (n < 0 || userdb_make_scram(credential, prepared, (size_t)n, iterations) < 0)
+	else if (n < 0 || userdb_make_scram(credential, prepared, (size_t)n, iterations, hashes) < 0)
 		r = complain(CHAIN_LATER, "password:");
 	explicit_bzero(prepared, sizeof prepared);
 	return r;
@@ -295,7 +314,7 @@ make_scram(struct buf *credential, const char *password, unsigned iterations)
 
 /* Make the credential to store. Returns 0, or an exit code; the caller wipes credential and password in any case. */
 static int
-make(enum action what, struct buf *credential, char *password, unsigned iterations)
+make(enum action what, struct buf *credential, char *password, unsigned iterations, unsigned hashes)
 {
 	char line[LINE_MAX_LEN];
 	int r = 0;
@@ -307,7 +326,7 @@ make(enum action what, struct buf *credential, char *password, unsigned iteratio
 	}
 	r = get_secret(what, line, sizeof line);
 	if (r == 0 && what == SET)
-		r = make_scram(credential, line, iterations);
+		r = make_scram(credential, line, iterations, hashes ? hashes : 1);
 	else if (r == 0 && userdb_import(credential, line) < 0)
 		r = errno == EINVAL ? complain(CHAIN_MISUSE, "not a credential: see msa-passwd(8)") :
 		    complain(CHAIN_LATER, "password:");
@@ -323,18 +342,23 @@ main(int argc, char *argv[])
 	char name[USERDB_NAME_MAX + 1] = "", password[GENERATED + 1];
 	struct buf credential = { 0 };
 	long long iterations = 0;
+	unsigned hashes = 0;
 	bool changed = false, only = false;
 	int c, actions = 0, r = 0;
 
 	if (program_answers("msa-passwd", usage_words, argc, argv))
 		return 0;
 	os_undumpable(); /* no core with a password in it */
-	while ((c = getopt(argc, argv, "+bdegi:lLn:Rx")) != -1) {
+	while ((c = getopt(argc, argv, "+bdegi:lLm:n:Rx")) != -1) {
 		switch (c) {
 		case 'i':
 			if (number_parse(optarg, CREDENTIAL_ITERATIONS_MIN, CREDENTIAL_ITERATIONS_MAX, &iterations) < 0)
 				return complain(CHAIN_MISUSE, "-i %s: not a number from %d to %d", optarg,
 				    CREDENTIAL_ITERATIONS_MIN, CREDENTIAL_ITERATIONS_MAX);
+			break;
+		case 'm':
+			if (read_hashes(&hashes, optarg) < 0)
+				return complain(CHAIN_MISUSE, "-m %s: not sha256, sha512 or sha1, or some of them with commas between", optarg);
 			break;
 		case 'n':
 			label = optarg;
@@ -355,7 +379,7 @@ main(int argc, char *argv[])
 		}
 	}
 	if (actions > 1 || argc - optind != (what >= LIST ? 1 : 2) || (what >= LIST && iterations > 0) ||
-	    (label && what >= LOCK) || (what == GENERATE && !label))
+	    (label && what >= LOCK) || (what == GENERATE && !label) || (hashes && what != SET))
 		return usage();
 	if (what >= LIST)
 		return whole(argv[optind], what, only);
@@ -363,8 +387,7 @@ main(int argc, char *argv[])
 		return complain(CHAIN_MISUSE, "a user's name is 1 to %d octets of UTF-8, no control characters, no space at the ends",
 		    USERDB_NAME_MAX);
 	if (what == SET || what == IMPORT || what == GENERATE)
-		r = make(what, &credential, password, iterations ? (unsigned)iterations :
-		    iterations_of(argv[optind]));
+		r = make(what, &credential, password, iterations ? (unsigned)iterations : iterations_of(argv[optind]), hashes);
 	if (r == 0)
 		r = edit(argv[optind], what, name, label, credential.p, (unsigned)iterations, &changed);
 	if (changed && what == GENERATE && (puts(password) < 0 || fflush(stdout) != 0))

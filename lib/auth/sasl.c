@@ -15,6 +15,7 @@
 
 static const char service_name[] = "smtp"; /* RFC 4954 4 */
 static const char store_mechs[] = "PLAIN LOGIN SCRAM-SHA-256", password_mechs[] = "PLAIN LOGIN";
+static const char stored_mechs[] = "PLAIN SCRAM-SHA-256 SCRAM-SHA-512 SCRAM-SHA-1"; /* Cyrus's, with the store */
 static const char plugin_name[] = "msa";
 
 const char sasl_login[] = "LOGIN", sasl_external[] = "EXTERNAL";
@@ -30,7 +31,7 @@ get_option(void *context, const char *plugin, const char *option, const char **r
 	const struct {
 		const char *option, *value;
 	} table[] = {
-		{ "mech_list", ((struct sasl_service *)context)->db ? "PLAIN SCRAM-SHA-256" : "PLAIN" },
+		{ "mech_list", ((struct sasl_service *)context)->db ? stored_mechs : "PLAIN" },
 		{ "pwcheck_method", "auxprop" }, /* asked after our own check has refused: our plugin has no plaintext passwords */
 		{ "auxprop_plugin", plugin_name },
 		{ "auto_transition", "no" },
@@ -97,13 +98,13 @@ lookup(void *context, sasl_server_params_t *params, unsigned flags, const char *
 	if (params->utils->getcallback(params->utils->conn, SASL_CB_SERVER_USERDB_CHECKPASS, &proc, &found) != SASL_OK)
 		return SASL_FAIL;
 	check = found;
-	if (!check->db)
+	if (!check->db || !check->hash)
 		return SASL_NOUSER;
 	snprintf(name, sizeof name, "%.*s", (int)len, user);
 	for (p = params->utils->prop_get(params->propctx); p && p->name; p++) {
 		if (strcmp(p->name, "*authPassword") != 0 || p->values)
 			continue;
-		check->found = userdb_scram(check->db, name, &verifier, check->label);
+		check->found = userdb_scram(check->db, check->hash, name, &verifier, check->label);
 		check->asked = true; /* no password is compared here, so no slow hash is due */
 		r = SASL_UNAVAIL;
 		if (check->found != USERDB_ERROR)
@@ -277,6 +278,7 @@ sasl_service_open(struct sasl_service *s, const struct sasl_conf *conf, const ch
 	int r, n = 0;
 
 	*s = (struct sasl_service){ .db = conf->db, .backend = conf->backend, .certs = conf->certs, .realm = conf->realm };
+	s->cache = conf->cache;
 	*why = s->trouble;
 	if (conf->config && take_config(s, conf->config) < 0) {
 		sasl_service_close(s);

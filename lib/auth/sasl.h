@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "auth/backend.h"
+#include "auth/passcache.h"
 #include "auth/penalty.h"
 #include "auth/userdb.h"
 #include "base/table.h"
@@ -26,6 +27,7 @@ enum {
 struct sasl_service {
 	struct userdb *db;                  /* borrowed; NULL: no store */
 	const struct backend *backend;      /* borrowed; NULL: none of ours */
+	struct passcache *cache;            /* borrowed; NULL: none */
 	struct table *certs;                /* borrowed, see certmap.h; NULL: no EXTERNAL */
 	const char *realm;                  /* borrowed; the domain of users whose names have none; NULL: none */
 	const struct penalty *penalty;      /* borrowed; set by the caller after sasl_service_open; NULL: no proofs */
@@ -38,7 +40,7 @@ struct sasl_service {
 
 /* What a service is made of. All is borrowed. */
 struct sasl_conf {
-	struct userdb *db;    /* the user store, with PLAIN, LOGIN and SCRAM-SHA-256 */
+	struct userdb *db;    /* the user store, with PLAIN, LOGIN and SCRAM-SHA-256; with other hashes if mechs names them */
 	const struct backend *backend; /* with PLAIN and LOGIN; beside db it is asked about passwords that db does not have */
 	const char *config;   /* the same with Cyrus: its configuration's name ("smtpd": smtpd.conf in Cyrus's directories), or
 	                         the path of a file, which has a slash and ends in .conf. NULL: the system's SASL configuration
@@ -46,6 +48,7 @@ struct sasl_conf {
 	struct table *certs;  /* NULL, or the table that adds EXTERNAL; the last mechanism if mechs does not name it */
 	const char *mechs;    /* NULL: all mechanisms; or those to offer, in this order */
 	const char *realm;    /* NULL, or the domain of a user whose name has none */
+	struct passcache *cache; /* NULL, or what remembers which passwords db had */
 };
 
 /*
@@ -82,8 +85,10 @@ struct sasl_check {
 	const struct backend *backend;    /* borrowed; NULL: none of ours */
 	const struct penalty *penalty;    /* borrowed; NULL: no proof is wanted */
 	struct penalty_proof proof;       /* what tells the password of PLAIN or LOGIN from others */
+	struct passcache *cache;          /* borrowed; NULL: none */
 	const struct facts *facts;        /* borrowed, as log is; for the back end */
 	const struct log *log;
+	const struct credential_hash *hash; /* of SCRAM; NULL: another mechanism */
 	bool asked;                       /* the store was asked, or else the back end, and found is the answer */
 	unsigned due;                     /* slow hashes that the store would have computed for another user */
 	bool unanswered;                  /* the back end did not answer, and found is USERDB_ERROR */

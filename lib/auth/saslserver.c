@@ -9,6 +9,7 @@
 
 #include "auth/certmap.h"
 #include "auth/saslprep.h"
+#include "base/clock.h"
 #include "base/username.h"
 #include "chain/offer.h"
 
@@ -120,35 +121,49 @@ even_out(struct sasl_check *check, const char *user)
 			check->found = USERDB_ERROR;
 }
 
-/* Compare one form of a password to the store's. */
-static void
+/* Compare one form of a password to the store's. Returns true if that took a slow hash. */
+static bool
 check_form(struct sasl_check *check, const char *user, const char *pass, size_t len)
 {
 	bool worked;
 
 	check->found = userdb_check(check->db, user, pass, len, check->label, &worked);
 	check->due += !worked;
+	return worked;
 }
 
 /*
  * Compare a password to the store's, as SASLprep makes it. The password as it was typed has its turn too: another
- * system, or an older msa-passwd, may have made the hash from that.
+ * system, or an older msa-passwd, may have made the hash from that. Returns true if that took a slow hash.
  */
-static void
-check_store(struct sasl_check *check, const char *user, const char *pass, size_t len)
+static bool
+compare(struct sasl_check *check, const char *user, const char *pass, size_t len)
 {
 	char prepared[SASLPREP_MAX];
 	ssize_t n = saslprep(prepared, pass, len);
-	bool differs = n < 0 || (size_t)n != len || memcmp(prepared, pass, len) != 0;
+	bool differs = n < 0 || (size_t)n != len || memcmp(prepared, pass, len) != 0, worked = false;
 
 	check->found = USERDB_WRONG;
 	if (n >= 0)
-		check_form(check, user, prepared, (size_t)n);
+		worked = check_form(check, user, prepared, (size_t)n);
 	else if (errno == ENOMEM)
 		check->found = USERDB_ERROR;
 	if (differs && check->found != USERDB_RIGHT && check->found != USERDB_ERROR)
-		check_form(check, user, pass, len);
+		worked |= check_form(check, user, pass, len);
 	explicit_bzero(prepared, sizeof prepared);
+	return worked;
+}
+
+/* The same, unless the cache remembers that the password was right. */
+static void
+check_store(struct sasl_check *check, const char *user, const char *pass, size_t len)
+{
+	const struct passcache_login login = { .store = &check->db->file, .user = user, .password = pass, .len = len };
+
+	if (check->cache && passcache_find(check->cache, &login, clock_ms(), check->label))
+		check->found = USERDB_RIGHT;
+	else if (compare(check, user, pass, len) && check->cache && check->found == USERDB_RIGHT)
+		passcache_add(check->cache, &login, clock_ms(), check->label); /* a fast hash is as fast as the cache */
 }
 
 /*
@@ -394,6 +409,8 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 		.log = log };
 	for (i = 0; i < mech_len && i < SASL_MECHS_MAX; i++)
 		x->mech[i] = (char)(mech[i] >= 'a' && mech[i] <= 'z' ? mech[i] - 32 : mech[i]);
+	x->check.hash = credential_hash_of(x->mech);
+	x->check.cache = s->cache;
 	if (strcmp(x->mech, sasl_external) == 0)
 		return external_begin(x, facts, response, len);
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_trouble), x };

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "auth/credential.h"
 #include "base/username.h"
 
 /* A line of a value, cut in place. */
@@ -206,7 +205,7 @@ iterations_of(const struct userdb *db, const char *name)
 
 	for (i = 0; i < db->ncounts; i++)
 		all += db->count[i].users;
-	if (all == 0 || credential_hmac(mac, db->secret, USERDB_SECRET, "iterations ", name) < 0)
+	if (all == 0 || credential_hmac(mac, credential_hashes, db->secret, USERDB_SECRET, "iterations ", name) < 0)
 		return db->iterations;
 	at = ((unsigned long)mac[0] << 24 | (unsigned long)mac[1] << 16 | (unsigned long)mac[2] << 8 | mac[3]) % all;
 	for (i = 0; at >= db->count[i].users; i++)
@@ -225,7 +224,7 @@ userdb_iterations(const struct buf *value)
 
 	if (value->len > 0 && buf_add(&copy, value->p, value->len) == 0)
 		while (n == 0 && next_credential(&copy, &pos, &c))
-			if (credential_is_scram(c.text) && credential_scram_parse(&v, c.text) == 0)
+			if (credential_is_scram(c.text) && credential_scram_parse(&v, c.text, NULL) == 0)
 				n = v.iterations;
 	explicit_bzero(&v, sizeof v);
 	buf_wipe(&copy);
@@ -236,8 +235,9 @@ int
 userdb_work(struct userdb *db, const char *name)
 {
 	static const char password[] = "password";
-	struct credential_scram decoy = { .iterations = iterations_of(db, name), .salt_len = CREDENTIAL_SALT };
+	struct credential_scram decoy = { .hash = credential_hashes, .salt_len = CREDENTIAL_SALT };
 
+	decoy.iterations = iterations_of(db, name);
 	memcpy(decoy.salt, db->secret, CREDENTIAL_SALT);
 	return credential_scram_compute(&decoy, password, sizeof password - 1);
 }
@@ -254,33 +254,49 @@ userdb_admits(struct userdb *db, const char *name)
 	return result;
 }
 
+/*
+ * Make a verifier that no password fits, always the same for the same name. iterations are those of the user's verifier
+ * for another hash, or 0: all hashes show a user the same. Returns 0, or -1 with errno ENOMEM.
+ */
+static int
+make_decoy(struct credential_scram *v, const struct userdb *db, const struct credential_hash *hash, const char *name,
+    unsigned iterations)
+{
+	unsigned char salt[CREDENTIAL_KEY_MAX];
+
+	*v = (struct credential_scram){ .hash = hash, .salt_len = CREDENTIAL_SALT };
+	v->iterations = iterations > 0 ? iterations : iterations_of(db, name);
+	if (credential_hmac(salt, hash, db->secret, USERDB_SECRET, "salt ", name) < 0 ||
+	    credential_hmac(v->stored, hash, db->secret, USERDB_SECRET, "stored ", name) < 0 ||
+	    credential_hmac(v->server, hash, db->secret, USERDB_SECRET, "server ", name) < 0)
+		return -1;
+	memcpy(v->salt, salt, CREDENTIAL_SALT);
+	return 0;
+}
+
 enum userdb_result
-userdb_scram(struct userdb *db, const char *name, struct buf *verifier, char *label)
+userdb_scram(struct userdb *db, const struct credential_hash *hash, const char *name, struct buf *verifier,
+    char *label)
 {
 	struct buf value = { 0 };
 	struct credential c;
-	struct credential_scram v = { .salt_len = CREDENTIAL_SALT };
-	unsigned char salt[CREDENTIAL_HASH];
+	struct credential_scram v = { .hash = hash };
 	enum userdb_result result;
 	size_t pos = 0;
 	int found = userdb_get(db, name, &value);
+	unsigned iterations = 0;
 
 	*label = '\0';
 	result = found < 0 ? USERDB_ERROR : !found ? USERDB_UNKNOWN : is_locked(&value) ? USERDB_LOCKED : USERDB_WRONG;
+	if (result == USERDB_WRONG)
+		iterations = userdb_iterations(&value);
 	while (result == USERDB_WRONG && next_credential(&value, &pos, &c))
-		if (credential_is_scram(c.text) && credential_scram_parse(&v, c.text) == 0) {
+		if (credential_is_scram(c.text) && credential_scram_parse(&v, c.text, hash) == 0) {
 			result = USERDB_RIGHT;
 			set_label(label, c.label);
 		}
-	if (result != USERDB_RIGHT && result != USERDB_ERROR) {
-		v.iterations = iterations_of(db, name);
-		v.salt_len = CREDENTIAL_SALT;
-		if (credential_hmac(salt, db->secret, USERDB_SECRET, "salt ", name) < 0 ||
-		    credential_hmac(v.stored, db->secret, USERDB_SECRET, "stored ", name) < 0 ||
-		    credential_hmac(v.server, db->secret, USERDB_SECRET, "server ", name) < 0)
-			result = USERDB_ERROR;
-		memcpy(v.salt, salt, CREDENTIAL_SALT);
-	}
+	if (result != USERDB_RIGHT && result != USERDB_ERROR && make_decoy(&v, db, hash, name, iterations) < 0)
+		result = USERDB_ERROR;
 	if (result != USERDB_ERROR && credential_scram_format(verifier, &v) < 0)
 		result = USERDB_ERROR;
 	explicit_bzero(&v, sizeof v);

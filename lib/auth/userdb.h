@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "auth/credential.h"
 #include "auth/userdb_name.h"
 #include "base/table.h"
 #include "msa/buf.h"
@@ -80,7 +81,7 @@ enum userdb_result userdb_check(struct userdb *db, const char *name, const char 
  */
 int userdb_work(struct userdb *db, const char *name);
 
-/* Returns the iterations of the first SCRAM verifier in a user's value, or 0: it has none. */
+/* Returns the iterations of the first SCRAM verifier in a user's value that a password is compared with, or 0. */
 unsigned userdb_iterations(const struct buf *value);
 
 /*
@@ -90,11 +91,12 @@ unsigned userdb_iterations(const struct buf *value);
 enum userdb_result userdb_admits(struct userdb *db, const char *name);
 
 /*
- * Append a verifier for SCRAM-SHA-256: the user's first one. Returns USERDB_RIGHT, or USERDB_ERROR with nothing
+ * Append a verifier for SCRAM with this hash: the user's first one. Returns USERDB_RIGHT, or USERDB_ERROR with nothing
  * appended. A user who has none (USERDB_UNKNOWN, USERDB_LOCKED, or USERDB_WRONG: only other credentials) gets one that
  * no password fits, always the same for the same name. label as in userdb_check.
  */
-enum userdb_result userdb_scram(struct userdb *db, const char *name, struct buf *verifier, char *label);
+enum userdb_result userdb_scram(struct userdb *db, const struct credential_hash *hash, const char *name,
+    struct buf *verifier, char *label);
 
 /* Append the value of name, or of key "". Returns 1, or 0: no such name, or -1 with errno set (EINVAL: unreadable). */
 int userdb_get(struct userdb *db, const char *name, struct buf *value);

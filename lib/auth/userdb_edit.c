@@ -20,13 +20,22 @@
 #include "base/os.h"
 
 int
-userdb_make_scram(struct buf *out, const char *password, size_t len, unsigned iterations)
+userdb_make_scram(struct buf *out, const char *password, size_t len, unsigned iterations, unsigned hashes)
 {
 	struct credential_scram v = { .iterations = iterations, .salt_len = CREDENTIAL_SALT };
+	size_t i, start = out->len;
+	int r = 0;
 
-	if (os_random(v.salt, CREDENTIAL_SALT) < 0 || credential_scram_compute(&v, password, len) < 0)
-		return -1;
-	return credential_scram_format(out, &v);
+	for (i = 0; r == 0 && i < CREDENTIAL_HASHES; i++) {
+		if (!(hashes & 1U << i))
+			continue;
+		v.hash = &credential_hashes[i];
+		if (os_random(v.salt, CREDENTIAL_SALT) < 0 || credential_scram_compute(&v, password, len) < 0 ||
+		    (out->len > start && buf_puts(out, " ") < 0) || credential_scram_format(out, &v) < 0)
+			r = -1;
+	}
+	explicit_bzero(&v, sizeof v);
+	return r;
 }
 
 int
@@ -40,18 +49,43 @@ userdb_make_random(struct buf *out, const char *password, size_t len)
 	    base64_encode(out, hash, CREDENTIAL_HASH) < 0 ? -1 : 0;
 }
 
-/* Append Dovecot's "iterations,salt,StoredKey,ServerKey" as a verifier. Returns as userdb_import. */
+/*
+ * Append a verifier of SCRAM that is len characters long: as it is, or Dovecot's "{MECHANISM}iterations,salt,StoredKey,
+ * ServerKey" in that form. What else it is stays, and is found invalid. Returns 0, or -1 with errno ENOMEM.
+ */
+static int
+import_verifier(struct buf *out, const char *s, size_t len)
+{
+	static const char marks[] = ":$:";
+	size_t i, n, at;
+
+	for (i = 0; i < CREDENTIAL_HASHES; i++) {
+		n = strlen(credential_hashes[i].mech);
+		if (len > n + 2 && *s == '{' && s[n + 1] == '}' && strncasecmp(s + 1, credential_hashes[i].mech, n) == 0)
+			break;
+	}
+	if (i == CREDENTIAL_HASHES)
+		return buf_add(out, s, len);
+	if (buf_printf(out, "%s$", credential_hashes[i].mech) < 0)
+		return -1;
+	for (at = n + 2, i = 0; at < len; at++)
+		if (buf_add(out, s[at] == ',' && marks[i] ? &marks[i++] : s + at, 1) < 0)
+			return -1;
+	return 0;
+}
+
+/* Append verifiers of SCRAM, a space between. Returns as import_verifier. */
 static int
 import_scram(struct buf *out, const char *s)
 {
-	char part[4][80];
-	int n = 0;
+	size_t n;
+	int r = 0;
 
-	if (sscanf(s, "%79[^,],%79[^,],%79[^,],%79[^,]%n", part[0], part[1], part[2], part[3], &n) != 4 || s[n] != '\0') {
-		errno = EINVAL;
-		return -1;
+	for (; r == 0 && *s; s += n) {
+		n = strcspn(s, " ");
+		r = n > 0 ? import_verifier(out, s, n) : buf_add(out, s, ++n); /* a space */
 	}
-	return buf_printf(out, "SCRAM-SHA-256$%s:%s$%s:%s", part[0], part[1], part[2], part[3]);
+	return r;
 }
 
 int
@@ -66,12 +100,12 @@ userdb_import(struct buf *out, const char *credential)
 		{ "{MD5-CRYPT}", "$1$" },
 		{ "{BLF-CRYPT}", "$2" },
 	};
-	static const char scram[] = "{SCRAM-SHA-256}";
+	static const char scram[] = "{SCRAM-";
 	size_t i, was = out->len, n;
 	int r = 0;
 
-	if (strncasecmp(credential, scram, sizeof scram - 1) == 0)
-		r = import_scram(out, credential + sizeof scram - 1);
+	if (strncasecmp(credential, scram, sizeof scram - 1) == 0 || credential_is_scram(credential))
+		r = import_scram(out, credential);
 	else {
 		for (i = 0; i < sizeof table / sizeof *table; i++) {
 			n = strlen(table[i].prefix);

@@ -14,15 +14,17 @@
  */
 
 /*
- * Make a credential of a password and append it to out. Returns 0, or -1 with errno set (ENOMEM; EIO: no randomness).
+ * Make a credential of a password and append it to out. hashes: a bit for each of credential_hashes that gets a
+ * verifier, the first one's is 1. Returns 0, or -1 with errno set (ENOMEM; EIO: no randomness).
  */
-int userdb_make_scram(struct buf *out, const char *password, size_t len, unsigned iterations);
+int userdb_make_scram(struct buf *out, const char *password, size_t len, unsigned iterations, unsigned hashes);
 int userdb_make_random(struct buf *out, const char *password, size_t len);
 
 /*
  * Append the credential of another system in the form in which it is stored: one of credential.h as it is, one of
- * crypt(3) without the prefix that Dovecot and others put in front of it, {SHA512-CRYPT}, or Dovecot's {SCRAM-SHA-256}.
- * Returns 0, or -1 with errno set (EINVAL: not such a credential; ENOMEM).
+ * crypt(3) without the prefix that Dovecot and others put in front of it, {SHA512-CRYPT}, or Dovecot's {SCRAM-SHA-1}
+ * and {SCRAM-SHA-256}. Verifiers of SCRAM may be several, a space between. Returns 0, or -1 with errno set (EINVAL: not
+ * such a credential; ENOMEM).
  */
 int userdb_import(struct buf *out, const char *credential);
 

@@ -8,7 +8,7 @@
 
 yes='235 2.7.0 Authentication succeeded'
 no='535 5.7.8 Authentication credentials invalid'
-schemes='sha512-crypt sha256-crypt blf-crypt md5-crypt crypt scram-sha-256'
+schemes='sha512-crypt sha256-crypt blf-crypt md5-crypt crypt scram-sha-1 scram-sha-256'
 later='454 4.7.0 Temporary authentication failure'
 
 # A server of the test's own, which reads no other configuration. Needs root, as Dovecot does.
@@ -103,7 +103,7 @@ test_a_resident_with_a_store_in_front() {
 
 test_dovecots_file_makes_a_store() {
 	needs root /usr/lib/dovecot/auth || return 0
-	assertEquals 'added 6, changed 0, removed 0, unchanged 0' "$(msa-passwd -b "$T/all.cdb" <"$T/users")"
+	assertEquals 'added 7, changed 0, removed 0, unchanged 0' "$(msa-passwd -b "$T/all.cdb" <"$T/users")"
 	for scheme in $schemes; do
 		password=of-$scheme
 		assertEquals "$scheme" "$yes" "$(reply "$scheme@example.net" "$password" -u "$T/all.cdb")"

@@ -34,6 +34,7 @@ static const struct {
 	{ "offerfile", unit_offerfile },
 	{ "os", unit_os },
 	{ "param", unit_param },
+	{ "passcache", unit_passcache },
 	{ "peer", unit_peer },
 	{ "penalty", unit_penalty },
 	{ "policy", unit_policy },

@@ -46,6 +46,7 @@ int unit_number(int argc, char **argv);
 int unit_offerfile(int argc, char **argv);
 int unit_os(int argc, char **argv);
 int unit_param(int argc, char **argv);
+int unit_passcache(int argc, char **argv);
 int unit_peer(int argc, char **argv);
 int unit_penalty(int argc, char **argv);
 int unit_policy(int argc, char **argv);
