@@ -214,7 +214,7 @@ check_orcpt(const char *s, size_t n) /* RFC 3461 4.2: addr-type ";" xtext; RFC 6
 			return false;
 	if (is_word(s, type, "utf-8")) {
 		for (i = type + 1; i < n; i++)
-			if (s[i] == '=' || s[i] == '+') /* param_next takes no control characters */
+			if (s[i] == '=' || s[i] == '+' || s[i] == 127 || (unsigned char)s[i] <= ' ')
 				return false;
 		return addr_is_utf8(semi + 1, n - type - 1);
 	}

@@ -7,7 +7,22 @@
 
 #include "unit.h"
 
-/* mail | rcpt: "input => KEYWORD:ok KEYWORD:bad ..." for each line of parameters. */
+/* "input => ok", or "bad": each line is a value of ORCPT. */
+static int
+values(void)
+{
+	char *s, *raw;
+	size_t n;
+
+	while ((s = unit_line(&n, &raw))) {
+		printf("%s => %s\n", raw, param_check(PARAM_ORCPT, s, n) == 0 ? "ok" : "bad");
+		free(s);
+		free(raw);
+	}
+	return 0;
+}
+
+/* orcpt: as values. mail | rcpt: "input => KEYWORD:ok KEYWORD:bad ..." for each line of parameters. */
 int
 unit_param(int argc, char **argv)
 {
@@ -15,6 +30,8 @@ unit_param(int argc, char **argv)
 	char *s, *raw;
 	size_t n, keylen, valuelen;
 
+	if (argc > 1 && strcmp(argv[1], "orcpt") == 0)
+		return values();
 	while ((s = unit_line(&n, &raw))) {
 		const char *p = s, *key, *value;
 

@@ -196,4 +196,17 @@ test_orcpt() {
 	END
 }
 
+# Whoever has cut it out.
+test_a_value_has_no_control_character() {
+	unit_table param orcpt <<-'END'
+	utf-8;j\xc3\xb6@example.net => ok
+	utf-8;a\0b => bad
+	utf-8;a\nb => bad
+	utf-8;a b => bad
+	utf-8;a\x7fb => bad
+	rfc822;a@b => ok
+	rfc822;a\0b => bad
+	END
+}
+
 . "$SHUNIT2"
