@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/oauth.h"
 #include "auth/passcache.h"
 #include "auth/userdb.h"
 #include "base/file.h"
@@ -33,6 +34,8 @@ struct conf {
 	int age_s;                          /* -M; 0: nothing is remembered */
 	struct passcache *cache;
 	char *words[NEXT_WORDS + 2];        /* of -k: the program's, and "true" */
+	struct oauth_conf oauth;            /* -o, -S, -O */
+	char *verifier[NEXT_WORDS + 2];     /* of -o, as words */
 	char trouble[TROUBLE_ROOM];
 };
 
@@ -110,6 +113,7 @@ prepare(struct conf *conf, const struct instance *i)
 		.mechs = conf->mechs,
 		.realm = conf->realm,
 		.cache = conf->cache,
+		.oauth = conf->oauth.program ? &conf->oauth : NULL,
 	};
 
 	conf->backend.realm = conf->realm;
@@ -174,21 +178,21 @@ serve(struct call *call, void *arg)
 	return authd_serve(call, &((struct conf *)arg)->authd);
 }
 
-/* Take the words of -k. Returns 0, or -1 as stage_wrong does. */
+/* Take the words of -k or -o, and let program be them. Returns 0, or -1 as stage_wrong does. */
 static int
-take_program(struct conf *conf, char *value, struct instance *i)
+take_program(char *words[NEXT_WORDS + 2], char *const **program, const char *option, char *value, struct instance *i)
 {
-	static char last[] = "true"; /* what the program becomes if the password is right */
-	struct next words;
+	static char last[] = "true"; /* what the program becomes if the password, or the token, is right */
+	struct next next;
 	int n = 0;
 
-	if (next_split(&words, conf->words, value) < 0)
-		return stage_wrong(i, "-k", "no words, or more than %d", NEXT_WORDS);
-	while (conf->words[n])
+	if (next_split(&next, words, value) < 0)
+		return stage_wrong(i, option, "no words, or more than %d", NEXT_WORDS);
+	while (words[n])
 		n++;
-	conf->words[n] = last;
-	conf->words[n + 1] = NULL;
-	conf->backend.program = conf->words;
+	words[n] = last;
+	words[n + 1] = NULL;
+	*program = words;
 	return 0;
 }
 
@@ -234,7 +238,7 @@ option(void *arg, int letter, char *value, struct instance *i)
 		a->helo = true;
 		return 0;
 	case 'k':
-		return take_program(conf, value, i);
+		return take_program(conf->words, &conf->backend.program, "-k", value, i);
 	case 'M':
 		if (stage_number(i, letter, value, 1, AGE_MAX_S, &n) < 0)
 			return -1;
@@ -243,12 +247,20 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'm':
 		conf->mechs = value;
 		return 0;
+	case 'O':
+		conf->oauth.url = value;
+		return oauth_is_url(value) ? 0 : stage_wrong(i, value, "not a URL of https");
+	case 'o':
+		return take_program(conf->verifier, &conf->oauth.program, "-o", value, i);
 	case 'p':
 		a->clear = true;
 		return 0;
 	case 'r':
 		conf->realm = value;
 		return addr_is_domain(value, strlen(value)) ? 0 : stage_wrong(i, value, "not a domain");
+	case 'S':
+		conf->oauth.scope = value;
+		return oauth_is_scope(value) ? 0 : stage_wrong(i, value, "not a scope");
 	case 's':
 		conf->config = value;
 		return 0;
@@ -270,10 +282,12 @@ check(void *arg, struct instance *i)
 	struct authd *a = &conf->authd;
 	int backends = (conf->config != NULL) + (conf->backend.program != NULL) + (conf->backend.socket != NULL);
 
-	if (backends > 1 || (backends == 0 && !a->store))
+	if (backends > 1 || (backends == 0 && !a->store && !conf->oauth.program))
 		return -1;
-	if (conf->backend.program && geteuid() == 0 && !i->options.user)
-		return stage_wrong(i, "-k", "no program is run as root: -U is missing");
+	if ((conf->oauth.scope || conf->oauth.url) && !conf->oauth.program)
+		return stage_wrong(i, conf->oauth.scope ? "-S" : "-O", "needs -o");
+	if ((conf->backend.program || conf->oauth.program) && geteuid() == 0 && !i->options.user)
+		return stage_wrong(i, conf->oauth.program ? "-o" : "-k", "no program is run as root: -U is missing");
 	if (conf->age_s > 0 && !i->options.path)
 		return stage_wrong(i, "-M", "a process for each session remembers nothing: -l is missing");
 	if (conf->age_s > 0 && !a->store)
@@ -298,12 +312,14 @@ examine(const void *arg, struct instance *i)
 {
 	const struct conf *conf = arg;
 	const struct authd *a = &conf->authd;
-	bool alone = !conf->config && !conf->backend.program && !conf->backend.socket;
+	bool alone = !conf->config && !conf->backend.program && !conf->backend.socket && !conf->oauth.program;
 	size_t users, without;
 	struct stat st;
 
 	if (conf->backend.program)
 		finding_fact("program", conf->words[0]);
+	if (conf->oauth.program)
+		finding_fact("program", conf->verifier[0]);
 	if (conf->backend.socket && (stat(conf->backend.socket, &st) < 0 || !S_ISSOCK(st.st_mode)))
 		stage_found(i, conf->backend.socket, "Dovecot makes it: service auth, unix_listener", "no socket is there");
 	if (a->locked && (stat(a->locked, &st) < 0 || !S_ISDIR(st.st_mode)))
@@ -328,7 +344,7 @@ claim(const void *arg, struct claims *c)
 {
 	const struct conf *conf = arg;
 
-	if (conf->config || conf->backend.program)
+	if (conf->config || conf->backend.program || conf->oauth.program)
 		stage_starts(c);
 	else
 		stage_reads(c, "/dev/urandom"); /* for SCRAM's nonces; without it Cyrus takes the time */
@@ -341,9 +357,10 @@ const struct stage authd_stage = {
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.options = "a:c:D:d:FG:g:Hk:M:m:pr:s:t:u:",
+	.options = "a:c:D:d:FG:g:Hk:M:m:O:o:pr:S:s:t:u:",
 	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-d locked] [-G addresses] [-g penalties] [-M seconds] [-m mechanisms] "
-	    "[-r realm] [-t seconds] " STAGE_USAGE " [-u users.cdb] [-D socket | -k check | -s service] prog [arg ...]",
+	    "[-r realm] [-t seconds] " STAGE_USAGE " [-u users.cdb] [-D socket | -k check | -s service] "
+	    "[-o verifier [-O url] [-S scope]] prog [arg ...]",
 	.conf_size = sizeof(struct conf),
 	.init = init,
 	.option = option,

@@ -202,8 +202,40 @@ stop(struct session *s, struct saslserver *x, enum saslserver_result r)
 		return r;
 	if (found == LOCKOUT_UNKNOWN)
 		log_error(&s->call->log, "failed", "%s:", s->conf->locked);
-	x->reason = found == LOCKOUT_STOPPED ? "user is locked" : "locked users are not known";
-	return found == LOCKOUT_STOPPED ? SASLSERVER_REFUSED : SASLSERVER_LATER;
+	if (found == LOCKOUT_STOPPED)
+		return saslserver_refuse(x, "user is locked");
+	x->reason = "locked users are not known";
+	return SASLSERVER_LATER;
+}
+
+/* Send what x has to say to the client. Returns how the client's line was read: *line, of *len octets. */
+static enum line_result
+ask(struct session *s, const struct saslserver *x, char **line, size_t *len)
+{
+	enum line_result got;
+
+	if (buf_puts(&s->c.out, "334 ") < 0 || base64_encode(&s->c.out, x->challenge, x->challenge_len) < 0 ||
+	    buf_puts(&s->c.out, "\r\n") < 0)
+		return LINE_ERROR;
+	got = lineio_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, line, len);
+	explicit_bzero(s->c.head, sizeof s->c.head); /* the start of a response, not a verb */
+	return got;
+}
+
+/*
+ * A client that was refused learns why before the reply, and has to answer something first (RFC 7628 3.2.3). The attempt
+ * was counted and logged before that, so a client gains nothing by leaving now.
+ */
+static enum step
+explain(struct session *s, const struct saslserver *x)
+{
+	char *line;
+	size_t len;
+	enum line_result got = ask(s, x, &line, &len);
+
+	if (got != LINE_OK && got != LINE_LONG && got != LINE_BAD)
+		return no_line(s, got);
+	return answer(s, got == LINE_OK && len == 1 && *line == '*' ? REPLY_AUTH_CANCELLED : REPLY_AUTH_FAILED);
 }
 
 static enum step
@@ -240,7 +272,7 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 			return part(s, REPLY_GUESSED, NULL);
 		if (g == GUESSES_END)
 			s->failures = s->conf->attempts;
-		return answer(s, REPLY_AUTH_FAILED);
+		return x->is_last ? explain(s, x) : answer(s, REPLY_AUTH_FAILED);
 	case SASLSERVER_SERVER_FIRST:
 		s->code = reply_code(REPLY_AUTH_CANCELLED);
 		rejectlog_add(&s->refusals, s->call, VERB_AUTH, REPLY_AUTH_CANCELLED);
@@ -266,11 +298,7 @@ challenge(struct session *s, struct saslserver *x, enum saslserver_result *r, bo
 	ssize_t n;
 
 	*go_on = false;
-	if (buf_puts(&s->c.out, "334 ") < 0 || base64_encode(&s->c.out, x->challenge, x->challenge_len) < 0 ||
-	    buf_puts(&s->c.out, "\r\n") < 0)
-		return STEP_END;
-	got = lineio_line(&s->c, LINE_AUTH_MAX, s->conf->wait_ms, &line, &len);
-	explicit_bzero(s->c.head, sizeof s->c.head); /* the start of a response, not a verb */
+	got = ask(s, x, &line, &len);
 	if (got == LINE_LONG)
 		return answer(s, REPLY_AUTH_LONG);
 	if (got != LINE_OK)

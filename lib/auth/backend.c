@@ -9,6 +9,6 @@ backend_ask(const struct backend *b, const struct facts *facts, const struct log
     const char *password, size_t len)
 {
 	if (b->program)
-		return checkpassword_ask(b->program, facts, log, user, password, len);
+		return checkpassword_ask(b->program, facts, log, user, password, len, CHECKPASSWORD_MAX);
 	return dovecotauth_ask(b->socket, b->realm, facts, log, user, password, len);
 }

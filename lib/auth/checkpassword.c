@@ -20,22 +20,26 @@ enum {
 };
 
 /*
- * Make a descriptor from which the octets of text can be read. They fit into the pipe, so that writing never waits.
- * Returns the descriptor, or -1 with errno set.
+ * Make a descriptor from which the octets of text can be read. Writing never waits: the octets fit into the pipe, unless
+ * the user of this process has so many pipes that the system makes small ones. Returns the descriptor, or -1 with errno
+ * set.
  */
 static int
 readable(const char *text, size_t n)
 {
 	int fd[2], e;
+	ssize_t written = -1;
 
 	if (pipe(fd) < 0)
 		return -1;
 	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd[1], F_SETFD, FD_CLOEXEC) == 0 &&
-	    write(fd[1], text, n) == (ssize_t)n) {
+	    fcntl(fd[1], F_SETFL, O_NONBLOCK) == 0)
+		written = write(fd[1], text, n);
+	if (written == (ssize_t)n) {
 		close(fd[1]);
 		return fd[0];
 	}
-	e = errno;
+	e = written < 0 ? errno : EAGAIN;
 	close(fd[0]);
 	close(fd[1]);
 	errno = e;
@@ -89,9 +93,9 @@ wait_for(pid_t pid, const char *program, const struct log *log)
 
 enum backend_answer
 checkpassword_ask(char *const argv[], const struct facts *facts, const struct log *log, const char *user,
-    const char *password, size_t len)
+    const char *secret, size_t len, size_t max)
 {
-	char text[CHECKPASSWORD_MAX], stamp[24];
+	char text[CHECKPASSWORD_TOKEN], stamp[24];
 	size_t n = strlen(user) + 1, m = (size_t)snprintf(stamp, sizeof stamp, "%lld", (long long)time(NULL)) + 1;
 	pid_t pid = -1;
 	int fd;
@@ -100,10 +104,10 @@ checkpassword_ask(char *const argv[], const struct facts *facts, const struct lo
 		log_error(log, "misuse", "%s: not run as root", argv[0]);
 		return BACKEND_LATER;
 	}
-	if (len > sizeof text || n + len + 1 + m > sizeof text || memchr(password, '\0', len))
+	if (max > sizeof text || len > max || n + len + 1 + m > max || memchr(secret, '\0', len))
 		return BACKEND_WRONG; /* it cannot be said in this interface, so it is nobody's */
 	memcpy(text, user, n);
-	memcpy(text + n, password, len);
+	memcpy(text + n, secret, len);
 	text[n + len] = '\0';
 	memcpy(text + n + len + 1, stamp, m);
 	fd = readable(text, n + len + 1 + m);

@@ -9,17 +9,20 @@
 #include "chain/facts.h"
 
 /*
- * The checkpassword interface: a program reads "user\0password\0timestamp\0" from descriptor 3, at most 512 octets, and
- * becomes the program that its words end with if the password is right. Here that is true(1), so the exit code 0 says
- * that it is; 1 says that it is not. Any other end says nothing.
+ * The checkpassword interface: a program reads "user\0secret\0timestamp\0" from descriptor 3 and becomes the program
+ * that its words end with if the secret is right. Here that is true(1), so the exit code 0 says that it is; 1 says that
+ * it is not. Any other end says nothing.
  */
-enum { CHECKPASSWORD_MAX = 512 };
+enum {
+	CHECKPASSWORD_MAX = 512,    /* octets of all three with a password: the interface has no more */
+	CHECKPASSWORD_TOKEN = 9504, /* with a token: the 9216 that a line of AUTH holds (RFC 4954 4), a name and the time */
+};
 
 /*
- * Run the program argv, whose last word is "true", as backend_ask does. It is never run with uid 0, and ends after
- * BACKEND_WAIT_S at the latest.
+ * Run the program argv, whose last word is "true", as backend_ask does. max: one of the numbers above; what is longer is
+ * wrong. It is never run with uid 0, and ends after BACKEND_WAIT_S at the latest.
  */
 enum backend_answer checkpassword_ask(char *const argv[], const struct facts *facts, const struct log *log,
-    const char *user, const char *password, size_t len);
+    const char *user, const char *secret, size_t len, size_t max);
 
 #endif

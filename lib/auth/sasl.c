@@ -18,7 +18,9 @@ static const char store_mechs[] = "PLAIN LOGIN SCRAM-SHA-256", password_mechs[] 
 static const char stored_mechs[] = "PLAIN SCRAM-SHA-256 SCRAM-SHA-512 SCRAM-SHA-1"; /* Cyrus's, with the store */
 static const char plugin_name[] = "msa";
 
-const char sasl_login[] = "LOGIN", sasl_external[] = "EXTERNAL";
+const char sasl_login[] = "LOGIN", sasl_external[] = "EXTERNAL", sasl_oauthbearer[] = "OAUTHBEARER",
+    sasl_xoauth2[] = "XOAUTH2";
+static const char token_mechs[] = "OAUTHBEARER XOAUTH2";
 
 /*
  * Callbacks for the library. In all of them context is the service.
@@ -177,12 +179,15 @@ list_has(const char *list, const char *name, size_t len)
 	return false;
 }
 
-/* Returns true if we can offer mech. LOGIN comes with PLAIN, EXTERNAL with the certificate table. */
+/*
+ * Returns true if we can offer mech. LOGIN comes with PLAIN, EXTERNAL with the certificate table, those with a token
+ * with the verifier.
+ */
 static bool
 is_available(const struct sasl_service *s, const char *cyrus, const char *mech, size_t len)
 {
 	return list_has(cyrus, mech, len) || (list_has(sasl_login, mech, len) && list_has(cyrus, "PLAIN", 5)) ||
-	    (s->certs && list_has(sasl_external, mech, len));
+	    (s->certs && list_has(sasl_external, mech, len)) || (s->oauth && list_has(token_mechs, mech, len));
 }
 
 /*
@@ -192,11 +197,11 @@ is_available(const struct sasl_service *s, const char *cyrus, const char *mech, 
 static int
 choose(struct sasl_service *s, const char *wanted, const char *cyrus)
 {
-	const size_t room = sizeof s->mechs - (s->certs ? sizeof sasl_external : 0);
+	const size_t room = sizeof s->mechs - (s->certs ? sizeof sasl_external : 0) - (s->oauth ? sizeof token_mechs : 0);
 	size_t used = 0, i, n;
 
-	if (!wanted)
-		wanted = s->app ? cyrus : s->backend ? password_mechs : store_mechs; /* a back end cannot prove itself by SCRAM */
+	if (!wanted) /* a back end cannot prove itself by SCRAM */
+		wanted = s->app ? cyrus : s->backend ? password_mechs : s->db ? store_mechs : "";
 	for (; *wanted; wanted += n + (wanted[n] == ' ')) {
 		n = strcspn(wanted, " ");
 		if (n == 0)
@@ -213,6 +218,9 @@ choose(struct sasl_service *s, const char *wanted, const char *cyrus)
 			s->mechs[used++] = (char)(wanted[i] >= 'a' && wanted[i] <= 'z' ? wanted[i] - 32 : wanted[i]);
 	}
 	s->mechs[used] = '\0';
+	if (s->oauth && !list_has(s->mechs, sasl_oauthbearer, sizeof sasl_oauthbearer - 1) &&
+	    !list_has(s->mechs, sasl_xoauth2, sizeof sasl_xoauth2 - 1))
+		used += (size_t)snprintf(s->mechs + used, sizeof s->mechs - used, "%s%s", used ? " " : "", token_mechs);
 	if (s->certs && !list_has(s->mechs, sasl_external, sizeof sasl_external - 1))
 		used += (size_t)snprintf(s->mechs + used, sizeof s->mechs - used, "%s%s", used ? " " : "", sasl_external);
 	if (used == 0)
@@ -277,8 +285,8 @@ sasl_service_open(struct sasl_service *s, const struct sasl_conf *conf, const ch
 {
 	int r, n = 0;
 
-	*s = (struct sasl_service){ .db = conf->db, .backend = conf->backend, .certs = conf->certs, .realm = conf->realm };
-	s->cache = conf->cache;
+	*s = (struct sasl_service){ .db = conf->db, .backend = conf->backend, .certs = conf->certs, .realm = conf->realm,
+		.oauth = conf->oauth, .cache = conf->cache };
 	*why = s->trouble;
 	if (conf->config && take_config(s, conf->config) < 0) {
 		sasl_service_close(s);
@@ -333,5 +341,7 @@ sasl_service_offers(const struct sasl_service *s, const struct facts *facts, con
 
 	if (!list_has(s->mechs, mech, len))
 		return false;
+	if (s->oauth && list_has(token_mechs, mech, len)) /* whoever reads a token can use it: RFC 6750 5.3 */
+		return facts_is_tls(facts);
 	return !list_has(sasl_external, mech, len) || certmap_find(s->certs, facts, user) != CERTMAP_NOBODY;
 }

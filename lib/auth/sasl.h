@@ -31,11 +31,18 @@ struct sasl_service {
 	struct table *certs;                /* borrowed, see certmap.h; NULL: no EXTERNAL */
 	const char *realm;                  /* borrowed; the domain of users whose names have none; NULL: none */
 	const struct penalty *penalty;      /* borrowed; set by the caller after sasl_service_open; NULL: no proofs */
+	const struct oauth_conf *oauth;     /* borrowed; NULL: no tokens */
 	char mechs[SASL_MECHS_MAX + 1];     /* all mechanisms, in upper case, single spaces between */
 	char *app, *dir;                    /* owned: name and directory of Cyrus's configuration; dir NULL: Cyrus's default;
 	                                       app NULL: no configuration and no back end of Cyrus */
 	char trouble[128];                  /* storage for *why of sasl_service_open */
 	sasl_callback_t callbacks[SASL_CALLBACKS];
+};
+
+/* Tokens of OAuth, for OAUTHBEARER and XOAUTH2. All is borrowed. */
+struct oauth_conf {
+	char *const *program;     /* the words of the verifier, see checkpassword.h */
+	const char *scope, *url;  /* NULL, or what the error of a refused client names, see oauth.h */
 };
 
 /* What a service is made of. All is borrowed. */
@@ -46,13 +53,14 @@ struct sasl_conf {
 	                         the path of a file, which has a slash and ends in .conf. NULL: the system's SASL configuration
 	                         does not count */
 	struct table *certs;  /* NULL, or the table that adds EXTERNAL; the last mechanism if mechs does not name it */
+	const struct oauth_conf *oauth; /* NULL, or what adds OAUTHBEARER and XOAUTH2, in the same way, before EXTERNAL */
 	const char *mechs;    /* NULL: all mechanisms; or those to offer, in this order */
 	const char *realm;    /* NULL, or the domain of a user whose name has none */
 	struct passcache *cache; /* NULL, or what remembers which passwords db had */
 };
 
 /*
- * Start Cyrus's library. At least one of db, backend and config is set, but not both of the latter. The library does
+ * Start Cyrus's library. At least one of db, backend, config and oauth is set, but not both backend and config. The library does
  * not see SASL_PATH and SASL_CONF_PATH of the environment, which would let the caller choose the code that checks
  * passwords. s must not move afterwards.
  * Returns 0, or -1 with *why set to a text that lives as long as s.
@@ -62,7 +70,8 @@ void sasl_service_close(struct sasl_service *s);
 
 /*
  * Write the mechanisms to offer to the peer with these facts into list, which has room for SASL_MECHS_MAX + 1; "" if
- * there are none. EXTERNAL is among them if the peer's certificate is in the table, or if the table cannot be read.
+ * there are none. EXTERNAL is among them if the peer's certificate is in the table, or if the table cannot be read; those
+ * that carry a token are if there is TLS.
  */
 void sasl_service_list(const struct sasl_service *s, const struct facts *facts, char *list);
 
@@ -74,7 +83,7 @@ bool sasl_service_offers(const struct sasl_service *s, const struct facts *facts
  */
 
 /* The names of the mechanisms that we implement. */
-extern const char sasl_login[], sasl_external[];
+extern const char sasl_login[], sasl_external[], sasl_oauthbearer[], sasl_xoauth2[];
 
 /*
  * What our store, and our back end after it, answered about the user of one exchange. This is the context of the

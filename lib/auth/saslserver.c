@@ -8,6 +8,7 @@
 #include <sasl/saslplug.h>
 
 #include "auth/certmap.h"
+#include "auth/checkpassword.h"
 #include "auth/saslprep.h"
 #include "base/clock.h"
 #include "base/username.h"
@@ -379,6 +380,70 @@ external_begin(struct saslserver *x, const struct facts *facts, const char *resp
 	}
 }
 
+/* Returns true if the mechanism carries a token that our verifier checks. */
+static bool
+takes_token(const struct saslserver *x)
+{
+	return x->service->oauth && (strcmp(x->mech, sasl_oauthbearer) == 0 || strcmp(x->mech, sasl_xoauth2) == 0);
+}
+
+static enum oauth_form
+form_of(const struct saslserver *x)
+{
+	return strcmp(x->mech, sasl_xoauth2) == 0 ? OAUTH_XOAUTH2 : OAUTH_BEARER;
+}
+
+/* Refuse a token, or a message without one; r says what was wrong. The client hears that before the reply. */
+static enum saslserver_result
+refuse_token(struct saslserver *x, enum oauth_result r, const char *reason)
+{
+	const enum oauth_form form = form_of(x);
+
+	x->challenge = x->error;
+	x->challenge_len = oauth_error(x->error, form, r, x->service->oauth->scope, x->service->oauth->url);
+	x->is_last = true;
+	return refuse(x, reason);
+}
+
+/*
+ * A step of OAUTHBEARER (RFC 7628) or XOAUTH2. The client names the user, and the verifier says whether the token is
+ * this user's: nobody else reads a token. A verifier is like a back end: the store need not have the user.
+ */
+static enum saslserver_result
+token(struct saslserver *x, const char *response, size_t len)
+{
+	enum backend_answer answer;
+	enum oauth_result r;
+	struct oauth o;
+
+	if (!response) {
+		x->challenge = "";
+		return SASLSERVER_CHALLENGE;
+	}
+	r = oauth_parse(&o, form_of(x), response, len);
+	if (r != OAUTH_TOKEN)
+		return refuse_token(x, r, r == OAUTH_NO_TOKEN ? "no token" : "malformed response");
+	if (o.user_len == 0 || take_name(x, x->user, o.user, o.user_len) < 0)
+		return refuse_token(x, OAUTH_MALFORMED, o.user_len == 0 ? "no user name" : "unusable user name");
+	answer = checkpassword_ask(x->service->oauth->program, x->check.facts, x->log, x->user, o.token, o.token_len,
+	    CHECKPASSWORD_TOKEN);
+	if (answer == BACKEND_WRONG)
+		return refuse_token(x, r, "wrong token");
+	if (answer == BACKEND_LATER) {
+		x->reason = "the verifier does not answer";
+		return SASLSERVER_LATER;
+	}
+	switch (x->check.db ? userdb_admits(x->check.db, x->user) : USERDB_RIGHT) {
+	case USERDB_ERROR:
+		x->reason = "user store cannot be read";
+		return SASLSERVER_LATER;
+	case USERDB_LOCKED:
+		return refuse_token(x, r, locked);
+	default:
+		return SASLSERVER_DONE;
+	}
+}
+
 static void
 take_features(server_sasl_mechanism_t *m, sasl_info_callback_stage_t at, void *features)
 {
@@ -413,6 +478,8 @@ saslserver_begin(struct saslserver *x, struct sasl_service *s, const struct fact
 	x->check.cache = s->cache;
 	if (strcmp(x->mech, sasl_external) == 0)
 		return external_begin(x, facts, response, len);
+	if (takes_token(x))
+		return token(x, response, len);
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_trouble), x };
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, SASL_PROC(authorize), x };
 	x->callbacks[n++] = (sasl_callback_t){ SASL_CB_CANON_USER, SASL_PROC(canon_user), x };
@@ -445,10 +512,20 @@ saslserver_step(struct saslserver *x, const char *response, size_t len)
 		return login(x, response, len);
 	if (strcmp(x->mech, sasl_external) == 0)
 		return external(x, response, len);
+	if (takes_token(x))
+		return token(x, response, len);
 	r = sasl_server_step(x->conn, response, (unsigned)len, &out, &out_len);
 	x->challenge = out ? out : "";
 	x->challenge_len = out_len;
 	return judge(x, r);
+}
+
+enum saslserver_result
+saslserver_refuse(struct saslserver *x, const char *reason)
+{
+	if (takes_token(x))
+		return refuse_token(x, OAUTH_TOKEN, reason);
+	return refuse(x, reason);
 }
 
 bool

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "auth/oauth.h"
 #include "auth/sasl.h"
 #include "auth/userdb.h"
 #include "base/log.h"
@@ -15,7 +16,7 @@
 enum saslserver_result {
 	SASLSERVER_CHALLENGE,    /* send the challenge, then pass the response to saslserver_step */
 	SASLSERVER_DONE,         /* authenticated; user, mech and check.label are set */
-	SASLSERVER_REFUSED,      /* reason is set, for the log only */
+	SASLSERVER_REFUSED,      /* reason is set, for the log only; if is_last, the challenge is to be sent before the reply */
 	SASLSERVER_SERVER_FIRST, /* an initial response came, but in this mechanism the server speaks first */
 	SASLSERVER_LATER,        /* a failure of the store, of saslauthd or of memory, which reason names: nothing is known */
 };
@@ -32,11 +33,13 @@ struct saslserver {
 	struct sasl_check check;           /* with EXTERNAL, check.label is the certificate's hash */
 	const char *challenge;             /* the next one, valid until the next step */
 	size_t challenge_len;
+	bool is_last;                      /* after REFUSED: it says why, and the response to it means nothing */
 	bool takes_empty;                  /* an empty response to it is valid: EXTERNAL */
 	const char *reason;                /* a constant */
 	bool is_guess;                     /* after DONE or REFUSED: a proof of a password was judged */
 	bool has_login_user;               /* LOGIN: the next response is the password */
 	struct buf login_user;
+	char error[OAUTH_ERROR_MAX];       /* of a refused token */
 };
 
 /*
@@ -49,6 +52,9 @@ enum saslserver_result saslserver_begin(struct saslserver *x, struct sasl_servic
 
 /* Take the peer's next response, decoded, with a NUL after it. */
 enum saslserver_result saslserver_step(struct saslserver *x, const char *response, size_t len);
+
+/* Refuse a user who was authenticated. reason: a constant. */
+enum saslserver_result saslserver_refuse(struct saslserver *x, const char *reason);
 
 /*
  * Returns true if user is known to be a name, because the store or the certificate table has it. false: it may be

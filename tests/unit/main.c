@@ -31,6 +31,7 @@ static const struct {
 	{ "msgfile", unit_msgfile },
 	{ "net", unit_net },
 	{ "number", unit_number },
+	{ "oauth", unit_oauth },
 	{ "offerfile", unit_offerfile },
 	{ "os", unit_os },
 	{ "param", unit_param },

@@ -43,6 +43,7 @@ int unit_milter(int argc, char **argv);
 int unit_msgfile(int argc, char **argv);
 int unit_net(int argc, char **argv);
 int unit_number(int argc, char **argv);
+int unit_oauth(int argc, char **argv);
 int unit_offerfile(int argc, char **argv);
 int unit_os(int argc, char **argv);
 int unit_param(int argc, char **argv);
