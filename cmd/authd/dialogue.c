@@ -223,8 +223,8 @@ ask(struct session *s, const struct saslserver *x, char **line, size_t *len)
 }
 
 /*
- * A client that was refused learns why before the reply, and has to answer something first (RFC 7628 3.2.3). The attempt
- * was counted and logged before that, so a client gains nothing by leaving now.
+ * A client that was refused learns why before the reply, and has to answer something first (RFC 7628 3.2.3). Its
+ * attempt was counted and logged before that, so it gains nothing by leaving now.
  */
 static enum step
 explain(struct session *s, const struct saslserver *x)

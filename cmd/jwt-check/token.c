@@ -297,7 +297,7 @@ is_for_us(const struct token_rules *rules, const json_t *claims)
 	return false;
 }
 
-/* Returns true if the token has all scopes that are wanted: in scope (RFC 8693 4.2), or in scp, as some servers name it. */
+/* Returns true if the token has all scopes that are wanted: in scope (RFC 8693 4.2), or in scp of some servers. */
 static bool
 has_scope(const struct token_rules *rules, const json_t *claims)
 {

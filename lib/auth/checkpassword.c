@@ -20,9 +20,9 @@ enum {
 };
 
 /*
- * Make a descriptor from which the octets of text can be read. Writing never waits: the octets fit into the pipe, unless
- * the user of this process has so many pipes that the system makes small ones. Returns the descriptor, or -1 with errno
- * set.
+ * Make a descriptor from which the octets of text can be read. Writing never waits: they fit into the pipe, unless the
+ * user of this process has so many pipes that the system makes small ones. Returns the descriptor, or -1 with errno set
+ * (EAGAIN: a small one).
  */
 static int
 readable(const char *text, size_t n)

@@ -19,8 +19,8 @@ enum {
 };
 
 /*
- * Run the program argv, whose last word is "true", as backend_ask does. max: one of the numbers above; what is longer is
- * wrong. It is never run with uid 0, and ends after BACKEND_WAIT_S at the latest.
+ * Run the program argv, whose last word is "true", as backend_ask does. max is one of the numbers above; what is longer
+ * is wrong. The program is never run with uid 0, and ends after BACKEND_WAIT_S at the latest.
  */
 enum backend_answer checkpassword_ask(char *const argv[], const struct facts *facts, const struct log *log,
     const char *user, const char *secret, size_t len, size_t max);

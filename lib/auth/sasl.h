@@ -60,9 +60,9 @@ struct sasl_conf {
 };
 
 /*
- * Start Cyrus's library. At least one of db, backend, config and oauth is set, but not both backend and config. The library does
- * not see SASL_PATH and SASL_CONF_PATH of the environment, which would let the caller choose the code that checks
- * passwords. s must not move afterwards.
+ * Start Cyrus's library. At least one of db, backend, config and oauth is set, but not both backend and config. The
+ * library does not see SASL_PATH and SASL_CONF_PATH of the environment, which would let the caller choose the code that
+ * checks passwords. s must not move afterwards.
  * Returns 0, or -1 with *why set to a text that lives as long as s.
  */
 int sasl_service_open(struct sasl_service *s, const struct sasl_conf *conf, const char **why);
@@ -70,8 +70,8 @@ void sasl_service_close(struct sasl_service *s);
 
 /*
  * Write the mechanisms to offer to the peer with these facts into list, which has room for SASL_MECHS_MAX + 1; "" if
- * there are none. EXTERNAL is among them if the peer's certificate is in the table, or if the table cannot be read; those
- * that carry a token are if there is TLS.
+ * there are none. EXTERNAL is among them if the peer's certificate is in the table, or if the table cannot be read.
+ * OAUTHBEARER and XOAUTH2 are if there is TLS.
  */
 void sasl_service_list(const struct sasl_service *s, const struct facts *facts, char *list);
 

@@ -16,7 +16,7 @@
 enum saslserver_result {
 	SASLSERVER_CHALLENGE,    /* send the challenge, then pass the response to saslserver_step */
 	SASLSERVER_DONE,         /* authenticated; user, mech and check.label are set */
-	SASLSERVER_REFUSED,      /* reason is set, for the log only; if is_last, the challenge is to be sent before the reply */
+	SASLSERVER_REFUSED,      /* reason is set, for the log only; if is_last, send the challenge before the reply */
 	SASLSERVER_SERVER_FIRST, /* an initial response came, but in this mechanism the server speaks first */
 	SASLSERVER_LATER,        /* a failure of the store, of saslauthd or of memory, which reason names: nothing is known */
 };

@@ -67,7 +67,8 @@ oneTimeTearDown() {
 # usage: sends client mechanism transport
 sends() {
 	client_send "$1" "$3" "$2" "$GOOD" "$T/message" bob@example.org
-	assertEquals "$1 $2 $3: $(cat "$T/out")" 0 $?
+	code=$?
+	assertEquals "$1 $2 $3: $(cat "$T/out")" 0 "$code"
 	assert_client_arrived bob@example.org "$T/text" "$2"
 }
 
@@ -75,7 +76,8 @@ sends() {
 is_refused() {
 	: >"$T/log"
 	client_send "$1" tls "$2" "$3" "$T/message" bob@example.org
-	assertNotEquals "$1 $2: $(cat "$T/out")" 0 $?
+	code=$?
+	assertNotEquals "$1 $2: $(cat "$T/out")" 0 "$code"
 	assert_client_nothing_arrived "$1 $2"
 	wait_until grep -q " refused user=$USER_NAME mech=$2 reason=\"wrong token\"" "$T/log" || fail "$(cat "$T/log")"
 	assertTrue "$4" "grep -q 'jwt-check: [0-9a-z]* refused reason=$4' '$T/log'"

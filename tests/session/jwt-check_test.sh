@@ -408,13 +408,15 @@ test_descriptor_3() {
 		"alice@example.net\\0$good\\0001" "alice@example.net\\0$good\\0$(printf '%016384d' 0)\\0"; do
 		printf "$what" >"$T/asked"
 		$as_nobody jwt-check $rules -k "$keys/jwks" 3<"$T/asked" 2>"$T/log"
-		assertEquals "$what: $(cat "$T/log")" 100 $?
+		code=$?
+		assertEquals "$what: $(cat "$T/log")" 100 "$code"
 	done
 	$as_nobody jwt-check $rules -k "$keys/jwks" 3<&- 2>"$T/log"
 	assertEquals 'none' "100 jwt-check: S misuse reason=\"descriptor 3: Bad file descriptor\"" "$? $(cat "$T/log")"
 	printf "alice@example.net\\0$good\\0\\0" >"$T/asked"
 	$as_nobody jwt-check $rules -k "$keys/jwks" 3<"$T/asked" 2>"$T/log"
-	assertEquals "an empty time: $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "an empty time: $(cat "$T/log")" 0 "$code"
 }
 
 test_what_cannot_be_asked_for() {

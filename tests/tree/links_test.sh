@@ -45,7 +45,7 @@ test_only_tlsd_and_tlsc_link_libtls() {
 # Of the stages of a message only dkim-sign, and encrypt, which verifies a digest. (libsasl2 and libtls link it too)
 test_libcrypto_stays_with_secrets() {
 	# shellcheck disable=SC2046
-	only_in 'authd dkim-sign encrypt msa-passwd msa-penalty msa-table saslc tlsd tlsc' $(linked libcrypto)
+	only_in 'authd dkim-sign encrypt jwt-check msa-passwd msa-penalty msa-table saslc tlsd tlsc' $(linked libcrypto)
 	[ ! -x "$BIN/dkim-sign" ] || assertEquals dkim-sign "$(linked libcrypto | grep -x dkim-sign)"
 }
 
@@ -53,6 +53,15 @@ test_only_encrypt_links_gpgme() {
 	# shellcheck disable=SC2046
 	only_in encrypt $(linked libgpgme)
 	[ ! -x "$BIN/encrypt" ] || assertEquals encrypt "$(linked libgpgme)"
+}
+
+# What reads tokens is not what reads passwords.
+test_only_jwt_check_links_libjose() {
+	for library in libjose libjansson; do
+		# shellcheck disable=SC2046
+		only_in jwt-check $(linked $library)
+		[ ! -x "$BIN/jwt-check" ] || assertEquals jwt-check "$(linked $library)"
+	done
 }
 
 # It prepares names and passwords (RFC 4013).
