@@ -63,6 +63,7 @@ test_signatures() {
 		stranger | stranger | {"kid": "ec"} | | wrong signature
 		other-key | rsa2 | {"kid": "rsa"} | | wrong signature
 		other-kind | ec | {"kid": "rsa"} | | no such key
+		other-kind-rsa | rsa | {"kid": "ec"} | | no such key
 		unknown-key | ec | {"kid": "ec3"} | | no such key
 		no-kid | rsa | {"kid": null} | | no such key
 		no-kid-ec | ec | {"kid": null} | |
@@ -211,7 +212,8 @@ test_scopes() {
 	tokens <<-'END'
 		usual | ec | |
 		none | ec | | {"scope": null}
-		part | ec | | {"scope": "mail.sender"}
+		part | ec | | {"scope": "mail.sender openid"}
+		one | ec | | {"scope": "mail.send"}
 		list | ec | | {"scope": ["mail.send", "openid"]}
 		scp | ec | | {"scope": null, "scp": "openid mail.send"}
 		scp-list | ec | | {"scope": null, "scp": ["openid", "mail.send"]}
@@ -225,6 +227,7 @@ test_scopes() {
 		usual 0
 		none 1scope
 		part 1scope
+		one 1scope
 		list 0
 		scp 0
 		scp-list 0
@@ -292,7 +295,7 @@ test_files_of_keys() {
 		put('enc', dict(key, use='enc'))
 		put('alg', dict(key, alg='RS512'))
 		put('ops', dict(key, key_ops=['encrypt']))
-		put('same', dict(key, kid='rsa'), dict(json.load(open(d + '/rsa2.jwk')), kid='rsa'))
+		put('same', dict(json.load(open(d + '/rsa2.jwk')), kid='rsa'), dict(key, kid='rsa'))
 		put('nameless', key, dict(json.load(open(d + '/ec.jwk')), kid='ec'))
 		put('oct', {'kty': 'oct', 'kid': 'rsa', 'k': key['n']})
 	END

@@ -40,6 +40,7 @@ test_what_is_not_oauthbearers_message() {
 	n,a=u=2c,\x01auth=Bearer t\x01\x01 => malformed
 	n,a=u=41,\x01auth=Bearer t\x01\x01 => malformed
 	n,a=u\0,\x01auth=Bearer t\x01\x01 => malformed
+	n,a=u\x01v,\x01auth=Bearer t\x01\x01 => malformed
 	n,a=u,x\x01auth=Bearer t\x01\x01 => malformed
 	p=tls-unique,a=u,\x01auth=Bearer t\x01\x01 => malformed
 	F,n,a=u,\x01auth=Bearer t\x01\x01 => malformed
@@ -63,6 +64,7 @@ test_what_is_not_oauthbearers_message() {
 	n,a=u,\x01host=\x1f\x01auth=Bearer t\x01\x01 => malformed
 	n,a=u,\x01host=\xc3\xa4\x01auth=Bearer t\x01\x01 => malformed
 	n,a=u,\x01auth=Basic dTpw\x01\x01 => malformed
+	n,a=u,\x01auth=Digest t\x01\x01 => malformed
 	n,a=u,\x01auth=Bearer\x01\x01 => malformed
 	n,a=u,\x01auth=Bearer \x01\x01 => malformed
 	n,a=u,\x01auth=Bearert\x01\x01 => malformed
