@@ -31,6 +31,14 @@ enum {
 	EXIT_WRONG = 1,        /* of a checkpassword program */
 };
 
+/* How the process ends that looks at the token: with an enum token_verdict, or so. */
+enum {
+	END_MISUSE = TOKEN_VERDICTS, /* what is asked is not as it must be */
+	END_UNREAD,                  /* it cannot be read */
+	END_UNCONFINED,              /* there is no sandbox */
+	END_KILLED,                  /* it was ended */
+};
+
 struct conf {
 	struct token_rules rules;
 	const char *keys_path, *secret_path; /* one of them */
@@ -150,63 +158,6 @@ read_keys(struct conf *conf)
 	return CHAIN_MISUSE;
 }
 
-/* Read what is asked: "user\0token\0timestamp\0". Returns 0, or an exit code. */
-static int
-read_asked(struct conf *conf, const char **user, const char **token)
-{
-	struct buf *b = &conf->asked;
-	const char *end;
-	ssize_t n = 1;
-
-	if (buf_room(b, ASKED_MAX) < 0)
-		n = -1;
-	while (n > 0 && b->len < ASKED_MAX) {
-		n = read(FD_SECRET, b->p + b->len, ASKED_MAX - b->len);
-		if (n > 0)
-			b->len += (size_t)n;
-		else if (n < 0 && errno == EINTR)
-			n = 1;
-	}
-	if (n < 0) {
-		log_error(&conf->log, errno == EBADF ? "misuse" : "failed", "descriptor %d:", FD_SECRET);
-		return errno == EBADF ? CHAIN_MISUSE : CHAIN_LATER;
-	}
-	close(FD_SECRET);
-	*user = b->p;
-	end = b->p + b->len;
-	*token = b->len > 0 && b->len < ASKED_MAX && end[-1] == '\0' ? *user + strlen(*user) + 1 : end;
-	if (*token < end && *token + strlen(*token) + 1 < end)
-		return 0;
-	log_error(&conf->log, "misuse", "descriptor %d: not what authd -o writes", FD_SECRET);
-	return CHAIN_MISUSE;
-}
-
-/*
- * Look at the token, in a process that can open nothing and reach nobody: what a hole in a library would give to a
- * stranger. It starts no program either, so this is not the process that becomes the next one.
- */
-static enum token_verdict
-check(struct conf *conf, const char *user, const char *token)
-{
-	struct confine nothing = { 0 };
-	const char *why;
-	pid_t pid = fork();
-	int status;
-
-	if (pid < 0)
-		return TOKEN_TROUBLE;
-	if (pid == 0) {
-		if (confine_now(&nothing, &why) < 0) {
-			log_error(&conf->log, "misuse", "%s", why);
-			_exit(TOKEN_BAD_KEYS);
-		}
-		_exit((int)token_check(&conf->rules, user, token));
-	}
-	status = process_reap(pid);
-	return WIFEXITED(status) && WEXITSTATUS(status) < TOKEN_VERDICTS ? (enum token_verdict)WEXITSTATUS(status) :
-	    TOKEN_TROUBLE;
-}
-
 static void
 wipe(struct conf *conf)
 {
@@ -215,30 +166,100 @@ wipe(struct conf *conf)
 	buf_wipe(&conf->asked);
 }
 
+/* Read what is asked: "user\0token\0timestamp\0". Returns 0, or an end of the process that looks at it. */
+static int
+read_asked(struct buf *b, const char **user, const char **token)
+{
+	const char *end;
+	ssize_t n = 1;
+
+	if (buf_room(b, ASKED_MAX) < 0)
+		return TOKEN_TROUBLE;
+	while (n > 0 && b->len < ASKED_MAX) {
+		n = read(FD_SECRET, b->p + b->len, ASKED_MAX - b->len);
+		if (n > 0)
+			b->len += (size_t)n;
+		else if (n < 0 && errno == EINTR)
+			n = 1;
+	}
+	if (n < 0 && errno != EBADF)
+		return END_UNREAD;
+	*user = b->p;
+	end = b->p + b->len;
+	*token = b->len > 0 && b->len < ASKED_MAX && end[-1] == '\0' ? *user + strlen(*user) + 1 : end;
+	return *token < end && *token + strlen(*token) + 1 < end ? 0 : END_MISUSE;
+}
+
+/*
+ * Look at the token, in a process that can open nothing and reach nobody: what a hole in a library would give to a
+ * stranger. Returns how the process ends.
+ */
+static int
+look(struct conf *conf)
+{
+	struct confine nothing = { 0 };
+	const char *why, *user, *token;
+	int end;
+
+	if (confine_now(&nothing, &why) < 0) {
+		log_error(&conf->log, "misuse", "%s", why);
+		return END_UNCONFINED;
+	}
+	end = read_asked(&conf->asked, &user, &token);
+	return end == 0 ? (int)token_check(&conf->rules, user, token) : end;
+}
+
+/* Have the token looked at by a child: this process starts the next program, and so has no sandbox. Returns its end. */
+static int
+check(struct conf *conf)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return TOKEN_TROUBLE;
+	if (pid == 0) {
+		int end = look(conf);
+
+		wipe(conf);
+		_exit(end);
+	}
+	close(FD_SECRET);
+	status = process_reap(pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : END_KILLED;
+}
+
 static int
 run(struct conf *conf)
 {
-	const char *user, *token;
-	enum token_verdict v;
-	int code = read_keys(conf);
+	int code = read_keys(conf), end;
 
-	if (code == 0)
-		code = read_asked(conf, &user, &token);
 	if (code != 0)
 		return code;
 	conf->rules.now = (long long)time(NULL);
-	v = check(conf, user, token);
-	switch (v) {
+	end = check(conf);
+	switch (end) {
 	case TOKEN_RIGHT:
 		break;
 	case TOKEN_BAD_KEYS:
-		log_error(&conf->log, "misuse", "%s: %s", conf->keys_path ? conf->keys_path : conf->secret_path, token_reason(v));
+		log_error(&conf->log, "misuse", "%s: %s", conf->keys_path ? conf->keys_path : conf->secret_path,
+		    token_reason(TOKEN_BAD_KEYS));
+		return CHAIN_MISUSE;
+	case END_MISUSE:
+		log_error(&conf->log, "misuse", "descriptor %d: not what authd -o writes", FD_SECRET);
+		return CHAIN_MISUSE;
+	case END_UNCONFINED: /* it was logged */
 		return CHAIN_MISUSE;
 	case TOKEN_TROUBLE:
-		log_error(&conf->log, "failed", "%s", token_reason(v));
+		log_error(&conf->log, "failed", "%s", token_reason(TOKEN_TROUBLE));
 		return CHAIN_LATER;
 	default:
-		log_event(&conf->log, "refused", "reason", token_reason(v), (char *)NULL);
+		if (end >= TOKEN_VERDICTS) {
+			log_error(&conf->log, "failed", end == END_UNREAD ? "descriptor %d cannot be read" :
+			    "the process that looks at descriptor %d was ended", FD_SECRET);
+			return CHAIN_LATER;
+		}
+		log_event(&conf->log, "refused", "reason", token_reason((enum token_verdict)end), (char *)NULL);
 		return EXIT_WRONG;
 	}
 	if (!conf->next)

@@ -415,7 +415,11 @@ test_descriptor_3() {
 		assertEquals "$what: $(cat "$T/log")" 100 "$code"
 	done
 	$as_nobody jwt-check $rules -k "$keys/jwks" 3<&- 2>"$T/log"
-	assertEquals 'none' "100 jwt-check: S misuse reason=\"descriptor 3: Bad file descriptor\"" "$? $(cat "$T/log")"
+	assertEquals 'none' "100 jwt-check: S misuse reason=\"descriptor 3: not what authd -o writes\"" "$? $(cat "$T/log")"
+	$as_nobody jwt-check $rules -k "$keys/jwks" 3<"$T" 2>"$T/log"
+	assertEquals 'a directory' '111 jwt-check: S failed reason="descriptor 3 cannot be read"' "$? $(cat "$T/log")"
+	MSA_SANDBOX=some ask good alice@example.net -k "$keys/jwks"
+	assertEquals '100 jwt-check: S misuse reason="MSA_SANDBOX is neither require nor off"' "$code $(cat "$T/log")"
 	printf "alice@example.net\\0$good\\0\\0" >"$T/asked"
 	$as_nobody jwt-check $rules -k "$keys/jwks" 3<"$T/asked" 2>"$T/log"
 	code=$?
