@@ -426,6 +426,20 @@ test_descriptor_3() {
 	assertEquals "an empty time: $(cat "$T/log")" 0 "$code"
 }
 
+# What was taken over and then ended by its sandbox has not said that the token is right.
+test_a_process_that_was_ended_says_nothing() {
+	needs plain landlock2 || return 0
+	preload_build inside || return 0
+	tokens <<-'END'
+		good | ec | |
+	END
+	program_lines taken "export LD_PRELOAD='$T/inside.so' TRY=fork TRY_IN=jwt-check TRY_FORKED=1" 'exec "$@"'
+	timed=$T/taken
+	ask good alice@example.net -k "$keys/jwks"
+	timed=
+	assertEquals '111 jwt-check: S failed reason="the process that looks at descriptor 3 was ended"' "$code $(cat "$T/log")"
+}
+
 test_what_cannot_be_asked_for() {
 	tokens <<-'END'
 		good | ec | |
