@@ -425,6 +425,9 @@ token(struct saslserver *x, const char *response, size_t len)
 		return refuse_token(x, r, r == OAUTH_NO_TOKEN ? "no token" : "malformed response");
 	if (o.user_len == 0 || take_name(x, x->user, o.user, o.user_len) < 0)
 		return refuse_token(x, OAUTH_MALFORMED, o.user_len == 0 ? "no user name" : "unusable user name");
+	if (x->check.penalty)
+		penalty_prove(x->check.penalty, &x->check.proof, x->user, o.token, o.token_len);
+	x->is_guess = true; /* nobody guesses a token, but each one that is tried takes a process */
 	answer = checkpassword_ask(x->service->oauth->program, x->check.facts, x->log, x->user, o.token, o.token_len,
 	    CHECKPASSWORD_TOKEN);
 	if (answer == BACKEND_WRONG)

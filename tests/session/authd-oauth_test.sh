@@ -231,6 +231,18 @@ test_options_that_cannot_be() {
 	assertEquals '100 authd: -o: no program is run as root: -U is missing' "$? $(cat "$T/log")"
 }
 
+# An old token in a telephone costs its owner nothing; who tries one after the other is counted. A right one is not.
+test_wrong_tokens_are_counted() {
+	mkdir -m 700 "$T/penalties"
+	for token in none-of-1 none-of-1 none-of-1 none-of-2 good-alice; do
+		printf '> AUTH OAUTHBEARER %s\n<\n> AQ==\n' "$(bearer alice@example.net $token)" |
+			dialogue $asks -g "$T/penalties" "$T/next"
+	done
+	printf '> AUTH OAUTHBEARER AQ==\n<\n> AQ==\n<\n' | dialogue $asks -g "$T/penalties" "$T/next"
+	printf 'today\npoints alice@example.net\ntally\n' | test-unit penalty "$T/penalties" | tail -n 2 >"$T/out"
+	printf '%s\n' 'points alice@example.net => 2' 'tally => 192.0.0.0/16 2, 192.0.2.0/24 2, 192.0.2.1 2' | assert_out
+}
+
 test_a_resident_asks_too() {
 	resident_start authd authd $asks "$T/next" || return
 	printf '<\n> EHLO client.example\n<\n> AUTH OAUTHBEARER %s\n<\n<\n' "$(bearer alice good-alice)" >"$T/script"
