@@ -188,7 +188,7 @@ add_trouble(struct day *d, const struct logline *l, const struct values *v, bool
 	const struct logline_text *why = v->why ? v->why : v->reason ? v->reason : v->reply;
 	struct tally_entry *e;
 
-	if (is_hop) {
+	if (is_hop && v->to) {
 		e = tally_find(&d->hops, v->to->p, v->to->n);
 		if (!e)
 			return -1;

@@ -130,7 +130,8 @@ logline_parse_rest(struct logline *l, struct logline_text stage, const char *s, 
 	l->message = (struct logline_text){ s, 0 };
 	l->n = 0;
 	l->cut = false;
-	if (stage.n + 2 + n > LOGLINE_TEXT)
+	if (stage.n == 0 || stage.n > LOGLINE_STAGE || name_length(stage.p, stage.p + stage.n, false) != stage.n ||
+	    stage.n + 2 + n > LOGLINE_TEXT)
 		return false;
 	p = take_id(&l->session, s, end, true);
 	if (p && p < end && *p == '/')
@@ -160,7 +161,7 @@ logline_parse(struct logline *l, const char *s, size_t n)
 {
 	size_t k = name_length(s, s + n, false);
 
-	if (k == 0 || k > LOGLINE_STAGE || n < k + 2 || s[k] != ':' || s[k + 1] != ' ')
+	if (n < k + 2 || s[k] != ':' || s[k + 1] != ' ')
 		return false;
 	return logline_parse_rest(l, (struct logline_text){ s, k }, s + k + 2, n - k - 2);
 }

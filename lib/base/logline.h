@@ -42,7 +42,7 @@ struct logline {
 /* Parse a line, without its LF. Returns true if it is one of ours, whole or cut off. l->us is that of the ids. */
 bool logline_parse(struct logline *l, const char *s, size_t n);
 
-/* The same for what follows "stage: ", as syslog(3) writes it: the stage is the program's name. */
+/* The same for what follows "stage: ", as syslog(3) writes it: the stage is the program's name, if it can be one. */
 bool logline_parse_rest(struct logline *l, struct logline_text stage, const char *s, size_t n);
 
 /* Returns the value of the first field with this key, or NULL. */

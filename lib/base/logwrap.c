@@ -238,7 +238,7 @@ parse_syslog(struct logline *l, const char *s, const char *end)
 		if (*p++ != ']')
 			return false;
 	}
-	return n > 0 && n <= LOGLINE_STAGE && p == rest - 2 &&
+	return p == rest - 2 &&
 	    logline_parse_rest(l, (struct logline_text){ name, n }, rest, (size_t)(end - rest));
 }
 

@@ -16,8 +16,4 @@ browser_needed() {
 		skip 'needs chromium-headless-shell'
 		return 1
 	}
-	! program_sanitized || {
-		skip 'a browser does not run with the libraries of a sanitizer'
-		return 1
-	}
 }

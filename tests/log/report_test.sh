@@ -85,6 +85,22 @@ Troubles                                      lines
 END
 }
 
+test_a_message_for_some_is_no_refusal_and_its_recipients_are_in_no_sum() {
+	printf 'submitd: s/m mixed user=u rcpts=3 size=1000 code=250 ms=1 reason="550 no"\n' >"$T/some"
+	msa-log report "$T/some" >"$T/out"
+	sed -n '/^Messages  /,/^$/p; /^Users/,/^$/p' "$T/out" >"$T/got"
+	assert_got 'messages and users' <<'END'
+Messages                                   messages recipients        KiB
+  accepted                                        0          0          0
+  accepted for some recipients                    1          -          -
+  refused                                         0          -          -
+
+Users                                          sent recipients     octets    refused
+  u                                               1          0          0          0
+
+END
+}
+
 # What is not in a table by name is in its last row, exactly.
 test_no_name_is_lost() {
 	msa-log report "$T/hour" >"$T/out"
