@@ -38,6 +38,16 @@ command_files(struct command_conf *conf, char **first)
 }
 
 int
+command_open(struct input *in, const struct input_conf *conf)
+{
+	if (input_open(in, conf) == 0)
+		return CHAIN_DONE;
+	if (errno == E2BIG)
+		return command_complain(CHAIN_MISUSE, "too many files: at most %d at once", INPUT_FILES);
+	return command_complain(CHAIN_LATER, "%s:", in->why);
+}
+
+int
 command_read(struct input *in, int (*line)(const struct logline *l, void *ctx), void *ctx)
 {
 	const struct logline *l;

@@ -33,6 +33,9 @@ void command_others(unsigned long long others);
 /* Make the words from first on the files that are read. */
 void command_files(struct command_conf *conf, char **first);
 
+/* Open the input. Returns an exit code; what failed was said. In any case input_close is called in the end. */
+int command_open(struct input *in, const struct input_conf *conf);
+
 /*
  * Call line for each line of the input, until it returns -1 with errno set. Returns an exit code; what failed was said.
  */

@@ -96,6 +96,10 @@ input_open(struct input *in, const struct input_conf *conf)
 	int fd, r = 0;
 
 	*in = (struct input){ .conf = conf, .rest_us = INT64_MIN, .why = "memory" };
+	if (conf->n > INPUT_FILES) {
+		errno = E2BIG;
+		return -1;
+	}
 	in->log = malloc((conf->n ? conf->n : 1) * sizeof *in->log);
 	if (!in->log)
 		return -1;

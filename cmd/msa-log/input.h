@@ -16,7 +16,7 @@
  */
 
 enum {
-	INPUT_FILES = 256,    /* at once; each has a buffer of SOURCE_BUFFER octets */
+	INPUT_FILES = 512,    /* at once; each has a buffer of SOURCE_BUFFER octets */
 	INPUT_WAIT_MS = 250,  /* between two looks at files that are followed */
 };
 
@@ -57,7 +57,10 @@ enum input_result {
 	INPUT_ERROR, /* errno, and in->why */
 };
 
-/* Open all. Returns 0, or -1 with errno set and in->why. */
+/*
+ * Open all. Returns 0, or -1 with errno set (E2BIG: too many files) and in->why; input_close is called in any
+ * case.
+ */
 int input_open(struct input *in, const struct input_conf *conf);
 
 /* Take the next line. *l is valid until the next call. */

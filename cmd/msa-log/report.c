@@ -264,13 +264,9 @@ command_report(struct command_conf *conf)
 		return command_complain(CHAIN_LATER, "memory:");
 	day_open(d);
 	command_files(conf, conf->word);
-	if (input_open(&in, &conf->input) < 0) {
-		r = command_complain(CHAIN_LATER, "%s:", in.why);
-		day_free(d);
-		free(d);
-		return r;
-	}
-	r = command_read(&in, add_line, d);
+	r = command_open(&in, &conf->input);
+	if (r == CHAIN_DONE)
+		r = command_read(&in, add_line, d);
 	input_count(&in, &lines, &others);
 	if (input_close(&in) < 0 && r == CHAIN_DONE)
 		r = command_complain(CHAIN_LATER, "journalctl has failed");

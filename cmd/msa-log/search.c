@@ -108,9 +108,9 @@ search(struct search *w, int (*line)(const struct logline *l, void *ctx), void (
 	w->stories.ctx = w;
 	if (w->conf->input.follow)
 		setvbuf(stdout, NULL, _IOLBF, 0);
-	if (input_open(&in, &w->conf->input) < 0)
-		return command_complain(CHAIN_LATER, "%s:", in.why);
-	r = command_read(&in, line, w);
+	r = command_open(&in, &w->conf->input);
+	if (r == CHAIN_DONE)
+		r = command_read(&in, line, w);
 	stories_end(&w->stories);
 	input_count(&in, &lines, &others);
 	if (r == CHAIN_DONE && lines == 0)

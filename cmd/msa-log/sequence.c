@@ -12,11 +12,11 @@ enum {
 	COLUMNS = 24, /* those that come later share the last one */
 	NAME = 32,    /* octets of a column's name, with the NUL */
 	LABEL = 160,  /* octets beside a row, with the NUL */
-	STEP = 110,   /* pixels from a column to the next, and from a row to the next */
+	STEP = 80,    /* pixels from a column to the next, at least, and from a row to the next */
 	ROW = 24,
-	LEFT = 90,    /* of the first column: the times stand there */
+	LEFT = 80,    /* the times stand there */
 	TOP = 60,
-	CHARACTER = 7, /* about the width of one */
+	CHARACTER = 8, /* the width of one, or a little more */
 };
 
 struct column {
@@ -247,14 +247,19 @@ void
 sequence_svg(const struct story *s, const char *id)
 {
 	struct sequence q = { .story = s, .id = id, .us = -1 };
-	int height, width;
+	int height, width = LEFT;
 	size_t i;
 
 	each_row(&q, NULL);
-	for (i = 0; i < q.n; i++)
-		q.column[i].x = LEFT + 20 + STEP * (int)i;
+	for (i = 0; i < q.n; i++) { /* a name has its middle over its line, and room on both sides */
+		int half = CHARACTER * ((int)strlen(q.column[i].name) + 1) / 2;
+
+		half = half > STEP / 2 ? half : STEP / 2;
+		q.column[i].x = width + half;
+		width += 2 * half;
+	}
 	height = TOP + ROW * (int)q.rows;
-	width = LEFT + 40 + STEP * (int)q.n + CHARACTER * (int)q.width;
+	width += 40 + CHARACTER * (int)q.width;
 	printf("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n", width, height,
 	    width, height);
 	puts("<style>text{font:12px monospace}.t{fill:#666}.l{stroke:#bbb}.a{stroke:#06c;fill:none;stroke-width:1.5}"

@@ -182,6 +182,9 @@ test_a_log_that_cannot_be_read_is_111() {
 	log 111 show x "$T/none"
 	assertEquals "msa-log: $T/none: No such file or directory" "$(cat "$T/err")"
 	log 111 report "$T/dir"
+	# shellcheck disable=SC2046
+	log 100 report $(yes "$T/morning" | head -n 513)
+	assertEquals 'msa-log: too many files: at most 512 at once' "$(cat "$T/err")"
 }
 
 test_misuse_is_100() {
