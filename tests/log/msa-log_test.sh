@@ -163,6 +163,32 @@ test_only_the_times_that_are_asked_for() {
 	assertContains "$(cat "$T/err")" 'noon: not a time'
 }
 
+# The real stages write it: nothing in their log is unknown to us, whatever the values are.
+test_every_line_of_a_chain_is_understood() {
+	mkdir "$T/dir/limit" "$T/dir/mail"
+	chmod 700 "$T/dir/limit"
+	printf '%s\n' 'From: alice@example.net' 'To: bob@example.org' 'Subject: "quotes" \\' '' 'Hello' >"$T/message"
+	program_lines refuse "echo '550 5.7.1 \"No\", \\thanks'; exit 100"
+	program_lines change "exec sed 's/Hello/Good day/'"
+	: >"$T/dir/log"
+	for last in "maildir-inject $T/dir/mail" "$T/refuse" 'false' 'lmtp-inject /nowhere'; do
+		# shellcheck disable=SC2086
+		submit -f alice@example.net -r bob@example.org -r carol@example.org limit -d "$T/dir/limit" -r 100/86400 \
+			filter -u "$T/change" qualify -d example.net stamp trace -v $last <"$T/message" 2>&1 >/dev/null |
+			grep -v '^submit: [^ ]*@example.org: ' >>"$T/dir/log"
+	done
+	assertEquals 'messages' 4 "$(grep -c '^submit: ' "$T/dir/log")"
+	log 0 report "$T/dir/log"
+	assertEquals "$(cat "$T/dir/log")" "$(wc -l <"$T/dir/log") lines" "$(sed -n 2p "$T/out")"
+	assertEquals '' "$(grep 'not understood' "$T/out")"
+	# show has each line as it was
+	id=$(sed -n '1s/.*: \([^ /]*\).*/\1/p' "$T/dir/log")
+	log 0 show "$id" "$T/dir/log"
+	sed -n "s|^\([a-z-]*\): $id/[^ ]* |\1 |p" "$T/dir/log" >"$T/want"
+	sed -n '2,$s/^~ *[0-9.]* *\([^ ]*\)  *\([^ ]*\)  */\1 \2 /p' "$T/out" | sed 's/ $//' >"$T/got"
+	assert_same 'every field' "$T/want" "$T/got"
+}
+
 # A stranger may cause octets that are no line of ours: what is not understood is not shown.
 test_what_is_not_understood_is_counted_and_never_shown() {
 	printf 'submitd: s/m accepted user=\033[2J code=250\n\033]0;x\007\nsubmitd: s/m accepted user=alice code=250\n' >"$T/dir/log"
