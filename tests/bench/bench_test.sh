@@ -355,9 +355,25 @@ test_another_tree_is_measured_beside_this_one() {
 		grep -c 'SKIPPED: ours-inline-base: there is no other tree (run -b)')"
 }
 
+# The same words, the same log; msa-log understands all of it.
+test_the_log_of_a_busy_hour_is_one() {
+	for option in '' -i -s -t; do
+		# shellcheck disable=SC2086
+		bench-log $option 300 >"$T/hour"
+		assertEquals "$option: sessions" 300 "$(grep -c 'tlsd.* done ' "$T/hour")"
+		# shellcheck disable=SC2086
+		bench-log $option 300 | cmp - "$T/hour"
+		assertEquals "$option: the same" 0 $?
+		TZ=UTC msa-log report "$T/hour" >"$T/out"
+		assertEquals "$option" "$(wc -l <"$T/hour") lines" "$(sed -n 2p "$T/out")"
+	done
+	"$ROOT/tests/bench/log_speed" 50 >"$T/out" 2>&1
+	assertEquals "$(cat "$T/out")" 18 "$(grep -c ' lines/s$' "$T/out")"
+}
+
 test_misuse_ends_with_100() {
 	for command in "bench-load" "bench-load 0" "bench-load -s 0 25" "bench-load -z 10 25" "bench-sink" "bench-sink -x 1" \
-		"bench-floor" "bench-keep"; do
+		"bench-floor" "bench-keep" "bench-log" "bench-log 0" "bench-log -x 1"; do
 		$command >/dev/null 2>&1
 		assertEquals "$command" 100 $?
 	done

@@ -26,6 +26,8 @@ static const struct {
 	{ "header", unit_header },
 	{ "id", unit_id },
 	{ "log", unit_log },
+	{ "logline", unit_logline },
+	{ "logtime", unit_logtime },
 	{ "merge", unit_merge },
 	{ "milter", unit_milter },
 	{ "msgfile", unit_msgfile },

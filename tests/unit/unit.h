@@ -38,6 +38,8 @@ int unit_file(int argc, char **argv);
 int unit_header(int argc, char **argv);
 int unit_id(int argc, char **argv);
 int unit_log(int argc, char **argv);
+int unit_logline(int argc, char **argv);
+int unit_logtime(int argc, char **argv);
 int unit_merge(int argc, char **argv);
 int unit_milter(int argc, char **argv);
 int unit_msgfile(int argc, char **argv);
