@@ -182,13 +182,32 @@ is_loggable(const struct saslserver *x)
 	return local > 0 && x->user[local] == '@' && strchr(domain, '.') && domain[strspn(domain, word)] == '\0';
 }
 
+/* Returns the label of the password, or NULL: none, or not known. */
+static const char *
+label_of(const struct saslserver *x)
+{
+	return *x->check.label && !x->reason ? x->check.label : NULL;
+}
+
+/* Set the facts of the user who has authenticated. Returns 0, or -1 with errno set (ENOMEM) and no user set. */
+static int
+set_user(struct facts *f, const struct saslserver *x)
+{
+	const char *label = label_of(x);
+
+	if (facts_set(f, "SMTPAUTHUSER", x->user) == 0 && facts_set(f, "SMTPAUTHMETHOD", x->mech) == 0 &&
+	    (!label || facts_set(f, "SMTPAUTHLABEL", label) == 0))
+		return 0;
+	facts_unset(f, "SMTPAUTHUSER");
+	return -1;
+}
+
 static void
 log_attempt(struct session *s, const struct saslserver *x, const char *event, const char *user)
 {
 	const struct facts *f = &s->call->facts;
 
-	log_event(&s->call->log, event, "user", user, "mech", x->mech, "label",
-	    *x->check.label && !x->reason ? x->check.label : NULL, "reason", x->reason, "ip", facts_get(f, "TCPREMOTEIP"),
+	log_event(&s->call->log, event, "user", user, "mech", x->mech, "label", label_of(x), "reason", x->reason, "ip", facts_get(f, "TCPREMOTEIP"),
 	    "tls", facts_get(f, "SSL_PROTOCOL"), (char *)NULL);
 }
 
@@ -248,9 +267,7 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 	if (r == SASLSERVER_DONE && authd_changed(s->conf))
 		return part(s, REPLY_SHUTDOWN, "outdated");
 	r = stop(s, x, r);
-	if (r == SASLSERVER_DONE && (facts_set(f, "SMTPAUTHUSER", x->user) < 0 ||
-	    facts_set(f, "SMTPAUTHMETHOD", x->mech) < 0)) {
-		facts_unset(f, "SMTPAUTHUSER");
+	if (r == SASLSERVER_DONE && set_user(f, x) < 0) {
 		x->reason = "out of memory";
 		r = SASLSERVER_LATER;
 	}
@@ -259,6 +276,7 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 		if (guesses_end(&s->guesses, x, r) == GUESSES_REFUSE) {
 			facts_unset(f, "SMTPAUTHUSER");
 			facts_unset(f, "SMTPAUTHMETHOD");
+			facts_unset(f, "SMTPAUTHLABEL");
 			return part(s, REPLY_GUESSED, NULL);
 		}
 		log_attempt(s, x, "authenticated", x->user);

@@ -42,6 +42,7 @@ oneTimeSetUp() {
 	X
 	program_make next <<-'X'
 		#!/bin/sh
+		echo "$SMTPAUTHLABEL" >"$T/label"
 		printf 'next %s %s\r\n' "$SMTPAUTHUSER" "$SMTPAUTHMETHOD"
 		while read -r line; do printf 'read %s\n' "$line"; done
 	X
@@ -94,6 +95,7 @@ EOF' <<-X
 	X
 	line="authenticated user=alice@example.net mech=EXTERNAL label=${ALICE#*:} ip=192.0.2.1 tls=TLSv1.3"
 	assertTrue "$(cat "$T/log")" "grep -q ' $line\$' $T/log"
+	assertEquals 'the label is a fact' "${ALICE#*:}" "$(cat "$T/label")"
 	external "$ALICES_PHONE" "$yes" '235 2.7.0 Authentication succeeded
 next alice@example.net EXTERNAL' <<-X
 		> auth external =

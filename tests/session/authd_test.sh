@@ -230,7 +230,7 @@ test_scram_plus_is_not_offered() {
 test_each_kind_of_credential() {
 	while read -r user password label; do
 		after_ehlo "235 2.7.0 Authentication succeeded
-next $user PLAIN EHLO client.example" authd -p -u "$T/users.cdb" "$T/next" <<-X
+next $user $label" authd -p -u "$T/users.cdb" sh -c 'printf "next %s %s\r\n" "$SMTPAUTHUSER" "$SMTPAUTHLABEL"' <<-X
 			> AUTH PLAIN $(plain '' "$user" "$password")
 			<
 			<
@@ -709,8 +709,8 @@ EOF' $p authd -p -u "$T/users.cdb" sh -c '"$0" | tr -d "\r" | sed "s/next.*/&\r/
 }
 
 test_forged_variables_are_gone_and_no_others() {
-	export SMTPAUTHUSER=root SMTPAUTHMETHOD=FORGED MSA_VERB=LHLO MSA_HELO=forged MSA_MESSAGE=m MSA_RCPTS=7 MSA_DEADLINE=1 \
-		MSA_PARTIAL=1 MSA_X_SITE=kept SASL_PATH=/nonexistent SASL_CONF_PATH=/nonexistent OTHER=kept
+	export SMTPAUTHUSER=root SMTPAUTHMETHOD=FORGED SMTPAUTHLABEL=forged MSA_VERB=LHLO MSA_HELO=forged MSA_MESSAGE=m \
+		MSA_RCPTS=7 MSA_DEADLINE=1 MSA_PARTIAL=1 MSA_X_SITE=kept SASL_PATH=/nonexistent SASL_CONF_PATH=/nonexistent OTHER=kept
 	after_ehlo '235 2.7.0 Authentication succeeded
 MSA_HELO=client.example
 MSA_HOST=mx.example
@@ -719,6 +719,7 @@ MSA_X_SITE=kept
 OTHER=kept
 SASL_CONF_PATH=/nonexistent
 SASL_PATH=/nonexistent
+SMTPAUTHLABEL=main
 SMTPAUTHMETHOD=PLAIN
 SMTPAUTHUSER=bob
 EOF' authd -p -u "$T/users.cdb" sh -c 'env | grep -E "^(MSA_|SMTPAUTH|OTHER|SASL)" | grep -v -e MSA_SESSION -e MSA_BIN | sort |
@@ -727,8 +728,8 @@ EOF' authd -p -u "$T/users.cdb" sh -c 'env | grep -E "^(MSA_|SMTPAUTH|OTHER|SASL
 		<
 		<<
 	X
-	unset SMTPAUTHUSER SMTPAUTHMETHOD MSA_VERB MSA_HELO MSA_MESSAGE MSA_RCPTS MSA_DEADLINE MSA_PARTIAL MSA_X_SITE SASL_PATH \
-		SASL_CONF_PATH OTHER
+	unset SMTPAUTHUSER SMTPAUTHMETHOD SMTPAUTHLABEL MSA_VERB MSA_HELO MSA_MESSAGE MSA_RCPTS MSA_DEADLINE MSA_PARTIAL \
+		MSA_X_SITE SASL_PATH SASL_CONF_PATH OTHER
 }
 
 test_what_a_peer_says_enters_the_environment_clean() {

@@ -605,8 +605,8 @@ test_the_next_stage_gets_facts_and_no_forged_ones() {
 	program_lines facts "printf '220 x\r\n'" 'env | grep -E "^(SSL_[PCT]|SMTP|MSA_|TCP|PROTO|RELAY|KEPT)" |
 		grep -vE "SSL_CERT|MSA_SESSION|MSA_BIN" | sort' 'exec cat >/dev/null'
 	env SSL_PROTOCOL=forged SSL_CIPHER=forged SSL_PEER_CERT_HASH=forged SSL_PEER_CERT_SUBJECT=forged \
-		SSL_TLS_SNI_SERVERNAME=forged SMTPAUTHUSER=forged SMTPAUTHMETHOD=forged MSA_VERB=EHLO MSA_HELO=forged \
-		MSA_MESSAGE='' MSA_RCPTS=1 MSA_DEADLINE=1 MSA_PARTIAL=1 RELAYCLIENT=kept TCPREMOTEIP=192.0.2.1 \
+		SSL_TLS_SNI_SERVERNAME=forged SMTPAUTHUSER=forged SMTPAUTHMETHOD=forged SMTPAUTHLABEL=forged MSA_VERB=EHLO \
+		MSA_HELO=forged MSA_MESSAGE='' MSA_RCPTS=1 MSA_DEADLINE=1 MSA_PARTIAL=1 RELAYCLIENT=kept TCPREMOTEIP=192.0.2.1 \
 		PROTO=TCP MSA_X_SITE=kept KEPT=kept \
 		python3 -W ignore "$ROOT/tests/tools/tlspeer" -m 1.2 -n mx.example.net -e notify /dev/null out \
 		tlsd -c cert.pem -k key.pem ./facts >got 2>log
