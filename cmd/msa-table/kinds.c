@@ -10,6 +10,7 @@
 #include "../rewrite/mapping.h"
 #include "../route/routes.h"
 #include "auth/certmap.h"
+#include "auth/recipients.h"
 #include "auth/senders.h"
 #include "smtp/fqdn.h"
 #include "tlsd/tcprules.h"
@@ -102,7 +103,7 @@ decode_rule(struct buf *b, const char *value, size_t n, const char **why)
 
 static const struct kind kinds[] = {
 	{ .name = "addresses", .reader = "rewrite -t", .form = { .bad = mapping_bad, .what = MAPPING_ITEM,
-		.is_bad_key = mapping_is_bad_key, .bad_record = mapping_bad_record } },
+		.is_bad_key = mapping_is_bad_key, .bad_record = mapping_bad_record }, .domains = true },
 	{ .name = "certs", .reader = "authd -c", .form = { .bad = certmap_bad, .what = CERTMAP_ITEM,
 		.is_bad_key = certmap_is_bad_key, .any_case = true } },
 	{ .name = "copies", .reader = "copy -t", .form = { .bad = copies_bad, .what = COPIES_ITEM,
@@ -113,14 +114,14 @@ static const struct kind kinds[] = {
 		.is_bad_key = fqdn_is_bad_label } },
 	{ .name = "locals", .reader = "qualify -u", .form = { .bad = any_value, .what = NO_VALUE,
 		.is_bad_key = complete_is_bad_local, .any_case = true } },
-	{ .name = "rates", .reader = "limit -t", .form = { .bad = rates_bad, .what = RATES_ITEM } },
+	{ .name = "rates", .reader = "limit -t", .form = { .bad = rates_bad, .what = RATES_ITEM, .labels = true } },
+	{ .name = "recipients", .reader = "rights -t", .form = RECIPIENTS_FORM },
 	{ .name = "routes", .reader = "route -t", .form = { .bad = routes_bad, .what = ROUTES_ITEM,
 		.is_bad_key = routes_is_bad_key, .any_case = true } },
 	{ .name = "rules", .reader = "tlsd -x", .form = { .bad = tcprules_bad, .what = TCPRULES_ITEM,
 		.is_bad_key = tcprules_is_bad_key, .any_case = true },
 		.encode = encode_rule, .decode = decode_rule, .all = "*" },
-	{ .name = "senders", .reader = "rights -s, rewrite -s", .form = { .bad = senders_bad, .what = SENDERS_ITEM,
-		.is_bad_key = senders_is_bad_key } },
+	{ .name = "senders", .reader = "rights -s, rewrite -s", .form = SENDERS_FORM },
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };

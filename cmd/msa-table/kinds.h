@@ -2,6 +2,7 @@
 #ifndef KINDS_H
 #define KINDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/usertable.h"
@@ -19,6 +20,7 @@ struct kind {
 	 */
 	int (*encode)(struct buf *b, const char *text, size_t n, const char **why);
 	int (*decode)(struct buf *b, const char *value, size_t n, const char **why);
+	bool domains;    /* the check of a record asks for the site's domains, -d */
 	const char *all; /* the text of the empty key; NULL: there is no such key */
 };
 

@@ -108,7 +108,7 @@ main(int argc, char *argv[])
 		fprintf(stderr, "msa-table: %s: no such kind of table\n", argv[0]);
 		return usage();
 	}
-	if (mapping.sites > (how == 'i') && (how == 'i' || !j.kind->form.bad_record || how == 'x'))
+	if (mapping.sites > (how == 'i') && (how == 'i' || !j.kind->domains || how == 'x'))
 		return usage();
 	j.form = j.kind->form;
 	j.form.arg = &mapping;

@@ -212,8 +212,8 @@ static enum rewriting_result
 find_user(struct work *w)
 {
 	struct conf *conf = w->conf;
-	const char *user = facts_get(&w->call->facts, "SMTPAUTHUSER"), *bad;
-	size_t len;
+	const struct facts *f = &w->call->facts;
+	const char *user = facts_get(f, "SMTPAUTHUSER");
 	int r;
 
 	w->changes.mapping = &conf->mapping;
@@ -222,22 +222,18 @@ find_user(struct work *w)
 	};
 	if (!conf->senders_path)
 		return REWRITING_OK;
-	if (senders_find(&w->senders, &conf->senders, user && *user ? user : NULL) < 0)
-		return REWRITING_ERROR;
+	if (senders_find(&w->senders, &conf->senders, user && *user ? user : NULL, facts_get(f, "SMTPAUTHLABEL")) < 0)
+		return rewriting_blame(&w->changes, conf->senders_path, &conf->senders);
 	if (w->senders.stopped) {
 		snprintf(w->changes.why, sizeof w->changes.why, "You may not send");
 		return REWRITING_NO_RIGHT;
 	}
 	w->changes.senders = &w->senders;
 	w->changes.senders_path = conf->senders_path;
-	r = senders_address(&w->senders, &w->changes.own, &bad, &len);
+	r = senders_address(&w->senders, &w->changes.own);
 	if (r == 0)
 		w->changes.own = (struct addr){ .len = 0 };
-	if (r >= 0)
-		return REWRITING_OK;
-	snprintf(w->changes.why, sizeof w->changes.why, "%s: %.*s: " SENDERS_ITEM, conf->senders_path,
-	    (int)(len < 100 ? len : 100), bad);
-	return REWRITING_INVALID;
+	return r < 0 ? rewriting_blame(&w->changes, conf->senders_path, &conf->senders) : REWRITING_OK;
 }
 
 static int
@@ -416,7 +412,7 @@ check(void *arg, struct instance *i)
 		.arg = &conf->mapping,
 	};
 	conf->mapping.path = conf->path;
-	conf->senders = (struct usertable){ .bad = senders_bad, .what = SENDERS_ITEM, .is_bad_key = senders_is_bad_key };
+	conf->senders = (struct usertable)SENDERS_FORM;
 	if (conf->path && usertable_open(&conf->table, conf->path, whole) < 0)
 		return stage_wrong(i, conf->path, "%s", conf->table.why);
 	if (conf->path)

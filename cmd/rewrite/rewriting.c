@@ -73,21 +73,26 @@ map(struct way *way, const struct addr *from, struct addr *to)
 	return -1;
 }
 
+enum rewriting_result
+rewriting_blame(struct rewriting *c, const char *path, const struct usertable *t)
+{
+	if (!*t->why)
+		return REWRITING_ERROR;
+	snprintf(c->why, sizeof c->why, "%.100s: %s", path, t->why);
+	return REWRITING_INVALID;
+}
+
 /* May the user send as this address? Returns 1, 0, or -1 as map. */
 static int
 may(struct way *way, const struct addr *a)
 {
 	struct rewriting *c = way->c;
 	struct claim claim;
-	const char *bad;
-	size_t len;
 
 	claim_set(&claim, "", a);
-	if (c->senders->any || senders_judge(c->senders, &claim, 1, &bad, &len) == 0)
+	if (c->senders->any || senders_judge(c->senders, &claim, 1) == 0)
 		return c->senders->any || claim.is_allowed;
-	snprintf(c->why, sizeof c->why, "%.100s: %.*s: " SENDERS_ITEM, c->senders_path,
-	    (int)(len < 100 ? len : 100), bad);
-	way->result = REWRITING_INVALID;
+	way->result = rewriting_blame(c, c->senders_path, c->senders->permit.table);
 	return -1;
 }
 

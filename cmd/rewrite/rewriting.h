@@ -28,7 +28,7 @@ struct rewriting {
 	bool is_signed;       /* the header has a DKIM-Signature */
 	struct buf addresses; /* for the log: "old>new", separated by spaces */
 	struct buf envelope;  /* the text of the new envelope, if sender or rcpts is set */
-	char why[500];        /* REWRITING_INVALID: for the log; REWRITING_REFUSED, REWRITING_NO_RIGHT: the reply, ASCII */
+	char why[600];        /* REWRITING_INVALID: for the log; REWRITING_REFUSED, REWRITING_NO_RIGHT: the reply, ASCII */
 };
 
 enum rewriting_result {
@@ -45,6 +45,9 @@ enum rewriting_result rewriting_of_envelope(struct rewriting *c, const struct en
 
 /* Set *to to what becomes of a recipient's address. Returns true if the address changes. */
 bool rewriting_of_rcpt(struct rewriting *c, const struct envelope_line *rcpt, struct addr *to);
+
+/* A table of senders cannot be used; errno is set. Sets c->why if a record is invalid. Returns the result. */
+enum rewriting_result rewriting_blame(struct rewriting *c, const char *path, const struct usertable *t);
 
 void rewriting_free(struct rewriting *c);
 

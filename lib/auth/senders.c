@@ -3,16 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
+#include "auth/pattern.h"
 #include "smtp/domain.h"
-
-/* An item of a list, ready to be compared. */
-struct item {
-	enum { ITEM_BOX, ITEM_DOMAIN, ITEM_BELOW, ITEM_ANY, ITEM_NONE } kind;
-	struct addr box;                  /* ITEM_BOX */
-	char domain[ADDR_DOMAIN_MAX + 1]; /* in the form of domain_fold */
-};
 
 void
 claim_set(struct claim *c, const char *where, const struct addr *a)
@@ -21,208 +14,181 @@ claim_set(struct claim *c, const char *where, const struct addr *a)
 
 	c->where = where;
 	c->addr = *a;
-	c->is_allowed = false;
+	c->is_allowed = c->by_user = false;
 	domain_fold(c->domain, domain, strlen(domain));
 }
 
-static void
-item_set_box(struct item *i, const struct addr *box)
+static bool
+is_stop(const char *item, size_t len)
 {
-	const char *domain = addr_domain(box);
-
-	i->kind = ITEM_BOX;
-	i->box = *box;
-	domain_fold(i->domain, domain, strlen(domain));
-}
-
-/* Returns 0, or -1: s[0..len) is not a valid item. */
-static int
-item_read(struct item *i, const char *s, size_t len)
-{
-	struct addr box;
-	size_t at;
-
-	if (len == 1 && (*s == '*' || *s == '!')) {
-		i->kind = *s == '*' ? ITEM_ANY : ITEM_NONE;
-		return 0;
-	}
-	if (len > 1 && *s == '@') {
-		i->kind = s[1] == '.' ? ITEM_BELOW : ITEM_DOMAIN;
-		at = i->kind == ITEM_BELOW ? 2 : 1;
-		domain_fold(i->domain, s + at, len - at);
-		return addr_is_domain(s + at, len - at) ? 0 : -1;
-	}
-	if (addr_mailbox(s, len, &box) < 0)
-		return -1;
-	item_set_box(i, &box);
-	return 0;
+	return len == 1 && *item == '!';
 }
 
 /*
- * Is c the mailbox, or an extension of it, local+anything@domain? Upper and lower case are equal here; only the
- * delivering server knows whether they differ.
- */
-static bool
-is_box(const struct item *i, const struct claim *c)
-{
-	const struct addr *a = &c->addr;
-	size_t n = i->box.local_len;
-
-	return a->local_len >= n && strncasecmp(a->text, i->box.text, n) == 0 &&
-	    (a->local_len == n || a->text[n] == '+') && strcmp(c->domain, i->domain) == 0;
-}
-
-/* Is the domain of c below that of the item? */
-static bool
-is_below(const struct item *i, const struct claim *c)
-{
-	size_t len = strlen(c->domain), n = strlen(i->domain);
-
-	return len > n + 1 && c->domain[len - n - 1] == '.' && strcmp(c->domain + len - n, i->domain) == 0;
-}
-
-/*
- * Does the item allow c? A domain never allows an address with a quoted local part: a careless reader may see another
+ * Does the pattern allow c? A domain never allows an address with a quoted local part: a careless reader may see another
  * address in the quotes.
  */
 static bool
-item_allows(const struct item *i, const struct claim *c)
+allows(const struct pattern *p, const struct claim *c)
 {
-	switch (i->kind) {
-	case ITEM_BOX:
-		return is_box(i, c);
-	case ITEM_DOMAIN:
-		return *c->addr.text != '"' && strcmp(c->domain, i->domain) == 0;
-	case ITEM_BELOW:
-		return *c->addr.text != '"' && is_below(i, c);
-	case ITEM_ANY:
-		return true;
-	case ITEM_NONE:
-		break;
-	}
-	return false;
+	bool is_domain = p->kind == PATTERN_DOMAIN || p->kind == PATTERN_BELOW;
+
+	return !(is_domain && *c->addr.text == '"') && pattern_fits(p, &c->addr, c->domain);
 }
 
 /* Returns how many claims are not allowed yet. */
 static size_t
-judge_by(const struct item *i, struct claim *claims, size_t n)
+judge_by(const struct pattern *p, struct claim *claims, size_t n)
 {
 	size_t k, left = 0;
 
 	for (k = 0; k < n; k++) {
-		claims[k].is_allowed = claims[k].is_allowed || item_allows(i, &claims[k]);
+		claims[k].is_allowed = claims[k].is_allowed || allows(p, &claims[k]);
 		left += !claims[k].is_allowed;
 	}
 	return left;
 }
 
-/*
- * Find the record of a user whose name is an address: under the name with A-labels, or with U-labels. Returns as
- * usertable_get.
- */
+/* Look for "!" and "*" in a record. Returns 0, or -1 as permit_next. */
 static int
-find_address(struct usertable *t, const char *user, const char **value, size_t *len)
+look(struct senders *s, bool is_narrow, bool *any)
 {
-	char with_a[ADDR_LOCAL_MAX + ADDR_DOMAIN_MAX + 2], with_u[sizeof with_a];
-	const char *names[] = { with_a, with_u }, *domain = strrchr(user, '@') + 1;
-	size_t local = (size_t)(domain - user);
-
-	memcpy(with_a, user, local);
-	memcpy(with_u, user, local);
-	domain_fold(with_a + local, domain, strlen(domain));
-	domain_fold_u(with_u + local, domain, strlen(domain));
-	return usertable_get_any(t, names, 2, value, len);
-}
-
-int
-senders_find(struct senders *s, struct usertable *t, const char *user)
-{
-	const char *p, *item;
+	struct permit_items i;
+	const char *item;
 	size_t len;
-	int r;
+	int more;
 
-	*s = (struct senders){ .list = "" };
-	if (user && addr_mailbox(user, strlen(user), &s->own) == 0)
-		r = find_address(t, user, &s->list, &s->len);
-	else {
-		s->own = (struct addr){ .text = "" };
-		r = usertable_get(t, user, &s->list, &s->len);
+	permit_begin(&i, &s->permit, is_narrow);
+	while ((more = permit_next(&i, &item, &len)) > 0) {
+		s->stopped |= is_stop(item, len);
+		*any |= len == 1 && *item == '*';
 	}
-	for (p = s->list; r >= 0 && (item = usertable_item(&p, s->list + s->len, &len)); ) {
-		s->stopped |= len == 1 && *item == '!';
-		s->any |= len == 1 && *item == '*';
-	}
-	s->any &= !s->stopped;
-	return r < 0 ? -1 : 0;
+	return more;
 }
 
 int
-senders_judge(const struct senders *s, struct claim *claims, size_t n, const char **bad, size_t *bad_len)
+senders_find(struct senders *s, struct usertable *t, const char *user, const char *label)
 {
-	const char *p = s->list;
-	struct item item;
-	size_t left = n;
+	bool narrow_any = false;
+
+	*s = (struct senders){ .any = false };
+	if (!user || addr_mailbox(user, strlen(user), &s->own) < 0)
+		s->own = (struct addr){ .text = "" };
+	if (permit_find(&s->permit, t, user, label) < 0 || look(s, false, &s->any) < 0 || look(s, true, &narrow_any) < 0)
+		return -1;
+	s->any &= !s->stopped && (narrow_any || !s->permit.narrow.found);
+	return 0;
+}
+
+/* Judge the claims by a record. left: how many are not allowed yet. Returns 0, or -1 as senders_judge. */
+static int
+judge_list(const struct senders *s, bool is_narrow, struct claim *claims, size_t n, size_t left)
+{
+	struct permit_items i;
+	struct pattern p;
+	const char *item;
+	size_t len;
+	int more = 0;
+
+	permit_begin(&i, &s->permit, is_narrow);
+	while (left > 0 && (more = permit_next(&i, &item, &len)) > 0) {
+		if (is_stop(item, len))
+			continue;
+		if (pattern_read(&p, item, len) < 0)
+			return permit_blame(&i, item, len);
+		left = judge_by(&p, claims, n);
+	}
+	return more < 0 ? -1 : 0;
+}
+
+int
+senders_judge(const struct senders *s, struct claim *claims, size_t n)
+{
+	struct pattern own;
+	size_t left = n, k;
 
 	if (s->stopped)
 		return 0;
 	if (*s->own.text) {
-		item_set_box(&item, &s->own);
-		left = judge_by(&item, claims, n);
+		pattern_of(&own, &s->own);
+		left = judge_by(&own, claims, n);
 	}
-	while (left > 0 && (*bad = usertable_item(&p, s->list + s->len, bad_len))) {
-		if (item_read(&item, *bad, *bad_len) < 0) {
-			errno = EPROTO;
-			return -1;
-		}
-		left = judge_by(&item, claims, n);
+	if (judge_list(s, false, claims, n, left) < 0)
+		return -1;
+	if (!s->permit.narrow.found)
+		return 0;
+	for (k = 0; k < n; k++) {
+		claims[k].by_user = claims[k].is_allowed;
+		claims[k].is_allowed = false;
 	}
+	if (judge_list(s, true, claims, n, n) < 0)
+		return -1;
+	for (k = 0; k < n; k++)
+		claims[k].is_allowed = claims[k].is_allowed && claims[k].by_user;
 	return 0;
 }
 
-int
-senders_address(const struct senders *s, struct addr *a, const char **bad, size_t *bad_len)
+/* Can the address stand for the user? Returns 1, 0, or -1 as senders_judge. */
+static int
+may_stand(const struct senders *s, const struct addr *a)
 {
-	const char *p = s->list;
-	struct item item;
+	struct claim c;
+
+	if (!*a->text || a->is_utf8)
+		return 0;
+	claim_set(&c, "", a);
+	return senders_judge(s, &c, 1) < 0 ? -1 : c.is_allowed;
+}
+
+/* Look for such an address in a record. Returns as senders_address. */
+static int
+find_address(const struct senders *s, bool is_narrow, struct addr *a)
+{
+	struct permit_items i;
+	struct pattern p;
+	const char *item;
+	size_t len;
+	int more, r = 0;
+
+	permit_begin(&i, &s->permit, is_narrow);
+	while (r == 0 && (more = permit_next(&i, &item, &len)) != 0) {
+		if (more < 0)
+			return -1;
+		if (is_stop(item, len))
+			continue;
+		if (pattern_read(&p, item, len) < 0)
+			return permit_blame(&i, item, len);
+		if (p.kind == PATTERN_BOX)
+			r = may_stand(s, &p.box);
+	}
+	if (r > 0)
+		*a = p.box;
+	return r;
+}
+
+int
+senders_address(const struct senders *s, struct addr *a)
+{
+	int r;
 
 	if (s->stopped)
 		return 0;
-	*a = s->own;
-	if (a->is_utf8)
-		*a = (struct addr){ .len = 0 };
-	while (!*a->text && (*bad = usertable_item(&p, s->list + s->len, bad_len))) {
-		if (item_read(&item, *bad, *bad_len) < 0) {
-			errno = EPROTO;
-			return -1;
-		}
-		if (item.kind == ITEM_BOX && !item.box.is_utf8)
-			*a = item.box;
-	}
-	return *a->text != '\0';
+	r = may_stand(s, &s->own);
+	if (r > 0)
+		*a = s->own;
+	if (r == 0)
+		r = find_address(s, false, a);
+	return r == 0 ? find_address(s, true, a) : r;
 }
 
 const char *
 senders_bad(const char *list, size_t n, size_t *len)
 {
-	const char *text, *p = list;
-	struct item item;
+	const char *item, *p = list;
+	struct pattern pattern;
 
-	while ((text = usertable_item(&p, list + n, len)) && item_read(&item, text, *len) == 0)
-		;
-	return text;
-}
-
-bool
-senders_is_bad_key(const char *key, size_t n)
-{
-	char a[ADDR_DOMAIN_MAX + 1], u[ADDR_DOMAIN_MAX + 1];
-	struct addr box;
-	const char *domain;
-
-	if (addr_mailbox(key, n, &box) < 0)
-		return false;
-	domain = addr_domain(&box);
-	domain_fold(a, domain, strlen(domain));
-	domain_fold_u(u, domain, strlen(domain));
-	return strcmp(domain, a) != 0 && strcmp(domain, u) != 0;
+	while ((item = usertable_item(&p, list + n, len)))
+		if (!is_stop(item, *len) && !permit_is_group(item, *len) && pattern_read(&pattern, item, *len) < 0)
+			return item;
+	return NULL;
 }

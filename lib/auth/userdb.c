@@ -151,9 +151,7 @@ userdb_fold(struct userdb *db, char *name)
 bool
 userdb_is_label(const char *s)
 {
-	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-	return n > 0 && n <= USERDB_LABEL_MAX && s[n] == '\0';
+	return username_is_label(s, strlen(s));
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "auth/credential.h"
 #include "auth/userdb_name.h"
 #include "base/table.h"
+#include "base/username.h"
 #include "msa/buf.h"
 
 /*
@@ -23,7 +24,7 @@
  */
 enum {
 	USERDB_PASSWORD_MAX = 255, /* octets */
-	USERDB_LABEL_MAX = 64,     /* octets of letters, digits, "." "_" "-" */
+	USERDB_LABEL_MAX = USERNAME_LABEL_MAX,
 	USERDB_VALUE_MAX = 65536,  /* octets of one user's credentials */
 	USERDB_SECRET = 32,        /* octets */
 	USERDB_COUNTS_MAX = 8,     /* different iterations that unknown users may have */

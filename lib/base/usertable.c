@@ -27,6 +27,24 @@ has_capital(const char *key, size_t n)
 	return i < n;
 }
 
+/* Is name[0..n) the key of a record that is not for one user? A user of such a name has no record of their own. */
+static bool
+is_taken(const struct usertable *u, const char *name, size_t n)
+{
+	return (n == 1 && (*name == *anyone || *name == *no_user)) ||
+	    (u->labels && username_before_label(name, n) < n) ||
+	    (u->groups && n > 0 && *name == '&' && !memchr(name, '@', n));
+}
+
+/* Is the key "user/label", and nobody's, as the user is none? */
+static bool
+is_nobodys(const struct usertable *u, const char *key, size_t n)
+{
+	size_t user = username_before_label(key, n);
+
+	return user < n && is_taken(u, key, user);
+}
+
 static void
 blame(struct usertable *u, const char *key, size_t key_len, const char *item, size_t len)
 {
@@ -50,7 +68,7 @@ usertable_check(struct usertable *u, struct table *t, const char *key, size_t n,
 		blame(u, key, n, bad, len);
 	else if (!u->any_case && has_capital(key, n))
 		snprintf(u->why, sizeof u->why, "record of %.*s: the key has a capital letter", shown(n), key);
-	else if (u->is_bad_key && u->is_bad_key(key, n))
+	else if ((u->labels && is_nobodys(u, key, n)) || (u->is_bad_key && u->is_bad_key(key, n)))
 		snprintf(u->why, sizeof u->why, "record of %.*s: no look-up finds this key", shown(n), key);
 	else if (t && u->bad_record && (why = u->bad_record(u->arg, t, key, n)))
 		snprintf(u->why, sizeof u->why, "record of %.*s: %s", shown(n), key, why);
@@ -132,8 +150,8 @@ usertable_get_any(struct usertable *u, const char *const *names, size_t n, const
 			errno = ENAMETOOLONG;
 			return -1;
 		}
-		if (strcmp(names[i], anyone) == 0 || strcmp(names[i], no_user) == 0)
-			continue; /* a user of such a name has no record of his own */
+		if (is_taken(u, names[i], key_len))
+			continue;
 		username_fold(folded, names[i], key_len);
 		r = table_get(&u->table, folded, key_len, value, len);
 	}
@@ -144,6 +162,33 @@ int
 usertable_get(struct usertable *u, const char *user, const char **value, size_t *len)
 {
 	return user ? usertable_get_any(u, &user, 1, value, len) : table_get(&u->table, no_user, 1, value, len);
+}
+
+int
+usertable_get_label(struct usertable *u, const char *const *names, size_t n, const char *label, const char **value,
+    size_t *len)
+{
+	size_t i, label_len = strlen(label);
+	char key[TABLE_KEY_MAX];
+	int r = 0;
+
+	if (!username_is_label(label, label_len))
+		return 0;
+	for (i = 0; i < n && r == 0; i++) {
+		size_t user = strlen(names[i]);
+
+		if (is_taken(u, names[i], user))
+			continue;
+		if (user + 1 + label_len > TABLE_KEY_MAX) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		username_fold(key, names[i], user);
+		key[user] = '/';
+		username_fold(key + user + 1, label, label_len);
+		r = table_get(&u->table, key, user + 1 + label_len, value, len);
+	}
+	return r;
 }
 
 const char *

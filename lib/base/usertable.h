@@ -24,6 +24,9 @@ struct usertable {
 	/* Optional: returns true for a key that no look-up can find, besides one with a capital letter. */
 	bool (*is_bad_key)(const char *key, size_t n);
 	bool any_case; /* keys may have capital letters; is_bad_key decides alone */
+	/* Set if a key may also be of this form; then a user of such a name has no record of their own. */
+	bool labels; /* "user/label", for a password of the user: usertable_get_label */
+	bool groups; /* "&name" without an at sign, for a group: the caller looks for it */
 	/* Optional: returns why a record cannot be used though its key and its list are valid, or NULL. */
 	const char *(*bad_record)(void *arg, struct table *t, const char *key, size_t n);
 	void *arg;
@@ -57,6 +60,13 @@ int usertable_get(struct usertable *u, const char *user, const char **value, siz
 
 /* The same for a user whose name can be written in n ways, n > 0: the first of the names that has a record counts. */
 int usertable_get_any(struct usertable *u, const char *const *names, size_t n, const char **value, size_t *len);
+
+/*
+ * Find the record of the password with this label: "user/label", for the first of the user's names that has one. There
+ * is no record for all users. Returns as table_get; 0 also if label is none.
+ */
+int usertable_get_label(struct usertable *u, const char *const *names, size_t n, const char *label, const char **value,
+    size_t *len);
 
 /* Returns the next item between *p and end, sets *len and moves *p after the item; NULL if there is no item left. */
 const char *usertable_item(const char **p, const char *end, size_t *len);

@@ -103,7 +103,7 @@ test_a_wrong_option_is_named_and_what_follows_is_checked_all_the_same() {
 		error: qualify: -d: not a fully qualified domain; see the page qualify(8)
 	X
 	finds submitd rights stamp maildir-inject box <<-X
-		error: rights: words are missing, or do not fit together; usage: rights -s senders [-g names|all] $USUAL prog [arg ...] | -q senders user address
+		error: rights: words are missing, or do not fit together; usage: rights [-s senders] [-t recipients] [-g names|all] [-m domain ...] $USUAL prog [arg ...] | -n [-s senders] [-t recipients] [-g names|all] [-m domain ...] $USUAL | -q senders user address | -Q recipients [-m domain ...] user address
 	X
 	finds submitd qualify -d <<-X
 		error: qualify: -d: its argument is missing; usage: qualify [-c charset] [-d domain] [-k keywords] [-m] [-s add|replace] [-u table|all] [-D suffix -t table] $USUAL [prog [arg ...]]
@@ -136,7 +136,7 @@ test_a_table_that_cannot_be_used() {
 		error: route: text: not a cdb file; make it with msa-table
 	X
 	finds rights -l "$T/r" -s bad.cdb maildir-inject box <<-'X'
-		error: rights: bad.cdb: record of alice@example.net: nonsense: not an address, @domain, @.domain, * or !; see the page rights(8)
+		error: rights: bad.cdb: record of alice@example.net: nonsense: not an address, @domain, @.domain, &group, * or !; see the page rights(8)
 	X
 	finds tlsd -l 0:587 -x text -c cert.pem -k key.pem authd -c missing.cdb -u text submitd maildir-inject box <<-'X'
 		error: tlsd: text: not a cdb file; make it with msa-table

@@ -80,6 +80,24 @@ test_text_becomes_the_records_of_each_kind() {
 		[192.0.2.1]->z
 		"a b"@c->w
 	E2
+	assert_records senders 'alice@b.test a@b.test &sales\n&sales x@y.test\nalice@b.test/phone a@b.test\na/b@c.test\n&x@y.test &sales\n' <<-'E2'
+		alice@b.test->a@b.test &sales
+		&sales->x@y.test
+		alice@b.test/phone->a@b.test
+		a/b@c.test->
+		&x@y.test->&sales
+	E2
+	assert_records recipients '* * !@x.test\n- @y.test\n&g !\na &g !a@b.test\nb/phone\n' <<-'E2'
+		*->* !@x.test
+		-->@y.test
+		&g->!
+		a->&g !a@b.test
+		b/phone->
+	E2
+	assert_records rates 'a/phone 3/60\n&a 1/1\n' <<-'E2'
+		a/phone->3/60
+		&a->1/1
+	E2
 	assert_records certs "SHA256:$hash alice smith" <<-E2
 		SHA256:$hash->alice smith
 	E2
@@ -117,9 +135,22 @@ test_a_text_may_have_comments_and_lines_that_go_on_and_any_octet() {
 
 test_what_is_wrong_is_said_with_the_line_and_makes_no_table() {
 	assert_complaints <<-'E2'
-		senders | alice a@b\n\n# x\nbob boss@@\n | 4: record of bob: boss@@: not an address, @domain, @.domain, * or !
-		senders | alice a@b\n c@\n | 1: record of alice: c@: not an address, @domain, @.domain, * or !
+		senders | alice a@b\n\n# x\nbob boss@@\n | 4: record of bob: boss@@: not an address, @domain, @.domain, &group, * or !
+		senders | alice a@b\n c@\n | 1: record of alice: c@: not an address, @domain, @.domain, &group, * or !
 		senders | Alice a@b | 1: record of Alice: the key has a capital letter
+		senders | a@b/Phone a@b | 1: record of a@b/Phone: the key has a capital letter
+		senders | */phone a@b | 1: record of */phone: no look-up finds this key
+		senders | &a/b a@b\n&a c@d | 1: record of &a/b: no look-up finds this key
+		senders | & a@b | 1: record of &: no look-up finds this key
+		senders | u@x\303\234.test/phone a@b | 1: record of u@xÜ.test/phone: no look-up finds this key
+		senders | &b c@d\na x@y, &a | 2: record of a: names a group that has no record
+		senders | &a x@y\n&b &a | 2: record of &b: is a group and names a group
+		senders | &a &a | 1: record of &a: is a group and names a group
+		recipients | a @x.test !@y.test ** | 1: record of a: **: not an address, @domain, @.domain, *, ! or &group, nor ! and an address
+		recipients | a !!\n | 1: record of a: !!: not an address, @domain, @.domain, *, ! or &group, nor ! and an address
+		recipients | a !&b\n&b * | 1: record of a: !&b: not an address, @domain, @.domain, *, ! or &group, nor ! and an address
+		recipients | a/b &c | 1: record of a/b: names a group that has no record
+		rates | -/phone 1/1 | 1: record of -/phone: no look-up finds this key
 		senders | u@X\303\274.test | 1: record of u@Xü.test: the key has a capital letter
 		senders | a\n\na | 3: a second record of this key; line 1 has the first
 		senders | # x\n a b@c | 2: a line that begins with a blank goes on with a record, and none is before it
@@ -182,7 +213,7 @@ test_the_domains_that_rewrite_is_given_are_given_here_too() {
 test_all_mistakes_are_named_but_not_thousands() {
 	seq 1 30 | sed 's/$/ @/' | msa-table senders t.cdb >"$T/got" 2>&1
 	assertEquals 100 $?
-	assertEquals 'msa-table: standard input:20: record of 20: @: not an address, @domain, @.domain, * or !' \
+	assertEquals 'msa-table: standard input:20: record of 20: @: not an address, @domain, @.domain, &group, * or !' \
 		"$(sed -n 20p "$T/got")"
 	assertEquals 'msa-table: 10 more records are invalid' "$(sed -n '21,$p' "$T/got")"
 }
@@ -228,7 +259,7 @@ test_a_table_of_another_program_is_checked_and_printed() {
 	printf '+5,3:alice->a@b\n+3,1:Bob->x\n+5,3:alice->c@d\n\n' | cdb -c t.cdb
 	msa-table -c senders t.cdb >"$T/got" 2>&1
 	assertEquals 100 $?
-	echo 'msa-table: t.cdb: record of Bob: x: not an address, @domain, @.domain, * or !' | assert_got 'a foreign table'
+	echo 'msa-table: t.cdb: record of Bob: x: not an address, @domain, @.domain, &group, * or !' | assert_got 'a foreign table'
 	msa-table -x senders t.cdb >"$T/got"
 	assertEquals 0 $?
 	printf 'alice a@b\nBob x\n' | assert_got 'only the first record of a key is ever found'
@@ -298,7 +329,7 @@ test_a_table_of_postfix_is_turned_round() {
 	echo 'msa-table: maps:4: a name without a domain: give its domain by -d' | assert_got 'a bare name'
 	printf 'a@b c\nx@@ d\n' | msa-table -i postfix senders >"$T/got" 2>&1
 	assertEquals 100 $?
-	echo 'msa-table: standard input:2: record of d: x@@: not an address, @domain, @.domain, * or !' | assert_got 'no address'
+	echo 'msa-table: standard input:2: record of d: x@@: not an address, @domain, @.domain, &group, * or !' | assert_got 'no address'
 }
 
 test_the_users_of_passwd_shadow_and_dovecot() {

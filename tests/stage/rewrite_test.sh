@@ -355,7 +355,7 @@ test_the_senders_addresses_are_forced() {
 	senders 'scanner nonsense scan@example.net'
 	forced scanner
 	assert_verdict 'an invalid item' "$LOCAL"
-	assert_logged "misuse reason=\"$T/senders.cdb: nonsense: not an address, @domain, @.domain, \* or !\"$"
+	assert_logged "misuse reason=\"$T/senders.cdb: record of scanner: nonsense: not an address, @domain, @.domain, &group, \* or !\"$"
 }
 
 # In one process and apart, with a real recipient's answer.

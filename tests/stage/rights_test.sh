@@ -18,7 +18,7 @@ oneTimeSetUp() {
 
 setUp() {
 	senders 'sales@example.net box@example.net'
-	mail=alice@example.net user=alice@example.net options=
+	mail=alice@example.net user=alice@example.net label='' options=
 }
 
 tearDown() {
@@ -32,7 +32,7 @@ chain() {
 	[ $# -gt 0 ] || set -- rights $options -s "$T/senders.cdb" "$T/next"
 	printf 'MAIL FROM:<%s>\nRCPT TO:<bob@example.org>\n' "$mail" >"$T/envelope"
 	rm -f "$T/out"
-	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=1 SMTPAUTHUSER=$user "$@" \
+	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=1 SMTPAUTHUSER=$user SMTPAUTHLABEL=$label "$@" \
 		<"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
 	code=$?
 }
@@ -393,7 +393,7 @@ test_what_is_no_item_is_451_and_told_where_it_stands() {
 		chain
 		assertEquals "$item" '451 4.3.0 Local error, try again later|.|' "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
 		assertContains "$item" "$(cat "$T/log")" \
-			"misuse reason=\"$T/senders.cdb: record of alice@example.net: $item: not an address, @domain, @.domain, * or !\""
+			"misuse reason=\"$T/senders.cdb: record of alice@example.net: $item: not an address, @domain, @.domain, &group, * or !\""
 		assertEquals "$item: exit" 111 "$code"
 	done
 }
@@ -424,7 +424,7 @@ test_misuse() {
 		# shellcheck disable=SC2086
 		MSA_MESSAGE=msg MSA_RCPTS=1 rights $words <"$T/in" 3<"$T/good" >"$T/verdict" 2>"$T/log"
 		assertEquals "$words" 111 $?
-		assertContains "$words" "$(cat "$T/log")" 'usage: rights -s senders'
+		assertContains "$words" "$(cat "$T/log")" 'usage: rights [-s senders]'
 		assertEquals "$words" '451 4.3.0' "$(cut -c 1-9 <"$T/verdict" | head -n 1)"
 	done
 	MSA_MESSAGE=msg rights -g some -s "$T/senders.cdb" true <"$T/in" 3<"$T/good" >"$T/verdict" 2>"$T/log"
@@ -471,7 +471,7 @@ test_a_resident_looks_at_all_of_the_table() {
 	# shellcheck disable=SC2154
 	kill -HUP "$rights_pid"
 	wait_until grep -q ' kept ' "$T/rights.log"
-	wrong="$T/senders.cdb: record of other: box@: not an address, @domain, @.domain, * or !"
+	wrong="$T/senders.cdb: record of other: box@: not an address, @domain, @.domain, &group, * or !"
 	assertContains "$(cat "$T/rights.log")" "rights: - failed reason=\"$wrong\""
 	rights -l "$T/second" -s "$T/senders.cdb" true 2>"$T/log"
 	assertEquals 100 $?
@@ -541,11 +541,300 @@ test_a_question_is_answered_as_a_message_would_be() {
 		mallory@example.net|<>|1|mallory@example.net may not send|The record is: ! *
 		-|scanner@example.net|0|A peer without a user may send as scanner@example.net|The record is: scanner@example.net
 		-|bob@example.net|1|A peer without a user may not send as bob@example.net|The record is: scanner@example.net
-		bad@example.net|z@y.example|111|rights: $T/senders.cdb: record of bad@example.net: foo: not an address, @domain, @.domain, * or !
+		bad@example.net|z@y.example|111|rights: $T/senders.cdb: record of bad@example.net: foo: not an address, @domain, @.domain, &group, * or !
 	X
 	rights -q "$T/senders.cdb" alice@example.net alice >"$T/said" 2>&1
 	assertEquals 'exit code' 100 $?
 	assertEquals 'rights: alice: not an address' "$(cat "$T/said")"
+}
+
+test_a_group_stands_for_the_list_in_its_record() {
+	senders 'alice@example.net &Sales x@example.net' 'bob@example.net &sales' '&sales sales@example.net,@shop.example' \
+		'&none' 'carol@example.net &none' 'dave@example.net &stop' '&stop !' 'anna &all' '&all *' '&bob@example.net x@y.example'
+	may alice@example.net sales@example.net any@shop.example x@example.net
+	may_not bob@example.net
+	user=bob@example.net
+	may sales@example.net bob@example.net
+	may_not x@example.net
+	user=carol@example.net
+	may carol@example.net
+	may_not sales@example.net
+	user=dave@example.net mail=dave@example.net
+	message 'From: dave@example.net'
+	refused '550 5.7.1 You may not send'
+	user=anna
+	may x@y.example
+	user='&bob@example.net'
+	may '&bob@example.net' x@y.example
+}
+
+# The record of a group, or of a password, is nobody's own.
+test_a_user_called_as_a_group_or_a_password_has_no_record_of_his_own() {
+	senders '&sales sales@example.net' 'alice@example.net/phone sales@example.net' 'alice/phone sales@example.net' \
+		'a/b@example.net box@example.net'
+	for user in '&sales' alice@example.net/phone alice/phone; do
+		may_not sales@example.net
+	done
+	user=a/b@example.net
+	may a/b@example.net box@example.net
+}
+
+# The record of a password takes rights away and gives none.
+test_the_record_of_a_password_narrows_those_of_the_user() {
+	senders 'alice@example.net sales@example.net @shop.example' 'alice@example.net/phone alice@example.net x@shop.example y@other.example' \
+		'alice@example.net/scanner scanner@shop.example' 'alice@example.net/lost !' 'alice@example.net/mail.1_-x &phone' \
+		'&phone sales@example.net' 'anna *' 'anna/phone a@example.net' 'anna/all *' 'bo@xn--bcher-kva.example/pad' '* *'
+	may alice@example.net sales@example.net z@shop.example
+	for label in Phone phone; do
+		may alice@example.net x@shop.example
+		may_not sales@example.net z@shop.example y@other.example
+	done
+	label=scanner
+	may scanner@shop.example
+	may_not alice@example.net
+	label=mail.1_-X
+	may sales@example.net
+	may_not alice@example.net x@shop.example
+	label=unknown
+	may alice@example.net sales@example.net
+	label=lost
+	for mail in alice@example.net ''; do
+		message 'From: alice@example.net'
+		refused '550 5.7.1 You may not send'
+	done
+	user=anna label=phone
+	may a@example.net
+	may_not b@example.net
+	mail=a@example.net
+	message 'From: Us: a@example.net;'
+	refused '554 5.6.0 From: a group is not accepted'
+	label=all
+	may b@example.net
+	for user in bo@bücher.example bo@xn--bcher-kva.example; do
+		for label in pad other; do
+			mail=x@y.example
+			message 'From: x@y.example'
+			chain
+			assertEquals "$user $label" "$([ $label = pad ] && echo 100 || echo 0)" "$code"
+		done
+	done
+}
+
+test_a_group_that_is_not_there_or_has_a_group_is_451() {
+	senders 'alice@example.net x@example.net &gone' 'bob@example.net &a' '&a &b' '&b &a' 'carol@example.net/phone &gone' \
+		'dave@example.net &bad' '&bad nonsense' '&self &self' 'eve@example.net &self' '& x@y.example'
+	while IFS='|' read -r user label why; do
+		mail=$user
+		message "From: $user"
+		chain
+		assertEquals "$user" '451 4.3.0 Local error, try again later|.|' "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
+		assertEquals "$user" "rights: ses/msg misuse reason=\"$T/senders.cdb: record of $why\"" "$(cat "$T/log")"
+	done <<-'X'
+		alice@example.net||alice@example.net: &gone: names a group that has no record
+		bob@example.net||&a: &b: is a group and names a group
+		carol@example.net|phone|carol@example.net/phone: &gone: names a group that has no record
+		eve@example.net||&self: &self: is a group and names a group
+	X
+	user=dave@example.net mail=x@example.net label=
+	message 'From: x@example.net'
+	chain
+	assertContains "$(cat "$T/log")" 'record of &bad: nonsense: not an address'
+}
+
+# The table of recipients $T/rcpts.cdb. usage: writes line ...
+writes() {
+	printf '%s\n' "$@" | cdb -c -m -t "$T/rcpts.tmp" "$T/rcpts.cdb"
+}
+
+# Whom $user may write to, of these. usage: assert_written what expected option ...
+assert_written() {
+	what=$1 want=$2
+	shift 2
+	n=0 line=
+	printf 'MAIL FROM:<alice@example.net>\n' >"$T/envelope"
+	while read -r address; do
+		printf 'RCPT TO:<%s>\n' "$address" >>"$T/envelope"
+		n=$((n + 1))
+	done
+	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=$n SMTPAUTHUSER=$user SMTPAUTHLABEL=$label rights -n -t "$T/rcpts.cdb" "$@" \
+		<"$T/good" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+	assertEquals "$what: exit, $(cat "$T/log")" 0 $?
+	assertEquals "$what" "$want" "$(tr -d '\r' <"$T/verdict" | sed 's/^250 2.1.5 Recipient ok$/+/; s/^550 5.7.1 You may not send to .*/-/' | tr -d '\n')"
+}
+
+addresses() {
+	printf '%s\n' bob@example.org Bob+x@example.org bob@example.net any@a.example.net any@b.a.example.net \
+		'"q q"@example.org' x@bücher.example any@badexample.net root@[192.0.2.1] postmaster
+}
+
+test_whom_a_user_may_write_to() {
+	while IFS='|' read -r list want; do
+		writes "alice@example.net $list" '- !'
+		addresses | assert_written "$list" "$want."
+	done <<-'X'
+		|----------
+		*|++++++++++
+		!|----------
+		* !|----------
+		@example.org|++---+----
+		@example.net|--+-------
+		@.example.net|---++-----
+		@example.net, @.example.net|--+++-----
+		bob@example.org|++--------
+		* !bob@example.org|--++++++++
+		!bob@example.org *|--++++++++
+		* !@example.org|--+++-++++
+		* !@.example.net|+++--+++++
+		* !@example.net !@.example.net|++---+++++
+		@example.org !bob@example.org|-----+----
+		* !*|----------
+		@xn--bcher-kva.example|------+---
+		* !@BÜCHER.example|++++++-+++
+		* !@bücher.example|++++++-+++
+	X
+	writes 'bob x@example.net' 'alice@example.net/phone @example.net'
+	addresses | assert_written 'no record' '++++++++++.'
+	label=phone
+	addresses | assert_written 'only the record of the password' '--+-------.'
+	writes '* @example.net' 'alice@example.net/phone * !bob@example.net'
+	addresses | assert_written 'all users, and the password' '----------.'
+	label=
+	addresses | assert_written 'all users' '--+-------.'
+	writes 'alice@example.net &staff !@.example.net' '&staff * !@example.org' '* !'
+	addresses | assert_written 'a group' '--+---++++.'
+	user=''
+	addresses | assert_written 'a peer' '++++++++++.'
+	writes '- @example.net'
+	addresses | assert_written 'a peer with a record' '--+-------.'
+}
+
+# RFC 6409 6.4: the address of last resort, in any spelling.
+test_the_postmaster_can_be_written_to_by_whom_an_option_lets() {
+	writes 'alice@example.net !'
+	set -- postmaster POSTMASTER@example.net Postmaster@bücher.example postmaster@xn--bcher-kva.example postmaster+x@example.net \
+		xpostmaster@example.net postmaster@example.org postmaster@a.example.net
+	printf '%s\n' "$@" | assert_written 'without' '--------.'
+	printf '%s\n' "$@" | assert_written 'one domain' '++------.' -m example.net
+	printf '%s\n' "$@" | assert_written 'two' '++++----.' -m EXAMPLE.net -m bücher.example
+	for words in '-m example.net' "-t $T/rcpts.cdb -m ex_ample" "-s $T/senders.cdb -m example.net" "-t $T/rcpts.cdb -m"; do
+		# shellcheck disable=SC2086
+		MSA_MESSAGE='' rights $words true </dev/null >/dev/null 2>&1
+		assertEquals "$words" 111 $?
+	done
+}
+
+test_a_recipient_who_is_refused_leaves_the_message_to_the_others() {
+	program_make keep <<-'X'
+		#!/bin/sh
+		cat <&3 >"$T/handed"
+		cat >"$T/out"
+		echo 250 2.0.0 taken
+	X
+	writes 'alice@example.net @example.net'
+	cp "$T/good" "$T/in"
+	cat >"$T/envelope" <<-'X'
+		MAIL FROM:<alice@example.net> BODY=8BITMIME SMTPUTF8
+		RCPT TO:<bob@example.net> NOTIFY=NEVER
+		RCPT TO:<bob@example.org> NOTIFY=NEVER
+		550 5.1.1 Not here
+		RCPT TO:<"a b"@example.org>
+		RCPT TO:<жук@example.org>
+		RCPT TO:<eve@example.net>
+		COPY TO:<archive@example.org>
+	X
+	cat >"$T/want" <<-'X'
+		MAIL FROM:<alice@example.net> BODY=8BITMIME SMTPUTF8
+		RCPT TO:<bob@example.net> NOTIFY=NEVER
+		550 5.7.1 You may not send to <bob@example.org>
+		550 5.1.1 Not here
+		550 5.7.1 You may not send to <"a b"@example.org>
+		550 5.7.1 You may not send to this address
+		RCPT TO:<eve@example.net>
+		COPY TO:<archive@example.org>
+	X
+	resident_start rights rights -t "$T/rcpts.cdb" "$T/keep"
+	for how in exec resident inline; do
+		set -- rights -s "$T/senders.cdb" -t "$T/rcpts.cdb" "$T/keep"
+		[ $how != inline ] || set -- inline rights -t "$T/rcpts.cdb" trace "$T/keep"
+		[ $how != resident ] || set -- call "$T/rights"
+		rm -f "$T/handed" "$T/out"
+		MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=6 SMTPAUTHUSER=$user "$@" <"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
+		assert_same "$how" "$T/want" "$T/handed"
+		assert_same "$how: the message" "$T/in" "$T/out"
+		[ $how != resident ] || cp "$T/rights.log" "$T/log"
+		assertContains "$how" "$(cat "$T/log")" 'rights: ses/msg done user=alice@example.net refused=3 rcpt=bob@example.org'
+	done
+	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=6 SMTPAUTHUSER=$user rights -n -t "$T/rcpts.cdb" <"$T/in" 3<"$T/envelope" \
+		>"$T/verdict" 2>"$T/log"
+	tr -d '\r' <"$T/verdict" >"$T/got"
+	assert_got 'the check' <<-'X'
+		250 2.1.5 Recipient ok
+		550 5.7.1 You may not send to <bob@example.org>
+		550 5.1.1 Not here
+		550 5.7.1 You may not send to <"a b"@example.org>
+		550 5.7.1 You may not send to this address
+		250 2.1.5 Recipient ok
+		.
+	X
+}
+
+test_a_client_hears_at_rcpt_whom_it_may_not_write_to() {
+	writes '&students @example.net' 'alice@example.net &students'
+	printf '%s\n' '<' '> EHLO client' '<' '> MAIL FROM:<alice@example.net>' '<' '> RCPT TO:<bob@example.org>' '<' \
+		'> RCPT TO:<bob@example.net>' '<' '> DATA' '<' '>> \r\n.\r\n' '<' '> QUIT' '<<' >"$T/script"
+	SMTPAUTHUSER=alice@example.net talk submitd -r "rights -n -t $T/rcpts.cdb" "$T/next" <"$T/script" >"$T/heard" 2>"$T/log"
+	assertEquals '550 5.7.1 You may not send to <bob@example.org>|250 2.1.5 Recipient ok|250 2.0.0 Ok, message' \
+		"$(grep -e 2.1.5 -e ^5 -e ' message ' "$T/heard" | sed 's/ message .*/ message/' | paste -sd '|')"
+	assertTrue 'the message' "[ -e $T/out ]"
+}
+
+test_a_table_of_recipients_is_seen_anew_and_kept_if_it_is_wrong() {
+	writes 'alice@example.net @example.net'
+	resident_start rights rights -s "$T/senders.cdb" -t "$T/rcpts.cdb" "$T/next"
+	message 'From: alice@example.net'
+	chain call "$T/rights"
+	assertContains "$(cat "$T/rights.log")" 'refused=1'
+	writes 'alice@example.net *'
+	chain call "$T/rights"
+	assertEquals 1 "$(grep -c refused= "$T/rights.log")"
+	for record in 'Bob *' 'bob !!' 'bob &gone' '&a &b' '& *' '*/phone *' '-/phone *' '&a/phone *'; do
+		writes "$record" 'alice@example.net !'
+		chain call "$T/rights"
+		assertEquals "$record" '250 2.0.0 taken' "$(head -n 1 "$T/verdict" | tr -d '\r')"
+		assertContains "$record" "$(tail -n 2 "$T/rights.log")" "$T/rcpts.cdb: record of ${record%% *}: "
+	done
+	writes 'alice@example.net x!!'
+	chain rights -t "$T/rcpts.cdb" "$T/next"
+	assertEquals '451 4.3.0 Local error, try again later|.|' "$(tr -d '\r' <"$T/verdict" | tr '\n' '|')"
+	assertEquals "rights: ses/msg misuse reason=\"$T/rcpts.cdb: record of alice@example.net: x!!: not an address, @domain, @.domain, *, ! or &group, nor ! and an address\"" \
+		"$(cat "$T/log")"
+}
+
+test_a_question_about_groups_passwords_and_recipients() {
+	senders 'alice@example.net &sales' '&sales sales@example.net' 'alice@example.net/phone alice@example.net'
+	writes '* @example.net' 'alice@example.net &staff' '&staff * !@example.org' 'alice@example.net/phone @.example.net'
+	while IFS='|' read -r code option asker address want; do
+		case $option in
+		q) set -- -q "$T/senders.cdb" ;;
+		m) set -- -m example.org -Q "$T/rcpts.cdb" ;;
+		*) set -- -Q "$T/rcpts.cdb" ;;
+		esac
+		rights "$@" "$asker" "$address" >"$T/said" 2>&1
+		assertEquals "$asker $address: exit" "$code" $?
+		assertEquals "$asker $address" "$want" "$(paste -sd '|' "$T/said")"
+	done <<-'X'
+		0|q|alice@example.net|sales@example.net|alice@example.net may send as sales@example.net|The record is: &sales|The record of &sales is: sales@example.net
+		1|q|alice@example.net/phone|sales@example.net|alice@example.net may not send as sales@example.net|The record is: &sales|The record of alice@example.net/phone is: alice@example.net|The record of &sales is: sales@example.net
+		0|Q|alice@example.net|a@b.example.net|alice@example.net may write to a@b.example.net|The record is: &staff|The record of &staff is: * !@example.org
+		1|Q|alice@example.net|a@example.org|alice@example.net may not write to a@example.org|The record is: &staff|The record of &staff is: * !@example.org
+		1|Q|alice@example.net/PHONE|a@example.net|alice@example.net may not write to a@example.net|The record is: &staff|The record of alice@example.net/PHONE is: @.example.net|The record of &staff is: * !@example.org
+		0|Q|bob@example.net|a@example.net|bob@example.net may write to a@example.net|The record is: @example.net
+		0|Q|-|a@example.net|A peer without a user may write to a@example.net|There is no record.
+		1|Q|bob@example.net|postmaster|bob@example.net may not write to postmaster|The record is: @example.net
+		0|m|bob@example.net|Postmaster|bob@example.net may write to postmaster, the postmaster|The record is: @example.net
+		0|m|bob@example.net|POSTMASTER@example.org|bob@example.net may write to POSTMASTER@example.org, the postmaster|The record is: @example.net
+		100|Q|bob@example.net||rights: : not an address
+	X
 }
 
 # shellcheck source=/dev/null
