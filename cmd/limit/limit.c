@@ -9,12 +9,14 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/username.h"
 #include "base/usertable.h"
 #include "chain/envelope.h"
 #include "chain/limits.h"
 #include "counts.h"
 #include "net/ipaddr.h"
 #include "shared.h"
+#include "smtp/postmaster.h"
 #include "stage/instance.h"
 
 /* What -q answers by its exit code: as grep's. */
@@ -29,20 +31,33 @@ struct conf {
 	struct shared shared;
 	const char *login_path; /* NULL: no password for the server */
 	struct usertable table;
+	struct postmaster postmaster; /* whose mail does not count */
 };
 
-/* Count the recipients that are still to be served. Returns CHAIN_DONE, or the exit code of the verdict. */
+/* What a message is counted for: its user or peer, or a password of the user. */
+struct account {
+	char name[TABLE_KEY_MAX + USERNAME_LABEL_MAX + 2]; /* of a password */
+	const char *who;
+	bool is_peer;
+	struct rates rates;
+};
+
+/*
+ * Count the recipients that are still to be served, but for the postmaster, of whom *exempt is the number. Returns
+ * CHAIN_DONE, or the exit code of the verdict.
+ */
 static int
-count_recipients(struct call *call, int64_t *k)
+count_recipients(const struct conf *conf, struct call *call, int64_t *k, int64_t *exempt)
 {
 	const struct envelope *e = call_envelope(call);
 	size_t i;
 
-	*k = 0;
+	*k = *exempt = 0;
 	if (!e)
 		return call_failed(call, NULL);
 	for (i = 0; i < e->nrcpt; i++)
-		*k += e->rcpt[i].kind == ENVELOPE_RCPT;
+		if (e->rcpt[i].kind == ENVELOPE_RCPT)
+			++*(postmaster_is(&conf->postmaster, e->rcpt[i].path, e->rcpt[i].path_len) ? exempt : k);
 	return CHAIN_DONE;
 }
 
@@ -92,35 +107,39 @@ reload(void *arg, const struct log *log)
 }
 
 /*
- * Find the rates of user: those of the user's record, or else those of the options. Returns 0; or -1 with errno set
- * (EPROTO: the table is damaged, or its record is invalid and conf->table.why says how).
+ * Find the rates of user: those of the user's record, or else those of the options. With a label, those of the record
+ * of this password, or none. Returns 0; or -1 with errno set (EPROTO: the table is damaged, or its record is invalid
+ * and conf->table.why says how).
  */
 static int
-find_rates(struct conf *conf, const char *user, struct rates *rates)
+find_rates(struct conf *conf, const char *user, const char *label, struct rates *rates)
 {
+	char name[TABLE_KEY_MAX + USERNAME_LABEL_MAX + 2];
 	const char *value, *bad;
 	size_t len = 0;
 	int found = 0;
 
-	*rates = conf->rates;
+	*rates = label ? (struct rates){ .n = 0 } : conf->rates;
 	*conf->table.why = '\0';
-	if (conf->path && (found = usertable_get(&conf->table, user, &value, &len)) < 0)
+	if (conf->path)
+		found = label ? usertable_get_label(&conf->table, &user, 1, label, &value, &len) :
+		    usertable_get(&conf->table, user, &value, &len);
+	if (found < 0)
 		return -1;
 	bad = found ? rates_read(rates, value, len, &len) : NULL;
 	if (!bad)
 		return 0;
-	usertable_blame(&conf->table, user, bad, len);
+	snprintf(name, sizeof name, "%s%s%s", user ? user : "-", label ? "/" : "", label ? label : "");
+	usertable_blame(&conf->table, name, bad, len);
 	errno = EPROTO;
 	return -1;
 }
 
-/* Find the rates of a message's user. Returns as count_recipients. */
+/* Find the rates of a message's user, or of the password. Returns as count_recipients. */
 static int
-learn_rates(struct conf *conf, struct call *call, const char *user, struct rates *rates)
+learn_rates(struct conf *conf, struct call *call, const char *user, const char *label, struct rates *rates)
 {
-	if (conf->path && table_changed(&conf->table.table)) /* the new table counts now, if our user can read it */
-		reload_table(conf, &call->log);
-	if (find_rates(conf, user, rates) == 0)
+	if (find_rates(conf, user, label, rates) == 0)
 		return CHAIN_DONE;
 	if (!*conf->table.why)
 		return call_failed(call, conf->path);
@@ -180,20 +199,20 @@ look(const struct conf *conf, int64_t deadline_ms, const char *who, bool is_peer
 	return r;
 }
 
-/* Count k recipients, or with -n only ask whether they would be counted. Returns as shared_count, without a state. */
+/* Count k recipients, or only ask whether they would be counted. Returns as shared_count, without a state. */
 static enum counts_result
-count(const struct conf *conf, struct call *call, const char *who, bool is_peer, const struct rates *rates, int64_t k,
+count(const struct conf *conf, struct call *call, const struct account *by, bool only_look, int64_t k,
     struct shared_answer *a)
 {
 	enum counts_result r;
 
-	if (rates->n == 0)
+	if (by->rates.n == 0)
 		return COUNTS_OK;
-	if (conf->only_look)
-		return look(conf, call_own_deadline(call), who, is_peer, rates, k, a);
+	if (only_look)
+		return look(conf, call_own_deadline(call), by->who, by->is_peer, &by->rates, k, a);
 	if (is_shared(conf))
-		return shared_count(&conf->shared, call_own_deadline(call), who, is_peer, rates, k, true, a);
-	r = counts_add(conf->directory, who, is_peer, rates, k, now(), &a->which, &a->wait_s);
+		return shared_count(&conf->shared, call_own_deadline(call), by->who, by->is_peer, &by->rates, k, true, a);
+	r = counts_add(conf->directory, by->who, by->is_peer, &by->rates, k, now(), &a->which, &a->wait_s);
 	if (r == COUNTS_ERROR)
 		snprintf(a->why, sizeof a->why, "%s", strerror(errno));
 	return r;
@@ -210,43 +229,80 @@ fail(const struct conf *conf, struct call *call, const char *reason)
 	return conf->pass ? CHAIN_DONE : call_verdict(call, REPLY_LOCAL_ERROR, NULL);
 }
 
+/* Refuse a message because of what was counted for by. Returns as fail. */
+static int
+judge(const struct conf *conf, struct call *call, const struct account *by, enum counts_result result,
+    const struct shared_answer *a)
+{
+	char why[120];
+
+	switch (result) {
+	case COUNTS_OK:
+		break;
+	case COUNTS_OVER:
+		snprintf(why, sizeof why, "Over %lld recipients in %lld s, try again in %lld s", (long long)a->which->n,
+		    (long long)a->which->seconds, (long long)a->wait_s);
+		return refuse(call, by->who, REPLY_OVER_LIMIT, why);
+	case COUNTS_NEVER:
+		snprintf(why, sizeof why, "More recipients than the %lld in %lld s that you may send to", (long long)a->which->n,
+		    (long long)a->which->seconds);
+		return refuse(call, by->who, REPLY_NO_RIGHT, why);
+	case COUNTS_ERROR:
+		return fail(conf, call, a->why);
+	}
+	return CHAIN_DONE;
+}
+
+/*
+ * Count the k recipients for the user, and for the password if that has rates. Only ask for the user first: what the
+ * user may not send is not counted for the password. Returns as fail.
+ */
+static int
+charge(const struct conf *conf, struct call *call, const struct account *user, const struct account *password, int64_t k)
+{
+	const struct account *by[] = { user, password, user };
+	enum counts_result result = COUNTS_OK;
+	struct shared_answer a;
+	size_t i = password->rates.n > 0 ? 0 : 2;
+	int r = CHAIN_DONE;
+
+	for (; i < 3 && result == COUNTS_OK; i++) {
+		result = count(conf, call, by[i], conf->only_look || i == 0, k, &a);
+		r = judge(conf, call, by[i], result, &a);
+	}
+	return r;
+}
+
 static int
 serve(struct call *call, void *arg)
 {
 	struct conf *conf = arg;
-	const char *user = facts_get(&call->facts, "SMTPAUTHUSER"), *who;
-	struct shared_answer a;
-	struct rates rates;
-	int64_t k;
-	char why[120], octets[24], net[IPADDR_TEXT + 4];
+	const char *user = facts_get(&call->facts, "SMTPAUTHUSER"), *label = facts_get(&call->facts, "SMTPAUTHLABEL");
+	struct account whole = { .is_peer = false }, password = { .is_peer = false };
+	char octets[24], net[IPADDR_TEXT + 4];
+	int64_t k, exempt;
 	int r;
 
 	if (user && !*user)
 		user = NULL;
-	who = user ? user : peer(facts_get(&call->facts, "TCPREMOTEIP"), net);
-	r = count_recipients(call, &k);
+	whole.who = user ? user : peer(facts_get(&call->facts, "TCPREMOTEIP"), net);
+	whole.is_peer = !user;
+	password.who = password.name;
+	if (conf->path && table_changed(&conf->table.table)) /* the new table counts now, if our user can read it */
+		reload_table(conf, &call->log);
+	r = count_recipients(conf, call, &k, &exempt);
 	if (r == CHAIN_DONE)
-		r = learn_rates(conf, call, user, &rates);
+		r = learn_rates(conf, call, user, NULL, &whole.rates);
+	if (r == CHAIN_DONE && user && label) {
+		snprintf(password.name, sizeof password.name, "%s/%s", user, label);
+		r = learn_rates(conf, call, user, label, &password.rates);
+	}
+	if (r == CHAIN_DONE && (k > 0 || exempt == 0)) /* what is for the postmaster alone passes any limit */
+		r = charge(conf, call, &whole, &password, k);
 	if (r != CHAIN_DONE)
 		return r;
-	switch (count(conf, call, who, !user, &rates, k, &a)) {
-	case COUNTS_OK:
-		break;
-	case COUNTS_OVER:
-		snprintf(why, sizeof why, "Over %lld recipients in %lld s, try again in %lld s", (long long)a.which->n,
-		    (long long)a.which->seconds, (long long)a.wait_s);
-		return refuse(call, who, REPLY_OVER_LIMIT, why);
-	case COUNTS_NEVER:
-		snprintf(why, sizeof why, "More recipients than the %lld in %lld s that you may send to", (long long)a.which->n,
-		    (long long)a.which->seconds);
-		return refuse(call, who, REPLY_NO_RIGHT, why);
-	case COUNTS_ERROR:
-		if ((r = fail(conf, call, a.why)) != CHAIN_DONE)
-			return r;
-		break;
-	}
 	snprintf(octets, sizeof octets, "%lld", (long long)k);
-	log_event(&call->log, "done", "who", who, "rcpts", octets, (char *)NULL);
+	log_event(&call->log, "done", "who", password.rates.n > 0 ? password.who : whole.who, "rcpts", octets, (char *)NULL);
 	return call_next(call);
 }
 
@@ -255,17 +311,21 @@ static int
 print_counts(struct conf *conf, const char *name)
 {
 	bool is_peer = *name == '=';
-	const char *who = is_peer ? name + 1 : name;
+	size_t n = strlen(name), user = is_peer ? n : username_before_label(name, n);
+	const char *who = is_peer ? name + 1 : name, *label = user < n ? name + user + 1 : NULL;
+	char *before_label = strndup(name, user);
 	enum counts_result result;
 	struct shared_answer a;
 	struct rates rates;
 	int64_t end_ms = clock_ms() + CHAIN_DEADLINE_MAX_S * INT64_C(1000);
 	size_t i;
 
-	if (find_rates(conf, is_peer ? NULL : name, &rates) < 0) {
+	if (!before_label || find_rates(conf, is_peer ? NULL : before_label, label, &rates) < 0) {
 		fprintf(stderr, "limit: %s: %s\n", conf->path, *conf->table.why ? conf->table.why : table_why(errno));
+		free(before_label);
 		return CHAIN_LATER;
 	}
+	free(before_label);
 	result = look(conf, end_ms, who, is_peer, &rates, 1, &a);
 	if (result == COUNTS_ERROR) {
 		fprintf(stderr, "limit: %s: %s\n", conf->place, a.why);
@@ -348,12 +408,16 @@ static int
 option(void *arg, int letter, char *value, struct instance *i)
 {
 	struct conf *conf = arg;
+	const char *why;
 	long long n;
 
 	switch (letter) {
 	case 'a':
 		conf->login_path = value;
 		return 0;
+	case 'm':
+		why = postmaster_add(&conf->postmaster, value);
+		return why ? stage_wrong(i, value, "%s", why) : 0;
 	case 'p':
 		conf->pass = true;
 		return 0;
@@ -411,7 +475,7 @@ check(void *arg, struct instance *i)
 		return -1;
 	if (open_place(conf, i) < 0)
 		return -1;
-	conf->table = (struct usertable){ .bad = rates_bad, .what = RATES_ITEM };
+	conf->table = (struct usertable){ .bad = rates_bad, .what = RATES_ITEM, .labels = true };
 	if (conf->path && usertable_open(&conf->table, conf->path, i->options.path) < 0)
 		return stage_wrong(i, conf->path, "%s", conf->table.why);
 	return 0;
@@ -458,8 +522,9 @@ const struct stage limit_stage = {
 	.next = STAGE_HANDS_ON,
 	.needs_chain = true,
 	.needs = STAGE_FILES | STAGE_NETWORK, /* one of them, see claim */
-	.options = "a:d:npq:r:t:w:",
-	.usage = "-d directory|redis:address [-n] [-p] [-a password] [-r recipients/seconds ...] [-t table] [-w seconds] "
+	.options = "a:d:m:npq:r:t:w:",
+	.usage = "-d directory|redis:address [-n] [-p] [-a password] [-m domain ...] [-r recipients/seconds ...] [-t table] "
+	    "[-w seconds] "
 	    STAGE_USAGE " prog [arg ...] | "
 	    "-q directory|redis:address [-a password] [-r recipients/seconds ...] [-t table] [-w seconds] [user]",
 	.conf_size = sizeof(struct conf),

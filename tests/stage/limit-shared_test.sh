@@ -341,5 +341,21 @@ test_msa_check_asks_the_server() {
 	assertNotContains "$(cat "$T/got")" 'error: limit'
 }
 
+test_a_password_is_counted_there_besides_its_user() {
+	printf '%s\n' 'alice@example.net/phone 2/100000' | cdb -c -m -t "$T/rates.tmp" "$T/rates.cdb"
+	gone="redis:$T/gone"
+	chain_call SMTPAUTHUSER=alice@example.net SMTPAUTHLABEL=phone limit -p -d "$gone" -r 3/100000 -t "$T/rates.cdb" "$T/next"
+	assertEquals "the server is asked once: $(cat "$T/log")" 1 "$(grep -c passed=yes "$T/log")"
+	needs redis-server || return 0
+	redis_start
+	for want in 250 250 'Over 2'; do
+		chain_call SMTPAUTHUSER=alice@example.net SMTPAUTHLABEL=phone limit -d "redis:$T/redis" -r 3/100000 -t "$T/rates.cdb" "$T/next"
+		assertContains "$want" "$(head -n 1 "$T/verdict")" "$want"
+	done
+	assert_message 'without the password' '250 2.0.0 taken' 1 -d "redis:$T/redis" -r 3/100000 -t "$T/rates.cdb"
+	message 1 -d "redis:$T/redis" -r 3/100000 -t "$T/rates.cdb"
+	assertContains "$(head -n 1 "$T/verdict")" 'Over 3'
+}
+
 # shellcheck source=/dev/null
 . "$SHUNIT2"

@@ -16,7 +16,7 @@ oneTimeSetUp() {
 setUp() {
 	rm -rf "$T/counts"
 	mkdir "$T/counts"
-	user=alice@example.net ip=
+	user=alice@example.net ip='' label=''
 	recipients 1
 }
 
@@ -37,7 +37,7 @@ recipients() {
 # A message of $user, or of $ip. usage: message [option ...]
 message() {
 	rm -f "$T/out"
-	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=$rcpts SMTPAUTHUSER=$user TCPREMOTEIP=$ip limit -d "$T/counts" "$@" "$T/next" \
+	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=$rcpts SMTPAUTHUSER=$user SMTPAUTHLABEL=$label TCPREMOTEIP=$ip limit -d "$T/counts" "$@" "$T/next" \
 		<"$T/in" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
 	code=$?
 }
@@ -483,6 +483,110 @@ test_a_question_changes_nothing() {
 	done
 	ls -l --time-style=full-iso "$T/counts" >"$T/after"
 	assert_same 'the directory' "$T/before" "$T/after"
+}
+
+# The table of rates. usage: rates line ...
+rates() {
+	printf '%s\n' "$@" | cdb -c -m -t "$T/rates.tmp" "$T/rates.cdb"
+}
+
+# usage: assert_counted what code who rcpts-or-why option ...
+assert_counted() {
+	what=$1 want_code=$2 want=$3
+	shift 3
+	message "$@"
+	assertEquals "$what: exit" "$want_code" "$code"
+	assertEquals "$what" "$want" "$(sed 's/^limit: ses.msg //; s/, try again in [0-9]* s//' "$T/log")"
+}
+
+# The rates of a password are kept besides those of the user.
+test_a_password_has_rates_of_its_own_besides_the_users() {
+	rates 'alice@example.net/phone 2/100000' 'alice@example.net/slow 1/200' 'alice/phone 0/1'
+	for label in phone Phone; do
+		assert_counted "$label" 0 'done who=alice@example.net/'$label' rcpts=1' -r 3/100000 -t "$T/rates.cdb"
+	done
+	assert_counted 'the password' 111 'refused who=alice@example.net/Phone why="Over 2 recipients in 100000 s"' -r 3/100000 \
+		-t "$T/rates.cdb"
+	assertEquals alice@example.net,alice@example.net%2Fphone "$(files)"
+	label=
+	assert_counted 'the user' 0 'done who=alice@example.net rcpts=1' -r 3/100000 -t "$T/rates.cdb"
+	for label in '' slow; do
+		assert_counted "the user's rate, $label" 111 'refused who=alice@example.net why="Over 3 recipients in 100000 s"' \
+			-r 3/100000 -t "$T/rates.cdb"
+	done
+	assertEquals 'what the user may not send is not counted for the password' alice@example.net,alice@example.net%2Fphone "$(files)"
+	label=slow
+	recipients 2
+	assert_counted 'never' 100 'refused who=alice@example.net/slow why="More recipients than the 1 in 200 s that you may send to"' \
+		-r 30/100000 -t "$T/rates.cdb"
+	recipients 1
+	assert_counted 'only looked at' 0 'done who=alice@example.net/slow rcpts=1' -n -r 30/100000 -t "$T/rates.cdb"
+	assertEquals 'nothing counted' alice@example.net,alice@example.net%2Fphone "$(files)"
+	label=other
+	assert_counted 'another password' 0 'done who=alice@example.net rcpts=1' -r 30/100000 -t "$T/rates.cdb"
+	user=alice/phone label=
+	assert_counted 'a user of that name' 0 'done who=alice/phone rcpts=1' -r 30/100000 -t "$T/rates.cdb"
+	user='' label=phone ip=192.0.2.1
+	assert_counted 'a peer has no password' 0 'done who=192.0.2.1 rcpts=1' -r 30/100000 -t "$T/rates.cdb"
+	user=alice@example.net label=bad
+	rates 'alice@example.net/bad x'
+	message -r 30/100000 -t "$T/rates.cdb"
+	assertContains "$(cat "$T/log")" 'record of alice@example.net/bad: x: not a valid rate'
+	assertEquals 111 "$code"
+}
+
+test_a_question_about_a_password() {
+	rates 'alice@example.net/phone 2/100000'
+	label=phone
+	recipients 2
+	assertEquals 'alice@example.net/phone: 0 of 2 recipients used in 100000 s' \
+		"$(limit -q "$T/counts" -r 3/100000 -t "$T/rates.cdb" alice@example.net/phone)"
+	message -r 3/100000 -t "$T/rates.cdb"
+	limit -q "$T/counts" -r 3/100000 -t "$T/rates.cdb" alice@example.net/phone >"$T/out"
+	assertEquals 1 $?
+	assertEquals 'alice@example.net/phone: 2 of 2 recipients used in 100000 s' "$(head -n 1 "$T/out")"
+	limit -q "$T/counts" -r 3/100000 -t "$T/rates.cdb" >"$T/out"
+	assertEquals 'alice@example.net: 2 of 3 recipients used in 100000 s|alice@example.net/phone: 2 of 2 recipients used in 100000 s' \
+		"$(grep used "$T/out" | paste -sd '|')"
+	limit -q "$T/counts" -r 3/100000 -t "$T/rates.cdb" alice@example.net/other >"$T/out"
+	assertEquals 'alice@example.net/other: no limit' "$(cat "$T/out")"
+}
+
+# RFC 6409 6.4: the address of last resort, in any spelling.
+test_the_postmaster_is_not_counted_by_option() {
+	passes 'the user' -r 1/100000
+	while IFS='|' read -r to domains want; do
+		rcpts=0
+		echo 'MAIL FROM:<alice@example.net>' >"$T/envelope"
+		for address in $to; do
+			echo "RCPT TO:<$address>" >>"$T/envelope"
+			rcpts=$((rcpts + 1))
+		done
+		set --
+		for domain in $domains; do
+			set -- "$@" -m "$domain"
+		done
+		message -r 1/100000 "$@"
+		assertEquals "$to $domains" "$want" "$(sed 's/.*refused.*/refused/; s/.*rcpts=/passes /' "$T/log")"
+	done <<-'X'
+		postmaster@example.net||refused
+		postmaster@example.net|example.net|passes 0
+		PostMaster@example.net|Example.NET|passes 0
+		postmaster|example.net|passes 0
+		postmaster||refused
+		postmaster@example.org|example.net|refused
+		postmaster@example.org postmaster postmaster@example.net|example.net example.org|passes 0
+		postmaster@bücher.example|xn--bcher-kva.example|passes 0
+		postmaster+x@example.net|example.net|refused
+		postmaster@example.net bob@example.net|example.net|refused
+	X
+	user=bob@example.net
+	printf '%s\n' 'MAIL FROM:<bob@example.net>' 'RCPT TO:<postmaster@example.net>' 'RCPT TO:<x@example.net>' >"$T/envelope"
+	rcpts=2
+	message -r 1/100000 -m example.net
+	assertEquals 'one counts' 'limit: ses/msg done who=bob@example.net rcpts=1' "$(cat "$T/log")"
+	message -r 0/100000 -m ex_ample
+	assertContains "$(cat "$T/log")" 'ex_ample: not a domain'
 }
 
 # shellcheck source=/dev/null
