@@ -120,6 +120,10 @@ function chain(label,    first, s, h, word, before, name, message) {
 				if (p <= n) fail(word ": it delivers, so nothing can follow: '" w[p] "'")
 				ended[s] = 1
 			}
+			if ((word == "rights" || word == "policy") && seen[s, "n"]) {
+				if (p <= n) fail(word ": with -n it answers, so nothing can follow: '" w[p] "'")
+				ended[s] = 1
+			}
 			if (word == "submitd" || word == "spoold") message = 1
 		} else {
 			if (word ~ /^-/) fail((before ? prog[before] : "the first word") ": " word " is an option where a stage should be")
@@ -148,8 +152,8 @@ BEGIN {
 	stage("tlsd", "session", "a:c:e:G:g:ik:m:n:O:oP:p:q:r:s:t:v:x:y:", 0)
 	stage("authd", "session", "a:c:D:d:FG:g:Hk:M:m:O:o:pr:S:s:t:u:", 0); stage("submitd", "session", "bD:d:e:L:r:S:T:t:w:", 0)
 	stage("resume", "session", "pt:x:", 0); stage("trace", "any", "mv", 0)
-	stage("qualify", "message", "c:d:k:ms:u:D:t:", 0); stage("rights", "message", "g:q:s:", 0)
-	stage("limit", "message", "a:d:npq:r:t:w:", 0); stage("stamp", "message", "ps", 0)
+	stage("qualify", "message", "c:d:k:ms:u:D:t:", 0); stage("rights", "message", "g:m:nq:Q:s:t:", 0)
+	stage("limit", "message", "a:d:m:npq:r:t:w:", 0); stage("stamp", "message", "ps", 0)
 	stage("route", "message", "d:q:t:", 0); stage("bounce", "message", "df:k:q:", 0)
 	stage("copy", "message", "q:t:", 0); stage("rewrite", "message", "c:d:q:r:s:t:", 0)
 	stage("encode", "message", "c:k:", 0)
@@ -262,7 +266,7 @@ function tables() {
 		if (kind[s] ~ /^(lmtp|smtp)-inject$/ && seen[s, "o"]) print "O" us value[s, "o"]
 		if (kind[s] == "authd" && seen[s, "u"]) print "T" us "users" us value[s, "u"]
 		if (kind[s] ~ /^(rights|rewrite)$/ && seen[s, "s"]) print "T" us "empty" us value[s, "s"]
-		if (kind[s] ~ /^(copy|dkim-sign|rewrite)$/ && seen[s, "t"]) print "T" us "empty" us value[s, "t"]
+		if (kind[s] ~ /^(copy|dkim-sign|rewrite|rights)$/ && seen[s, "t"]) print "T" us "empty" us value[s, "t"]
 		if (kind[s] == "route" && seen[s, "t"]) print "T" us "routes" us value[s, "t"]
 	}
 }

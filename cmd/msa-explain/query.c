@@ -9,27 +9,32 @@
 #include "mail/header.h"
 #include "step.h"
 
-enum { ARGS_MAX = 3 };
+enum {
+	ARGS_MAX = 3,
+	NAME_ROOM = 1024, /* for the name of a user; a longer one has no answer */
+};
 
 /* The addresses of a message that are looked up. */
 enum about {
-	ABOUT_USER,       /* the user, or the peer */
+	ABOUT_USER,       /* the user, or the peer; and the password */
 	ABOUT_AUTHORS,    /* the user with each: the sender, those of From and of Sender */
+	ABOUT_WRITTEN,    /* the user with each: the recipients */
 	ABOUT_ADDRESSES,  /* each: the sender and the recipients */
 	ABOUT_RECIPIENTS, /* the sender with each, and the user */
 };
 
-/* The stages that answer -q: the option that names the table, and the options that -q takes too. */
+/* The stages that answer: the option that asks, the one that names the table, and those that the first takes too. */
 static const struct query {
-	const char *name;
+	const char *name, *ask;
 	char table;
 	const char *keep;
 	enum about about;
 } queries[] = {
-	{ "copy", 't', "", ABOUT_RECIPIENTS },
-	{ "limit", 'd', "artw", ABOUT_USER },
-	{ "rewrite", 't', "cdr", ABOUT_ADDRESSES },
-	{ "rights", 's', "", ABOUT_AUTHORS },
+	{ "copy", "-q", 't', "", ABOUT_RECIPIENTS },
+	{ "limit", "-q", 'd', "artw", ABOUT_USER },
+	{ "rewrite", "-q", 't', "cdr", ABOUT_ADDRESSES },
+	{ "rights", "-q", 's', "", ABOUT_AUTHORS },
+	{ "rights", "-Q", 't', "m", ABOUT_WRITTEN },
 };
 
 /* What is asked, and what was printed: each line once. */
@@ -40,12 +45,12 @@ struct asking {
 	struct buf said;
 };
 
-/* Run "NAME -q TABLE OPTIONS ARGS". Appends the answer. Returns 0, or -1 if no answer came. */
+/* Run "NAME -q TABLE OPTIONS ARGS", or with another option that asks. Returns 0 with the answer appended, or -1. */
 static int
-run(const struct words *w, const char *table, const char *keep, const char *const args[ARGS_MAX], struct buf *answer)
+run(const struct words *w, const char *ask, const char *table, const char *keep, const char *const args[ARGS_MAX],
+    struct buf *answer)
 {
 	char **argv = calloc(2 * w->noptions + ARGS_MAX + 4, sizeof *argv), letter[WORDS_OPTIONS][3];
-	static char q[] = "-q";
 	size_t i, n = 0;
 	int code = -1;
 
@@ -54,7 +59,7 @@ run(const struct words *w, const char *table, const char *keep, const char *cons
 		return -1;
 	}
 	argv[n++] = (char *)w->path;
-	argv[n++] = q;
+	argv[n++] = (char *)ask;
 	argv[n++] = (char *)table;
 	for (i = 0; i < w->noptions; i++) {
 		if (!strchr(keep, w->option[i].letter))
@@ -90,7 +95,7 @@ ask_for(struct asking *a, const char *first, const char *second, const char *thi
 	struct buf answer = { 0 };
 	char *line, *end;
 
-	if (run(a->words, words_option(a->words, a->query->table), a->query->keep, args, &answer) == 0)
+	if (run(a->words, a->query->ask, words_option(a->words, a->query->table), a->query->keep, args, &answer) == 0)
 		for (line = answer.p; *line; line = end) {
 			end = line + strcspn(line, "\n");
 			if (*end)
@@ -135,35 +140,62 @@ address_of(const struct envelope_line *l, struct addr *a)
 	}
 }
 
+/* The user as rights and limit are asked: with the label of the password, if that is known. */
 static void
-ask_all(struct asking *a, const struct call *call, const struct envelope *e)
+name_of(const struct facts *f, const char *user, char name[NAME_ROOM])
 {
-	const char *user = facts_get(&call->facts, "SMTPAUTHUSER"), *ip = facts_get(&call->facts, "TCPREMOTEIP");
-	struct addr from, to;
-	char peer[64];
+	const char *label = facts_get(f, "SMTPAUTHLABEL");
+
+	snprintf(name, NAME_ROOM, "%s%s%s", user ? user : "-", user && label && *label ? "/" : "", user && label ? label : "");
+}
+
+/* Ask for each recipient. */
+static void
+ask_for_recipients(struct asking *a, const struct envelope *e, const char *user, const char *name, const char *from)
+{
+	struct addr to;
 	size_t i;
 
-	if (user && !*user)
-		user = NULL;
-	address_of(&e->mail, &from);
-	if (a->query->about == ABOUT_USER) {
-		snprintf(peer, sizeof peer, "=%s", ip ? ip : "-");
-		if (user || !strchr(peer, ':')) /* an IPv6 peer is counted by its network */
-			ask_for(a, user ? user : peer, NULL, NULL);
-	} else if (a->query->about == ABOUT_AUTHORS) {
-		ask_for(a, user ? user : "-", from.text, NULL);
-		ask_for_authors(a, call, user ? user : "-");
-	} else if (a->query->about == ABOUT_ADDRESSES && from.len > 0)
-		ask_for(a, from.text, NULL, NULL);
-	for (i = 0; a->query->about >= ABOUT_ADDRESSES && i < e->nrcpt; i++) {
+	for (i = 0; i < e->nrcpt; i++) {
 		address_of(&e->rcpt[i], &to);
 		if (to.len == 0)
 			continue;
 		if (a->query->about == ABOUT_ADDRESSES)
 			ask_for(a, to.text, NULL, NULL);
+		else if (a->query->about == ABOUT_WRITTEN)
+			ask_for(a, name, to.text, NULL);
 		else
-			ask_for(a, from.text, to.text, user);
+			ask_for(a, from, to.text, user);
 	}
+}
+
+static void
+ask_all(struct asking *a, const struct call *call, const struct envelope *e)
+{
+	const char *user = facts_get(&call->facts, "SMTPAUTHUSER"), *ip = facts_get(&call->facts, "TCPREMOTEIP");
+	char peer[64], name[NAME_ROOM];
+	struct addr from;
+
+	if (user && !*user)
+		user = NULL;
+	name_of(&call->facts, user, name);
+	address_of(&e->mail, &from);
+	if (a->query->about == ABOUT_USER) {
+		snprintf(peer, sizeof peer, "=%s", ip ? ip : "-");
+		if (user || !strchr(peer, ':')) /* an IPv6 peer is counted by its network */
+			ask_for(a, user ? user : peer, NULL, NULL);
+		if (user && strcmp(name, user) != 0)
+			ask_for(a, name, NULL, NULL);
+		return;
+	}
+	if (a->query->about == ABOUT_AUTHORS) {
+		ask_for(a, name, from.text, NULL);
+		ask_for_authors(a, call, name);
+		return;
+	}
+	if (a->query->about == ABOUT_ADDRESSES && from.len > 0)
+		ask_for(a, from.text, NULL, NULL);
+	ask_for_recipients(a, e, user, name, from.text);
 }
 
 void
@@ -186,7 +218,7 @@ query_route(const struct words *w, const char *sender, const char *rcpt, const c
 	const char *const args[ARGS_MAX] = { sender, rcpt, user };
 	char *lf;
 
-	if (run(w, words_option(w, 't'), "d", args, answer) < 0)
+	if (run(w, "-q", words_option(w, 't'), "d", args, answer) < 0)
 		return -1;
 	lf = strchr(answer->p, '\n');
 	if (lf)

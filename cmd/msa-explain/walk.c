@@ -38,6 +38,7 @@ static const struct {
 	{ "maildir-inject", MANNER_ASK, "Runs with -n: it judges the recipients, and writes nothing." },
 	{ "milter", MANNER_RUN, "Asks its milter, which may count this message." },
 	{ "policy", MANNER_RUN, "Asks its server, which may count this message." },
+	{ "rights", MANNER_RUN, NULL },
 	{ "route", MANNER_BRANCH, NULL },
 	{ "smtp-inject", MANNER_ASK, "Runs with -n: it asks the next hop as far as RCPT, and sends no message." },
 	{ "spool", MANNER_SPOOL, NULL },

@@ -5,6 +5,40 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/inject.sh
 . "$ROOT/tests/lib/inject.sh"
+test_who_may_be_written_to_and_what_a_password_may_is_explained() {
+	table groups.cdb alice@example.net '&staff' '&staff' 'sales@example.net' alice@example.net/phone alice@example.net
+	table rcpts.cdb '*' '* !@example.org'
+	table rates.cdb alice@example.net/phone 5/60
+	explains -u alice@example.net -e SMTPAUTHLABEL=phone -f alice@example.net -t postmaster@example.net -t bob@example.org -- \
+		submitd -r 'rights -n -t rcpts.cdb -m example.net' rights -s groups.cdb limit -d limit -r 100/3600 -t rates.cdb \
+		maildir-inject "$T/box"
+	sed -n '/^At RCPT, <bob/,/^maildir-inject/p' "$T/out" | grep -v ^maildir-inject >"$T/got"
+	assert_got 'a recipient, a group and a password' <<-'EOF'
+		At RCPT, <bob@example.org>
+		    rights -n -t rcpts.cdb -m example.net
+		        Table: alice@example.net may not write to bob@example.org
+		        Table: The record is: * !@example.org
+		        Log: done user=alice@example.net refused=1 rcpt=bob@example.org
+		        No later stage gets the message.
+		        Answers <bob@example.org>: 550 5.7.1 You may not send to <bob@example.org>
+		    The client would hear: 550 5.7.1 You may not send to <bob@example.org>, from rights
+		rights -s groups.cdb
+		    Table: alice@example.net may send as alice@example.net
+		    Table: The record is: &staff
+		    Table: The record of alice@example.net/phone is: alice@example.net
+		    Table: The record of &staff is: sales@example.net
+		    Log: done user=alice@example.net
+		    Hands the message on as it is.
+		limit -d limit -r 100/3600 -t rates.cdb
+		    Runs with -n: it counts nothing.
+		    Table: alice@example.net: 0 of 100 recipients used in 3600 s
+		    Table: alice@example.net/phone: 0 of 5 recipients used in 60 s
+		    Log: done who=alice@example.net/phone rcpts=1
+		    Hands the message on as it is.
+	EOF
+	assertContains "$(cat "$T/out")" 'Table: alice@example.net may write to postmaster@example.net, the postmaster'
+}
+
 # shellcheck source=tests/lib/resident.sh
 . "$ROOT/tests/lib/resident.sh"
 

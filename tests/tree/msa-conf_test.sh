@@ -249,6 +249,17 @@ test_stages_that_ask_a_server() {
 		"$(cd "$D/services" && grep -l AF_INET msa-policy.service msa-milter.service msa-rewrite.service msa-rewrite-2.service | tr '\n' ' ')"
 }
 
+test_a_check_of_recipients_is_a_chain_of_its_own() {
+	write_service systemd -l /run/lmtp
+	sed -i "s|submitd |submitd -r 'call $D/run/check/socket' |; s|limit -d|limit -m example.net -d|" "$D/chain"
+	echo "check: rights -n -t $D/recipients.cdb -m example.net" >>"$D/chain"
+	conf "$D"
+	assertEquals "$(cat "$T/said")" 0 "$code"
+	assertContains "$(cat "$D/services/msa-check.service")" "msa rights -l 0 -A msa-submit -n -t $D/recipients.cdb -m example.net"
+	assertContains "$(cat "$D/services/msa-limit.service")" 'msa limit -l 0 -A msa-submit -m example.net -d '
+	assertTrue 'the table is made' "msa-table -c recipients $D/recipients.cdb"
+}
+
 test_counts_that_several_machines_share() {
 	write_service systemd -l /run/lmtp
 	sed -i "s|limit -d [^ ]*|limit -a /etc/redis -w 3 -d redis:192.0.2.1:6379|" "$D/chain"
@@ -472,6 +483,7 @@ test_a_chain_that_cannot_be_compiled_is_refused() {
 	assert_chain_refused "limit: -d needs an argument" "$front limit -d"
 	assert_chain_refused "stamp: it is the last word, and a chain ends with lmtp-inject, smtp-inject, maildir-inject, spool, resume or a program of yours" \
 		"$front stamp"
+	assert_chain_refused "rights: with -n it answers, so nothing can follow: 'stamp'" "$front rights -n -t /t stamp lmtp-inject /l"
 	assert_chain_refused "lmtp-inject: it delivers, so nothing can follow: 'stamp'" "$front lmtp-inject /l stamp"
 	assert_chain_refused "qualify: a stage of a message, and submitd is not in front of it" \
 		"tlsd -c c -k k qualify submitd stamp lmtp-inject /l"
