@@ -49,7 +49,7 @@ rewritten() {
 
 # usage: forced user
 forced() {
-	chain_call SMTPAUTHUSER="$1" rewrite -s "$T/senders.cdb" "$T/next"
+	chain_call SMTPAUTHUSER="$1" SMTPAUTHLABEL="${2-}" rewrite -s "$T/senders.cdb" "$T/next"
 }
 
 # The next program's envelope is standard input. usage: assert_envelope what
@@ -356,6 +356,27 @@ test_the_senders_addresses_are_forced() {
 	forced scanner
 	assert_verdict 'an invalid item' "$LOCAL"
 	assert_logged "misuse reason=\"$T/senders.cdb: record of scanner: nonsense: not an address, @domain, @.domain, &group, \* or !\"$"
+}
+
+# What the password may not use does not stand for the user.
+test_the_address_that_is_forced_is_one_that_the_password_may_use() {
+	senders 'alice@example.net &sales @shop.example' '&sales sales@example.net' 'alice@example.net/phone x@other.example sales@example.net' \
+		'alice@example.net/pad z@shop.example' 'alice@example.net/none @other.example' 'anna *' 'anna/pad pad@example.net'
+	while read -r user label mail want; do
+		chain_message "From: $mail\\r\\n\\r\\nx\\r\\n"
+		chain_envelope "<$mail>" 'RCPT TO:<bob@example.org>'
+		forced "$user" "$label"
+		assertEquals "$user $label $mail" "$want" "$(sed -n '1s/MAIL FROM:<\(.*\)>/\1/p' "$T/got.env")"
+	done <<-'X'
+		alice@example.net other x@y.example alice@example.net
+		alice@example.net other sales@example.net sales@example.net
+		alice@example.net phone alice@example.net sales@example.net
+		alice@example.net phone x@other.example sales@example.net
+		alice@example.net pad sales@example.net z@shop.example
+		anna pad x@y.example pad@example.net
+	X
+	forced alice@example.net none
+	assert_verdict 'nothing' '550 5.7.1 You have no address to send as'
 }
 
 # In one process and apart, with a real recipient's answer.
