@@ -207,8 +207,8 @@ log_attempt(struct session *s, const struct saslserver *x, const char *event, co
 {
 	const struct facts *f = &s->call->facts;
 
-	log_event(&s->call->log, event, "user", user, "mech", x->mech, "label", label_of(x), "reason", x->reason, "ip", facts_get(f, "TCPREMOTEIP"),
-	    "tls", facts_get(f, "SSL_PROTOCOL"), (char *)NULL);
+	log_event(&s->call->log, event, "user", user, "mech", x->mech, "label", label_of(x), "reason", x->reason, "ip",
+	    facts_get(f, "TCPREMOTEIP"), "tls", facts_get(f, "SSL_PROTOCOL"), (char *)NULL);
 }
 
 /* Look whether the user was stopped, whatever the result is. Returns the new result. */

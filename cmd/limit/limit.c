@@ -258,7 +258,8 @@ judge(const struct conf *conf, struct call *call, const struct account *by, enum
  * user may not send is not counted for the password. Returns as fail.
  */
 static int
-charge(const struct conf *conf, struct call *call, const struct account *user, const struct account *password, int64_t k)
+charge(const struct conf *conf, struct call *call, const struct account *user, const struct account *password,
+    int64_t k)
 {
 	const struct account *by[] = { user, password, user };
 	enum counts_result result = COUNTS_OK;

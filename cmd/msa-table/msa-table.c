@@ -15,7 +15,7 @@
 enum { READ_OCTETS = 65536 }; /* at once */
 
 static const char usage_words[] = "[-d domain ...] kind table.cdb [text] | -c [-d domain ...] kind table.cdb | "
-    "-x kind table.cdb | -i postfix|passwd [-d domain] kind [file]";
+    "-x kind table.cdb | -i postfix|virtual|passwd [-d domain] kind [file]";
 
 static int
 usage(void)

@@ -24,8 +24,8 @@ struct permit {
 };
 
 /*
- * Find the records. label is NULL or "" if the password is not known; table must have the members labels and groups set. Returns 0,
- * or -1 with errno set as usertable_get.
+ * Find the records. label is NULL or "" if the password is not known; table must have the members labels and groups
+ * set. Returns 0, or -1 with errno set as usertable_get.
  */
 int permit_find(struct permit *p, struct usertable *t, const char *user, const char *label);
 

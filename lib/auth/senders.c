@@ -25,8 +25,8 @@ is_stop(const char *item, size_t len)
 }
 
 /*
- * Does the pattern allow c? A domain never allows an address with a quoted local part: a careless reader may see another
- * address in the quotes.
+ * Does the pattern allow c? A domain never allows an address with a quoted local part: a careless reader may see
+ * another address in the quotes.
  */
 static bool
 allows(const struct pattern *p, const struct claim *c)

@@ -332,6 +332,60 @@ test_a_table_of_postfix_is_turned_round() {
 	echo 'msa-table: standard input:2: record of d: x@@: not an address, @domain, @.domain, &group, * or !' | assert_got 'no address'
 }
 
+test_who_receives_for_an_alias_may_send_as_it() {
+	cat >maps <<-'E2'
+		# aliases
+		example.net		anything
+		sales@example.net	Team@example.net, bob
+		team@example.net	alice@example.net, carol+sales@example.net
+		info			sales@example.net
+		@example.net		alice@example.net
+		loop@example.net	pool@example.net, dave@example.net
+		pool@example.net	loop@example.net
+		dave@example.net	dave@example.net, @other.example
+	E2
+	msa-table -i virtual -d example.net senders maps >senders
+	assertEquals 0 $?
+	cp senders "$T/got"
+	assert_got 'users and their aliases' <<-'E2'
+		alice@example.net team@example.net info@example.net sales@example.net
+		bob sales@example.net info@example.net
+		carol@example.net team@example.net info@example.net sales@example.net
+		dave@example.net loop@example.net dave@example.net pool@example.net
+		loop@example.net pool@example.net loop@example.net
+		pool@example.net loop@example.net pool@example.net
+		sales@example.net info@example.net
+		team@example.net sales@example.net info@example.net
+	E2
+	msa-table senders senders.cdb senders
+	assertEquals 0 $?
+	rights -q senders.cdb alice@example.net info@example.net >/dev/null
+	assertEquals 'alice may' 0 $?
+	rights -q senders.cdb alice@example.net bob@example.net >/dev/null
+	assertEquals 'alice may not send as everybody' 1 $?
+	while IFS='|' read -r text want; do
+		# shellcheck disable=SC2059
+		printf "$text" | msa-table -i virtual senders >"$T/got" 2>&1
+		assertEquals "$want" 100 $?
+		echo "msa-table: standard input:$want" | assert_got "$want"
+	done <<-'E2'
+		a@b c\ninfo bob\n|2: a name without a domain: give its domain by -d
+		/^a/ bob\n|1: a name without a domain: give its domain by -d
+		x@@ d\n|1: record of d: x@@: not an address, @domain, @.domain, &group, * or !
+	E2
+	{
+		printf 'a@b c@b\nall@b '
+		seq -f 'u%g@b,' 1000
+	} | paste -sd ' ' | sed 's/c@b all/c@b\nall/' >many
+	msa-table -i virtual senders many >"$T/got"
+	assertEquals 'a thousand' 0 $?
+	assertEquals 1001 "$(wc -l <"$T/got")"
+	printf 'u7@b x@b\n' >>many
+	msa-table -i virtual senders many >"$T/got" 2>&1
+	assertEquals 100 $?
+	echo 'msa-table: many:2: more than 1000 receive the mail of this alias' | assert_got 'one more'
+}
+
 test_the_users_of_passwd_shadow_and_dovecot() {
 	printf '%s\n' 'root:x:0:0::/root:/bin/sh' '# none' '' '+::::::' 'Carol:$6$x$y:19000:0:99999:7:::' 'root:x:0:0::/:/bin/sh' >passwd
 	assertEquals "$(printf 'Carol\nroot')" "$(msa-table -i passwd locals passwd)"

@@ -650,7 +650,7 @@ writes() {
 assert_written() {
 	what=$1 want=$2
 	shift 2
-	n=0 line=
+	n=0
 	printf 'MAIL FROM:<alice@example.net>\n' >"$T/envelope"
 	while read -r address; do
 		printf 'RCPT TO:<%s>\n' "$address" >>"$T/envelope"
@@ -658,7 +658,8 @@ assert_written() {
 	done
 	MSA_MESSAGE=msg MSA_SESSION=ses MSA_RCPTS=$n SMTPAUTHUSER=$user SMTPAUTHLABEL=$label rights -n -t "$T/rcpts.cdb" "$@" \
 		<"$T/good" 3<"$T/envelope" >"$T/verdict" 2>"$T/log"
-	assertEquals "$what: exit, $(cat "$T/log")" 0 $?
+	code=$?
+	assertEquals "$what: exit, $(cat "$T/log")" 0 "$code"
 	assertEquals "$what" "$want" "$(tr -d '\r' <"$T/verdict" | sed 's/^250 2.1.5 Recipient ok$/+/; s/^550 5.7.1 You may not send to .*/-/' | tr -d '\n')"
 }
 
