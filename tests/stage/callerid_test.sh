@@ -35,8 +35,8 @@ assert_answer() {
 
 test_the_resident_believes_nothing() {
 	MSA_HOST=mail.example.net MSA_X_SITE=ours RELAYCLIENT='' resident_start caller callerid -d example.net "$T/next"
-	chain_give SMTPAUTHUSER=boss@example.net SMTPAUTHMETHOD=PLAIN SSL_PROTOCOL=TLSv1.3 TCPREMOTEIP=192.0.2.1 MSA_HELO=x \
-		MSA_VERB=EHLO MSA_HOST=theirs MSA_X_OTHER=1 MSA_EHLO=DSN MSA_PARTIAL=1 MSA_LMTP=1 call "$T/caller"
+	chain_give SMTPAUTHUSER=boss@example.net SMTPAUTHMETHOD=PLAIN SMTPAUTHLABEL=x SSL_PROTOCOL=TLSv1.3 TCPREMOTEIP=192.0.2.1 \
+		MSA_HELO=x MSA_VERB=EHLO MSA_HOST=theirs MSA_X_OTHER=1 MSA_EHLO=DSN MSA_PARTIAL=1 MSA_LMTP=1 call "$T/caller"
 	assert_answer 'taken' '250 2.0.0 taken'
 	sed 's/^MSA_DEADLINE=.*/MSA_DEADLINE=D/' "$T/facts" >"$T/got"
 	assert_got 'the facts' <<-X
