@@ -122,7 +122,7 @@ function chain(label,    first, s, h, word, before, name, message) {
 			}
 			if ((word == "rights" || word == "policy") && seen[s, "n"]) {
 				if (p <= n) fail(word ": with -n it answers, so nothing can follow: '" w[p] "'")
-				ended[s] = 1
+				if (label != "") ended[s] = 1
 			}
 			if (word == "submitd" || word == "spoold") message = 1
 		} else {

@@ -341,6 +341,14 @@ test_msa_check_asks_the_server() {
 	assertNotContains "$(cat "$T/got")" 'error: limit'
 }
 
+test_mail_to_the_postmaster_passes_without_the_server() {
+	for want in 250:postmaster@example.net 451:bob@example.net; do
+		chain_envelope '<alice@example.net>' "RCPT TO:<${want#*:}>"
+		chain_call SMTPAUTHUSER=alice@example.net limit -m example.net -d "redis:$T/gone" -r 3/100000 "$T/next"
+		assertEquals "$want" "${want%:*}" "$(head -n 1 "$T/verdict" | cut -c 1-3)"
+	done
+}
+
 test_a_password_is_counted_there_besides_its_user() {
 	printf '%s\n' 'alice@example.net/phone 2/100000' | cdb -c -m -t "$T/rates.tmp" "$T/rates.cdb"
 	gone="redis:$T/gone"

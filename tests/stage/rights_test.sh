@@ -549,12 +549,12 @@ test_a_question_is_answered_as_a_message_would_be() {
 }
 
 test_a_group_stands_for_the_list_in_its_record() {
-	senders 'alice@example.net &Sales x@example.net' 'bob@example.net &sales' '&sales sales@example.net,@shop.example' \
+	senders 'alice@example.net &Sales x@example.net' 'bob@example.net &sales &b@x.example' '&sales sales@example.net,@shop.example' \
 		'&none' 'carol@example.net &none' 'dave@example.net &stop' '&stop !' 'anna &all' '&all *' '&bob@example.net x@y.example'
 	may alice@example.net sales@example.net any@shop.example x@example.net
 	may_not bob@example.net
 	user=bob@example.net
-	may sales@example.net bob@example.net
+	may sales@example.net bob@example.net '&b@x.example'
 	may_not x@example.net
 	user=carol@example.net
 	may carol@example.net

@@ -483,6 +483,8 @@ test_a_chain_that_cannot_be_compiled_is_refused() {
 	assert_chain_refused "limit: -d needs an argument" "$front limit -d"
 	assert_chain_refused "stamp: it is the last word, and a chain ends with lmtp-inject, smtp-inject, maildir-inject, spool, resume or a program of yours" \
 		"$front stamp"
+	assert_chain_refused "rights: it is the last word, and a chain ends with lmtp-inject, smtp-inject, maildir-inject, spool, resume or a program of yours" \
+		"$front rights -n -t /t"
 	assert_chain_refused "rights: with -n it answers, so nothing can follow: 'stamp'" "$front rights -n -t /t stamp lmtp-inject /l"
 	assert_chain_refused "lmtp-inject: it delivers, so nothing can follow: 'stamp'" "$front lmtp-inject /l stamp"
 	assert_chain_refused "qualify: a stage of a message, and submitd is not in front of it" \
