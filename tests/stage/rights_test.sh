@@ -641,6 +641,19 @@ test_a_group_that_is_not_there_or_has_a_group_is_451() {
 	assertContains "$(cat "$T/log")" 'record of &bad: nonsense: not an address'
 }
 
+# With the label the name is too long for a key, so nobody can tell what the password may.
+test_a_name_that_is_too_long_with_its_label_is_451() {
+	user=$(text_repeat 506 x)
+	senders "$user box@example.net"
+	mail=box@example.net
+	message 'From: box@example.net'
+	for label in '' phone phones; do
+		chain
+		assertEquals "$label" "$([ "$label" = phones ] && echo 111 || echo 0)" "$code"
+	done
+	assertContains "$(cat "$T/log")" 'File name too long'
+}
+
 # The table of recipients $T/rcpts.cdb. usage: writes line ...
 writes() {
 	printf '%s\n' "$@" | cdb -c -m -t "$T/rcpts.tmp" "$T/rcpts.cdb"
