@@ -131,6 +131,10 @@ test_scan_rspamd() {
 	assert_says 'spam' 100 '550 5.7.1 This looks like spam'
 	cookbook_broken rspamc scan-rspamd "127.0.0.1:$rspamd_port"
 	assert_says 'rspamc fails' 111 '451 4.3.0 The spam filter does not answer, try again later'
+	program_lines tools/rspamc 'echo nothing'
+	cookbook_call scan-rspamd "127.0.0.1:$rspamd_port"
+	assert_says 'rspamc says nothing' 111 '451 4.3.0 The spam filter does not answer, try again later'
+	rm "$T/tools/rspamc"
 	cookbook_broken envelope scan-rspamd "127.0.0.1:$rspamd_port"
 	assert_says 'envelope fails' 111 '451 4.3.0 The envelope cannot be read, try again later'
 }
@@ -198,9 +202,11 @@ sign() {
 
 test_smime_signed() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ca -days 30 -keyout "$T/ca.key" -out "$T/ca.pem" 2>/dev/null
-	for name in alice bob; do
+	for name in alice bob nobody; do
+		address="email:$name@example.net"
+		[ "$name" != nobody ] || address=DNS:nobody.example
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -days 30 -CA "$T/ca.pem" -CAkey "$T/ca.key" \
-			-addext 'basicConstraints=CA:FALSE' -addext "subjectAltName=email:$name@example.net" -addext extendedKeyUsage=emailProtection -keyout "$T/$name.key" -out "$T/$name.pem" 2>"$T/log" ||
+			-addext 'basicConstraints=CA:FALSE' -addext "subjectAltName=$address" -addext extendedKeyUsage=emailProtection -keyout "$T/$name.key" -out "$T/$name.pem" 2>"$T/log" ||
 			cat "$T/log"
 	done
 	cookbook_call smime-signed "$T/ca.pem"
@@ -217,6 +223,9 @@ test_smime_signed() {
 	chain_envelope '<>' 'RCPT TO:<bob@example.org>'
 	cookbook_call smime-signed "$T/ca.pem"
 	assert_says 'of nobody' 100 '550 5.7.7 The certificate is for another address'
+	sign nobody
+	cookbook_call smime-signed "$T/ca.pem"
+	assert_says 'of nobody, by nobody' 100 '550 5.7.7 The certificate is for another address'
 	sign alice
 	chain_envelope '<alice@example.net>' 'RCPT TO:<bob@example.org>'
 	cookbook_call smime-signed "$T/bob.pem"

@@ -27,7 +27,7 @@ oneTimeSetUp() {
 	pids="$pids $!"
 	example_copy haproxy -e "s|redis.example.net:6379|127.0.0.1:$redis|" -e "s|lmtp-inject lmtp.example.net:24|maildir-inject $T/mail|" \
 		-e 's/192.0.2.10 /127.0.0.1 /' -e "s/192.0.2.11:587/127.0.0.1:$node1/" -e "s/192.0.2.12:587/127.0.0.1:$node2/" \
-		-e "s/bind :587/bind 127.0.0.1:$PORT/" -e 's/inter 2s/inter 200ms/' -e 's/leastconn/roundrobin/'
+		-e "s/bind :587/bind 127.0.0.1:$PORT/" -e 's/inter 2s/inter 200ms/' -e 's/check 5s/check 60s/' -e 's/leastconn/roundrobin/'
 	for node in 1 2; do
 		sed -e "s|$T/run/|$T/run$node/|g" -e "s/mail.example.net/node$node.example.net/" "$T/haproxy/node" >"$T/haproxy/node$node"
 		chmod 755 "$T/haproxy/node$node"

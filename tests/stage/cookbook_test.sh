@@ -31,6 +31,11 @@ test_archive_keeps_the_message_and_who_sent_it() {
 		carol@example.net
 	X
 	assertEquals 'nobody else reads it' '-rw------- -rw-------' "$(stat -c %A "$1" "$2" | paste -sd ' ')"
+	# shellcheck disable=SC2016
+	program_lines tools/sync 'for file; do basename "$file"; done >&2' 'exit 3'
+	cookbook_call archive "$T/archive"
+	assertEquals 'on the disk, before it goes on' 'M.new M.who' "$(paste -sd ' ' "$T/log")"
+	rm -r "$T/tools/sync" "$T/archive"
 	: >"$T/no"
 	cookbook_call archive "$T/no"
 	assert_says 'no directory' 111 '451 4.3.0 The archive takes nothing, try again later'
@@ -278,6 +283,9 @@ test_size_by_user() {
 	cookbook_call size-by-user "$T/sizes"
 	assert_says 'no number' 111 '451 4.3.0 The size cannot be checked, try again later'
 	echo '* 999' >"$T/sizes"
+	program_lines tools/wc 'echo many'
+	cookbook_call size-by-user "$T/sizes"
+	assert_says 'a size that is none' 111 '451 4.3.0 The size cannot be checked, try again later'
 	for tool in wc awk; do
 		cookbook_broken "$tool" size-by-user "$T/sizes"
 		assert_says "$tool" 111 '451 4.3.0 The size cannot be checked, try again later'
@@ -294,8 +302,11 @@ test_new_recipients_are_few_a_day() {
 	cookbook_call new-recipients "$T/known.db" 2
 	assert_handed_on 'known'
 	chain_envelope '<alice@example.net>' 'RCPT TO:<Bob@example.org>' 'RCPT TO:<dave@example.org>'
+	chain_envelope '<alice@example.net>' 'RCPT TO:<dave@example.org>'
+	cookbook_call new-recipients "$T/known.db" 2
+	assert_says 'the refused message has made nobody known' 111 '451 4.7.1 Over 2 new recipients a day, try again later'
 	cookbook_call new-recipients "$T/known.db" 3
-	assert_handed_on 'a refused message was not counted'
+	assert_handed_on 'and did not count'
 	chain_call SMTPAUTHUSER=bob@example.net "$STAGES/new-recipients" "$T/known.db" 2 inject-file "$T/box"
 	assert_handed_on 'another user'
 	cookbook_call new-recipients "$T/none/known.db" 2
@@ -373,9 +384,11 @@ test_expand_makes_one_recipient_many() {
 	assert_says 'another number' 111 '451 4.3.0 The list cannot be served, try again later'
 	chain_call SMTPAUTHUSER=a "$STAGES/expand" owner@example.net "$T/team" sh -c 'echo 250 ok; kill -9 $$'
 	assert_says 'killed' 111 '451 4.3.0 The list cannot be served, try again later'
-	chain_envelope '<mallory@example.org>' 'RCPT TO:<team@example.net>'
-	cookbook_call expand owner@example.net "$T/team"
-	assert_says 'no member' 100 '550 5.7.1 Only its members write to this list'
+	for from in mallory@example.org lice@example.net alice@example.ne ''; do
+		chain_envelope "<$from>" 'RCPT TO:<team@example.net>'
+		cookbook_call expand owner@example.net "$T/team"
+		assert_says "no member: $from" 100 '550 5.7.1 Only its members write to this list'
+	done
 	chain_envelope '<alice@example.net>' 'RCPT TO:<team@example.net>'
 	echo 'x@example.net>' >>"$T/team"
 	cookbook_call expand owner@example.net "$T/team"
@@ -415,6 +428,10 @@ test_several_of_them_in_one_chain_and_as_a_resident() {
 	cookbook_call quarantine "$T/patterns" "$T" "$STAGES/attachment-names" "$STAGES/size-by-user" "$T/sizes" \
 		"$STAGES/outside" example.net
 	assertEquals 'the last one sees it too' 100 "$code"
+	echo '* 9' >"$T/sizes"
+	cookbook_call attachment-names "$STAGES/size-by-user" "$T/sizes"
+	assertEquals 'and the size is that of all of it' "552 5.3.4 Your messages may have 9 octets, this one has $(wc -c <"$T/msg")" "$(cat "$T/verdict")"
+	echo '* 999' >"$T/sizes"
 	resident_start size resident -P 1:1 "$STAGES/size-by-user" "$T/sizes" "$STAGES/attachment-names" inject-file "$T/box"
 	chain_call SMTPAUTHUSER=alice@example.net call "$T/size"
 	assert_handed_on 'a resident'
