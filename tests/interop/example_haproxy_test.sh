@@ -35,10 +35,10 @@ oneTimeSetUp() {
 	wait_until port_accepts "$redis"
 	node_start 1 "$node1"
 	node_start 2 "$node2"
-	haproxy -db -f "$T/haproxy/haproxy.cfg" >"$T/haproxy.log" 2>&1 &
-	pids="$pids $!"
 	wait_until port_accepts "$node1"
 	wait_until port_accepts "$node2"
+	haproxy -db -f "$T/haproxy/haproxy.cfg" >"$T/haproxy.log" 2>&1 & # now: a node that is not there yet would be left out
+	pids="$pids $!"
 	wait_until port_accepts "$PORT"
 }
 
@@ -131,6 +131,7 @@ test_nothing_accepted_is_lost_when_a_node_dies_under_load() {
 	clients alice@example.net 1 4 15 2>"$T/client.log" &
 	client=$!
 	wait_until accepted 15
+	wait_until grep -q ' accepted user=alice' "$T/node1.log"
 	# shellcheck disable=SC2046,SC2086
 	kill -STOP $pid1 # so that it starts nothing and cleans up nothing
 	below=$(proc_descendants "$pid1")
