@@ -1,5 +1,5 @@
 #!/bin/sh
-# examples/haproxy, as it stands but for paths, ports and users: HAProxy, two nodes, one Redis. A node is killed while clients
+# examples/haproxy, as it stands but for paths, ports and users: HAProxy, two nodes, one Redis, one LDAP. A node is killed while clients
 # send: nothing that a client has a 250 for is lost. ISC licence, see LICENSE.
 # shellcheck disable=SC2154
 # shellcheck source=tests/lib/test.sh
@@ -11,23 +11,25 @@ PATH=$PATH:/usr/sbin
 pids=''
 
 oneTimeSetUp() {
-	example_prepare haproxy redis-server
+	example_prepare haproxy redis-server /usr/sbin/slapd /usr/sbin/saslauthd
 	[ -n "$READY" ] || return 0
 	for program in inline limit maildir-inject; do
 		cp "$(command -v "$program")" "$T/bin"
 	done
-	echo wonderland | msa-passwd "$T/etc/users.cdb" bob@example.net
 	mkdir "$T/mail" "$T/run1" "$T/run2"
 	chown sys "$T/mail"
 	chmod 755 "$T/run1" "$T/run2"
 	echo 'secret of redis' >"$T/etc/redis.secret"
 	chmod 600 "$T/etc/redis.secret"
-	node1=$(port_free) node2=$(port_free) redis=$(port_free) PORT=$(port_free)
+	node1=$(port_free) node2=$(port_free) redis=$(port_free) PORT=$(port_free) ldap=$(port_free)
 	redis-server --port "$redis" --bind 127.0.0.1 --requirepass 'secret of redis' --save '' --appendonly no --dir "$T" >"$T/redis.log" 2>&1 &
 	pids="$pids $!"
 	example_copy haproxy -e "s|redis.example.net:6379|127.0.0.1:$redis|" -e "s|lmtp-inject lmtp.example.net:24|maildir-inject $T/mail|" \
 		-e 's/192.0.2.10 /127.0.0.1 /' -e "s/192.0.2.11:587/127.0.0.1:$node1/" -e "s/192.0.2.12:587/127.0.0.1:$node2/" \
-		-e "s/bind :587/bind 127.0.0.1:$PORT/" -e 's/inter 2s/inter 200ms/' -e 's/check 5s/check 60s/' -e 's/leastconn/roundrobin/'
+		-e "s/bind :587/bind 127.0.0.1:$PORT/" -e 's/inter 2s/inter 200ms/' -e 's/check 5s/check 60s/' -e 's/leastconn/roundrobin/' \
+		-e "s|/run/saslauthd|$T/sasl|" -e "s|ldap.example.net|127.0.0.1:$ldap|"
+	cp "$T/haproxy/sasl.conf" "$T/etc"
+	accounts_start
 	for node in 1 2; do
 		sed -e "s|$T/run/|$T/run$node/|g" -e "s/mail.example.net/node$node.example.net/" "$T/haproxy/node" >"$T/haproxy/node$node"
 		chmod 755 "$T/haproxy/node$node"
@@ -49,6 +51,37 @@ oneTimeTearDown() {
 	done
 	pids=''
 	example_end
+}
+
+# The directory with both users, and a saslauthd for both nodes.
+accounts_start() {
+	mkdir "$T/ldap" "$T/sasl"
+	chmod 755 "$T/sasl"
+	cat >"$T/slapd.conf" <<-X
+		include /etc/ldap/schema/core.schema
+		include /etc/ldap/schema/cosine.schema
+		include /etc/ldap/schema/inetorgperson.schema
+		modulepath /usr/lib/ldap
+		moduleload back_mdb
+		pidfile $T/slapd.pid
+		database mdb
+		suffix "dc=example,dc=net"
+		directory $T/ldap
+	X
+	{
+		printf '%s\n' 'dn: dc=example,dc=net' 'objectClass: dcObject' 'objectClass: organization' 'o: Example' 'dc: example'
+		for name in alice bob; do
+			printf '%s\n' '' "dn: uid=$name,dc=example,dc=net" 'objectClass: inetOrgPerson' "cn: $name" "sn: $name" "uid: $name" \
+				"mail: $name@example.net" 'userPassword: wonderland'
+		done
+	} >"$T/ldif"
+	slapadd -f "$T/slapd.conf" -l "$T/ldif" >"$T/slapadd.log" 2>&1
+	slapd -f "$T/slapd.conf" -h "ldap://127.0.0.1:$ldap/" -d 0 >"$T/slapd.log" 2>&1 &
+	pids="$pids $!"
+	wait_until port_accepts "$ldap"
+	setsid saslauthd -d -a ldap -O "$T/haproxy/saslauthd.conf" -n 1 -m "$T/sasl" >"$T/saslauthd.log" 2>&1 &
+	pids="$pids $!"
+	wait_until [ -S "$T/sasl/mux" ]
 }
 
 # usage: node_start number port

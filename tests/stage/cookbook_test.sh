@@ -165,6 +165,18 @@ zipfile.ZipFile(sys.stdout.buffer, "w").writestr(sys.argv[1], b"x")' "$name" | b
 	assert_says 'a broken zip archive' 100 '550 5.7.1 An attachment is a program'
 }
 
+# Python's parser gives up at some depth: the message does not pass.
+test_parts_in_parts_in_parts_do_not_hide_an_attachment() {
+	awk 'BEGIN { ORS = "\r\n"; print "From: a@b.example"
+		for (i = 0; i < 3000; i++) { if (i) print "--b" (i - 1); print "Content-Type: multipart/mixed; boundary=b" i; print "" }
+		print "--b2999"; print "Content-Type: application/octet-stream; name=a.exe"; print ""; print "x" }' >"$T/msg"
+	for stage in attachment-names attachment-types 'outside example.net'; do
+		# shellcheck disable=SC2086
+		cookbook_call $stage
+		assert_fails "$stage"
+	done
+}
+
 # What Python ignores, the next stage must not: a signal of a pipe that nobody reads ends it.
 test_stages_in_python_hand_on_the_signals_as_they_were() {
 	for stage in attachment-names attachment-types 'outside example.net' "new-recipients $T/signals 5"; do
