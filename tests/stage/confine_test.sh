@@ -120,6 +120,7 @@ test_no_process_of_the_uid_can_read_or_change_another() {
 	wait "$stamp_pid"
 	# A stage that becomes the next program has no sandbox, but nobody looks into it.
 	mkfifo "$T/fifo"
+	: >"$T/out"
 	# shellcheck disable=SC2094,SC2086
 	$as_nobody env RELAYCLIENT= submitd sleep <"$T/fifo" >"$T/out" 2>"$T/log" &
 	pid=$!
