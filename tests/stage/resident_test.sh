@@ -98,6 +98,7 @@ test_a_caller_has_five_seconds_in_all() {
 
 # The descriptor's number was once taken for one of a starter's, and kept: the client waited for ever.
 test_a_session_ends_whatever_number_its_descriptor_got() {
+	: >"$T/ready"
 	python3 -c 'import os, socket, sys
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); os.dup2(s.fileno(), 0); s.close()
 os.execvp(sys.argv[2], sys.argv[2:])' "$T/given" submitd -l 0 -P 1:1 -R 1 "$T/take" >"$T/ready" 2>"$T/given.log" &
