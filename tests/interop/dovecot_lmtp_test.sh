@@ -82,6 +82,7 @@ test_all_or_nothing() {
 }
 
 test_data_and_bdat_carry_every_text() {
+	: >"$T/ready"
 	dovecot_ready || return 0
 	for text in '\r\n.\r\n..\r\n.a\r\nb.\r\n' '\r\n\303\251\377\r\n' '\r\nno end' '\r\n\r\n\r\n'; do
 		for how in DATA BDAT; do

@@ -374,6 +374,7 @@ test_a_resident_that_cannot_be_called() {
 }
 
 test_a_resident_sees_nothing_of_the_check_that_finds_it() {
+	: >"$T/ready"
 	maildir-inject -l "$T/resident" -R 3 box 3>"$T/ready" 2>"$T/log" &
 	pid=$!
 	wait_until [ -s "$T/ready" ]

@@ -115,6 +115,7 @@ os.execvp(sys.argv[2], sys.argv[2:])' "$T/given" submitd -l 0 -P 1:1 -R 1 "$T/ta
 }
 
 test_a_non_blocking_listener_does_not_spin() {
+	: >"$T/ready"
 	python3 -c 'import os, socket, sys
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.setblocking(False); os.dup2(s.fileno(), 0); s.close()
 os.execvp(sys.argv[2], sys.argv[2:])' "$T/given" stamp -l 0 -P 1:1 -R 1 "$T/take" >"$T/ready" 2>"$T/given.log" &
