@@ -372,7 +372,11 @@ auth(struct session *s, enum verb v, char *arg, size_t len)
 	    initial, (size_t)n);
 	explicit_bzero(arg, len);
 	while (go_on && r == SASLSERVER_CHALLENGE)
-		step = challenge(s, &x, &r, &go_on);
+		if (guesses_hold(&s->guesses, &x)) {
+			step = part(s, REPLY_GUESSED, NULL);
+			go_on = false;
+		} else
+			step = challenge(s, &x, &r, &go_on);
 	if (go_on)
 		step = finish(s, &x, r);
 	saslserver_end(&x);

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -44,6 +45,7 @@ guesses_refuse(struct guesses *g)
 		return false;
 	penalty_look(&g->conf->penalty, &g->peer, time(NULL), &v);
 	g->delay_ms = v.delay_ms;
+	g->waited = false;
 	if (v.level < PENALTY_REFUSE)
 		return false;
 	say(g, &v, NULL);
@@ -61,39 +63,72 @@ rest(const struct guesses *g, int ms)
 		;
 }
 
+/* Wait as long as the worse of two verdicts says, once for each AUTH. Returns false if too many others wait. */
+static bool
+delay(struct guesses *g, int delay_ms)
+{
+	const struct penalty *p = &g->conf->penalty;
+	int number;
+
+	if (delay_ms < g->delay_ms)
+		delay_ms = g->delay_ms;
+	if (delay_ms == 0 || g->waited)
+		return true;
+	number = penalty_wait(p, delay_ms, g->conf->waiters, clock_ms());
+	if (number < 0)
+		return false;
+	rest(g, delay_ms);
+	penalty_waited(p, number);
+	g->waited = true;
+	return true;
+}
+
+bool
+guesses_hold(struct guesses *g, const struct saslserver *x)
+{
+	const struct penalty *p = &g->conf->penalty;
+	struct penalty_verdict v;
+	int64_t now = time(NULL);
+	bool over;
+
+	if (!g->on || !*x->user || strcmp(x->mech, sasl_external) == 0) /* a certificate is no guess */
+		return false;
+	penalty_look(p, &g->peer, now, &v);
+	over = v.level >= PENALTY_REFUSE;
+	if (!over) {
+		penalty_look_user(p, &g->peer, x->user, now, &v);
+		over = v.level >= PENALTY_REFUSE;
+	}
+	if (over)
+		say(g, &v, NULL);
+	else if (x->is_proved)
+		(void)delay(g, v.delay_ms); /* without room a right password does not wait */
+	return over;
+}
+
 enum guesses_result
-guesses_end(struct guesses *g, const struct saslserver *x, enum saslserver_result r)
+guesses_end(struct guesses *g, struct saslserver *x, enum saslserver_result r)
 {
 	const struct penalty *p = &g->conf->penalty;
 	bool wrong = r == SASLSERVER_REFUSED;
 	struct penalty_verdict v;
 	int64_t now = time(NULL);
-	int number;
+	bool others;
 
 	if (!g->on || !x->is_guess)
 		return GUESSES_ANSWER;
 	penalty_look(p, &g->peer, now, &v);
 	if (wrong)
 		penalty_wrong(p, &g->peer, x->user, &x->check.proof, now);
-	if (v.level >= PENALTY_REFUSE) { /* other sessions of the address have used up what it may try meanwhile */
-		say(g, &v, NULL);
-		return GUESSES_REFUSE;
-	}
-	penalty_look_user(p, &g->peer, x->user, now, &v);
+	others = v.level >= PENALTY_REFUSE; /* of the address have used up what it may try meanwhile */
+	if (!others)
+		penalty_look_user(p, &g->peer, x->user, now, &v);
 	if (v.level >= PENALTY_REFUSE) {
-		say(g, &v, wrong ? NULL : x->user);
+		say(g, &v, wrong || others ? NULL : x->user);
+		saslserver_even_out(x); /* no time tells that the password was right */
 		return GUESSES_REFUSE;
 	}
 	if (!wrong)
 		penalty_right(p, &g->peer, x->user, now);
-	if (v.delay_ms < g->delay_ms)
-		v.delay_ms = g->delay_ms;
-	if (v.delay_ms == 0)
-		return GUESSES_ANSWER;
-	number = penalty_wait(p, v.delay_ms, g->conf->waiters, clock_ms());
-	if (number < 0)
-		return GUESSES_END;
-	rest(g, v.delay_ms);
-	penalty_waited(p, number);
-	return GUESSES_ANSWER;
+	return delay(g, v.delay_ms) ? GUESSES_ANSWER : GUESSES_END;
 }

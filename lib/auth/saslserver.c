@@ -107,21 +107,6 @@ ask_backend(struct sasl_check *check, const char *user, const char *pass, size_t
 	}
 }
 
-/*
- * A password was refused, or the back end did not answer. That takes the same time whatever the store has: compute the
- * slow hashes that were not.
- */
-static void
-even_out(struct sasl_check *check, const char *user)
-{
-	if (!check->db || !check->asked || check->found == USERDB_RIGHT ||
-	    (check->found == USERDB_ERROR && !check->unanswered))
-		return;
-	for (; check->due > 0; check->due--)
-		if (userdb_work(check->db, user) < 0)
-			check->found = USERDB_ERROR;
-}
-
 /* Compare one form of a password to the store's. Returns true if that took a slow hash. */
 static bool
 check_form(struct sasl_check *check, const char *user, const char *pass, size_t len)
@@ -161,9 +146,10 @@ check_store(struct sasl_check *check, const char *user, const char *pass, size_t
 {
 	const struct passcache_login login = { .store = &check->db->file, .user = user, .password = pass, .len = len };
 
-	if (check->cache && passcache_find(check->cache, &login, clock_ms(), check->label))
+	if (check->cache && passcache_find(check->cache, &login, clock_ms(), check->label)) {
 		check->found = USERDB_RIGHT;
-	else if (compare(check, user, pass, len) && check->cache && check->found == USERDB_RIGHT)
+		check->due++;
+	} else if (compare(check, user, pass, len) && check->cache && check->found == USERDB_RIGHT)
 		passcache_add(check->cache, &login, clock_ms(), check->label); /* a fast hash is as fast as the cache */
 }
 
@@ -250,8 +236,12 @@ may_enter(struct saslserver *x)
 static enum saslserver_result
 judge(struct saslserver *x, int r)
 {
-	if (r == SASL_CONTINUE)
+	if (r == SASL_CONTINUE) {
+		x->is_proved = *x->user != '\0';
+		if (!x->is_proved)
+			learn_user(x, SASL_AUTHUSER);
 		return SASLSERVER_CHALLENGE;
+	}
 	x->is_guess = r != SASL_BADPROT && r != SASL_BADPARAM;
 	if (r == SASL_OK && learn_user(x, SASL_USERNAME) < 0)
 		return refuse(x, "unusable user name");
@@ -259,7 +249,7 @@ judge(struct saslserver *x, int r)
 		return SASLSERVER_DONE;
 	if (r != SASL_OK)
 		learn_user(x, SASL_AUTHUSER);
-	even_out(&x->check, x->user);
+	saslserver_even_out(x);
 	if (x->check.asked && x->check.found == USERDB_ERROR) {
 		x->reason = x->check.unanswered ? "the back end does not answer" : "user store cannot be read";
 		return SASLSERVER_LATER;
@@ -529,6 +519,18 @@ saslserver_refuse(struct saslserver *x, const char *reason)
 	if (takes_token(x))
 		return refuse_token(x, OAUTH_TOKEN, reason);
 	return refuse(x, reason);
+}
+
+void
+saslserver_even_out(struct saslserver *x)
+{
+	struct sasl_check *check = &x->check;
+
+	if (!check->db || !check->asked || (check->found == USERDB_ERROR && !check->unanswered))
+		return;
+	for (; check->due > 0; check->due--)
+		if (userdb_work(check->db, x->user) < 0)
+			check->found = USERDB_ERROR;
 }
 
 bool

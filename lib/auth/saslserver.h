@@ -34,6 +34,8 @@ struct saslserver {
 	const char *challenge;             /* the next one, valid until the next step */
 	size_t challenge_len;
 	bool is_last;                      /* after REFUSED: it says why, and the response to it means nothing */
+	bool is_proved;                    /* the peer's name came before its last response: the next challenge may tell that
+	                                      the response was right, as SCRAM's does */
 	bool takes_empty;                  /* an empty response to it is valid: EXTERNAL */
 	const char *reason;                /* a constant */
 	bool is_guess;                     /* after DONE or REFUSED: a proof of a password was judged */
@@ -55,6 +57,12 @@ enum saslserver_result saslserver_step(struct saslserver *x, const char *respons
 
 /* Refuse a user who was authenticated. reason: a constant. */
 enum saslserver_result saslserver_refuse(struct saslserver *x, const char *reason);
+
+/*
+ * A password is refused, even a right one, or the back end did not answer. That takes the same time whatever the store
+ * and the cache have: compute the slow hashes that were not.
+ */
+void saslserver_even_out(struct saslserver *x);
 
 /*
  * Returns true if user is known to be a name, because the store or the certificate table has it. false: it may be

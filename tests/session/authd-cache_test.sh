@@ -179,5 +179,24 @@ test_where_nothing_can_be_remembered_it_is_misuse() {
 	done
 }
 
+# Where a user is guessed from many addresses, no password is answered. No time tells that it was the right one.
+test_a_right_password_that_is_refused_costs_what_a_wrong_one_does() {
+	rm -rf "$T/penalties"
+	mkdir -m 700 "$T/penalties"
+	msa-passwd -g -n fast "$db" carol >"$T/fast"
+	start -M 3600 -g "$T/penalties" || return 0
+	over='421 4.7.0 Too many wrong passwords, try again later'
+	assertEquals "1 $yes" "$(costs bob pencil)"
+	assertEquals "0 $yes" "$(TCPREMOTEIP=192.0.2.1 costs bob pencil)"
+	printf '%s\n' today 'scram 203.0.113.1 bob 150' 'scram 203.0.113.1 carol 150' |
+		test-unit penalty "$T/penalties" >"$T/out"
+	TCPREMOTEIP=198.51.100.1
+	export TCPREMOTEIP
+	assertEquals remembered "1 $over" "$(costs bob pencil)"
+	assertEquals 'a fast hash' "1 $over" "$(costs carol "$(cat "$T/fast")")"
+	assertEquals wrong "1 $over" "$(costs carol x)"
+	unset TCPREMOTEIP
+}
+
 # shellcheck disable=SC1090
 . "$SHUNIT2"

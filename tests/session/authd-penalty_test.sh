@@ -168,6 +168,33 @@ test_no_stranger_keeps_a_user_from_home() {
 	exec_form "$yes" bob@example.net pencil
 }
 
+# In SCRAM the server proves that it knows the password before the reply: that would be an answer.
+test_a_right_proof_of_scram_looks_like_a_wrong_one() {
+	puts 'scram 203.0.113.1 alice@example.net 150'
+	for password in wonderland guess; do
+		scram alice@example.net $password authd -p -g "$table" -u "$db" "$T/next" 2>>"$T/log" |
+			sed '/^EOF$/d' >"$T/out" # which a reset may come before
+		echo "$over" | assert_out "a user who is guessed: $password"
+	done
+	asks 150 'points alice@example.net'
+	for password in wonderland guess; do
+		puts 'forget alice@example.net' 'clear 192.0.2.1'
+		scram -b "{ echo today && echo 'scram 192.0.2.1 x 13'; } | test-unit penalty '$table'" alice@example.net $password \
+			authd -p -g "$table" -u "$db" "$T/next" 2>>"$T/log" | sed '/^EOF$/d' >"$T/out"
+		printf 'server-first\n%s\n' "$over" | assert_out "others were faster: $password"
+	done
+}
+
+test_a_right_proof_of_scram_waits_before_the_server_has_proved_anything() {
+	puts 'scram 192.0.2.1 x 5'
+	before=$(date +%s%N)
+	scram -l alice@example.net wonderland authd -p -g "$table" -u "$db" "$T/next" 2>>"$T/log" >"$T/out"
+	assertTrue '1,111 ms' "[ $(($(date +%s%N) - before)) -gt 1000000000 ]"
+	printf 'server-first\nserver-final\n' | assert_out
+	scram alice@example.net wonderland authd -p -g "$table" -u "$db" "$T/next" 2>>"$T/log" >"$T/out"
+	assertContains "$(cat "$T/out")" "$yes"
+}
+
 test_what_is_no_wrong_password_is_not_counted() {
 	cat >"$T/script" <<-X
 		<
@@ -226,6 +253,16 @@ test_who_needs_no_password_is_heard() {
 	printf '<\n> EHLO client.example\n<\n> MAIL FROM:<a@b.example>\n<\n<<\n' >"$T/script"
 	RELAYCLIENT='' talk authd -p -g "$table" -u "$db" "$T/next" <"$T/script" 2>>"$T/log" | tail -n 2 >"$T/out"
 	assertEquals 'next ' "$(head -n 1 "$T/out")"
+}
+
+test_who_has_a_certificate_is_heard() {
+	hash=$(printf 'SHA256:%064d' 7)
+	echo "$hash alice@example.net" | cdb -c -m "$T/certs.cdb"
+	puts 'scram 192.0.2.1 alice@example.net 13' 'scram 203.0.113.1 alice@example.net 150'
+	printf '<\n> EHLO client.example\n<\n> AUTH EXTERNAL\n<\n> =\n<\n<<\n' >"$T/script"
+	SSL_PROTOCOL=TLSv1.3 SSL_PEER_CERT_HASH=$hash talk authd -c "$T/certs.cdb" -g "$table" -u "$db" "$T/next" \
+		<"$T/script" 2>>"$T/log" | tail -n 4 >"$T/out"
+	printf '334 \n%s\nnext alice@example.net\nEOF\n' "$yes" | assert_out
 }
 
 # The delay is at least that of the score, for a right password as for a wrong one.
