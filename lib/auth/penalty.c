@@ -54,12 +54,14 @@ enum {
 	NET_SETS = 4096,       /* powers of 2 */
 	USER_SETS = 1024,
 	REPEAT_SETS = 2048,
-	KNOWN_SETS = 4096,
+	HOST_KNOWN_SETS = 2048,
+	USER_KNOWN_SETS = 2048,
 	NET_FIRST = 0,
 	USER_FIRST = NET_FIRST + NET_SETS,
 	REPEAT_FIRST = USER_FIRST + USER_SETS,
-	KNOWN_FIRST = REPEAT_FIRST + REPEAT_SETS,
-	SETS = KNOWN_FIRST + KNOWN_SETS,
+	HOST_KNOWN_FIRST = REPEAT_FIRST + REPEAT_SETS,
+	USER_KNOWN_FIRST = HOST_KNOWN_FIRST + HOST_KNOWN_SETS,
+	SETS = USER_KNOWN_FIRST + USER_KNOWN_SETS,
 	TRIES = 100,           /* to change a slot that others change too, after which one deed is not counted */
 	TIME_SHIFT = 8,
 	SCORE_SHIFT = 40,
@@ -313,17 +315,24 @@ net_text(char text[PENALTY_NET_TEXT], int kind, uint64_t id)
 
 /* Slots */
 
+/* Parts of an id: that it is an IPv4 address's, of KIND_HOST_KNOWN; and the user's, of KIND_USER_KNOWN. */
+static const uint64_t V4_KNOWN = 1ull << 63, USER_PART = 0xffffffff00000000u;
+
 struct place {
 	struct slot *set;
 	unsigned long long id;
 	int kind;
 };
 
+/*
+ * Of a /48 of IPv6 some known addresses have room, and of a user some known nets: one user who logs in from everywhere
+ * cannot have all others forgotten.
+ */
 static struct place
 place(const struct penalty *p, int kind, uint64_t id)
 {
 	unsigned first = NET_FIRST, sets = NET_SETS;
-	uint64_t secret;
+	uint64_t secret, some = id;
 
 	if (kind == KIND_USER) {
 		first = USER_FIRST;
@@ -331,12 +340,17 @@ place(const struct penalty *p, int kind, uint64_t id)
 	} else if (kind == KIND_REPEAT) {
 		first = REPEAT_FIRST;
 		sets = REPEAT_SETS;
-	} else if (kind == KIND_HOST_KNOWN || kind == KIND_USER_KNOWN) {
-		first = KNOWN_FIRST;
-		sets = KNOWN_SETS;
+	} else if (kind == KIND_HOST_KNOWN) {
+		first = HOST_KNOWN_FIRST;
+		sets = HOST_KNOWN_SETS;
+		some = id & V4_KNOWN ? id : id & ~0xffc0ull;
+	} else if (kind == KIND_USER_KNOWN) {
+		first = USER_KNOWN_FIRST;
+		sets = USER_KNOWN_SETS;
+		some = id & (USER_PART | 3);
 	}
 	memcpy(&secret, p->table->key, sizeof secret);
-	return (struct place){ &p->table->slot[(first + (mix(mix(id ^ secret) ^ (unsigned)kind) & (sets - 1))) * WAYS], id,
+	return (struct place){ &p->table->slot[(first + (mix(mix(some ^ secret) ^ (unsigned)kind) & (sets - 1))) * WAYS], id,
 		kind };
 }
 
@@ -507,7 +521,7 @@ known_host(const struct ipaddr *a)
 	int kind;
 	uint64_t id = net_id(a, PENALTY_HOST, &kind);
 
-	return id ^ (kind == KIND_V6 ? 0 : 1ull << 63); /* the two families apart: 8000::/1 has no address in use */
+	return id ^ (kind == KIND_V6 ? 0 : V4_KNOWN); /* the two families apart: 8000::/1 has no address in use */
 }
 
 /* A user's own net is a little larger than an address: telephones change theirs. */
@@ -518,7 +532,8 @@ known_user(const struct penalty *p, const struct ipaddr *a, const char *user)
 	uint64_t id[2] = { net_id(a, ipaddr_is_v4(a) ? PENALTY_NEAR : PENALTY_WIDE, &kind), 0 };
 
 	id[1] = (uint64_t)kind;
-	return hash(p, KIND_USER_KNOWN, user, id, sizeof id);
+	return (hash(p, KIND_USER_KNOWN, user, NULL, 0) & USER_PART) |
+	    (hash(p, KIND_USER_KNOWN, user, id, sizeof id) & ~USER_PART);
 }
 
 static bool

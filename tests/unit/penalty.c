@@ -11,7 +11,7 @@
 
 #include "unit.h"
 
-enum { SOON = 1790000000, WORDS = 5, HAMMERS = 4000, KILLS = 40, LISTED = 100 };
+enum { SOON = 1790000000, WORDS = 5, HAMMERS = 4000, KILLS = 40, LISTED = 100, ROAM_USERS = 100 };
 
 static void
 show(const struct penalty_verdict *v)
@@ -134,6 +134,57 @@ list(const struct penalty *p, int64_t now, bool round)
 		    e[i].until ? (long long)(e[i].until - now) : 0LL);
 }
 
+static struct ipaddr
+address(int net, int host)
+{
+	return ipaddr_from_octets(AF_INET, (unsigned char[4]){ 10, 0, (unsigned char)net, (unsigned char)host });
+}
+
+/*
+ * Users log in at home, each in a /24. Later one user logs in from 65,536 nets of so many bits, and then all users are
+ * guessed, and there are guessers beside all homes. Where a home is in the table is chance: say whether most are known.
+ */
+static void
+roam(const struct penalty *p, int bits, int64_t now)
+{
+	const struct penalty_proof none = { 0 };
+	struct penalty_verdict v;
+	char user[16];
+	int i, k, users = 0, hosts = 0;
+
+	for (i = 0; i < ROAM_USERS; i++) {
+		struct ipaddr home = address(i, 1);
+
+		snprintf(user, sizeof user, "user%d", i);
+		penalty_right(p, &home, user, now);
+	}
+	now += 3600;
+	for (i = 0; i < 65536; i++) {
+		unsigned char o[16] = { 0x20, 1, 0x0d, 0xb8 };
+		struct ipaddr a;
+
+		o[bits / 8 - 2] = (unsigned char)(i >> 8);
+		o[bits / 8 - 1] = (unsigned char)i;
+		a = ipaddr_from_octets(AF_INET6, o);
+		penalty_right(p, &a, "mallory", now);
+	}
+	for (i = 0; i < ROAM_USERS; i++) {
+		struct ipaddr home = address(i, 1);
+
+		snprintf(user, sizeof user, "user%d", i);
+		for (k = 0; k < 150; k++) {
+			struct ipaddr beside = address(i, 2 + k);
+
+			penalty_wrong(p, &beside, user, &none, now);
+		}
+		penalty_look_user(p, &home, user, now, &v);
+		users += v.level == PENALTY_FREE;
+		penalty_look(p, &home, now, &v);
+		hosts += v.level == PENALTY_FREE;
+	}
+	printf("%s, %s", users > ROAM_USERS * 3 / 4 ? "kept" : "lost", hosts > ROAM_USERS * 3 / 4 ? "kept" : "lost");
+}
+
 static void
 act(const struct penalty *p, char *word[WORDS], int64_t *now)
 {
@@ -156,6 +207,8 @@ act(const struct penalty *p, char *word[WORDS], int64_t *now)
 		printf("%u", (penalty_user_score(p, word[1], *now) + PENALTY_POINT - 1) / PENALTY_POINT);
 	else if (strcmp(word[0], "siege") == 0)
 		siege(p, atoi(word[1]), atoi(word[2]), *now);
+	else if (strcmp(word[0], "roam") == 0)
+		roam(p, atoi(word[1]), *now);
 	else if (strcmp(word[0], "kill") == 0)
 		slaughter(p, *now);
 	else if (strcmp(word[0], "wait") == 0 && word[3])

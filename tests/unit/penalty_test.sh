@@ -362,5 +362,11 @@ test_a_directory_that_is_not_ours_is_refused() {
 	assertEquals 'a directory has the name' 'Is a directory' "$(test-unit penalty "$T/e" </dev/null)"
 }
 
+# From all of a /48 of IPv6 the user has no address forgotten either.
+test_a_user_who_logs_in_from_everywhere_has_no_home_forgotten() {
+	echo 'roam 64 => kept, kept' | unit_table penalty
+	echo 'roam 48 => kept, lost' | unit_table penalty
+}
+
 # shellcheck disable=SC1090
 . "$SHUNIT2"
