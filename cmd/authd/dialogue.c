@@ -299,6 +299,7 @@ finish(struct session *s, struct saslserver *x, enum saslserver_result r)
 	default:
 		s->attempt = true;
 		log_attempt(s, x, "failed", NULL);
+		guesses_later(&s->guesses, x);
 		return answer(s, REPLY_NO_AUTH_NOW);
 	}
 }

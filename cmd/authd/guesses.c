@@ -132,3 +132,10 @@ guesses_end(struct guesses *g, struct saslserver *x, enum saslserver_result r)
 		penalty_right(p, &g->peer, x->user, now);
 	return delay(g, v.delay_ms) ? GUESSES_ANSWER : GUESSES_END;
 }
+
+void
+guesses_later(const struct guesses *g, const struct saslserver *x)
+{
+	if (g->on && saslserver_is_in_doubt(x))
+		penalty_unsure(&g->conf->penalty, &g->peer, x->user, &x->check.proof, time(NULL));
+}

@@ -44,4 +44,7 @@ enum guesses_result {
  */
 enum guesses_result guesses_end(struct guesses *g, struct saslserver *x, enum saslserver_result r);
 
+/* An exchange has ended with SASLSERVER_LATER. */
+void guesses_later(const struct guesses *g, const struct saslserver *x);
+
 #endif

@@ -651,16 +651,34 @@ is_repeated(const struct penalty *p, const struct ipaddr *a, const char *user, c
 	return false;
 }
 
+/* Returns false if it is the same again, and nothing was counted. */
+static bool
+count(const struct penalty *p, const struct ipaddr *a, const char *user, const struct penalty_proof *proof,
+    enum penalty_deed deed, int64_t now)
+{
+	if (proof->set && is_repeated(p, a, user, proof, now))
+		return false;
+	penalty_add(p, a, deed, now);
+	if (*user)
+		grow(p, KIND_USER, hash(p, KIND_USER, user, NULL, 0), deed, now);
+	return true;
+}
+
 bool
 penalty_wrong(const struct penalty *p, const struct ipaddr *a, const char *user, const struct penalty_proof *proof,
     int64_t now)
 {
-	if (proof->set && is_repeated(p, a, user, proof, now))
-		return false;
-	penalty_add(p, a, PENALTY_WRONG, now);
-	if (*user)
-		grow(p, KIND_USER, hash(p, KIND_USER, user, NULL, 0), PENALTY_WRONG, now);
-	return true;
+	return count(p, a, user, proof, PENALTY_WRONG, now);
+}
+
+/* It is remembered apart from wrong ones: it will cost the whole if it is found wrong. */
+void
+penalty_unsure(const struct penalty *p, const struct ipaddr *a, const char *user, const struct penalty_proof *proof,
+    int64_t now)
+{
+	const struct penalty_proof other = { .hash = ~proof->hash, .set = proof->set };
+
+	count(p, a, user, &other, PENALTY_UNSURE, now);
 }
 
 void

@@ -62,6 +62,7 @@ enum penalty_deed {
 	PENALTY_WRONG = 1000,  /* a wrong password */
 	PENALTY_STALLED = 500, /* a handshake or a session that did not end before its deadline */
 	PENALTY_BROKEN = 100,  /* a handshake that failed */
+	PENALTY_UNSURE = 100,  /* a password that is not in the store, while the back end does not answer */
 	PENALTY_NOTHING = 5,   /* a session that ended without a proof */
 };
 
@@ -124,6 +125,13 @@ void penalty_prove(const struct penalty *p, struct penalty_proof *proof, const c
 /* Count a wrong password. user: "" if unknown. Returns false if it is the same again, and nothing was counted. */
 bool penalty_wrong(const struct penalty *p, const struct ipaddr *a, const char *user, const struct penalty_proof *proof,
     int64_t now);
+
+/*
+ * Count a password that is not in the store, and may be the back end's, which did not answer: little, so that a site
+ * whose back end is down is not locked out, and the store's passwords are not free to guess.
+ */
+void penalty_unsure(const struct penalty *p, const struct ipaddr *a, const char *user,
+    const struct penalty_proof *proof, int64_t now);
 
 /* The user has logged in from here. */
 void penalty_right(const struct penalty *p, const struct ipaddr *a, const char *user, int64_t now);

@@ -540,6 +540,12 @@ saslserver_is_known(const struct saslserver *x)
 	    (x->check.asked && x->check.found != USERDB_UNKNOWN && x->check.found != USERDB_ERROR);
 }
 
+bool
+saslserver_is_in_doubt(const struct saslserver *x)
+{
+	return x->check.db && x->check.asked && (x->check.found != USERDB_ERROR || x->check.unanswered);
+}
+
 void
 saslserver_end(struct saslserver *x)
 {

@@ -70,6 +70,9 @@ void saslserver_even_out(struct saslserver *x);
  */
 bool saslserver_is_known(const struct saslserver *x);
 
+/* Returns true after LATER if the store does not have the password, and the back end could not be asked. */
+bool saslserver_is_in_doubt(const struct saslserver *x);
+
 /* Free and wipe x. */
 void saslserver_end(struct saslserver *x);
 

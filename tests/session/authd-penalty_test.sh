@@ -115,6 +115,21 @@ test_the_same_wrong_password_again_costs_nothing() {
 	asks 1 'points bob@example.net'
 }
 
+# The store's passwords are not free to guess while the back end is down. A telephone that tries again costs nothing.
+test_without_an_answer_of_the_back_end_a_tenth_is_counted() {
+	later='454 4.7.0 Temporary authentication failure'
+	for password in guess1 guess2 guess2 guess3 guess3; do
+		gives "$later" alice@example.net $password authd -p -g "$table" -u "$db" -D "$T/none" "$T/next"
+	done
+	assertTrue 'three tenths, or less by now' "msa-penalty '$table' | grep -qx '192.0.2.1 free failures=0.[0-3]'"
+	puts 'clear 192.0.2.1' 'scram 192.0.2.1 x 12' 'deed 192.0.2.1 nothing 100'
+	gives "$over" alice@example.net guess4 authd -p -g "$table" -u "$db" -D "$T/none" "$T/next"
+	puts 'clear 192.0.2.1'
+	exec_form "$no" alice@example.net guess3
+	gives "$later" alice@example.net guess3 authd -p -g "$table" -D "$T/none" "$T/next"
+	assertContains "$(printf 'today\ntally\n' | test-unit penalty "$table" | tail -n 1)," ', 192.0.2.1 1,'
+}
+
 # A back end of Cyrus's does not say which password it has seen.
 test_the_same_again_with_a_back_end_too() {
 	mkdir "$T/sasl"
