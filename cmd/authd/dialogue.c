@@ -221,8 +221,10 @@ stop(struct session *s, struct saslserver *x, enum saslserver_result r)
 		return r;
 	if (found == LOCKOUT_UNKNOWN)
 		log_error(&s->call->log, "failed", "%s:", s->conf->locked);
-	if (found == LOCKOUT_STOPPED)
+	if (found == LOCKOUT_STOPPED) {
+		saslserver_even_out(x);
 		return saslserver_refuse(x, "user is locked");
+	}
 	x->reason = "locked users are not known";
 	return SASLSERVER_LATER;
 }

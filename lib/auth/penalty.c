@@ -769,16 +769,19 @@ penalty_next(const struct penalty *p, size_t *at, int64_t now, struct penalty_en
 	return false;
 }
 
+/* Two processes that were the first to count something at the same time have made two entries: clear all. */
 static bool
 clear(const struct penalty *p, int kind, uint64_t id)
 {
 	const struct place at = place(p, kind, id);
 	unsigned long long v;
-	struct slot *s = find(&at, &v);
+	struct slot *s;
+	bool any = false;
+	int i;
 
-	if (s)
+	for (i = 0; i < WAYS && (s = find(&at, &v)); i++, any = true)
 		atomic_store(&s->value, 0);
-	return s != NULL;
+	return any;
 }
 
 bool

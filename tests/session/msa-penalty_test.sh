@@ -104,5 +104,29 @@ test_what_cannot_be() {
 	says "msa-penalty: $table: everybody may write to it" 100
 }
 
+# Two processes that are the first to count something at the same time can make two entries.
+test_what_is_cleared_is_gone_though_it_has_two_entries() {
+	puts 'scram 192.0.2.7 alice 26'
+	python3 -S - "$table/table" <<-'X'
+		import sys
+		slot, ways, sets = 16, 8, 4096 + 1024 + 2048 + 4096
+		with open(sys.argv[1], 'r+b') as f:
+		    t = bytearray(f.read())
+		    for at in range(len(t) - slot * ways * sets, len(t), slot * ways):
+		        half = at + slot * ways // 2 # the first ones of an empty set are used first
+		        t[half:half + slot * ways // 2] = t[at:half]
+		    f.seek(0)
+		    f.write(t)
+	X
+	for net in 192.0.2.7 192.0.2.0/24 192.0.0.0/16; do
+		assertEquals 'twice' 2 "$(msa-penalty "$table" | grep -c "^$net ")"
+		msa-penalty -c $net "$table" >"$T/out"
+	done
+	echo '192.0.0.0: free' | assert_out
+	assertEquals none '' "$(msa-penalty "$table")"
+	says 'alice: cleared' 0 -c alice
+	says 'alice: nothing was counted' 0 -c alice
+}
+
 # shellcheck disable=SC1090
 . "$SHUNIT2"
