@@ -17,6 +17,8 @@
 #include "base/number.h"
 #include "base/os.h"
 
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock would be another one in each process that shares the table");
+
 /*
  * An address that wants to try more than a score fades gets nowhere: it hears 421 until the score has faded below
  * refuse, and each refused session adds a little.
