@@ -1,27 +1,27 @@
 #!/bin/sh
-# authd -D asks Dovecot's authentication server; msa-passwd -b takes Dovecot's passwd-file. ISC licence, see LICENSE.
+# authd -D asks Dovecot's authentication server, also as in examples/accounts/dovecot; msa-passwd -b takes Dovecot's passwd-file. ISC licence, see LICENSE.
 # shellcheck disable=SC2016
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=tests/lib/resident.sh
 . "$ROOT/tests/lib/resident.sh"
+# shellcheck source=tests/lib/accounts.sh
+. "$ROOT/tests/lib/accounts.sh"
 
-yes='235 2.7.0 Authentication succeeded'
-no='535 5.7.8 Authentication credentials invalid'
 schemes='sha512-crypt sha256-crypt blf-crypt md5-crypt crypt scram-sha-1 scram-sha-256'
-later='454 4.7.0 Temporary authentication failure'
 
 # A server of the test's own, which reads no other configuration. Needs root, as Dovecot does.
 oneTimeSetUp() {
-	export MSA_HOST=mx.example TCPREMOTEIP=192.0.2.1 SSL_PROTOCOL=TLSv1.3
-	chmod 755 "$T"
+	accounts_prepare
 	ready=
 	[ "$(id -u)" -eq 0 ] && [ -x /usr/lib/dovecot/auth ] || return 0
-	mkdir "$T/run" "$T/state"
+	mkdir "$T/state"
 	for scheme in $schemes; do
 		echo "$scheme@example.net:$(doveadm -c /dev/null pw -s "$scheme" -p "of-$scheme" 2>>"$T/pw.log")"
 	done >"$T/users"
-	chmod 644 "$T/users"
+	(cat "$T/users" && echo 'carol@example.net:{PLAIN}pencil') >"$T/passdb"
+	chmod 644 "$T/passdb"
+	accounts_copy dovecot -e "s|/run/dovecot|$T/run|" -e 's/group = msa-auth/group = nogroup/'
 	program_lines broken 'exit 111'
 	cat >"$T/conf" <<-CONF
 		base_dir = $T/run
@@ -39,7 +39,7 @@ oneTimeSetUp() {
 		}
 		passdb {
 		  driver = passwd-file
-		  args = username_format=%Lu $T/users
+		  args = username_format=%Lu $T/passdb
 		}
 		userdb {
 		  driver = static
@@ -48,6 +48,13 @@ oneTimeSetUp() {
 		service auth {
 		  unix_listener $T/auth {
 		    mode = 0666
+		  }
+		}
+		!include $accounts/90-msa.conf
+		# Dovecot makes an address wait that guesses.
+		service anvil {
+		  unix_listener anvil-auth-penalty {
+		    mode = 0
 		  }
 		}
 		service stats {
@@ -89,6 +96,13 @@ test_dovecot_decides() {
 	assertContains "$(cat "$T/log")" 'authenticated user=crypt@example.net '
 }
 
+test_the_example() {
+	needs root /usr/lib/dovecot/auth || return 0
+	assert_mechanisms 'PLAIN LOGIN'
+	assert_carol
+	assert_store_first
+}
+
 test_a_resident_with_a_store_in_front() {
 	needs root /usr/lib/dovecot/auth || return 0
 	phone=$(msa-passwd -g -n phone "$T/store.cdb" crypt@example.net)
@@ -120,6 +134,11 @@ test_trouble_of_dovecots_is_454() {
 	ready=
 	wait_until [ ! -e "$T/run/master.pid" ]
 	assertEquals 'no server' "$later" "$(reply crypt@example.net of-crypt -D "$T/auth")"
+	for password in pencil wrong; do
+		assertEquals 'no server' "$later" "$(accounts_reply carol "$password")"
+	done
+	msa-passwd -g -n phone "$T/store.cdb" carol@example.net >"$T/phone"
+	assertEquals 'the store still counts' "$yes" "$(accounts_reply carol "$(cat "$T/phone")" -u "$T/store.cdb")"
 }
 
 # shellcheck disable=SC1090

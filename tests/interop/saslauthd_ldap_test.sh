@@ -1,13 +1,15 @@
 #!/bin/sh
-# authd -s against LDAP: OpenLDAP's slapd behind saslauthd. ISC licence, see LICENSE.
+# examples/accounts/ldap: authd -s against LDAP, OpenLDAP's slapd behind saslauthd. ISC licence, see LICENSE.
 # shellcheck source=tests/lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=tests/lib/accounts.sh
+. "$ROOT/tests/lib/accounts.sh"
 
 # A directory of the test's own, with carol, who has the password pencil.
 oneTimeSetUp() {
-	export MSA_HOST=mx.example
+	accounts_prepare
 	[ -x /usr/sbin/saslauthd ] && [ -x /usr/sbin/slapd ] || return 0
-	mkdir "$T/ldap" "$T/run"
+	mkdir "$T/db"
 	port=$(port_free)
 	cat >"$T/slapd.conf" <<-C
 		include /etc/ldap/schema/core.schema
@@ -18,7 +20,7 @@ oneTimeSetUp() {
 		pidfile $T/slapd.pid
 		database mdb
 		suffix "dc=example,dc=net"
-		directory $T/ldap
+		directory $T/db
 	C
 	cat >"$T/ldif" <<-L
 		dn: dc=example,dc=net
@@ -38,12 +40,8 @@ oneTimeSetUp() {
 	/usr/sbin/slapadd -f "$T/slapd.conf" -l "$T/ldif" >"$T/slapadd.log" 2>&1
 	/usr/sbin/slapd -f "$T/slapd.conf" -h "ldap://127.0.0.1:$port/" -d 0 >"$T/slapd.log" 2>&1 &
 	directory=$!
-	printf '%s\n' "ldap_servers: ldap://127.0.0.1:$port/" 'ldap_search_base: dc=example,dc=net' 'ldap_filter: (mail=%u@%r)' \
-		'ldap_auth_method: bind' >"$T/ldap.conf"
-	printf 'pwcheck_method: saslauthd\nsaslauthd_path: %s/run/mux\nmech_list: PLAIN LOGIN\n' "$T" >"$T/sasl.conf"
-	setsid /usr/sbin/saslauthd -d -a ldap -O "$T/ldap.conf" -n 1 -m "$T/run" >"$T/saslauthd.log" 2>&1 &
-	server=$!
-	wait_until [ -S "$T/run/mux" ]
+	accounts_copy ldap -e "s|127.0.0.1:389|127.0.0.1:$port|"
+	accounts_saslauthd
 }
 
 oneTimeTearDown() {
@@ -51,28 +49,17 @@ oneTimeTearDown() {
 	server=
 }
 
-# The reply to a password. usage: reply user password option ...
-reply() {
-	printf '<\n> EHLO client.example\n<\n> AUTH PLAIN %s\n<\n' "$(printf '\0%s\0%s' "$1" "$2" | base64 -w0)" >"$T/script"
-	shift 2
-	talk -t 60 authd -p -s "$T/sasl.conf" -r example.net "$@" true <"$T/script" 2>"$T/log" | tail -n 1
-}
-
 carol_logs_in() {
-	reply carol pencil >"$T/reply"
-	[ "$(cat "$T/reply")" = '235 2.7.0 Authentication succeeded' ]
+	accounts_reply carol pencil >"$T/reply"
+	[ "$(cat "$T/reply")" = "$yes" ]
 }
 
 test_a_user_of_a_directory() {
 	needs /usr/sbin/saslauthd /usr/sbin/slapd || return 0
 	wait_until carol_logs_in # slapd takes a moment
-	assertContains "$(cat "$T/log")" ' authenticated user=carol@example.net mech=PLAIN'
-	for who in 'carol wrong' 'carol@example.org pencil' 'nobody pencil' '* pencil'; do
-		assertEquals "$who" '535 5.7.8 Authentication credentials invalid' "$(reply "${who% *}" "${who#* }")"
-	done
-	phone=$(msa-passwd -g -n phone "$T/store.cdb" carol@example.net)
-	assertEquals 'the store first' '235 2.7.0 Authentication succeeded' "$(reply carol "$phone" -u "$T/store.cdb")"
-	assertEquals '235 2.7.0 Authentication succeeded' "$(reply carol pencil -u "$T/store.cdb")"
+	assert_mechanisms 'PLAIN LOGIN'
+	assert_carol
+	assert_store_first
 }
 
 # saslauthd says no, whatever the reason is: authd(8) CAVEATS. The last test: the directory is gone.
@@ -80,7 +67,7 @@ test_saslauthd_does_not_tell_trouble_from_a_wrong_password() {
 	needs /usr/sbin/saslauthd /usr/sbin/slapd || return 0
 	kill "$directory"
 	wait "$directory"
-	assertEquals '535 5.7.8 Authentication credentials invalid' "$(reply carol pencil)"
+	assertEquals "$no" "$(accounts_reply carol pencil)"
 }
 
 # shellcheck disable=SC1090
