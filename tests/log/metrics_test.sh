@@ -193,6 +193,28 @@ test_the_state_is_whole_or_as_it_was() {
 	done
 }
 
+# In a folder where others may make files, what has the name of the state may be theirs.
+test_a_state_that_is_not_our_own_is_refused() {
+	cp "$T/morning" "$T/dir/log"
+	echo precious >"$T/dir/precious"
+	cp "$T/dir/precious" "$T/dir/kept"
+	ln -s dir/precious "$T/state.link"
+	ln "$T/dir/precious" "$T/state.hard"
+	mkfifo "$T/state.fifo"
+	: >"$T/state.theirs"
+	msa-log metrics -c "$T/state.good" "$T/dir/log" >/dev/null
+	[ "$(id -u)" -ne 0 ] || chown nobody "$T/state.theirs" "$T/state.good"
+	for name in link.new hard.new fifo.new fifo theirs.new good; do
+		case $name in theirs* | good) [ "$(id -u)" -eq 0 ] || continue ;; esac
+		case $name in *.new) mv "$T/state.${name%.new}" "$T/state.$name" ;; esac
+		timeout 60 msa-log metrics -c "$T/state.${name%.new}" "$T/dir/log" >"$T/out" 2>"$T/err"
+		assertEquals "$name" 111 $?
+		assertEquals "$name" "msa-log: $T/state.${name%.new}, or with .new after it: a link, or another user's" "$(cat "$T/err")"
+		case $name in *.new) mv "$T/state.$name" "$T/state.${name%.new}" ;; *) rm "$T/state.$name.new" ;; esac
+	done
+	assert_same 'what a link names' "$T/dir/kept" "$T/dir/precious"
+}
+
 test_two_runs_at_once_do_not_count_twice() {
 	cp "$T/morning" "$T/dir/log"
 	program_lines holder "exec 9>'$T/state.new'" 'flock 9' "echo ready >'$T/held'" 'read -r line'
