@@ -1,6 +1,5 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,12 +136,12 @@ read_keys(struct conf *conf)
 {
 	const char *path = conf->keys_path ? conf->keys_path : conf->secret_path, *why = NULL;
 	struct buf *b = conf->keys_path ? &conf->keys : &conf->secret;
-	int fd = conf->keys_path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : file_open_secret(path, &why);
-	int r = fd < 0 ? -1 : file_slurp(fd, conf->keys_path ? KEYS_MAX : SECRET_MAX, b);
+	int fd = conf->keys_path ? file_open_trusted(path, &why) : file_open_secret(path, &why), e;
 
-	if (r < 0) {
-		log_error(&conf->log, "failed", "%s: %s", path, fd < 0 && why ? why : strerror(errno));
-		return errno == EPERM ? CHAIN_MISUSE : CHAIN_LATER;
+	if (fd < 0 || file_slurp(fd, conf->keys_path ? KEYS_MAX : SECRET_MAX, b) < 0) {
+		e = errno;
+		log_error(&conf->log, "failed", "%s: %s", path, fd < 0 ? why : strerror(e));
+		return e == EPERM ? CHAIN_MISUSE : CHAIN_LATER;
 	}
 	close(fd);
 	if (conf->keys_path) {

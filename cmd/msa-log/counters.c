@@ -332,6 +332,26 @@ take_number(const char **p, uint64_t *n)
 	return true;
 }
 
+/* Are these labels as we write them? In Prometheus' format anything else would end them, or the line. */
+static bool
+are_labels(const char *p)
+{
+	size_t n;
+
+	for (; *p; p += *p == ',') {
+		n = strspn(p, "abcdefghijklmnopqrstuvwxyz");
+		if (n == 0 || p[n] != '=' || p[n + 1] != '"')
+			return false;
+		for (p += n + 2; *p != '"'; p++)
+			if (*p < ' ' || *p > '~' || (*p == '\\' && *++p != '\\'))
+				return false;
+		p++;
+		if (*p && (*p != ',' || !p[1]))
+			return false;
+	}
+	return true;
+}
+
 int
 counters_take(struct counters *c, const char *line)
 {
@@ -354,7 +374,7 @@ counters_take(struct counters *c, const char *line)
 	good = take_number(&p, &sum);
 	for (i = 0; i < COUNTERS_BUCKETS; i++)
 		good = good && take_number(&p, &s.bucket[i]);
-	if (!good || strlen(p) >= COUNTERS_LABELS)
+	if (!good || strlen(p) >= COUNTERS_LABELS || !are_labels(p))
 		return -1;
 	to = find(c, s.family, p);
 	if (!to)

@@ -343,7 +343,8 @@ command_metrics(struct command_conf *conf)
 		r = command_complain(CHAIN_MISUSE, "with -c: which files, or -j?");
 	else if (conf->state && state_open(&m->state, conf->state) < 0)
 		r = command_complain(CHAIN_LATER, errno == EAGAIN ? "%s: another msa-log has it" :
-		    errno == EINVAL ? "%s: not a file of msa-log metrics -c" : "%s:", conf->state);
+		    errno == EINVAL ? "%s: not a file of msa-log metrics -c" :
+		    errno == EPERM ? "%s, or with .new after it: a link, or another user's" : "%s:", conf->state);
 	if (r == CHAIN_DONE)
 		r = count(m, conf);
 	if (r == CHAIN_DONE && conf->state && state_save(&m->state) < 0)

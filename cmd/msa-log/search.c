@@ -125,9 +125,12 @@ search(struct search *w, int (*line)(const struct logline *l, void *ctx), void (
 int
 command_show(struct command_conf *conf)
 {
-	struct search *w = calloc(1, sizeof *w);
+	struct search *w;
 	int r;
 
+	if (strcmp(conf->word[0], "-") == 0) /* all lines without a session would be kept, and none could end */
+		return command_complain(CHAIN_MISUSE, "-: no id");
+	w = calloc(1, sizeof *w);
 	if (!w)
 		return command_complain(CHAIN_LATER, "memory:");
 	w->conf = conf;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,21 @@ take(struct state *s, struct buf *b)
 }
 
 /*
+ * Where others may make files too, what has the name of ours may be theirs, or a link to any file. Returns 0 if fd is a
+ * file of our own, with alone one that has no other name; or -1 with errno set (EPERM: it is not).
+ */
+static int
+check_own(int fd, bool alone, struct stat *st)
+{
+	if (fstat(fd, st) < 0)
+		return -1;
+	if (S_ISREG(st->st_mode) && st->st_uid == geteuid() && (!alone || st->st_nlink <= 1))
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
+/*
  * Lock the file that will be the new one. Who renames it has the lock until the end, so a lock on a file that is no
  * longer there is not enough.
  */
@@ -112,12 +128,15 @@ lock(struct state *s, const char *path)
 	struct stat a, b;
 
 	for (;;) {
-		s->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-		if (s->fd < 0)
+		s->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+		if (s->fd < 0) {
+			if (errno == ELOOP)
+				errno = EPERM;
 			return -1;
-		if (flock(s->fd, LOCK_EX | LOCK_NB) < 0)
+		}
+		if (check_own(s->fd, true, &a) < 0 || flock(s->fd, LOCK_EX | LOCK_NB) < 0)
 			return -1;
-		if (fstat(s->fd, &a) == 0 && stat(path, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev)
+		if (lstat(path, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev)
 			return 0;
 		close(s->fd);
 	}
@@ -133,6 +152,7 @@ int
 state_open(struct state *s, const char *path)
 {
 	struct buf name = { 0 }, text = { 0 };
+	struct stat st;
 	int fd, r;
 
 	*s = (struct state){ .path = path, .fd = -1 };
@@ -140,10 +160,10 @@ state_open(struct state *s, const char *path)
 	buf_free(&name);
 	if (r < 0)
 		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -1;
-	r = file_slurp(fd, STATE_MAX, &text) < 0 || take(s, &text) < 0 ? -1 : 0;
+	r = check_own(fd, false, &st) < 0 || file_slurp(fd, STATE_MAX, &text) < 0 || take(s, &text) < 0 ? -1 : 0;
 	close(fd);
 	buf_free(&text);
 	return r;

@@ -33,7 +33,8 @@ struct state {
 
 /*
  * Read the file, or begin anew if there is none, and keep others from it until state_close. Returns 0, or -1 with errno
- * set (EAGAIN: another process has it; EINVAL: it is none of ours).
+ * set (EAGAIN: another process has it; EINVAL: it has another form; EPERM: it, or the one that will replace it, is a
+ * link or another user's).
  */
 int state_open(struct state *s, const char *path);
 

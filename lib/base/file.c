@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char writable[] = "everybody may write to it";
+
 /* Close fd, which is refused because of error. Returns -1 with errno set. */
 static int
 refuse(int fd, int error, const char **why, const char *reason)
@@ -18,8 +20,9 @@ refuse(int fd, int error, const char **why, const char *reason)
 	return -1;
 }
 
-int
-file_open_secret(const char *path, const char **why)
+/* Open a file, unless its mode has one of the bits denied. Returns as file_open_secret. */
+static int
+open_file(const char *path, mode_t denied, const char **why, const char *reason)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not stop us */
 	struct stat st;
@@ -28,7 +31,19 @@ file_open_secret(const char *path, const char **why)
 		return refuse(fd, errno, why, NULL);
 	if (!S_ISREG(st.st_mode))
 		return refuse(fd, EINVAL, why, "not a regular file");
-	return st.st_mode & (S_IROTH | S_IWOTH) ? refuse(fd, EPERM, why, "open to everybody") : fd;
+	return st.st_mode & denied ? refuse(fd, EPERM, why, reason) : fd;
+}
+
+int
+file_open_secret(const char *path, const char **why)
+{
+	return open_file(path, S_IROTH | S_IWOTH, why, "open to everybody");
+}
+
+int
+file_open_trusted(const char *path, const char **why)
+{
+	return open_file(path, S_IWOTH, why, writable);
 }
 
 int
@@ -40,7 +55,7 @@ file_open_directory(const char *path, bool alone, const char **why)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return refuse(fd, errno, why, NULL);
 	if (st.st_mode & S_IWOTH)
-		return refuse(fd, EPERM, why, "everybody may write to it");
+		return refuse(fd, EPERM, why, writable);
 	if (alone && st.st_uid != geteuid())
 		return refuse(fd, EPERM, why, "it belongs to another user");
 	return alone && st.st_mode & S_IWGRP ? refuse(fd, EPERM, why, "its group may write to it") : fd;

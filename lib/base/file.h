@@ -15,6 +15,9 @@
  */
 int file_open_secret(const char *path, const char **why);
 
+/* Open a file that says whom we trust, as public keys do. Refuse one that everybody may write to. Returns as above. */
+int file_open_trusted(const char *path, const char **why);
+
 /*
  * Open a directory in which we keep files. Refuse a directory to which everybody may write; with alone, also one that
  * belongs to another user or to which its group may write.

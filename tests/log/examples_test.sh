@@ -10,7 +10,7 @@ export TZ=UTC
 # The literal text of the examples that begin with a prompt, with files of ours.
 examples() {
 	awk '/^\.Sh / { on = /EXAMPLES/ } /^\.Bd/ { block = on; next } /^\.Ed/ { block = 0 } block' \
-		"$ROOT/cmd/msa-log/msa-log.8" | sed "s|/tmp/|$T/|g; s|/var/log/msa\\.log|$T/morning|g; s/\\\\&\$//; s/\\\\e/\\\\/g"
+		"$ROOT/cmd/msa-log/msa-log.8" | sed "s|/tmp/|$T/|g; s|/var/lib/msa/|$T/|g; s|/var/log/msa\\.log|$T/morning|g; s/\\\\&\$//; s/\\\\e/\\\\/g"
 }
 
 test_each_example_prints_what_the_page_says() {

@@ -183,7 +183,8 @@ test_the_state_is_whole_or_as_it_was() {
 	assertEquals 111 $?
 	assert_same 'as it was' "$T/before" "$T/state"
 	assertEquals 'nothing is printed' '' "$(cat "$T/out")"
-	for damage in 's/^end$/en/' '1s/1$/2/' '3s/ [0-9]* / x /' '$d' 's/^file /file x /'; do
+	for damage in 's/^end$/en/' '1s/1$/2/' '3s/ [0-9]* / x /' '$d' 's/^file /file x /' 's/event="/&\x1b/' \
+		's/event="/&"/' 's/event="/&\\/' 's/",event/event/' 's/,event="[a-z]*/,/' 's/"$/",/' 's/="[a-z]*"$/=/' 's/"$//'; do
 		sed "$damage" "$T/before" >"$T/state"
 		cp "$T/state" "$T/damaged"
 		msa-log metrics -c "$T/state" "$T/dir/log" >"$T/out" 2>"$T/err"
@@ -191,6 +192,28 @@ test_the_state_is_whole_or_as_it_was() {
 		assertEquals "$damage" "msa-log: $T/state: not a file of msa-log metrics -c" "$(cat "$T/err")"
 		assert_same "$damage" "$T/damaged" "$T/state"
 	done
+}
+
+# In a folder where others may make files, what has the name of the state may be theirs.
+test_a_state_that_is_not_our_own_is_refused() {
+	cp "$T/morning" "$T/dir/log"
+	echo precious >"$T/dir/precious"
+	cp "$T/dir/precious" "$T/dir/kept"
+	ln -s dir/precious "$T/state.link"
+	ln "$T/dir/precious" "$T/state.hard"
+	mkfifo "$T/state.fifo"
+	: >"$T/state.theirs"
+	msa-log metrics -c "$T/state.good" "$T/dir/log" >/dev/null
+	[ "$(id -u)" -ne 0 ] || chown nobody "$T/state.theirs" "$T/state.good"
+	for name in link.new hard.new fifo.new fifo theirs.new good; do
+		case $name in theirs* | good) [ "$(id -u)" -eq 0 ] || continue ;; esac
+		case $name in *.new) mv "$T/state.${name%.new}" "$T/state.$name" ;; esac
+		timeout 60 msa-log metrics -c "$T/state.${name%.new}" "$T/dir/log" >"$T/out" 2>"$T/err"
+		assertEquals "$name" 111 $?
+		assertEquals "$name" "msa-log: $T/state.${name%.new}, or with .new after it: a link, or another user's" "$(cat "$T/err")"
+		case $name in *.new) mv "$T/state.$name" "$T/state.${name%.new}" ;; *) rm "$T/state.$name.new" ;; esac
+	done
+	assert_same 'what a link names' "$T/dir/kept" "$T/dir/precious"
 }
 
 test_two_runs_at_once_do_not_count_twice() {

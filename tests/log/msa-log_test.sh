@@ -214,7 +214,7 @@ test_a_log_that_cannot_be_read_is_111() {
 }
 
 test_misuse_is_100() {
-	for words in '' 'show' 'find' 'find alice' 'find =x' 'find user=' 'watch' 'show -v x' 'report -f' 'metrics -g' 'find -d a=b'; do
+	for words in '' 'show' 'find' 'find alice' 'find =x' 'find user=' 'watch' 'show -' 'show - -' 'show -v x' 'report -f' 'metrics -g' 'find -d a=b'; do
 		# shellcheck disable=SC2086
 		msa-log $words </dev/null >"$T/out" 2>"$T/err"
 		assertEquals "$words" 100 $?

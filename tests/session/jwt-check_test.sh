@@ -332,6 +332,10 @@ test_files_of_keys() {
 		ec nameless.set 0
 		rsa oct.set 1
 	END
+	cp "$keys/jwks" "$keys/open"
+	chmod 646 "$keys/open"
+	ask rsa alice@example.net -k "$keys/open"
+	assertEquals "100 jwt-check: S failed reason=\"$keys/open: everybody may write to it\"" "$code $(cat "$T/log")"
 }
 
 test_other_algorithms_by_option() {
@@ -388,6 +392,8 @@ test_a_secret_is_for_hs_only() {
 	printf '%031d\n' 0 >"$keys/short"
 	ask hs alice@example.net -s "$keys/short"
 	assertEquals 'readable for everybody' 100 "$code"
+	$as_nobody jwt-check $rules -s "$keys/short" 3<"$T/asked" 2>/dev/full
+	assertEquals 'and the log is full' 100 $?
 	chmod 640 "$keys/short"
 	[ "$(id -u)" -ne 0 ] || chgrp nogroup "$keys/short"
 	ask hs alice@example.net -s "$keys/short"

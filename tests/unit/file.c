@@ -53,7 +53,7 @@ done(int r)
  * write N: write N octets to fd 1 while signals come; the result goes to fd 2.
  * writeat FILE OFF TEXT: write into a file and show its offset. read OFF N: read from fd 0. size: the size of fd 0.
  * slurp MAX [TEXT]: append fd 0 to TEXT, and show the length then.
- * secret FILE, directory DIR [alone]: open it, or show why not.
+ * secret FILE, trusted FILE, directory DIR [alone]: open it, or show why not.
  */
 int
 unit_file(int argc, char **argv)
@@ -91,6 +91,9 @@ unit_file(int argc, char **argv)
 		free(p);
 	} else if (strcmp(what, "secret") == 0 && argc == 3) {
 		fd = file_open_secret(argv[2], &reason);
+		r = printf("%s\n", fd < 0 ? reason : "open") < 0;
+	} else if (strcmp(what, "trusted") == 0 && argc == 3) {
+		fd = file_open_trusted(argv[2], &reason);
 		r = printf("%s\n", fd < 0 ? reason : "open") < 0;
 	} else if (strcmp(what, "directory") == 0 && argc >= 3) {
 		fd = file_open_directory(argv[2], argc > 3, &reason);

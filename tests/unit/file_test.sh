@@ -74,6 +74,20 @@ test_a_secret_that_everybody_may_read_or_write_is_not_opened() {
 	opens 'No such file or directory' secret "$T/missing"
 }
 
+test_a_trusted_file_is_not_one_that_everybody_may_write_to() {
+	echo x >"$T/trusted"
+	for mode in 644 604 660 400; do
+		chmod "$mode" "$T/trusted"
+		opens open trusted "$T/trusted"
+	done
+	for mode in 602 606 646 666; do
+		chmod "$mode" "$T/trusted"
+		opens 'everybody may write to it' trusted "$T/trusted"
+	done
+	opens 'not a regular file' trusted "$T"
+	opens 'No such file or directory' trusted "$T/missing"
+}
+
 test_a_directory_that_everybody_may_write_to_is_not_opened() {
 	mkdir "$T/dir"
 	for mode in 700 755 770 1775; do
