@@ -1,7 +1,6 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,8 @@
 #include "base/username.h"
 #include "chain/limits.h"
 
+#define complain(...) program_complain("msa-lock", __VA_ARGS__)
+
 enum { SPOOLS_MAX = 16 };
 
 /* What the usage says after the name. */
@@ -26,21 +27,6 @@ usage(void)
 {
 	fprintf(stderr, "usage: msa-lock %s\n", usage_words);
 	return CHAIN_MISUSE;
-}
-
-/* Print "msa-lock: " and the text, with strerror(errno) if fmt ends with a colon. Returns code. */
-static int __attribute__((format(printf, 2, 3)))
-complain(int code, const char *fmt, ...)
-{
-	int e = errno;
-	va_list ap;
-
-	fputs("msa-lock: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, fmt[strlen(fmt) - 1] == ':' ? " %s\n" : "\n", strerror(e));
-	return code;
 }
 
 /* Make a pattern of msa-spool that only the user's name matches. */

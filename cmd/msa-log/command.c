@@ -2,25 +2,10 @@
 #include "command.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "msa/chain.h"
-
-int
-command_complain(int code, const char *fmt, ...)
-{
-	int e = errno;
-	va_list ap;
-
-	fputs("msa-log: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, fmt[strlen(fmt) - 1] == ':' ? " %s\n" : "\n", strerror(e));
-	return code;
-}
 
 void
 command_others(unsigned long long others)

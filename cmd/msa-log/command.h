@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/program.h"
 #include "input.h"
 
 enum { COMMAND_NONE = 1 }; /* exit code: nothing was found */
@@ -24,8 +25,7 @@ int command_find(struct command_conf *conf);
 int command_report(struct command_conf *conf);
 int command_metrics(struct command_conf *conf);
 
-/* Print "msa-log: " and the text, with strerror(errno) if fmt ends with a colon. Returns code. */
-int command_complain(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define command_complain(...) program_complain("msa-log", __VA_ARGS__)
 
 /* Say on standard error how many lines of the input were not understood, if there were any. */
 void command_others(unsigned long long others);

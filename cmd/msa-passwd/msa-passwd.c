@@ -1,7 +1,6 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,8 @@
 #include "chain/limits.h"
 #include "value.h"
 
+#define complain(...) program_complain("msa-passwd", __VA_ARGS__)
+
 enum { LINE_MAX_LEN = 4096, GENERATED = 26 }; /* 26 letters of 5 bits: 130 bits of entropy */
 
 enum action { SET, GENERATE, IMPORT, DELETE, LOCK, UNLOCK, LIST, BULK, PRINT };
@@ -33,23 +34,6 @@ usage(void)
 {
 	fprintf(stderr, "usage: msa-passwd %s\n", usage_words);
 	return CHAIN_MISUSE;
-}
-
-/* Print "msa-passwd: " and the text, with strerror(errno) if fmt ends with a colon. Returns code. */
-static int __attribute__((format(printf, 2, 3)))
-complain(int code, const char *fmt, ...)
-{
-	int e = errno;
-	va_list ap;
-
-	fputs("msa-passwd: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	if (fmt[strlen(fmt) - 1] == ':')
-		fprintf(stderr, " %s", strerror(e));
-	fputc('\n', stderr);
-	return code;
 }
 
 /*

@@ -1,6 +1,5 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,8 @@
 #include "base/username.h"
 #include "chain/limits.h"
 
+#define complain(...) program_complain("msa-penalty", __VA_ARGS__)
+
 enum {
 	DAY_S = 86400,
 	BLOCK_MAX_S = 10 * 365 * DAY_S,
@@ -28,20 +29,6 @@ usage(void)
 {
 	fprintf(stderr, "usage: msa-penalty %s\n", usage_words);
 	return CHAIN_MISUSE;
-}
-
-/* Print "msa-penalty: " and the text. Returns code. */
-static int __attribute__((format(printf, 2, 3)))
-complain(int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("msa-penalty: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return code;
 }
 
 static const char *

@@ -1,6 +1,5 @@
 /* ISC licence, see LICENSE. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 #include "base/user.h"
 #include "chain/limits.h"
 #include "message.h"
+
+#define complain(...) program_complain("msa-spool", -1, __VA_ARGS__)
 
 enum {
 	SECONDS_MAX = 2147483647,
@@ -67,21 +68,6 @@ usage(void)
 {
 	fprintf(stderr, "usage: msa-spool %s\n", usage_words);
 	return CHAIN_MISUSE;
-}
-
-/* Print "msa-spool: " and the text, with strerror(errno) if fmt ends with a colon. Returns -1. */
-static int __attribute__((format(printf, 1, 2)))
-complain(const char *fmt, ...)
-{
-	int e = errno;
-	va_list ap;
-
-	fputs("msa-spool: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, fmt[strlen(fmt) - 1] == ':' ? " %s\n" : "\n", strerror(e));
-	return -1;
 }
 
 static int

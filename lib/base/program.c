@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,4 +146,18 @@ program_answers(const char *name, const char *usage, int argc, char *const argv[
 	else
 		return false;
 	return true;
+}
+
+int
+program_complain(const char *name, int code, const char *fmt, ...)
+{
+	int e = errno;
+	va_list ap;
+
+	fprintf(stderr, "%s: ", name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, fmt[strlen(fmt) - 1] == ':' ? " %s\n" : "\n", strerror(e));
+	return code;
 }

@@ -39,4 +39,7 @@ int program_exec(char *const argv[]);
  */
 bool program_answers(const char *name, const char *usage, int argc, char *const argv[]);
 
+/* Print "name: " and the text on descriptor 2, with strerror(errno) if fmt ends with a colon. Returns code. */
+int program_complain(const char *name, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
 #endif
