@@ -28,6 +28,7 @@ struct conf {
 	struct userdb db;
 	struct table certs;
 	const char *config, *mechs, *realm; /* -s, -m, -r */
+	bool only_realm;                    /* -e */
 	struct backend backend;             /* -k, -D */
 	const char *penalties;              /* -g */
 	char unusable[TROUBLE_ROOM];        /* why that directory is, if asked; "": it is not */
@@ -112,6 +113,7 @@ prepare(struct conf *conf, const struct instance *i)
 		.config = conf->config,
 		.mechs = conf->mechs,
 		.realm = conf->realm,
+		.only_realm = conf->only_realm,
 		.cache = conf->cache,
 		.oauth = conf->oauth.program ? &conf->oauth : NULL,
 	};
@@ -255,6 +257,9 @@ option(void *arg, int letter, char *value, struct instance *i)
 	case 'p':
 		a->clear = true;
 		return 0;
+	case 'e':
+		conf->only_realm = true;
+		return 0;
 	case 'r':
 		conf->realm = value;
 		return addr_is_domain(value, strlen(value)) ? 0 : stage_wrong(i, value, "not a domain");
@@ -284,6 +289,8 @@ check(void *arg, struct instance *i)
 
 	if (backends > 1 || (backends == 0 && !a->store && !conf->oauth.program))
 		return -1;
+	if (conf->only_realm && !conf->realm)
+		return stage_wrong(i, "-e", "needs -r");
 	if ((conf->oauth.scope || conf->oauth.url) && !conf->oauth.program)
 		return stage_wrong(i, conf->oauth.scope ? "-S" : "-O", "needs -o");
 	if ((conf->backend.program || conf->oauth.program) && geteuid() == 0 && !i->options.user)
@@ -357,8 +364,8 @@ const struct stage authd_stage = {
 	.kind = STAGE_SESSION,
 	.owner = FACTS_AUTHD,
 	.next = STAGE_HANDS_ON,
-	.options = "a:c:D:d:FG:g:Hk:M:m:O:o:pr:S:s:t:u:",
-	.usage = "[-FHp] [-a attempts] [-c certs.cdb] [-d locked] [-G addresses] [-g penalties] [-M seconds] [-m mechanisms] "
+	.options = "a:c:D:d:eFG:g:Hk:M:m:O:o:pr:S:s:t:u:",
+	.usage = "[-eFHp] [-a attempts] [-c certs.cdb] [-d locked] [-G addresses] [-g penalties] [-M seconds] [-m mechanisms] "
 	    "[-r realm] [-t seconds] " STAGE_USAGE " [-u users.cdb] [-D socket | -k check | -s service] "
 	    "[-o verifier [-O url] [-S scope]] prog [arg ...]",
 	.conf_size = sizeof(struct conf),

@@ -150,7 +150,7 @@ function chain(label,    first, s, h, word, before, name, message) {
 BEGIN {
 	us = sprintf("%c", 31)
 	stage("tlsd", "session", "a:c:e:G:g:ik:m:n:O:oP:p:q:r:s:t:v:x:y:", 0)
-	stage("authd", "session", "a:c:D:d:FG:g:Hk:M:m:O:o:pr:S:s:t:u:", 0); stage("submitd", "session", "bD:d:e:L:r:S:T:t:w:", 0)
+	stage("authd", "session", "a:c:D:d:eFG:g:Hk:M:m:O:o:pr:S:s:t:u:", 0); stage("submitd", "session", "bD:d:e:L:r:S:T:t:w:", 0)
 	stage("resume", "session", "pt:x:", 0); stage("trace", "any", "mv", 0)
 	stage("qualify", "message", "c:d:k:ms:u:D:t:", 0); stage("rights", "message", "g:m:nq:Q:s:t:", 0)
 	stage("limit", "message", "a:d:m:npq:r:t:w:", 0); stage("stamp", "message", "ps", 0)

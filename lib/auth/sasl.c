@@ -286,7 +286,7 @@ sasl_service_open(struct sasl_service *s, const struct sasl_conf *conf, const ch
 	int r, n = 0;
 
 	*s = (struct sasl_service){ .db = conf->db, .backend = conf->backend, .certs = conf->certs, .realm = conf->realm,
-		.oauth = conf->oauth, .cache = conf->cache };
+		.only_realm = conf->only_realm, .oauth = conf->oauth, .cache = conf->cache };
 	*why = s->trouble;
 	if (conf->config && take_config(s, conf->config) < 0) {
 		sasl_service_close(s);

@@ -30,6 +30,7 @@ struct sasl_service {
 	struct passcache *cache;            /* borrowed; NULL: none */
 	struct table *certs;                /* borrowed, see certmap.h; NULL: no EXTERNAL */
 	const char *realm;                  /* borrowed; the domain of users whose names have none; NULL: none */
+	bool only_realm;                    /* and nobody has a name with another domain */
 	const struct penalty *penalty;      /* borrowed; set by the caller after sasl_service_open; NULL: no proofs */
 	const struct oauth_conf *oauth;     /* borrowed; NULL: no tokens */
 	char mechs[SASL_MECHS_MAX + 1];     /* all mechanisms, in upper case, single spaces between */
@@ -56,6 +57,7 @@ struct sasl_conf {
 	const struct oauth_conf *oauth; /* NULL, or what adds OAUTHBEARER and XOAUTH2, in the same way, before EXTERNAL */
 	const char *mechs;    /* NULL: all mechanisms; or those to offer, in this order */
 	const char *realm;    /* NULL, or the domain of a user whose name has none */
+	bool only_realm;      /* nobody has a name with another domain than realm, which is set then */
 	struct passcache *cache; /* NULL, or what remembers which passwords db had */
 };
 

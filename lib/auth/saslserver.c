@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sasl/saslplug.h>
 
@@ -20,7 +21,8 @@ static const char locked[] = "user is locked";
 
 /*
  * Write a name that the client sent to name, in the one form that the user has everywhere: with a domain if there is a
- * realm, and in lower case, or as an older store has it. Returns as userdb_name.
+ * realm, and in lower case, or as an older store has it. Returns as userdb_name; or -1 with x->reason set if the name
+ * has another domain, and all users are of the realm.
  */
 static int
 take_name(struct saslserver *x, char *name, const char *given, size_t len)
@@ -35,6 +37,10 @@ take_name(struct saslserver *x, char *name, const char *given, size_t len)
 		if (n < 0 || (size_t)n >= sizeof whole || userdb_name(name, whole, (size_t)n) < 0)
 			return -1;
 		x->is_completed = true;
+	}
+	if (x->service->only_realm && strcasecmp(strrchr(name, '@') + 1, x->service->realm) != 0) {
+		x->reason = "not of the realm";
+		return -1;
 	}
 	if (x->check.db)
 		userdb_fold(x->check.db, name);

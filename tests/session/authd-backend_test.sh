@@ -135,6 +135,25 @@ next bob" bob pencil -k "$T/checker env"
 	printf '%s\n' "$yes" 'next bob' | assert_out LOGIN
 }
 
+# As saslauthd does without -r: carol has as many names as there are domains.
+test_a_program_that_drops_the_domain_is_not_asked_about_others_with_e() {
+	program_make drops <<-'X'
+		#!/bin/sh
+		words=$(tr '\0' ' ' <&3)
+		case $words in carol@*' secret '*) exec "$@" ;; esac
+		exit 1
+	X
+	chmod 755 "$T/drops"
+	gives "$yes
+next carol@example.org" carol@example.org secret -r example.net -k "$T/drops"
+	gives "$no" carol@example.org secret -e -r example.net -k "$T/drops"
+	assertContains "$(cat "$T/log")" 'reason="not of the realm"'
+	for who in carol carol@Example.NET; do
+		gives "$yes
+next carol@example.net" "$who" secret -e -r example.net -k "$T/drops"
+	done
+}
+
 test_it_gets_the_three_words_and_no_descriptor_of_ours() {
 	export MSA_X_SEEN="$T/run/seen"
 	mkdir -p "$T/run"

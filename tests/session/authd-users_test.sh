@@ -60,6 +60,23 @@ next alice@example.net" "$as" "$who" wonderland authd -p -r Example.NET -u "$db"
 	assertContains "$(cat "$T/log")" ' authenticated user=alice@example.net mech=SCRAM-SHA-256'
 }
 
+test_with_e_nobody_has_a_name_in_another_domain() {
+	for who in alice alice@Example.NET; do
+		gives "$yes
+next alice@example.net" '' "$who" wonderland authd -e -p -r Example.net -u "$db" "$T/next"
+	done
+	for who in alice@example.org alice@sub.example.net alice@example.net@example.org alice@; do
+		gives "$no" '' "$who" wonderland authd -e -p -r example.net -u "$db" "$T/next"
+		assertContains "$who" "$(cat "$T/log")" 'reason="not of the realm"'
+	done
+	gives "$no" '' bob@example.net pencil authd -e -p -r example.org -s "$T/sasl/msa.conf" "$T/next"
+	gives "$yes
+next bob@example.net" '' bob pencil authd -e -p -r example.net -s "$T/sasl/msa.conf" "$T/next"
+	authd -e -u "$db" true </dev/null 2>"$T/log"
+	code=$?
+	assertEquals '100 authd: -e: needs -r' "$code $(cat "$T/log")"
+}
+
 test_a_realm_is_a_domain() {
 	for realm in '' 'exa mple.net' @example.net example..net -; do
 		authd -r "$realm" -u "$db" true </dev/null 2>"$T/log"
