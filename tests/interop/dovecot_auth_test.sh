@@ -63,7 +63,7 @@ oneTimeSetUp() {
 		  }
 		}
 	CONF
-	dovecot -c "$T/conf" >"$T/start.log" 2>&1 && wait_until [ -S "$T/auth" ] && ready=1
+	dovecot -c "$T/conf" >"$T/start.log" 2>&1 && wait_until port_accepts "$T/auth" && ready=1
 }
 
 oneTimeTearDown() {

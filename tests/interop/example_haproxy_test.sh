@@ -81,7 +81,7 @@ accounts_start() {
 	wait_until port_accepts "$ldap"
 	setsid saslauthd -d -a ldap -O "$T/haproxy/saslauthd.conf" -n 1 -m "$T/sasl" >"$T/saslauthd.log" 2>&1 &
 	pids="$pids $!"
-	wait_until [ -S "$T/sasl/mux" ]
+	wait_until port_accepts "$T/sasl/mux"
 }
 
 # usage: node_start number port

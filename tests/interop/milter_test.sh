@@ -69,7 +69,7 @@ opendkim_start() {
 		>"$T/od.$name.conf"
 	opendkim -f -x "$T/od.$name.conf" >"$T/od.$name.log" 2>&1 &
 	servers="$servers $!"
-	wait_until [ -S "$T/od.$name" ]
+	wait_until port_accepts "$T/od.$name" # the socket is there before anybody listens
 }
 
 # usage: signer_start canonicalization
@@ -166,7 +166,7 @@ lib_start() {
 	rm -f "$T/lib"
 	libmilterd "$T/lib" "$T/lib.log" >"$T/lib.err" 2>&1 &
 	servers="$servers $!"
-	wait_until [ -S "$T/lib" ]
+	wait_until port_accepts "$T/lib"
 }
 
 # Give it a message that asks for this. usage: lib_do wishes

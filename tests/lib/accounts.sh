@@ -86,5 +86,5 @@ accounts_saslauthd() {
 	# shellcheck disable=SC2086
 	setsid "$@" /usr/sbin/saslauthd -d -a "$MECHANISMS" -O "$MECH_OPTIONS" -n 1 $OPTIONS >"$T/saslauthd.log" 2>&1 &
 	server=$!
-	wait_until [ -S "$T/run/mux" ]
+	wait_until port_accepts "$T/run/mux"
 }

@@ -139,7 +139,7 @@ port_free() {
 	port free
 }
 
-# Somebody takes connections there. usage: port_accepts port
+# Somebody takes connections there. usage: port_accepts port|path
 port_accepts() {
 	port accepts "$1"
 }

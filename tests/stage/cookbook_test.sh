@@ -179,11 +179,12 @@ test_parts_in_parts_in_parts_do_not_hide_an_attachment() {
 
 # What Python ignores, the next stage must not: a signal of a pipe that nobody reads ends it.
 test_stages_in_python_hand_on_the_signals_as_they_were() {
+	ours=$(sed -n 's/^SigIgn:.//p' /proc/self/status)
 	for stage in attachment-names attachment-types 'outside example.net' "new-recipients $T/signals 5"; do
 		# shellcheck disable=SC2086
 		cookbook_call $stage sh -c 'grep SigIgn /proc/self/status >&2; exec "$@"' sh
 		assert_handed_on "$stage"
-		assertEquals "$stage" 'SigIgn: 0000000000000000' "$(tr '\t' ' ' <"$T/log")"
+		assertEquals "$stage" "SigIgn: $ours" "$(tr '\t' ' ' <"$T/log")"
 	done
 }
 

@@ -1,13 +1,15 @@
 /* ISC licence, see LICENSE. */
 /*
  * usage: port free            prints a port of 127.0.0.1 that nobody listens at
- *        port accepts number  exits with 0 if a connection to it is taken
+ *        port accepts number  exits with 0 if a connection to it is taken; or a path: to that Unix socket
  */
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "lib/scripted.h"
 
@@ -16,8 +18,14 @@ main(int argc, char *argv[])
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof in;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	bool is_path = argc == 3 && *argv[2] == '/';
+	int fd = socket(is_path ? AF_UNIX : AF_INET, SOCK_STREAM, 0);
 
+	if (is_path && strcmp(argv[1], "accepts") == 0) {
+		snprintf(un.sun_path, sizeof un.sun_path, "%s", argv[2]);
+		return connect(fd, (struct sockaddr *)&un, sizeof un) < 0;
+	}
 	if (argc == 3 && strcmp(argv[1], "accepts") == 0) {
 		in.sin_port = htons((in_port_t)atoi(argv[2]));
 		return connect(fd, (struct sockaddr *)&in, sizeof in) < 0;
