@@ -55,7 +55,7 @@ find_values(struct values *v, const struct logline *l)
 		&v->cipher, &v->verb, &v->reply, &v->rcpt, &v->net };
 	size_t i, k;
 
-	*v = (struct values){ NULL };
+	*v = (struct values){ .user = NULL };
 	for (i = 0; i < l->n; i++) {
 		const struct logline_text *key = &l->field[i].key;
 
