@@ -463,7 +463,7 @@ count(struct session *s)
 	return part(s, r, r == REPLY_TOO_MANY_ERRORS ? "too-many-errors" : "too-many-commands");
 }
 
-/* Who needs no password, or may have a better proof, is heard. */
+/* A client that needs no password, or may have a better proof, is heard. */
 static bool
 is_turned_away(struct session *s)
 {

@@ -20,7 +20,7 @@ struct authd {
 	const char *trouble; /* why no call can be served; NULL: calls can be served */
 	int trouble_exit;    /* the exit code if trouble is set */
 	const char *locked;  /* the directory of users who were stopped, lockout.h; NULL: none */
-	struct penalty penalty; /* who guesses passwords; without a table nobody is counted */
+	struct penalty penalty; /* the table of clients that guess passwords; without a table nobody is counted */
 	bool replaced;       /* the table's file was damaged, and is a new one */
 	struct proxyhdr_trust spared; /* addresses that are not counted */
 	unsigned waiters;    /* answers that may be delayed at the same time */

@@ -109,7 +109,7 @@ from_pem(jose_cfg_t *cfg, const struct buf *text)
 	return jwk;
 }
 
-/* Read the keys. Returns an array of at least one JWK, or NULL: there is none, or it cannot be read. */
+/* Read the keys. Returns an array of at least one JWK, or NULL: the file has no JWK or cannot be read. */
 static json_t *
 read_keys(jose_cfg_t *cfg, const struct token_rules *rules)
 {

@@ -56,7 +56,7 @@ slot_of(int family, const char *labels)
 	return (size_t)(h >> 32) & (COUNTERS_SLOTS - 1);
 }
 
-/* Find a series; it is made if it is new. Returns NULL with errno set (ENOMEM; 0: there is none left). */
+/* Find a series, or make a new one. Returns NULL with errno set (ENOMEM; 0: there are COUNTERS_MAX already). */
 static struct counter *
 find(struct counters *c, int family, const char *labels)
 {
@@ -318,7 +318,7 @@ counters_save(const struct counters *c, struct buf *b)
 	return r;
 }
 
-/* Take a number and the space after it. Returns false if there is none. */
+/* Take a number and the space after it. Returns false if the text does not begin with them. */
 static bool
 take_number(const char **p, uint64_t *n)
 {

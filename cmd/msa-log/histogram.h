@@ -20,7 +20,7 @@ struct histogram {
 
 void histogram_add(struct histogram *h, int64_t value);
 
-/* Returns a value that percent of all values do not exceed, or 0 if there are none. */
+/* Returns a number that percent of all values do not exceed, or 0 if no value was added. */
 int64_t histogram_percentile(const struct histogram *h, double percent);
 
 /* The largest value of counter i; counters that no value can reach have INT64_MAX. */

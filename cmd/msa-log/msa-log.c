@@ -41,7 +41,7 @@ find_command(const char *word)
 	return NULL;
 }
 
-/* Take an option with a time. Returns 0, or -1: it is none, and that was said. */
+/* Take an option with a time. Returns 0, or -1 with a message printed: the value is not a time. */
 static int
 take_time(int64_t *us, const char *text, int64_t now)
 {

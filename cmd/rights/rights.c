@@ -521,17 +521,15 @@ option(void *arg, int letter, char *value, struct instance *i)
 		conf->check = true;
 		return 0;
 	case 'q':
-		i->instead = query;
-		conf->path = value;
-		return 0;
 	case 's':
+		if (letter == 'q')
+			i->instead = query;
 		conf->path = value;
 		return 0;
 	case 'Q':
-		i->instead = query;
-		conf->rcpts_path = value;
-		return 0;
 	case 't':
+		if (letter == 'Q')
+			i->instead = query;
 		conf->rcpts_path = value;
 		return 0;
 	default:

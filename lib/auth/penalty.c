@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mix.h"
 #include "base/number.h"
 #include "base/os.h"
 
@@ -268,16 +269,6 @@ hash(const struct penalty *p, int kind, const char *user, const void *more, size
 	explicit_bzero(in, sizeof in);
 	explicit_bzero(out, sizeof out);
 	return h;
-}
-
-static uint64_t
-mix(uint64_t x)
-{
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93u;
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93u;
-	return x ^ x >> 32;
 }
 
 /* The first bits of an address as a number, and its kind. */

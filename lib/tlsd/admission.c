@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/mix.h"
 #include "base/os.h"
 
 /*
@@ -118,16 +119,6 @@ give(atomic_int *counter)
 {
 	if (atomic_fetch_sub(counter, 1) <= 0)
 		atomic_fetch_add(counter, 1);
-}
-
-static uint64_t
-mix(uint64_t x)
-{
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93u;
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93u;
-	return x ^ x >> 32;
 }
 
 /* The bucket of the address's first bits, for the net numbered which (0: for the address itself). */
